@@ -1,0 +1,45 @@
+VENV   := .venv
+PYTHON := $(VENV)/bin/python
+# Made last, so that an install that broke off half-way is taken up again.
+STAMP  := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo app test fast lint bench clean
+
+help:  ## show this list
+	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+demo: install  ## choose samples on a small dataset, from start to finish
+	$(PYTHON) examples/digits_demo.py
+
+app: install  ## open the App with the plugin loaded
+	$(PYTHON) examples/open_app.py
+
+test: install lint  ## check style and types, then run every test
+	$(PYTHON) -m pytest -q --durations=15
+
+fast: install  ## run the tests that need neither a browser nor patience
+	$(PYTHON) -m pytest -q -m "not slow and not browser"
+
+lint: $(STAMP)  ## check style and types
+	$(PYTHON) -m ruff check
+	$(PYTHON) -m mypy
+
+bench: install  ## measure speed, beside other libraries
+	$(PYTHON) -m pip install -q -r benchmarks/requirements.txt
+	$(PYTHON) benchmarks/speed.py
+
+install: $(STAMP)  ## install everything into .venv and see to a database
+	@$(PYTHON) scripts/ensure_mongod.py
+
+$(STAMP): requirements.txt requirements-dev.txt pyproject.toml
+	@$(PYTHON) -m pip --version >/dev/null 2>&1 || python3 -m venv $(VENV)
+	$(PYTHON) -m pip install -r requirements.txt -r requirements-dev.txt
+	$(PYTHON) -m pip install --no-deps --no-build-isolation -e .
+	mkdir -p $(VENV)/plugin
+	ln -sfn ../.. $(VENV)/plugin/active_learning
+	touch $@
+
+clean:  ## remove what tests, demo and tools leave behind; .venv stays
+	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist test-output demo-output
+	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -exec rm -rf {} +

@@ -1,0 +1,12 @@
+"""The active learning engine: arrays in, indices out. It knows no FiftyOne."""
+
+from . import scores
+from .errors import InvalidInput
+from .pool import Pool
+from .recipe import Recipe
+from .select import select
+from .selection import Selection
+
+__version__ = "0.1.0"
+
+__all__ = ["InvalidInput", "Pool", "Recipe", "Selection", "scores", "select"]

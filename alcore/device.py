@@ -1,0 +1,47 @@
+"""Where the heavy arrays live, and in which precision."""
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from .errors import InvalidInput
+
+# Up to this many numbers a matrix is worked on in float64, pair by pair, where duplicates and ties
+# come out exactly; beyond it in float32 matrix products, exact up to float32 rounding.
+FLOAT64_UP_TO = 1 << 18
+
+# A tile of pairwise values that stays in a core's cache: rows x columns.
+TILE_ROWS = 2048
+TILE_COLUMNS = 512
+
+
+def resolve_device(device: str | torch.device) -> torch.device:
+    """Turn "auto", "cpu", "cuda" or a torch device into a torch device.
+
+    Raises:
+        InvalidInput: the device is not known or not there.
+    """
+    if isinstance(device, torch.device):
+        return device
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        resolved = torch.device(device)
+    except RuntimeError:
+        raise InvalidInput(f"device: {device!r} is not a device; use auto, cpu or cuda") from None
+    if resolved.type == "cuda" and not torch.cuda.is_available():
+        raise InvalidInput("device: cuda was asked for, but torch sees no GPU; use auto or cpu")
+    return resolved
+
+
+def working_dtype(array: Any) -> torch.dtype:
+    """float64 for a small matrix, float32 for a large one: a rule of size alone, not of device."""
+    return torch.float64 if int(np.prod(array.shape)) <= FLOAT64_UP_TO else torch.float32
+
+
+def to_tensor(array: Any, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
+    """A tensor of ``array`` on ``device``; shares memory with it where nothing has to change."""
+    if isinstance(array, np.ndarray) and not array.flags.writeable:
+        array = array.copy()
+    return torch.as_tensor(array).to(device=device, dtype=dtype)

@@ -1,0 +1,255 @@
+"""The one optimiser: exact lazy greedy in batches.
+
+The next pick is always the candidate with the highest combined value, ties to the lower row, exactly
+as a greedy that evaluates every candidate at every pick. The work is less, because values only fall:
+one computed earlier is an upper bound (Minoux 1978). A round evaluates the candidates whose bounds
+reach the best few, takes those few apart as a block, and chooses among them as long as the best of
+the block is above the bound of everything outside.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from .objectives.objective import Objective
+
+# How many candidates a round takes apart: many where values are cheap to bring up to date.
+BLOCK = {0: 128, 1: 256, 2: 128}
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Term:
+    """An objective and its strength."""
+
+    objective: Objective
+    strength: float
+
+
+@dataclass(frozen=True)
+class Picks:
+    """Rows in the order chosen, the combined value and each term's value at each pick."""
+
+    rows: np.ndarray
+    gains: np.ndarray
+    values: np.ndarray
+    exhausted: bool
+
+
+def greedy(
+    terms: Sequence[Term],
+    n: int,
+    budget: int,
+    *,
+    combine: str = "product",
+    device: torch.device | None = None,
+    progress: Progress | None = None,
+) -> Picks:
+    """Choose ``budget`` of ``n`` candidates.
+
+    Args:
+        terms: what to choose by; strengths are not 0.
+        n: how many candidates each objective has rows for.
+        budget: how many to choose; fewer are chosen where no candidate is left that may be.
+        combine: "product" of ``value ** strength``, or "sum" of ``strength * value / scale``.
+        progress: called with (chosen, budget) after each round; what it raises ends the run.
+    """
+    return _Greedy(terms, n, budget, combine, device or torch.device("cpu"), progress).run()
+
+
+class _Greedy:
+    def __init__(
+        self,
+        terms: Sequence[Term],
+        n: int,
+        budget: int,
+        combine: str,
+        device: torch.device,
+        progress: Progress | None,
+    ) -> None:
+        self.terms = terms
+        self.n = n
+        self.budget = min(budget, n)
+        self.combine = combine
+        self.device = device
+        self.progress = progress
+        self.rows: list[int] = []
+        self.gains: list[float] = []
+        self.reasons: list[np.ndarray] = []
+        self.chosen = torch.zeros(n, dtype=torch.bool, device=device)
+        self.bounds = [term.objective.values(None).clone() for term in terms]
+        self.fresh = torch.ones(n, dtype=torch.bool, device=device)
+        self._set_scales([not term.objective.cold for term in terms])
+
+    def run(self) -> Picks:
+        changing = [t.objective.changes for t in self.terms]
+        turned = any(t.strength < 0 for t, c in zip(self.terms, changing, strict=True) if c)
+        exhausted = False
+        while len(self.rows) < self.budget and not exhausted:
+            cold = [t.objective.cold for t in self.terms]
+            if turned:
+                exhausted = not self._pick_one(changing)
+            elif any(cold):
+                exhausted = not self._pick_one(cold)
+            else:
+                exhausted = not self._pick_round()
+            self._set_scales(cold)
+            if self.progress is not None:
+                self.progress(len(self.rows), self.budget)
+        return Picks(
+            np.array(self.rows, dtype=np.int64),
+            np.array(self.gains),
+            np.array(self.reasons).reshape(len(self.rows), len(self.terms)),
+            exhausted or len(self.rows) == self.n,
+        )
+
+    def _set_scales(self, which: list[bool]) -> None:
+        for term, values, wanted in zip(self.terms, self.bounds, which, strict=True):
+            if wanted and term.objective.changes and len(values):
+                highest = float(values.max())
+                term.objective.scale = highest if highest > 0 else 1.0
+
+    def _pick_one(self, renew: list[bool]) -> bool:
+        """Choose one of all, whose values are exact; then evaluate the terms to ``renew`` for all."""
+        total = self._combined(self.bounds)
+        total[self.chosen] = -torch.inf
+        value = total.max()
+        if value == -torch.inf:
+            return False
+        row = (total == value).nonzero().flatten()[:1]
+        self._commit(row, [float(value)], [np.array([float(bound[row]) for bound in self.bounds])])
+        for term, bound, wanted in zip(self.terms, self.bounds, renew, strict=True):
+            if wanted:
+                bound.copy_(term.objective.values(None))
+        lazy = [term.objective.cost > 0 for term in self.terms]
+        self.fresh.fill_(all(w or not z for w, z in zip(renew, lazy, strict=True)))
+        return True
+
+    def _pick_round(self) -> bool:
+        size = BLOCK[max(t.objective.cost for t in self.terms)]
+        upper = self._refresh(size)
+        rows, limit, limit_row = _best(upper, size)
+        if len(rows) == 0:
+            return False
+        blocks = [
+            term.objective.block(rows, bound[rows])
+            for term, bound in zip(self.terms, self.bounds, strict=True)
+        ]
+        where = rows.cpu().numpy()
+        taken: list[int] = []
+        gains: list[float] = []
+        reasons: list[np.ndarray] = []
+        while len(self.rows) + len(taken) < self.budget:
+            values = [block.values for block in blocks]
+            total = self._combined(values)
+            total[taken] = -np.inf
+            best = int(np.argmax(total))
+            value = total[best]
+            # The first is the best of all by construction; a later one has to beat what is outside.
+            if taken and (value < limit or (value == limit and where[best] > limit_row)):
+                break
+            if value == -np.inf:
+                break
+            gains.append(float(value))
+            reasons.append(np.array([v[best] for v in values]))
+            taken.append(best)
+            for block in blocks:
+                block.pick(best)
+        self._commit(rows[taken], gains, reasons)
+        return True
+
+    def _commit(self, rows: torch.Tensor, gains: list[float], reasons: list[np.ndarray]) -> None:
+        self.rows += rows.tolist()
+        self.gains += gains
+        self.reasons += reasons
+        self.chosen[rows] = True
+        for term in self.terms:
+            term.objective.add(rows)
+        if any(t.objective.cost > 0 for t in self.terms):
+            self.fresh.fill_(False)
+
+    def _refresh(self, size: int) -> torch.Tensor:
+        """Evaluate until the best ``size + 1`` candidates are exact; return everyone's bound."""
+        for term, bound in zip(self.terms, self.bounds, strict=True):
+            if term.objective.changes and term.objective.cost == 0:
+                bound.copy_(term.objective.values(None))
+        upper = self._combined(self.bounds)
+        upper[self.chosen] = -torch.inf
+        lazy = sorted(
+            (k for k, t in enumerate(self.terms) if t.objective.cost > 0),
+            key=lambda k: self.terms[k].objective.cost,
+        )
+        if not lazy:
+            return upper
+        step = 2 * size
+        while True:
+            kth = _kth(torch.where(self.fresh, upper, -torch.inf), size + 1)
+            stale = torch.where(self.fresh, -torch.inf, upper)
+            rows = ((stale >= kth) & (stale > -torch.inf)).nonzero().flatten()
+            if len(rows) == 0:
+                return upper
+            if len(rows) > step:
+                rows = stale.topk(step).indices
+            for k in lazy:
+                self.bounds[k][rows] = self.terms[k].objective.values(rows)
+                upper[rows] = self._combined([bound[rows] for bound in self.bounds])
+                if k != lazy[-1]:
+                    rows = rows[upper[rows] >= kth]
+            self.fresh[rows] = True
+            step *= 2
+
+    def _combined(self, values: Sequence[Any]) -> Any:
+        """The combined value, rounded so that what is equal but for rounding is equal."""
+        xp: Any = torch if isinstance(values[0], torch.Tensor) else np
+        total: Any = None
+        refused: Any = None
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            for term, value in zip(self.terms, values, strict=True):
+                objective = term.objective
+                if self.combine == "product":
+                    part = value if term.strength == 1 else value**term.strength
+                    total = part if total is None else total * part
+                else:
+                    part = value * (term.strength / objective.scale)
+                    total = part if total is None else total + part
+                if objective.minimum is not None:
+                    near = value < objective.minimum
+                    refused = near if refused is None else refused | near
+        # 0 times infinity: one strategy rules the sample out, whatever another says.
+        total = xp.where(xp.isnan(total), xp.zeros_like(total), total)
+        total = _rounded(total)
+        if refused is not None:
+            total[refused] = -xp.inf
+        return total
+
+
+def _rounded(values: Any) -> Any:
+    """Round float64 to 30 of its 52 binary places: monotone, and equal sums come out equal."""
+    integer = torch.int64 if isinstance(values, torch.Tensor) else np.int64
+    bits = values.view(integer)
+    return ((bits + (1 << 21)) & ~((1 << 22) - 1)).view(values.dtype)
+
+
+def _kth(values: torch.Tensor, k: int) -> float:
+    if len(values) < k:
+        return -np.inf
+    return float(values.topk(k).values[-1])
+
+
+def _best(upper: torch.Tensor, size: int) -> tuple[torch.Tensor, float, int]:
+    """The best ``size`` rows, ascending; the bound of the best row left out, and that row.
+
+    Among equals the lower row is better.
+    """
+    limit = _kth(upper, size + 1)
+    above = (upper > limit).nonzero().flatten()
+    if limit == -np.inf:
+        return above, limit, -1
+    equal = (upper == limit).nonzero().flatten()
+    room = size - len(above)
+    rows = torch.cat([above, equal[:room]]).sort().values
+    return rows, limit, int(equal[room])

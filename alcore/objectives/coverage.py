@@ -1,0 +1,202 @@
+"""Coverage: how much of the pool the labelled and chosen samples stand for (facility location)."""
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+
+from .distances import squared_distances
+
+TILE_ROWS = 256
+TILE_COLUMNS = 2048
+
+# Below exp(-80) a float32 kernel value is 0 for every sum it enters, and slow to compute with.
+LOWEST_EXPONENT = -80.0
+
+# So many earlier states are kept to update gains from; gains older than these are computed anew.
+STATES = 128
+CHANGED_SHARE = 0.6
+# Fewer rows than this are computed anew together, for to gather what changed costs more.
+FEW = 64
+ROUNDING = {torch.float64: 1e-14, torch.float32: 1e-9}
+
+
+class Kernel:
+    """Similarity of unit vectors: ``exp(-d^2 / bandwidth^2)``, or their cosine, not below 0."""
+
+    def __init__(self, kind: str, bandwidth: float) -> None:
+        self._gaussian = kind == "gaussian"
+        self._sharpness = 1 / bandwidth**2 if self._gaussian else 0.0
+
+    def __call__(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        """(len(a), len(b)) similarities."""
+        if a.dtype == torch.float64:
+            d2 = squared_distances(a, b)
+            if self._gaussian:
+                return d2.mul_(-self._sharpness).exp_()
+            return (1 - d2 / 2).clamp_(min=0)
+        similarity = a @ b.T
+        if not self._gaussian:
+            return similarity.clamp_(0, 1)
+        exponent = similarity.sub_(1).mul_(2 * self._sharpness)
+        return exponent.clamp_(LOWEST_EXPONENT, 0).exp_()
+
+
+class CoverageBlock:
+    """Holds the candidates' whole kernel rows: B times the covered samples."""
+
+    def __init__(self, kernel: torch.Tensor, best: torch.Tensor, weights: torch.Tensor) -> None:
+        self._kernel = kernel
+        self._best = best
+        self._weights = weights
+        gains = _weighted(torch.sub(kernel, best).clamp_(min=0), weights)
+        self.values: np.ndarray = gains.cpu().numpy()
+
+    def pick(self, position: int) -> None:
+        row = self._kernel[position]
+        raised = (row > self._best).nonzero().flatten()
+        best, rise = self._best[raised], row[raised] - self._best[raised]
+        lost = torch.minimum(self._kernel[:, raised].sub_(best).clamp_(min=0), rise)
+        self.values = _settled(
+            self.values - _weighted(lost, self._weights[raised]).cpu().numpy(), self._kernel.dtype
+        )
+        self._best = torch.maximum(self._best, row)
+
+
+class Coverage:
+    """Weighted share of the pool that a candidate newly covers, in [0, 1]; higher = stands for more.
+
+    ``sum_n w_n max(0, k(n, i) - max_{j labelled or chosen} k(n, j)) / sum_n w_n``: the gain of
+    facility location, which only falls (Krause and Golovin 2014; with a gaussian kernel MaxHerding,
+    Bae et al. 2024; with uncertainty as weights UHerding, Bae et al. 2025).
+
+    A gain is brought up to date by what it lost to the samples that picks since then cover better,
+    which late in a selection are few: a pick is the new nearest of about one sample in |chosen|.
+
+    Args:
+        vectors: (n, d) candidates of length 1.
+        covered: (m, d) the samples to cover, of length 1.
+        weights: (m,) how much each counts, at least 0, not all 0.
+        centres: (L, d) labelled samples of length 1.
+    """
+
+    changes = True
+    cost = 2
+    cold = False
+    minimum = None
+
+    def __init__(
+        self,
+        vectors: torch.Tensor,
+        covered: torch.Tensor,
+        weights: torch.Tensor,
+        centres: torch.Tensor,
+        kernel: Kernel,
+    ) -> None:
+        self._vectors = vectors
+        self._covered = covered
+        self._weights = weights / weights.sum()
+        self._kernel = kernel
+        self._best = torch.zeros_like(self._weights)
+        self._raise_best(centres)
+        self._gains = torch.full((len(vectors),), math.inf, dtype=torch.float64).to(vectors.device)
+        # The number of states so far; what each row's gain was computed at; the last few states.
+        self._now = 0
+        self._level = torch.full_like(self._gains, -1, dtype=torch.int64)
+        self._states: dict[int, torch.Tensor] = {}
+        self.scale = 1.0
+
+    def values(self, rows: torch.Tensor | None) -> torch.Tensor:
+        if rows is None:
+            rows = torch.arange(len(self._vectors), device=self._vectors.device)
+        level = self._level[rows]
+        levels, counts = torch.unique(level, return_counts=True)
+        anew = torch.zeros_like(level, dtype=torch.bool)
+        for earlier, count in zip(levels.tolist(), counts.tolist(), strict=True):
+            if earlier == self._now:
+                continue
+            if count < FEW or not self._update(rows[level == earlier], earlier):
+                anew |= level == earlier
+        late = rows[anew]
+        self._gains[late] = self._newly_covered(late, self._covered, self._weights, self._best, None)
+        self._level[late] = self._now
+        return self._gains[rows]
+
+    def block(self, rows: torch.Tensor, values: torch.Tensor) -> CoverageBlock:
+        kernel = self._kernel(self._vectors[rows], self._covered)
+        return CoverageBlock(kernel, self._best, self._weights)
+
+    def add(self, rows: torch.Tensor) -> None:
+        self._states[self._now] = self._best.clone()
+        self._states.pop(self._now - STATES, None)
+        self._now += 1
+        self._raise_best(self._vectors[rows])
+
+    def report(self) -> dict[str, Any]:
+        return {"covered": float((self._best * self._weights).sum(dtype=torch.float64))}
+
+    def _raise_best(self, centres: torch.Tensor) -> None:
+        for first in range(0, len(self._covered), TILE_COLUMNS):
+            tile = slice(first, first + TILE_COLUMNS)
+            best = self._best[tile]
+            for start in range(0, len(centres), TILE_ROWS):
+                kernel = self._kernel(centres[start : start + TILE_ROWS], self._covered[tile])
+                torch.maximum(best, kernel.amax(0), out=best)
+
+    def _update(self, rows: torch.Tensor, earlier: int) -> bool:
+        """Take from the gains of ``rows``, computed at state ``earlier``, what they lost since.
+
+        False where that state is no longer kept, or so much has changed that it would not pay.
+        """
+        before = self._states.get(earlier)
+        if before is None:
+            return False
+        changed = (self._best > before).nonzero().flatten()
+        if len(changed) > CHANGED_SHARE * len(self._best):
+            return False
+        lost = self._newly_covered(
+            rows,
+            self._covered[changed],
+            self._weights[changed],
+            before[changed],
+            self._best[changed] - before[changed],
+        )
+        self._gains[rows] = _settled(self._gains[rows] - lost, self._vectors.dtype)
+        self._level[rows] = self._now
+        return True
+
+    def _newly_covered(
+        self,
+        rows: torch.Tensor,
+        covered: torch.Tensor,
+        weights: torch.Tensor,
+        best: torch.Tensor,
+        most: torch.Tensor | None,
+    ) -> torch.Tensor:
+        """(rows,) float64: how far each row raises ``best``, counting at most ``most`` a sample."""
+        out = torch.zeros(len(rows), dtype=torch.float64, device=rows.device)
+        wide = max(1, len(covered)) if covered.dtype == torch.float64 else TILE_COLUMNS
+        for start in range(0, len(rows), TILE_ROWS):
+            chunk = slice(start, start + TILE_ROWS)
+            vectors = self._vectors[rows[chunk]]
+            for first in range(0, len(covered), wide):
+                tile = slice(first, first + wide)
+                more = self._kernel(vectors, covered[tile]).sub_(best[tile]).clamp_(min=0)
+                if most is not None:
+                    torch.minimum(more, most[tile], out=more)
+                out[chunk] += _weighted(more, weights[tile])
+        return out
+
+
+def _settled(gains: Any, dtype: torch.dtype) -> Any:
+    """What is left of a gain after subtractions is 0 where it is within their rounding of it."""
+    gains[gains < ROUNDING[dtype]] = 0
+    return gains
+
+
+def _weighted(more: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """(rows,) float64 sums. Small problems add row by row, so that equal rows come out equal."""
+    if more.dtype == torch.float64:
+        return (more * weights).sum(1)
+    return (more @ weights).to(torch.float64)

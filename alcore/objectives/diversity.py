@@ -1,0 +1,120 @@
+"""Diversity: distance to the nearest labelled or chosen sample (k-center greedy)."""
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from .distances import nearest_squared, squared_distances, squared_lengths
+
+
+class DiversityBlock:
+    def __init__(self, values: np.ndarray, distances: np.ndarray) -> None:
+        self.values = values
+        self._distances = distances
+
+    def pick(self, position: int) -> None:
+        self.values = np.minimum(self.values, self._distances[position])
+
+
+class Diversity:
+    """Distance of each candidate to its nearest centre, not squared; higher = more different.
+
+    Alone it is farthest-first traversal, whose largest distance left is at most twice the optimum's
+    (Gonzalez 1985; Sener and Savarese, Core-Set, 2018). While there is no centre, the value is
+    closeness to the mean of the pool, ``1 / (1 + d / mean d)`` in (0, 1]. Cosine distance is
+    ``1 - cos``, in [0, 2].
+
+    A row is compared with the centres it has not seen only when it is asked for.
+
+    Args:
+        vectors: (n, d) candidates, centred; for the cosine metric of length 1.
+        centres: (L, d) labelled samples, likewise.
+        closeness: (n,) the values while there is no centre.
+        picks: the most that will be added.
+        minimum_distance: nearer candidates cannot be chosen.
+    """
+
+    changes = True
+    cost = 1
+
+    def __init__(
+        self,
+        vectors: torch.Tensor,
+        centres: torch.Tensor,
+        closeness: torch.Tensor,
+        *,
+        picks: int,
+        metric: str = "euclidean",
+        minimum_distance: float | None = None,
+    ) -> None:
+        self._vectors = vectors
+        self._lengths = squared_lengths(vectors)
+        self._metric = metric
+        self._minimum_distance = minimum_distance
+        self._closeness = closeness
+        self._centres = vectors.new_empty((len(centres) + picks, vectors.shape[1]))
+        self._centres[: len(centres)] = centres
+        self._count = len(centres)
+        self._seen = torch.zeros(len(vectors), dtype=torch.int64, device=vectors.device)
+        self._nearest = torch.full_like(self._lengths, torch.inf)
+        self.scale = 1.0
+
+    @property
+    def cold(self) -> bool:
+        return self._count == 0
+
+    @property
+    def minimum(self) -> float | None:
+        return None if self.cold else self._minimum_distance
+
+    def values(self, rows: torch.Tensor | None) -> torch.Tensor:
+        if self.cold:
+            return self._closeness if rows is None else self._closeness[rows]
+        self._catch_up(rows)
+        nearest = self._nearest if rows is None else self._nearest[rows]
+        return self._distance(nearest.to(torch.float64))
+
+    def block(self, rows: torch.Tensor, values: torch.Tensor) -> DiversityBlock:
+        vectors = self._vectors[rows]
+        distances = self._distance(squared_distances(vectors, vectors))
+        return DiversityBlock(values.cpu().numpy(), distances.cpu().numpy())
+
+    def add(self, rows: torch.Tensor) -> None:
+        self._centres[self._count : self._count + len(rows)] = self._vectors[rows]
+        self._count += len(rows)
+
+    def report(self) -> dict[str, Any]:
+        return {"radius": None if self.cold or len(self._nearest) == 0 else self._radius()}
+
+    def _radius(self) -> float:
+        """The largest distance left; rows are compared only while their bound may be the largest."""
+        step = 1024
+        while True:
+            top = self._nearest.topk(min(step, len(self._nearest))).indices
+            self._catch_up(top)
+            largest = self._nearest[top].max()
+            stale = self._nearest[self._seen < self._count]
+            if len(stale) == 0 or stale.max() <= largest:
+                return float(self._distance(largest.to(torch.float64)))
+            step *= 2
+
+    def _distance(self, squared: torch.Tensor) -> torch.Tensor:
+        return squared.sqrt() if self._metric == "euclidean" else squared / 2
+
+    def _catch_up(self, rows: torch.Tensor | None) -> None:
+        seen = self._seen if rows is None else self._seen[rows]
+        for level in torch.unique(seen).tolist():
+            if level == self._count:
+                continue
+            centres = self._centres[level : self._count]
+            behind = seen == level
+            if rows is None and bool(behind.all()):
+                nearest_squared(self._vectors, self._lengths, centres, self._nearest)
+                self._seen.fill_(self._count)
+                continue
+            late = behind.nonzero().flatten() if rows is None else rows[behind]
+            nearest = self._nearest[late]
+            nearest_squared(self._vectors[late], self._lengths[late], centres, nearest)
+            self._nearest[late] = nearest
+            self._seen[late] = self._count

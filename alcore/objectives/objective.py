@@ -1,0 +1,57 @@
+"""What the optimiser asks of a strategy.
+
+Rows count candidates: row 0 is the first sample that may be chosen. An objective keeps what it needs
+of its rows, and learns of picks as rows; it never reads another objective.
+"""
+
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+
+class Block(Protocol):
+    """A few candidates, and what choosing one of them does to the others."""
+
+    values: np.ndarray
+    """(B,) float64, each candidate's value now."""
+
+    def pick(self, position: int) -> None:
+        """Bring ``values`` up to date after choosing the candidate at ``position``."""
+        ...
+
+
+class Objective(Protocol):
+    """A term of the selection: what a further sample is worth, given those chosen and labelled."""
+
+    changes: bool
+    """Whether picks change its values; where they do, they only fall (while not ``cold``)."""
+
+    cost: int
+    """0: evaluated for all rows in every round. 1: for the rows that may win, in large batches.
+    2: as 1, in small batches, for one row costs a pass over the pool."""
+
+    cold: bool
+    """Whether the first pick is made by other values than the rest, which need not fall from them."""
+
+    minimum: float | None
+    """Rows whose value is below it cannot be chosen."""
+
+    scale: float
+    """Its greatest value, by which "sum" divides it."""
+
+    def values(self, rows: torch.Tensor | None) -> torch.Tensor:
+        """(R,) float64, the exact values of ``rows`` (all if None) after everything added."""
+        ...
+
+    def block(self, rows: torch.Tensor, values: torch.Tensor) -> Block:
+        """A block over ``rows``, whose exact values now are ``values``."""
+        ...
+
+    def add(self, rows: torch.Tensor) -> None:
+        """``rows`` are chosen."""
+        ...
+
+    def report(self) -> dict[str, Any]:
+        """What it has reached so far, in plain values."""
+        ...

@@ -1,0 +1,175 @@
+"""The data a selection is made from: columns of one row a sample."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from .errors import InvalidInput, name_samples
+
+
+class Pool:
+    """N samples and what is known of them.
+
+    Args:
+        n: how many samples.
+        ids: their ids, anything hashable; default ``range(n)``.
+        labelled: (N,) bool, true where a sample is labelled already; default none is.
+        columns: by name, one of
+            (N,) numbers, bools or datetime64 (seconds since 1970), (N,) categories (strings, None
+            where not known),
+            (N, d) vectors: embeddings, probabilities or logits, (T, N, C) members.
+        classes: by name of a prediction column, its C class names.
+        missing: by name of a column, (N,) bool, true where a sample has no value there. Such a
+            sample cannot be chosen by a recipe that uses the column, nor does it count as context.
+
+    Raises:
+        InvalidInput: lengths or shapes that do not fit.
+    """
+
+    def __init__(
+        self,
+        n: int,
+        ids: Sequence[Any] | None = None,
+        labelled: Any = None,
+        columns: Mapping[str, Any] | None = None,
+        classes: Mapping[str, Sequence[str]] | None = None,
+        missing: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.n = int(n)
+        self.ids: Sequence[Any] = range(self.n) if ids is None else ids
+        if len(self.ids) != self.n:
+            raise InvalidInput(f"ids: {len(self.ids)} ids for {self.n} samples")
+        self.labelled = self._mask(labelled, "labelled")
+        self.columns: dict[str, np.ndarray] = {}
+        self.missing: dict[str, np.ndarray] = {}
+        for name, values in (columns or {}).items():
+            column, absent = self._column(name, values)
+            declared = self._mask((missing or {}).get(name), f"missing[{name!r}]")
+            self.columns[name] = column
+            self.missing[name] = declared | absent
+        for name in missing or {}:
+            if name not in self.columns:
+                raise InvalidInput(f"missing[{name!r}]: there is no column of that name")
+        self.classes = {name: list(map(str, names)) for name, names in (classes or {}).items()}
+        for name, names in self.classes.items():
+            self._check_classes(name, names)
+
+    def column(self, name: str, user: str) -> np.ndarray:
+        """The column ``name``; ``user`` is who asks, for the error."""
+        if name not in self.columns:
+            known = ", ".join(map(repr, self.columns)) or "none"
+            raise InvalidInput(f"{user}: there is no column {name!r}; the columns are {known}")
+        return self.columns[name]
+
+    def numbers(self, name: str, user: str) -> np.ndarray:
+        """(N,) float64; NaN where missing.
+
+        Raises:
+            InvalidInput: not a column of numbers, or numbers that are not finite.
+        """
+        column = self.column(name, user)
+        if column.ndim != 1 or column.dtype == object:
+            raise InvalidInput(f"{user}: column {name!r} must hold one number a sample")
+        if column.dtype.kind == "M":
+            column = column.astype("datetime64[us]").astype(np.int64) / 1e6
+        values = np.array(column, dtype=np.float64)
+        self._refuse(name, user, ~np.isfinite(values), "NaN or infinite values")
+        values[self.missing[name]] = np.nan
+        return values
+
+    def vectors(self, name: str, user: str, *, directions: bool = False) -> np.ndarray:
+        """(N, d) vectors as given; rows of missing samples hold anything.
+
+        Args:
+            directions: also refuse zero vectors, which have no direction.
+
+        Raises:
+            InvalidInput: not a column of vectors, or vectors with NaN or infinite values.
+        """
+        column = self.column(name, user)
+        if column.ndim != 2 or column.dtype == object:
+            raise InvalidInput(f"{user}: column {name!r} must hold one vector a sample, (N, d)")
+        # A sum is finite only where every value is: one pass, no (N, d) mask.
+        with np.errstate(over="ignore", invalid="ignore"):
+            length = np.einsum("nd,nd->n", column, column)
+        suspect = np.flatnonzero(~np.isfinite(length))
+        bad = np.zeros(self.n, dtype=bool)
+        bad[suspect] = ~np.isfinite(column[suspect]).all(axis=1)
+        self._refuse(name, user, bad, "NaN or infinite values")
+        if directions:
+            self._refuse(name, user, length == 0, "a zero vector, which has no direction")
+        return column
+
+    def present(self, names: Sequence[str]) -> np.ndarray:
+        """(N,) bool, true where a sample has a value in every one of the columns."""
+        here = np.ones(self.n, dtype=bool)
+        for name in names:
+            here &= ~self.missing[name]
+        return here
+
+    def _refuse(self, name: str, user: str, bad: np.ndarray, what: str) -> None:
+        rows = np.flatnonzero(bad & ~self.missing[name])
+        if len(rows):
+            raise InvalidInput(
+                f"{user}: column {name!r} has {name_samples(self.ids, rows)} with {what}; "
+                "correct them or declare them missing"
+            )
+
+    def _mask(self, values: Any, name: str) -> np.ndarray:
+        if values is None:
+            return np.zeros(self.n, dtype=bool)
+        mask = np.asarray(values)
+        if mask.shape != (self.n,) or mask.dtype != bool:
+            raise InvalidInput(f"{name}: needs {self.n} bools, got shape {mask.shape} of {mask.dtype}")
+        return mask
+
+    def _column(self, name: str, values: Any) -> tuple[np.ndarray, np.ndarray]:
+        absent = np.zeros(self.n, dtype=bool)
+        if isinstance(values, torch.Tensor):
+            values = values.detach().cpu().numpy()
+        if not isinstance(values, np.ndarray):
+            values = list(values)
+            if len(values) == self.n and values and _is_sequence(values[0]):
+                self._check_lengths(name, values)
+        column = np.asarray(values)
+        if column.dtype.kind in "OUS":
+            column = column.astype(object)
+            absent = np.array([value is None for value in column], dtype=bool)
+            if any(_is_sequence(value) for value in column[~absent]):
+                raise InvalidInput(f"column {name!r}: holds lists that do not form a matrix")
+        elif column.dtype.kind == "M":
+            absent = np.isnat(column)
+        rows = column.shape[1] if column.ndim == 3 else len(column)
+        if column.ndim not in (1, 2, 3) or rows != self.n:
+            raise InvalidInput(
+                f"column {name!r}: shape {column.shape} does not fit {self.n} samples; give (N,), "
+                "(N, d) or (T, N, C)"
+            )
+        return column, absent
+
+    def _check_lengths(self, name: str, values: list[Any]) -> None:
+        lengths = np.array([len(v) if _is_sequence(v) else -1 for v in values])
+        usual = int(np.bincount(lengths[lengths >= 0]).argmax())
+        odd = np.flatnonzero(lengths != usual)
+        if len(odd):
+            raise InvalidInput(
+                f"column {name!r}: vectors of unequal length: most have {usual} values, "
+                f"{name_samples(self.ids, odd)} do not"
+            )
+
+    def _check_classes(self, name: str, names: list[str]) -> None:
+        if name not in self.columns:
+            raise InvalidInput(f"classes[{name!r}]: there is no column of that name")
+        if len(set(names)) != len(names):
+            raise InvalidInput(f"classes[{name!r}]: a class is named twice")
+        column = self.columns[name]
+        if column.ndim > 1 and column.shape[-1] != len(names):
+            raise InvalidInput(
+                f"classes[{name!r}]: {len(names)} names for {column.shape[-1]} values a sample"
+            )
+
+
+def _is_sequence(value: Any) -> bool:
+    return isinstance(value, list | tuple | np.ndarray)

@@ -1,0 +1,262 @@
+"""The declaration of a selection: what to choose by, how many, how it combines."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+
+from .errors import InvalidInput
+
+Measure = Literal["entropy", "margin", "least_confidence", "ratio"]
+Budget = Annotated[int, Field(gt=0, strict=True)] | Annotated[float, Field(gt=0, le=1, strict=True)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Entry(_Strict):
+    name: str | None = Field(None, description="what reasons and report call it")
+    strength: float = Field(
+        1.0, allow_inf_nan=False, description="its weight; negative turns it round, 0 leaves it out"
+    )
+
+
+class Uncertainty(_Entry):
+    """Samples the model is unsure of."""
+
+    strategy: Literal["uncertainty"] = "uncertainty"
+    column: str = Field(description="probabilities or logits")
+    measure: Measure = "margin"
+    given: Literal["probabilities", "logits"] = "probabilities"
+    temperature: float = Field(1.0, gt=0, allow_inf_nan=False)
+
+
+class Diversity(_Entry):
+    """Samples far from all that is labelled or chosen (k-center)."""
+
+    strategy: Literal["diversity"] = "diversity"
+    column: str = Field(description="embeddings")
+    metric: Literal["euclidean", "cosine"] = "euclidean"
+    minimum_distance: float | None = Field(
+        None, gt=0, allow_inf_nan=False, description="nearer samples are not chosen"
+    )
+
+
+class Coverage(_Entry):
+    """Samples that stand for many that nothing labelled or chosen stands for yet."""
+
+    strategy: Literal["coverage"] = "coverage"
+    column: str = Field(description="embeddings; they are normalised")
+    kernel: Literal["gaussian", "cosine"] = "gaussian"
+    bandwidth: Annotated[float, Field(gt=0, allow_inf_nan=False)] | Literal["auto"] = "auto"
+    weights: str | Uncertainty | None = Field(
+        None, description="how much each covered sample counts: a column, or an uncertainty"
+    )
+    max_covered: int = Field(
+        100_000, gt=0, description="a larger pool is stood for by so many of its samples, drawn"
+    )
+
+
+class Balance(_Entry):
+    """Samples of the classes that labelled and chosen ones lack, measured against a target."""
+
+    strategy: Literal["balance"] = "balance"
+    column: str = Field(description="probabilities, logits, or categories")
+    target: Literal["uniform", "input"] | dict[str, Annotated[float, Field(ge=0)]] = "uniform"
+    labels: str | None = Field(
+        None, description="a column with the true classes of the labelled samples"
+    )
+    given: Literal["probabilities", "logits"] = "probabilities"
+    temperature: float = Field(1.0, gt=0, allow_inf_nan=False)
+
+
+class Weight(_Entry):
+    """Samples with a high number, a low one, or one within a range."""
+
+    strategy: Literal["weight"] = "weight"
+    column: str = Field(description="numbers")
+    prefer: Literal["high", "low"] | tuple[float, float] = "high"
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Weight:
+        if isinstance(self.prefer, tuple) and not self.prefer[0] <= self.prefer[1]:
+            raise ValueError(f"prefer: the range {list(self.prefer)} is the wrong way round")
+        return self
+
+
+class Random(_Entry):
+    """Samples by chance."""
+
+    strategy: Literal["random"] = "random"
+
+
+Strategy = Annotated[
+    Uncertainty | Diversity | Coverage | Balance | Weight | Random, Field(discriminator="strategy")
+]
+STRATEGIES: dict[str, type[_Entry]] = {
+    "uncertainty": Uncertainty,
+    "diversity": Diversity,
+    "coverage": Coverage,
+    "balance": Balance,
+    "weight": Weight,
+    "random": Random,
+}
+
+
+class Filter(_Strict):
+    """Samples that stay: a range of numbers or dates, or a list of values in or not in."""
+
+    column: str
+    min: float | datetime | None = None
+    max: float | datetime | None = None
+    in_: list[Any] | None = Field(None, alias="in")
+    not_in: list[Any] | None = None
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Filter:
+        ranged = self.min is not None or self.max is not None
+        if ranged + (self.in_ is not None) + (self.not_in is not None) != 1:
+            raise ValueError("needs one of: min and/or max, in, not_in")
+        return self
+
+
+class Stage(_Strict):
+    """One step of a cascade; it chooses among what the step before chose."""
+
+    budget: Budget
+    strategies: Annotated[list[Strategy], Field(min_length=1)] | None = None
+    filters: list[Filter] = []
+    combine: Literal["product", "sum"] = "product"
+
+    @model_validator(mode="after")
+    def _distinct_names(self) -> Stage:
+        names = entry_names(self.strategies or [])
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"strategies: two are named {name!r}; give each a name of its own")
+        return self
+
+
+class Recipe(_Strict):
+    """A whole selection: either one stage, or ``stages``.
+
+    Without ``strategies``, the default for what the pool holds is used (see ``defaults``).
+    """
+
+    budget: Budget | None = Field(None, description="a count, or a share of the candidates")
+    strategies: Annotated[list[Strategy], Field(min_length=1)] | None = None
+    filters: list[Filter] = []
+    combine: Literal["product", "sum"] = "product"
+    stages: Annotated[list[Stage], Field(min_length=1)] | None = None
+    seed: int = Field(0, ge=0)
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Recipe:
+        if self.stages is None:
+            if self.budget is None:
+                raise ValueError("budget: is missing; say how many samples to choose")
+            self.in_stages()
+        elif self.budget is not None or self.strategies is not None:
+            raise ValueError("stages: budget and strategies belong inside the stages")
+        return self
+
+    def in_stages(self) -> list[Stage]:
+        """The recipe as a list of stages; the recipe's own filters go before the first."""
+        if self.stages is not None:
+            return self.stages
+        return [
+            Stage.model_construct(
+                budget=self.budget,
+                strategies=self.strategies,
+                filters=[],
+                combine=self.combine,
+            )._distinct_names()
+        ]
+
+    @classmethod
+    def of(cls, recipe: Recipe | dict[str, Any] | str) -> Recipe:
+        """A recipe from a recipe, a dict or JSON.
+
+        Raises:
+            InvalidInput: one sentence that names the entry and what it takes.
+        """
+        if isinstance(recipe, Recipe):
+            return recipe
+        try:
+            if isinstance(recipe, str):
+                recipe = json.loads(recipe)
+            return cls.model_validate(recipe)
+        except json.JSONDecodeError as error:
+            raise InvalidInput(f"recipe: is not JSON: {error}") from None
+        except ValidationError as error:
+            raise InvalidInput(_sentence(error, recipe)) from None
+
+
+def entry_names(strategies: list[Any]) -> list[str]:
+    """What each entry is called: its name, else its strategy, with the column where two share it."""
+    kinds = [entry.strategy for entry in strategies]
+    return [
+        entry.name
+        or (
+            entry.strategy
+            if kinds.count(entry.strategy) == 1
+            else f"{entry.strategy} {getattr(entry, 'column', '')}".strip()
+        )
+        for entry in strategies
+    ]
+
+
+def _sentence(error: ValidationError, recipe: Any) -> str:
+    """The first thing wrong with a recipe, where, and what may stand there."""
+    first = error.errors()[0]
+    model: type[BaseModel] = Recipe
+    where: list[str] = []
+    for part in first["loc"]:
+        if isinstance(part, int):
+            where[-1:] = [f"{where[-1] if where else 'entry'}[{part}]"]
+        elif part in STRATEGIES and where and where[-1].startswith("strategies["):
+            model = STRATEGIES[part]
+            where[-1] += f" ({part})"
+        elif part in ("stages", "filters"):
+            model = Stage if part == "stages" else Filter
+            where.append(part)
+        elif not any(mark in str(part) for mark in "[]()"):
+            where.append(str(part))
+    at = ".".join(where)
+    takes = ", ".join(
+        field.alias or name for name, field in model.model_fields.items() if name != "strategy"
+    )
+    kind = first["type"]
+    if kind == "extra_forbidden":
+        *outer, key = where
+        inside = ".".join(outer)
+        return f"recipe: {inside + ': ' if inside else ''}unknown option {key!r}; it takes {takes}"
+    if kind == "missing":
+        *outer, key = where
+        inside = ".".join(outer)
+        return f"recipe: {inside + ': ' if inside else ''}{key!r} is missing; it takes {takes}"
+    if kind == "union_tag_invalid":
+        return (
+            f"recipe: {at}: unknown strategy {first['ctx']['tag']!r}; there are {', '.join(STRATEGIES)}"
+        )
+    if kind == "union_tag_not_found":
+        return f"recipe: {at}: 'strategy' is missing; there are {', '.join(STRATEGIES)}"
+    if "budget" in where:
+        return (
+            f"recipe: {at.split('.budget')[0] if '.budget' in at else 'budget'}: "
+            f"{first['input']!r} is not a budget; give a count of at least 1, or a share above 0 "
+            "and at most 1.0"
+        )
+    message = first["msg"].removeprefix("Value error, ")
+    message = message[0].lower() + message[1:]
+    return f"recipe: {at + ': ' if at else ''}{message}"

@@ -1,0 +1,129 @@
+"""Brute-force twins of the engine: plain greedy in float64 numpy, every value anew at every pick."""
+
+import numpy as np
+
+TIE = 2e-9  # the engine's ties: values equal to 30 binary places
+
+
+def probabilities(P, temperature=1.0):
+    P = P / P.sum(1, keepdims=True)
+    if temperature != 1:
+        P = P ** (1 / temperature)
+        P = P / P.sum(1, keepdims=True)
+    return P
+
+
+def uncertainty(P, measure):
+    best = np.sort(P, axis=1)[:, ::-1]
+    classes = P.shape[1]
+    if measure == "margin":
+        return 1 - (best[:, 0] - best[:, 1])
+    if measure == "least_confidence":
+        return (1 - best[:, 0]) * classes / (classes - 1)
+    if measure == "ratio":
+        return best[:, 1] / best[:, 0]
+    logs = np.log(P, where=P > 0, out=np.zeros_like(P))
+    return -(P * logs).sum(1) / np.log(classes)
+
+
+def distances(A, B, metric):
+    if metric == "cosine":
+        A = A / np.linalg.norm(A, axis=1, keepdims=True)
+        B = B / np.linalg.norm(B, axis=1, keepdims=True)
+    squared = ((A[:, None] - B[None]) ** 2).sum(-1)
+    return squared / 2 if metric == "cosine" else np.sqrt(squared)
+
+
+class Diversity:
+    def __init__(self, X, metric="euclidean", minimum=None):
+        self.X, self.metric, self.minimum = X, metric, minimum
+
+    def values(self, candidates, labelled, chosen):
+        centres = list(labelled) + list(chosen)
+        if centres:
+            return distances(self.X[candidates], self.X[centres], self.metric).min(1)
+        if self.metric == "cosine":
+            units = self.X / np.linalg.norm(self.X, axis=1, keepdims=True)
+            mean = units.mean(0)
+            d = 1 - units[candidates] @ (mean / max(np.linalg.norm(mean), 1e-12))
+            d = np.maximum(d, 0)
+        else:
+            d = np.linalg.norm(self.X[candidates] - self.X.mean(0), axis=1)
+        return 1 / (1 + d / (d.mean() or 1))
+
+
+class Coverage:
+    def __init__(self, X, kernel="gaussian", bandwidth=1.0, weights=None):
+        units = X / np.linalg.norm(X, axis=1, keepdims=True)
+        squared = ((units[:, None] - units[None]) ** 2).sum(-1)
+        cosine = np.maximum(1 - squared / 2, 0)
+        self.K = np.exp(-squared / bandwidth**2) if kernel == "gaussian" else cosine
+        self.weights = np.ones(len(X)) if weights is None else weights
+
+    def values(self, candidates, labelled, chosen):
+        free = np.setdiff1d(np.arange(len(self.K)), labelled)
+        w = self.weights[free]
+        w = np.ones(len(free)) if w.sum() == 0 else w
+        K = self.K[free]
+        centres = list(labelled) + list(chosen)
+        best = K[:, centres].max(1) if centres else np.zeros(len(free))
+        more = np.maximum(K[:, candidates] - best[:, None], 0)
+        return (more * (w / w.sum())[:, None]).sum(0)
+
+
+class Balance:
+    def __init__(self, P, target):
+        self.P, self.target = P, target
+
+    def values(self, candidates, labelled, chosen):
+        counts = self.P[list(labelled) + list(chosen)].sum(0)
+        return self.P[candidates] @ (self.target / (counts + 0.5))
+
+
+class Fixed:
+    def __init__(self, values):
+        self.fixed = values
+
+    def values(self, candidates, labelled, chosen):
+        return self.fixed[candidates]
+
+
+def greedy(terms, strengths, candidates, labelled, budget, combine="product", scale_of_fixed=True):
+    """Picks and their combined values; terms are the classes above."""
+    chosen, gains = [], []
+    labelled = list(labelled)
+    scales = [None] * len(terms)
+    for _ in range(min(budget, len(candidates))):
+        left = np.array([c for c in candidates if c not in chosen])
+        total = np.ones(len(left)) if combine == "product" else np.zeros(len(left))
+        refused = np.zeros(len(left), dtype=bool)
+        for k, (term, strength) in enumerate(zip(terms, strengths, strict=True)):
+            if strength == 0:
+                continue
+            values = term.values(left, labelled, chosen)
+            centres = labelled or chosen
+            if getattr(term, "minimum", None) is not None and centres:
+                refused |= values < term.minimum
+            if combine == "product":
+                with np.errstate(all="ignore"):
+                    total = total * values**strength
+            else:
+                cold = isinstance(term, Diversity) and not centres
+                if isinstance(term, Fixed) or cold:
+                    scale = 1.0
+                else:
+                    if scales[k] is None:
+                        everyone = term.values(np.array(candidates), labelled, chosen)
+                        scales[k] = everyone.max() if everyone.max() > 0 else 1.0
+                    scale = scales[k]
+                total = total + strength * values / scale
+        total = np.where(np.isnan(total), 0, total)
+        total[refused] = -np.inf
+        best = total.max()
+        if best == -np.inf:
+            break
+        tied = total == best if np.isinf(best) else total >= best - abs(best) * TIE
+        pick = int(left[np.flatnonzero(tied)[0]])
+        chosen.append(pick)
+        gains.append(best)
+    return chosen, np.array(gains)

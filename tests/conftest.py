@@ -1,0 +1,140 @@
+"""Fixtures: a test that asks for none of them starts no database, no App and no browser."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import re
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import hypothesis
+import pytest
+
+import servers
+from browser_helpers import find_chromium, screenshot
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page, Response
+
+# What ends here ends after FiftyOne's own clean-up at exit, which hangs without its database.
+AT_EXIT = ExitStack()
+atexit.register(AT_EXIT.close)
+
+# FiftyOne reads the environment at import: it must be in place before any test module is.
+HOME = AT_EXIT.enter_context(tempfile.TemporaryDirectory(prefix="alcore-tests-"))
+ENVIRONMENT = servers.isolated(os.environ, Path(HOME))
+os.environ.clear()
+os.environ.update(ENVIRONMENT)
+
+# How long an example takes says more about a busy machine than about the code.
+hypothesis.settings.register_profile("alcore", deadline=None)
+hypothesis.settings.load_profile("alcore")
+
+CHROMIUM = find_chromium()
+CHROMIUM_IS_A_MUST = os.environ.get("CI") == "true"
+NO_CHROMIUM = "no Chromium found: install it, or set CHROMIUM to its path"
+CHROMIUM_FLAGS = [
+    "--no-sandbox",  # Chromium has none for root
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m browser` is applied
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def needs_browser(item: pytest.Item) -> bool:
+        return "browser" in getattr(item, "fixturenames", ())
+
+    for item in filter(needs_browser, items):
+        item.add_marker("browser")
+        if not CHROMIUM and not CHROMIUM_IS_A_MUST:
+            item.add_marker(pytest.mark.skip(reason=NO_CHROMIUM))
+    # Last, because Playwright leaves an event loop running, in which other tests' calls of
+    # operators would come back as tasks.
+    items.sort(key=needs_browser)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    skipped = terminalreporter.stats.get("skipped", ())
+    if any(NO_CHROMIUM in str(report.longrepr) for report in skipped):
+        terminalreporter.write_line(f"Browser tests were left out: {NO_CHROMIUM}.")
+
+
+@pytest.fixture(scope="session")
+def mongod() -> str:
+    """The address of a database of the tests' own, to which FiftyOne connects at its first use."""
+    return AT_EXIT.enter_context(servers.database(ENVIRONMENT))
+
+
+@pytest.fixture(scope="session")
+def app_url(mongod: str) -> Iterator[str]:
+    """The App, with the plugin loaded without error."""
+    with servers.app() as url:
+        assert servers.plugin_errors(url) == []
+        yield url
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    from playwright.sync_api import expect, sync_playwright
+
+    assert CHROMIUM, NO_CHROMIUM
+    expect.set_options(timeout=60_000)
+    with sync_playwright() as playwright:
+        playwright.selectors.set_test_id_attribute("data-cy")
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page_for(
+    browser: Browser, app_url: str, request: pytest.FixtureRequest
+) -> Iterator[Callable[[Any], Page]]:
+    """`page = page_for(dataset)`: the App at a dataset, in a fresh browser profile, images drawn.
+
+    Give each test a dataset with a name of its own: the server remembers a dataset's last view and
+    panels. The test fails on any error of the page or the server, and leaves a last picture.
+    """
+    errors: list[str] = []
+
+    def note_error(error: Exception) -> None:
+        if "entry is loading" not in str(error):  # the App's own, harmless
+            errors.append(str(error))
+
+    def note_failure(response: Response) -> None:
+        if response.status >= 500:
+            errors.append(f"{response.status} {response.url}")
+
+    context = browser.new_context(viewport={"width": 1600, "height": 1000})
+    context.set_default_timeout(90_000)
+    context.add_init_script("window.IS_PLAYWRIGHT = true")  # keeps the App's hints from popping up
+    context.route(
+        lambda url: url.startswith("http") and not url.startswith(app_url),
+        lambda route: route.abort(),
+    )
+
+    def open_app(dataset: Any) -> Page:
+        page = context.new_page()
+        page.on("pageerror", note_error)
+        page.on("response", note_failure)
+        page.goto(f"{app_url}/datasets/{dataset.name}", wait_until="domcontentloaded")
+        page.wait_for_function(
+            "document.querySelector('canvas')?.getAttribute('canvas-loaded') === 'true'"
+        )
+        return page
+
+    yield open_app
+    test = re.sub(r"\W+", "-", request.node.name).strip("-")
+    for page in context.pages:
+        screenshot(page, f"{test}-end")
+    context.close()
+    assert not errors, "\n".join(errors)
