@@ -103,6 +103,9 @@ class Random(_Entry):
 Strategy = Annotated[
     Uncertainty | Diversity | Coverage | Balance | Weight | Random, Field(discriminator="strategy")
 ]
+# What pydantic calls the branches of a union in an error's place.
+BRANCHES = {"str", "int", "float", "constrained-int", "constrained-float", "datetime"}
+
 STRATEGIES: dict[str, type[_Entry]] = {
     "uncertainty": Uncertainty,
     "diversity": Diversity,
@@ -218,7 +221,10 @@ def entry_names(strategies: list[Any]) -> list[str]:
 
 def _sentence(error: ValidationError, recipe: Any) -> str:
     """The first thing wrong with a recipe, where, and what may stand there."""
-    first = error.errors()[0]
+    errors = error.errors()
+    # A misspelt option also reads as a missing one, or as the wrong branch of a union.
+    misspelt = [one for one in errors if one["type"] == "extra_forbidden"]
+    first = (misspelt or errors)[0]
     model: type[BaseModel] = Recipe
     where: list[str] = []
     for part in first["loc"]:
@@ -227,10 +233,12 @@ def _sentence(error: ValidationError, recipe: Any) -> str:
         elif part in STRATEGIES and where and where[-1].startswith("strategies["):
             model = STRATEGIES[part]
             where[-1] += f" ({part})"
+        elif part == Uncertainty.__name__:
+            model = Uncertainty
         elif part in ("stages", "filters"):
             model = Stage if part == "stages" else Filter
             where.append(part)
-        elif not any(mark in str(part) for mark in "[]()"):
+        elif not any(mark in str(part) for mark in "[]()") and part not in BRANCHES:
             where.append(str(part))
     at = ".".join(where)
     takes = ", ".join(

@@ -88,12 +88,14 @@ class Fixed:
         return self.fixed[candidates]
 
 
-def greedy(terms, strengths, candidates, labelled, budget, combine="product", scale_of_fixed=True):
-    """Picks and their combined values; terms are the classes above."""
-    chosen, gains = [], []
+def totals(terms, strengths, candidates, labelled, chosen, combine="product"):
+    """Before each pick: the candidates left and their combined values, -inf where refused.
+
+    Whoever iterates appends the pick to ``chosen``. Terms are the classes above.
+    """
     labelled = list(labelled)
     scales = [None] * len(terms)
-    for _ in range(min(budget, len(candidates))):
+    while len(chosen) < len(candidates):
         left = np.array([c for c in candidates if c not in chosen])
         total = np.ones(len(left)) if combine == "product" else np.zeros(len(left))
         refused = np.zeros(len(left), dtype=bool)
@@ -119,11 +121,28 @@ def greedy(terms, strengths, candidates, labelled, budget, combine="product", sc
                 total = total + strength * values / scale
         total = np.where(np.isnan(total), 0, total)
         total[refused] = -np.inf
+        yield left, total
+
+
+def greedy(terms, strengths, candidates, labelled, budget, combine="product"):
+    """Picks and their combined values."""
+    chosen, gains = [], []
+    for left, total in totals(terms, strengths, candidates, labelled, chosen, combine):
         best = total.max()
-        if best == -np.inf:
+        if len(chosen) == budget or best == -np.inf:
             break
         tied = total == best if np.isinf(best) else total >= best - abs(best) * TIE
-        pick = int(left[np.flatnonzero(tied)[0]])
-        chosen.append(pick)
+        chosen.append(int(left[np.flatnonzero(tied)[0]]))
         gains.append(best)
     return chosen, np.array(gains)
+
+
+def replay(terms, strengths, candidates, labelled, picks, combine="product"):
+    """What each of ``picks`` was worth when it was chosen, and the most there was to have."""
+    chosen, worth, best = [], [], []
+    steps = totals(terms, strengths, candidates, labelled, chosen, combine)
+    for pick, (left, total) in zip(picks, steps, strict=False):
+        worth.append(total[left == pick].item())
+        best.append(total.max())
+        chosen.append(pick)
+    return np.array(worth), np.array(best)

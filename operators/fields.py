@@ -1,0 +1,123 @@
+"""Which fields of a dataset fit which purpose."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import fiftyone as fo
+
+# Where a Classification may hold one number per class, in the order they are looked for.
+VECTOR_ATTRIBUTES = ("logits", "probs", "probabilities")
+OWN_FIELDS = {"id", "tags", "filepath", "created_at", "last_modified_at"}
+NUMBERS = (fo.FloatField, fo.IntField, fo.BooleanField, fo.DateField, fo.DateTimeField)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A field that fits, and what it holds, in a few words."""
+
+    path: str
+    holds: str
+
+
+def prediction_fields(dataset: Any) -> list[Choice]:
+    """Classifications, and plain vectors named like probabilities."""
+    schema = dataset.get_field_schema()
+    flat = dataset.get_field_schema(flat=True)
+    choices = []
+    for path, field in schema.items():
+        if document_type(field) is fo.Classification:
+            vector = class_vector_path(flat, path)
+            holds = (
+                vector.rsplit(".", 1)[1]
+                if vector and not vector.endswith(".logits")
+                else "logits, or label and confidence where there are none"
+            )
+            choices.append(Choice(path, holds))
+        elif _holds_vector(field) and path in VECTOR_ATTRIBUTES:
+            choices.append(Choice(path, "a vector a sample"))
+    return choices
+
+
+def embedding_fields(dataset: Any) -> list[Choice]:
+    """Vector fields, and similarity runs of whole images."""
+    flat = dataset.get_field_schema(flat=True)
+    choices = [
+        Choice(path, "a vector field")
+        for path, field in flat.items()
+        if _holds_vector(field)
+        and path not in OWN_FIELDS
+        and path.rsplit(".", 1)[-1] not in VECTOR_ATTRIBUTES
+        and not _inside_list(dataset, path)
+    ]
+    return choices + [Choice(key, "a similarity run") for key in similarity_runs(dataset)]
+
+
+def number_fields(dataset: Any) -> list[Choice]:
+    """Numbers, booleans and dates, dotted paths included."""
+    return [
+        Choice(path, type(field).__name__.removesuffix("Field").lower())
+        for path, field in dataset.get_field_schema(flat=True).items()
+        if isinstance(field, NUMBERS) and path not in OWN_FIELDS and not _inside_list(dataset, path)
+    ]
+
+
+def category_fields(dataset: Any) -> list[Choice]:
+    """Strings and booleans, labels' names among them."""
+    return [
+        Choice(path, "a category")
+        for path, field in dataset.get_field_schema(flat=True).items()
+        if isinstance(field, (fo.StringField, fo.BooleanField))
+        and path not in OWN_FIELDS
+        and not path.startswith("metadata.")
+        and not _inside_list(dataset, path)
+    ]
+
+
+def label_fields(dataset: Any) -> list[Choice]:
+    """Fields that hold labels of any kind."""
+    choices = []
+    for path, field in dataset.get_field_schema().items():
+        kind = document_type(field)
+        if kind is not None and issubclass(kind, fo.Label):
+            choices.append(Choice(path, kind.__name__))
+    return choices
+
+
+def similarity_runs(dataset: Any) -> list[str]:
+    """Brain keys of similarity runs over whole images."""
+    keys = []
+    for key in dataset.list_brain_runs(type="similarity"):
+        config = dataset.get_brain_info(key).config
+        if not getattr(config, "patches_field", None):
+            keys.append(key)
+    return keys
+
+
+def document_type(field: Any) -> Any:
+    """The label class of an embedded document field, else None."""
+    return field.document_type if isinstance(field, fo.EmbeddedDocumentField) else None
+
+
+def class_vector_path(flat: dict[str, Any], path: str) -> str | None:
+    """Where a Classification field holds its vector over the classes."""
+    for attribute in VECTOR_ATTRIBUTES[1:] + VECTOR_ATTRIBUTES[:1]:
+        if f"{path}.{attribute}" in flat:
+            return f"{path}.{attribute}"
+    return None
+
+
+def _holds_vector(field: Any) -> bool:
+    if isinstance(field, fo.VectorField):
+        return True
+    return isinstance(field, fo.ListField) and isinstance(field.field, (fo.FloatField, fo.IntField))
+
+
+def _inside_list(dataset: Any, path: str) -> bool:
+    """Whether the path goes through a list, and so has several values a sample."""
+    parts = path.split(".")
+    return any(
+        isinstance(dataset.get_field(".".join(parts[:end])), fo.ListField)
+        for end in range(1, len(parts))
+    )

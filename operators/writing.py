@@ -1,0 +1,245 @@
+"""Selections on a dataset: write one, undo it, list them. What a run added is in its record."""
+
+from __future__ import annotations
+
+import math
+import re
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from importlib.metadata import version
+from typing import Any
+
+import fiftyone as fo
+
+from .. import alcore
+from ..alcore import InvalidInput, Selection
+
+METHOD = "alcore/select"
+
+
+@dataclass
+class Names:
+    """Under which names a selection is written; None for what is not wanted."""
+
+    run_key: str
+    tag: str | None
+    saved_view: str | None
+    rank_field: str
+
+
+def name_selection(
+    dataset: Any, run_key: str | None, tag: str | None, saved_view: str | None
+) -> Names:
+    """Fill in the names that are not given: one from another, else the next free number.
+
+    An empty tag or saved view means that none is wanted.
+
+    Raises:
+        InvalidInput: a run key that FiftyOne does not take.
+    """
+    if not run_key:
+        run_key = re.sub(r"\W+", "_", tag or saved_view or "").strip("_").lower()
+        if run_key and not run_key.isidentifier():
+            run_key = f"selection_{run_key}"
+    if not run_key:
+        taken = set(dataset.list_runs())
+        number = 1
+        while f"selection_{number}" in taken:
+            number += 1
+        run_key = f"selection_{number}"
+    if not run_key.isidentifier():
+        raise InvalidInput(
+            f"run_key: {run_key!r} must start with a letter and hold letters, digits and _ alone"
+        )
+    return Names(
+        run_key=run_key,
+        tag=(tag if tag is not None else run_key) or None,
+        saved_view=(saved_view if saved_view is not None else tag or run_key) or None,
+        rank_field=f"{run_key}_rank",
+    )
+
+
+def check_names(dataset: Any, names: Names, overwrite: bool) -> None:
+    """Refuse names that are taken.
+
+    Raises:
+        InvalidInput: the tag, saved view, run or field exists; with ``overwrite``, only where it is
+            not a selection's own.
+    """
+    ours = _record(dataset, names.run_key)
+    if names.run_key in dataset.list_runs():
+        if ours is None:
+            raise InvalidInput(
+                f"run_key: {names.run_key!r} is a run of another kind; choose another key"
+            )
+        if not overwrite:
+            raise InvalidInput(
+                f"the selection {names.run_key!r} exists; choose another name, or set overwrite"
+            )
+    if ours is None and dataset.get_field(names.rank_field) is not None:
+        raise InvalidInput(f"field {names.rank_field!r} exists; choose another name")
+    if overwrite:
+        return
+    if names.tag and names.tag in dataset.distinct("tags"):
+        count = dataset.match_tags(names.tag).count()
+        raise InvalidInput(
+            f"tag: {count} samples have the tag {names.tag!r}; choose another, or set overwrite"
+        )
+    if names.saved_view and dataset.has_saved_view(names.saved_view):
+        raise InvalidInput(
+            f"saved_view: {names.saved_view!r} exists; choose another name, or set overwrite"
+        )
+
+
+def write(
+    view: Any,
+    chosen: Selection,
+    names: Names,
+    recipe: dict[str, Any],
+    details: dict[str, Any],
+    overwrite: bool = False,
+) -> None:
+    """Write a selection: run record, rank field, tag, saved view. All of it, or nothing.
+
+    The record goes first, so that whatever happens to the process, undo knows what to remove.
+    """
+    dataset = view._dataset
+    check_names(dataset, names, overwrite)
+    earlier = _keep(dataset, names.run_key)
+    if earlier is not None:
+        undo(dataset, names.run_key)
+    try:
+        _write(view, names, _config(names, recipe, chosen, details), _results(chosen))
+    except BaseException:
+        with suppress(InvalidInput):
+            undo(dataset, names.run_key)
+        if earlier is not None:
+            _write(*earlier)
+        raise
+
+
+def undo(dataset: Any, run_key: str) -> int:
+    """Remove exactly what a selection added; returns how many samples it had chosen.
+
+    Raises:
+        InvalidInput: there is no such selection.
+    """
+    record = _record(dataset, run_key)
+    if record is None:
+        known = ", ".join(map(repr, dataset.list_runs(method=METHOD))) or "none"
+        raise InvalidInput(f"there is no selection {run_key!r}; there are: {known}")
+    results = dataset.load_run_results(run_key)
+    names = Names(**record["names"])
+    tagged = results.tagged if results is not None else []
+    if names.tag and tagged:
+        dataset.select(tagged).untag_samples(names.tag)
+    if dataset.get_field(names.rank_field) is not None:
+        dataset.delete_sample_field(names.rank_field)
+    if names.saved_view and dataset.has_saved_view(names.saved_view):
+        dataset.delete_saved_view(names.saved_view)
+    dataset.delete_run(run_key)
+    return len(results.ids) if results is not None else 0
+
+
+def selections(dataset: Any) -> list[dict[str, Any]]:
+    """The selections of a dataset, the oldest first, each as plain values."""
+    found = []
+    for key in dataset.list_runs(method=METHOD):
+        record = _record(dataset, key)
+        if record is not None:
+            found.append({"run_key": key, **record})
+    return sorted(found, key=lambda one: one["created_at"])
+
+
+def chosen_view(dataset: Any, names: Names) -> Any:
+    """The chosen samples, in the order chosen: a light view, whatever their number."""
+    return dataset.exists(names.rank_field).sort_by(names.rank_field)
+
+
+def _write(view: Any, names: Names, config: dict[str, Any], results: dict[str, Any]) -> None:
+    dataset = view._dataset
+    ids = results["ids"]
+    if names.tag:
+        theirs = set(dataset.select(ids).match_tags(names.tag).values("id"))
+        results["tagged"] = [one for one in ids if one not in theirs]
+    # The results may be written into the database in part only: the record says so until they are.
+    view.register_run(names.run_key, dataset.init_run(**config))
+    dataset.save_run_results(
+        names.run_key, dataset.init_run_results(names.run_key, **results), overwrite=True
+    )
+    dataset.add_sample_field(
+        names.rank_field, fo.IntField, description=f"Place in the selection {names.run_key}"
+    )
+    ranks = {one: rank for rank, one in enumerate(ids, start=1)}
+    dataset.set_values(names.rank_field, ranks, key_field="id")
+    if names.tag:
+        dataset.select(results["tagged"]).tag_samples(names.tag)
+    if names.saved_view:
+        dataset.save_view(
+            names.saved_view,
+            chosen_view(dataset, names),
+            description=f"Selection {names.run_key}: {len(ids)} samples, in the order chosen",
+            overwrite=True,
+        )
+
+
+def _config(
+    names: Names, recipe: dict[str, Any], chosen: Selection, details: dict[str, Any]
+) -> dict[str, Any]:
+    return {
+        "method": METHOD,
+        "names": asdict(names),
+        "recipe": recipe,
+        "seed": recipe.get("seed", 0),
+        "chosen": len(chosen),
+        "created_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "versions": {
+            "active_learning": alcore.__version__,
+            **{name: version(name) for name in ("fiftyone", "torch", "numpy")},
+        },
+        **details,
+    }
+
+
+def _results(chosen: Selection) -> dict[str, Any]:
+    return {
+        "ids": list(chosen.ids),
+        "gains": [_plain(gain) for gain in chosen.gains.tolist()],
+        "reasons": [
+            {name: _plain(value) for name, value in reason.items()} for reason in chosen.reasons
+        ],
+        "report": chosen.report,
+        "tagged": [],
+    }
+
+
+def _plain(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _record(dataset: Any, run_key: str) -> dict[str, Any] | None:
+    """The record of a selection, else None."""
+    if run_key not in dataset.list_runs(method=METHOD):
+        return None
+    config = dataset.get_run_info(run_key).config.serialize()
+    return {name: value for name, value in config.items() if name not in ("method", "cls")}
+
+
+def _keep(
+    dataset: Any, run_key: str
+) -> tuple[Any, Names, dict[str, Any], dict[str, Any]] | None:
+    """What it takes to write a selection again."""
+    record = _record(dataset, run_key)
+    if record is None:
+        return None
+    results = dataset.load_run_results(run_key)
+    if results is None:
+        return None
+    kept = {name: getattr(results, name) for name in ("ids", "gains", "reasons", "report")}
+    return (
+        dataset.load_run_view(run_key),
+        Names(**record["names"]),
+        {"method": METHOD, **record},
+        {**kept, "tagged": []},
+    )

@@ -1,0 +1,181 @@
+"""Problems drawn by hypothesis: a pool and a recipe, and the same for the brute-force twins."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+import alcore
+import twins
+
+MEASURES = ["entropy", "margin", "least_confidence", "ratio"]
+SIZES = st.integers(1, 60) | st.integers(61, 300)
+STRENGTHS = [1, 1, 1, 0.5, 2, 0, -1]
+
+
+@dataclass(frozen=True)
+class Problem:
+    pool: alcore.Pool
+    recipe: dict[str, Any]
+    terms: list[Any]
+    strengths: list[float]
+
+    @property
+    def candidates(self):
+        return np.flatnonzero(~self.pool.labelled)
+
+    @property
+    def labelled(self):
+        return np.flatnonzero(self.pool.labelled)
+
+
+@st.composite
+def problems(draw, sizes=SIZES, dimensions=(1, 5), ties=True, strengths=STRENGTHS, minimum=True):
+    """Any pool, and any recipe over it.
+
+    Args:
+        ties: whether data of few different values may be drawn, which make duplicates and ties.
+        minimum: whether diversity may have a minimum distance.
+    """
+    n = draw(sizes)
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    d, classes = draw(st.integers(*dimensions)), draw(st.integers(2, 5))
+    if ties and draw(st.booleans()):
+        X = rng.integers(1, 4, (n, d)).astype(float)
+        P = rng.integers(0, 3, (n, classes)) + np.eye(classes)[rng.integers(0, classes, n)]
+    else:
+        X = rng.normal(size=(n, d))
+        P = rng.dirichlet(np.full(classes, 0.4), n) + 1e-12
+    if ties and draw(st.booleans()):
+        P[:, 0] = 0  # a class nobody has
+        P[:, 1] += 1e-3
+    P = P / P.sum(1, keepdims=True)
+    labelled = rng.random(n) < draw(st.sampled_from([0, 0, 0.1, 0.5, 1.0]))
+    labelled[rng.integers(n)] = False
+    number = rng.normal(size=n).round(1 if ties else 12)
+    kinds = draw(st.lists(st.sampled_from(sorted(MAKERS)), min_size=1, max_size=3, unique=True))
+    entries, terms, drawn = [], [], []
+    for kind in kinds:
+        entry, term = draw(MAKERS[kind])(X, P, number)
+        if not minimum and entry.pop("minimum_distance", None):
+            term.minimum = None
+        entry["strength"] = draw(st.sampled_from(strengths))
+        entries.append(entry)
+        terms.append(term)
+        drawn.append(entry["strength"])
+    recipe = {
+        "budget": draw(st.integers(1, 40)),
+        "strategies": entries,
+        "combine": draw(st.sampled_from(["product", "sum"])),
+    }
+    pool = alcore.Pool(
+        n, labelled=labelled, columns={"embeddings": X, "predictions": P, "number": number}
+    )
+    return Problem(pool, recipe, terms, drawn)
+
+
+@st.composite
+def uncertainties(draw):
+    measure = draw(st.sampled_from(MEASURES))
+    temperature = draw(st.sampled_from([1.0, 2.0]))
+
+    def make(X, P, number):
+        Q = twins.probabilities(P, temperature)
+        entry = {
+            "strategy": "uncertainty",
+            "column": "predictions",
+            "measure": measure,
+            "temperature": temperature,
+        }
+        return entry, twins.Fixed(twins.uncertainty(Q, measure))
+
+    return make
+
+
+@st.composite
+def diversities(draw):
+    metric = draw(st.sampled_from(["euclidean", "cosine"]))
+    minimum = draw(st.sampled_from([None, None, 0.3, 1.5]))
+
+    def make(X, P, number):
+        entry = {"strategy": "diversity", "column": "embeddings", "metric": metric}
+        if minimum is not None:
+            entry["minimum_distance"] = minimum
+        return entry, twins.Diversity(X, metric, minimum)
+
+    return make
+
+
+@st.composite
+def coverages(draw):
+    kernel = draw(st.sampled_from(["gaussian", "cosine"]))
+    bandwidth = draw(st.sampled_from([0.2, 1.0]))
+    weighted = draw(st.booleans())
+
+    def make(X, P, number):
+        entry = {
+            "strategy": "coverage",
+            "column": "embeddings",
+            "kernel": kernel,
+            "bandwidth": bandwidth,
+        }
+        weights = None
+        if weighted:
+            entry["weights"] = {"column": "predictions", "measure": "margin"}
+            weights = twins.uncertainty(P, "margin")
+        return entry, twins.Coverage(X, kernel, bandwidth, weights)
+
+    return make
+
+
+@st.composite
+def balances(draw):
+    target = draw(st.sampled_from(["uniform", "input", {"0": 0.7, "1": 0.3}, {"1": 0.5}]))
+
+    def make(X, P, number):
+        entry = {"strategy": "balance", "column": "predictions", "target": target}
+        C = P.shape[1]
+        if target == "uniform":
+            shares = np.full(C, 1 / C)
+        elif target == "input":
+            shares = P.mean(0)
+        else:
+            rest = [c for c in range(C) if str(c) not in target]
+            if not rest and sum(target.values()) < 1:
+                entry["target"] = "uniform"
+                shares = np.full(C, 1 / C)
+            else:
+                left = (1 - sum(target.values())) / max(1, len(rest))
+                shares = np.array([target.get(str(c), left) for c in range(C)])
+        return entry, twins.Balance(P, shares)
+
+    return make
+
+
+@st.composite
+def weights(draw):
+    prefer = draw(st.sampled_from(["high", "low", [-0.5, 0.5]]))
+
+    def make(X, P, number):
+        low, high = number.min(), number.max()
+        spread = (high - low) or 1.0
+        if prefer == "high":
+            values = (number - low) / spread if high > low else np.ones_like(number)
+        elif prefer == "low":
+            values = (high - number) / spread if high > low else np.ones_like(number)
+        else:
+            outside = np.maximum(prefer[0] - number, number - prefer[1])
+            values = np.clip(1 - outside / spread, 0, 1)
+        return {"strategy": "weight", "column": "number", "prefer": prefer}, twins.Fixed(values)
+
+    return make
+
+
+MAKERS = {
+    "uncertainty": uncertainties(),
+    "diversity": diversities(),
+    "coverage": coverages(),
+    "balance": balances(),
+    "weight": weights(),
+}

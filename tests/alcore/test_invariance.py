@@ -1,0 +1,185 @@
+"""What must hold of selections whatever the data: known algorithms, bounds, and invariances."""
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+import alcore
+import twins
+from problems import problems
+
+POSITIVE = [1, 1, 2, 0.5]
+METRICS = ["euclidean", "cosine"]
+continuous = problems(sizes=st.integers(5, 80), dimensions=(2, 5), ties=False, strengths=POSITIVE)
+
+
+def diverse(X, labelled, budget, metric="euclidean"):
+    entry = {"strategy": "diversity", "column": "embeddings", "metric": metric}
+    pool = alcore.Pool(len(X), labelled=labelled, columns={"embeddings": X})
+    return alcore.select(pool, {"budget": budget, "strategies": [entry]}, device="cpu")
+
+
+def some_labelled(rng, n, share):
+    labelled = rng.random(n) < share
+    labelled[rng.integers(n)] = False
+    return labelled
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("share", [0, 0.2])
+@pytest.mark.parametrize("seed", range(5))
+def test_diversity_alone_is_farthest_first(metric, share, seed):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(200, 3)) + 1
+    labelled = some_labelled(rng, 200, share)
+    D = twins.distances(X, X, metric)
+    centres = np.flatnonzero(labelled).tolist()
+    chosen = diverse(X, labelled, 50, metric).indices.tolist()
+    first = 0
+    if not centres:
+        units = X / np.linalg.norm(X, axis=1, keepdims=True)
+        points = units if metric == "cosine" else X
+        mean = points.mean(0, keepdims=True)
+        assert chosen[0] == twins.distances(points, mean, metric).argmin()
+        centres, first = chosen[:1], 1
+    for pick in chosen[first:]:
+        nearest = D[:, centres].min(1)
+        nearest[labelled] = 0
+        assert pick == nearest.argmax()
+        centres.append(pick)
+
+
+@settings(max_examples=150)
+@given(
+    st.integers(2, 9),
+    st.integers(1, 3),
+    st.integers(1, 3),
+    st.sampled_from([0, 0, 0.3]),
+    st.integers(0, 2**32 - 1),
+)
+def test_diversity_leaves_at_most_twice_the_smallest_radius(n, d, budget, share, seed):
+    """Gonzalez 1985; with labelled samples as centres there already it holds too."""
+    rng = np.random.default_rng(seed)
+    X = rng.integers(0, 5, (n, d)) if seed % 2 else rng.normal(size=(n, d))
+    labelled = some_labelled(rng, n, share)
+    free, there = np.flatnonzero(~labelled), np.flatnonzero(labelled)
+    D = twins.distances(X, X, "euclidean")
+
+    def radius(picks):
+        return D[:, [*there, *picks]].min(1).max()
+
+    chosen = diverse(X, labelled, budget)
+    optimum = min(radius(picks) for picks in combinations(free, min(budget, len(free))))
+    assert radius(chosen.indices) <= 2 * optimum + 1e-9
+    reached = chosen.report["stages"][0]["reached"]["diversity"]
+    assert reached["after"]["radius"] == pytest.approx(radius(chosen.indices), abs=1e-9)
+    assert reached["before"]["radius"] == (pytest.approx(radius([])) if len(there) else None)
+
+
+@settings(max_examples=80)
+@given(problems(sizes=st.integers(5, 80)), st.integers(1, 40))
+def test_a_smaller_budget_chooses_a_prefix(problem, budget):
+    longer = alcore.select(problem.pool, problem.recipe, device="cpu")
+    shorter = alcore.select(problem.pool, problem.recipe | {"budget": budget}, device="cpu")
+    both = min(budget, problem.recipe["budget"])
+    assert shorter.indices[:both].tolist() == longer.indices[:both].tolist()
+
+
+def ties(problem, picks):
+    """Whether at some pick another candidate was worth the same, as when nothing is labelled yet."""
+    chosen = []
+    steps = twins.totals(
+        problem.terms,
+        problem.strengths,
+        problem.candidates,
+        problem.labelled,
+        chosen,
+        problem.recipe["combine"],
+    )
+    for pick, (left, total) in zip(picks, steps, strict=False):
+        worth = total[left == pick]
+        if (np.abs(total - worth) <= 1e-7 * np.abs(worth)).sum() > 1:
+            return True
+        chosen.append(pick)
+    return False
+
+
+@settings(max_examples=80)
+@given(continuous, st.integers(0, 2**32 - 1))
+def test_the_order_of_the_samples_does_not_matter(problem, seed):
+    pool = problem.pool
+    order = np.random.default_rng(seed).permutation(pool.n)
+    shuffled = alcore.Pool(
+        pool.n,
+        ids=order.tolist(),
+        labelled=pool.labelled[order],
+        columns={name: column[order] for name, column in pool.columns.items()},
+    )
+    there = alcore.select(shuffled, problem.recipe, device="cpu")
+    here = alcore.select(pool, problem.recipe, device="cpu")
+    assume(not ties(problem, here.indices.tolist()))
+    assert there.ids == here.ids
+    np.testing.assert_allclose(there.gains, here.gains, rtol=1e-6)
+
+
+@settings(max_examples=80)
+@given(continuous, st.floats(0, 1))
+def test_labelling_the_first_picks_and_going_on_gives_the_rest(problem, share):
+    recipe = problem.recipe | {"combine": "product"}
+    whole = alcore.select(problem.pool, recipe, device="cpu").indices.tolist()
+    done = int(share * (len(whole) - 1))
+    labelled = problem.pool.labelled.copy()
+    labelled[whole[:done]] = True
+    later = alcore.Pool(problem.pool.n, labelled=labelled, columns=problem.pool.columns)
+    rest = alcore.select(later, recipe | {"budget": len(whole) - done}, device="cpu")
+    assert rest.indices.tolist() == whole[done:]
+
+
+@settings(max_examples=60)
+@given(continuous, st.sampled_from([0.125, 8.0]))
+def test_the_scale_of_a_column_does_not_matter_to_a_product(problem, factor):
+    """A power of two changes no digit, so that even rounding is the same."""
+    for entry in problem.recipe["strategies"]:
+        entry.pop("minimum_distance", None)
+        if isinstance(entry.get("prefer"), list):
+            entry["prefer"] = "high"
+    recipe = problem.recipe | {"combine": "product"}
+    pool = problem.pool
+    scaled = {name: pool.columns[name] * factor for name in ("embeddings", "number")}
+    scaled["predictions"] = pool.columns["predictions"]
+    other = alcore.Pool(pool.n, labelled=pool.labelled, columns=scaled)
+    here = alcore.select(pool, recipe, device="cpu").indices
+    assert here.tolist() == alcore.select(other, recipe, device="cpu").indices.tolist()
+
+
+def by_chance(n, budget, seed, **recipe):
+    pool = alcore.Pool(n, columns={"number": np.arange(n)})
+    recipe = {"budget": budget, "strategies": [{"strategy": "random"}], "seed": seed} | recipe
+    return alcore.select(pool, recipe, device="cpu").indices.tolist()
+
+
+def test_chance_is_the_same_for_the_same_seed():
+    assert by_chance(1000, 50, seed=3) == by_chance(1000, 50, seed=3)
+    assert by_chance(1000, 50, seed=3) != by_chance(1000, 50, seed=4)
+
+
+def test_chance_is_even():
+    """Drawn without replacement, so that counts vary by a share of (1 - 5 / 20) of the binomial's."""
+    n, budget, runs = 20, 5, 2000
+    first, counts = np.zeros(n), np.zeros(n)
+    for seed in range(runs):
+        picks = by_chance(n, budget, seed)
+        first[picks[0]] += 1
+        counts[picks] += 1
+    expected = runs * budget / n
+    assert ((counts - expected) ** 2 / expected).sum() / (1 - budget / n) < 43.8  # p = 0.001, 19 df
+    assert ((first - runs / n) ** 2 / (runs / n)).sum() < 43.8
+
+
+def test_a_filter_does_not_change_what_the_others_drew():
+    everyone = by_chance(100, 100, seed=1)
+    kept = by_chance(100, 100, seed=1, filters=[{"column": "number", "min": 40}])
+    assert kept == [row for row in everyone if row >= 40]
