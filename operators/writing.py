@@ -134,10 +134,10 @@ def undo(dataset: Any, run_key: str) -> int:
     tagged = results.tagged if results is not None else []
     if names.tag and tagged:
         dataset.select(tagged).untag_samples(names.tag)
-    if dataset.get_field(names.rank_field) is not None:
-        dataset.delete_sample_field(names.rank_field)
     if names.saved_view and dataset.has_saved_view(names.saved_view):
         dataset.delete_saved_view(names.saved_view)
+    if dataset.get_field(names.rank_field) is not None:
+        dataset.delete_sample_field(names.rank_field)
     dataset.delete_run(run_key)
     return len(results.ids) if results is not None else 0
 
@@ -163,7 +163,6 @@ def _write(view: Any, names: Names, config: dict[str, Any], results: dict[str, A
     if names.tag:
         theirs = set(dataset.select(ids).match_tags(names.tag).values("id"))
         results["tagged"] = [one for one in ids if one not in theirs]
-    # The results may be written into the database in part only: the record says so until they are.
     view.register_run(names.run_key, dataset.init_run(**config))
     dataset.save_run_results(
         names.run_key, dataset.init_run_results(names.run_key, **results), overwrite=True
@@ -193,7 +192,7 @@ def _config(
         "recipe": recipe,
         "seed": recipe.get("seed", 0),
         "chosen": len(chosen),
-        "created_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "created_at": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
         "versions": {
             "active_learning": alcore.__version__,
             **{name: version(name) for name in ("fiftyone", "torch", "numpy")},
@@ -223,7 +222,7 @@ def _record(dataset: Any, run_key: str) -> dict[str, Any] | None:
     if run_key not in dataset.list_runs(method=METHOD):
         return None
     config = dataset.get_run_info(run_key).config.serialize()
-    return {name: value for name, value in config.items() if name not in ("method", "cls")}
+    return {name: value for name, value in config.items() if name not in ("method", "cls", "type")}
 
 
 def _keep(

@@ -1,0 +1,191 @@
+"""Pieces of forms: each adds its inputs and returns what was entered. A form computes nothing."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import fiftyone.operators as foo
+import fiftyone.operators.types as types
+
+from ..alcore import InvalidInput
+from .fields import Choice, label_fields
+from .reading import Labelled
+from .running import Request
+from .writing import check_names, name_selection
+
+NONE = ""
+COMMON = (
+    "label_field",
+    "labelled_tag",
+    "tag",
+    "saved_view",
+    "run_key",
+    "overwrite",
+    "bad",
+    "device",
+    "seed",
+)
+
+
+def field_input(
+    inputs: Any,
+    name: str,
+    label: str,
+    choices: list[Choice],
+    *,
+    missing: str,
+    description: str = "",
+    required: bool = True,
+    default: str | None = None,
+) -> None:
+    """A dropdown of the fields that fit, each with what it holds; a warning where none does."""
+    if not choices and required:
+        inputs.view(f"{name}_missing", types.Error(label=missing))
+    view = types.DropdownView()
+    if not required:
+        view.add_choice(NONE, label="none")
+    for choice in choices:
+        view.add_choice(choice.path, label=choice.path, description=choice.holds)
+    if default is None and choices and required:
+        default = choices[0].path
+    inputs.enum(
+        name,
+        view.values(),
+        label=label,
+        description=description,
+        required=required,
+        default=default if default is not None else NONE,
+        view=view,
+    )
+
+
+def choice_input(
+    inputs: Any, name: str, label: str, options: dict[str, str], default: str
+) -> None:
+    """Radio buttons; ``options`` maps each value to what it does, in a line."""
+    view = types.RadioGroup(orientation="vertical")
+    for value, told in options.items():
+        view.add_choice(value, label=f"{value.replace('_', ' ')}: {told}")
+    inputs.enum(name, view.values(), label=label, default=default, view=view)
+
+
+def budget_input(inputs: Any, default: int = 100) -> None:
+    inputs.float(
+        "budget",
+        label="Budget",
+        description="How many samples to choose; a number below 1 is a share of the candidates",
+        default=default,
+    )
+
+
+def labelled_input(ctx: Any, inputs: Any) -> None:
+    """Which samples are labelled already, and how many of each that makes."""
+    choices = label_fields(ctx.dataset)
+    usual = next((c.path for c in choices if c.path == "ground_truth"), NONE)
+    field_input(
+        inputs,
+        "label_field",
+        "Labels",
+        choices,
+        missing="",
+        description="Samples with a value in this field are labelled: not chosen, but counted in",
+        required=False,
+        default=usual,
+    )
+    inputs.str(
+        "labelled_tag",
+        label="Labelled tag",
+        description="Samples with this tag count as labelled too",
+        required=False,
+    )
+    told = count_samples(
+        ctx,
+        view_key(ctx),
+        ctx.params.get("label_field", usual) or None,
+        ctx.params.get("labelled_tag") or None,
+        ctx.params.get("predictions") or None,
+    )
+    if told["total"] == 0:
+        inputs.view("empty", types.Error(label="The view is empty: there is nothing to choose from"))
+    inputs.view("counts", types.Notice(label=told["text"]))
+
+
+def view_key(ctx: Any) -> str:
+    """What tells one target view from another, for the cache."""
+    return json.dumps(ctx.target_view(require_flat=True)._serialize(), default=str)
+
+
+@foo.execution_cache(prompt_scoped=True, residency="ephemeral")
+def count_samples(
+    ctx: Any, view: str, label_field: str | None, tag: str | None, predictions: str | None
+) -> dict[str, Any]:
+    """How many samples the form speaks of. ``view`` is part of the key of the cache alone."""
+    samples = ctx.target_view(require_flat=True)
+    total = len(samples)
+    labelled = set()
+    if label_field and ctx.dataset.get_field(label_field) is not None:
+        labelled |= set(samples.exists(label_field).values("id"))
+    if tag:
+        labelled |= set(samples.match_tags(tag).values("id"))
+    text = f"{total - len(labelled)} samples to choose from, {len(labelled)} labelled"
+    if predictions and ctx.dataset.get_field(predictions) is not None:
+        without = total - len(samples.exists(predictions))
+        text += f", {without} without a prediction (these cannot be chosen)"
+    return {"total": total, "labelled": len(labelled), "text": text}
+
+
+def result_inputs(ctx: Any, inputs: Any) -> None:
+    """Under which names the selection is written, refused at once where they are taken."""
+    inputs.view("result", types.Header(label="Result", divider=True))
+    tag = inputs.str(
+        "tag",
+        label="Tag",
+        description="Given to the chosen samples; also the name of the saved view and of the run",
+        required=False,
+    )
+    inputs.bool(
+        "overwrite",
+        label="Replace an earlier selection of that name",
+        default=False,
+        view=types.CheckboxView(),
+    )
+    choice_input(
+        inputs,
+        "bad",
+        "Samples whose values cannot be used",
+        {
+            "error": "stop and say which (NaN, zero vectors, probabilities that do not sum to 1)",
+            "leave_out": "choose among the others, and say how many were left out",
+        },
+        "error",
+    )
+    inputs.int("seed", label="Seed", description="The same seed chooses the same", default=0, min=0)
+    try:
+        request = request_of(ctx.params)
+        names = name_selection(ctx.dataset, request.run_key, request.tag, request.saved_view)
+        check_names(ctx.dataset, names, request.overwrite)
+    except InvalidInput as error:
+        tag.invalid = True
+        tag.error_message = str(error)
+
+
+def request_of(params: dict[str, Any]) -> Request:
+    """What a form or a call asks for, beside the recipe."""
+    return Request(
+        labelled=Labelled(params.get("label_field") or None, params.get("labelled_tag") or None),
+        tag=params.get("tag"),
+        saved_view=params.get("saved_view"),
+        run_key=params.get("run_key"),
+        overwrite=bool(params.get("overwrite")),
+        bad=params.get("bad") or "error",
+        device=params.get("device") or "auto",
+    )
+
+
+def budget_of(params: dict[str, Any], default: int = 100) -> int | float:
+    """A count, or a share; a form gives every number as it likes."""
+    budget = params.get("budget", default)
+    if isinstance(budget, float) and budget > 1 and budget.is_integer():
+        return int(budget)
+    return budget  # type: ignore[no-any-return]

@@ -1,0 +1,56 @@
+"""select: a whole recipe."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import fiftyone.operators.types as types
+
+from ..alcore import InvalidInput
+from . import forms
+from .selecting import SelectOperator
+
+
+class Select(SelectOperator):
+    label = "Active learning: select by a recipe"
+    about = (
+        "Chooses the samples to label next by any combination of strategies. "
+        "With a budget alone: samples that stand for many others the model is unsure of, "
+        "balanced over the classes."
+    )
+    options = ("recipe", "budget")
+
+    def strategy_inputs(self, ctx: Any, inputs: Any) -> None:
+        forms.budget_input(inputs)
+        inputs.str(
+            "recipe",
+            label="Recipe",
+            description="JSON; empty takes the default. Its budget, if any, goes before the one above",
+            required=False,
+            view=types.CodeView(language="json"),
+        )
+
+    def recipe_of(self, params: dict[str, Any]) -> dict[str, Any]:
+        given = params.get("recipe") or {}
+        if isinstance(given, str):
+            try:
+                given = json.loads(given)
+            except json.JSONDecodeError as error:
+                raise InvalidInput(f"recipe: is not JSON: {error}") from None
+        if not isinstance(given, dict):
+            raise InvalidInput("recipe: must be a JSON object, such as {\"budget\": 100}")
+        recipe = dict(given)
+        if "budget" not in recipe and "stages" not in recipe:
+            recipe["budget"] = forms.budget_of(params)
+        if "seed" in params and "seed" not in recipe:
+            recipe["seed"] = params["seed"]
+        return recipe
+
+    def __call__(
+        self, sample_collection: Any, recipe: Any = None, delegate: bool = False, **options: Any
+    ) -> Any:
+        """Select by ``recipe``, a dict or JSON; see ``SelectOperator.__call__`` for the rest."""
+        if recipe is not None and not isinstance(recipe, str):
+            recipe = json.dumps(recipe)
+        return super().__call__(sample_collection, delegate, recipe=recipe, **options)

@@ -1,0 +1,72 @@
+"""select_uncertain: what the model is unsure of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import forms
+from .fields import embedding_fields, prediction_fields
+from .selecting import SelectOperator
+
+MEASURES = {
+    "margin": "the best two classes are close; a good first choice",
+    "entropy": "the probability is spread over many classes",
+    "least_confidence": "the best class is not sure",
+    "ratio": "the second best class is nearly as likely as the best",
+}
+
+
+class SelectUncertain(SelectOperator):
+    label = "Active learning: select uncertain samples"
+    about = (
+        "Chooses samples the model is unsure of. Alone it may choose near-duplicates, outliers and "
+        "label noise: adding embeddings spreads the choice."
+    )
+    options = ("predictions", "measure", "temperature", "embeddings", "budget")
+
+    def strategy_inputs(self, ctx: Any, inputs: Any) -> None:
+        forms.budget_input(inputs)
+        forms.field_input(
+            inputs,
+            "predictions",
+            "Predictions",
+            prediction_fields(ctx.dataset),
+            missing="This dataset has no Classification field to judge",
+            description=(
+                "Logits or probabilities are used in full. With label and confidence alone, least "
+                "confidence is exact; margin and entropy take the other classes as equally likely"
+            ),
+        )
+        forms.choice_input(inputs, "measure", "Measure", MEASURES, "margin")
+        inputs.float(
+            "temperature",
+            label="Temperature",
+            description="Above 1 makes an overconfident model's probabilities softer",
+            default=1.0,
+        )
+        forms.field_input(
+            inputs,
+            "embeddings",
+            "Spread over",
+            embedding_fields(ctx.dataset),
+            missing="",
+            description="Embeddings: also keep the chosen samples apart from each other (k-center)",
+            required=False,
+        )
+
+    def recipe_of(self, params: dict[str, Any]) -> dict[str, Any]:
+        strategies: list[dict[str, Any]] = [
+            {
+                "strategy": "uncertainty",
+                "column": params.get("predictions", "predictions"),
+                "measure": params.get("measure", "margin"),
+                "temperature": params.get("temperature", 1.0),
+            }
+        ]
+        if params.get("embeddings"):
+            strategies.append({"strategy": "diversity", "column": params["embeddings"]})
+        return {
+            "budget": forms.budget_of(params),
+            "strategies": strategies,
+            "seed": params.get("seed", 0),
+        }

@@ -1,0 +1,132 @@
+"""What every select operator shares: its form's frame, its execution, its call from Python."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import fiftyone as fo
+import fiftyone.operators as foo
+import fiftyone.operators.types as types
+
+from ..alcore import InvalidInput, Recipe
+from . import forms
+from .running import run_selection, view_of
+
+
+class SelectOperator(foo.Operator):
+    """A short form over one recipe.
+
+    A family says what its form asks (``strategy_inputs``) and which recipe that makes
+    (``recipe_of``).
+    """
+
+    label: ClassVar[str]
+    about: ClassVar[str]
+    options: ClassVar[tuple[str, ...]]
+
+    @property
+    def config(self) -> Any:
+        return foo.OperatorConfig(
+            name=self.name_of(),
+            label=self.label,
+            description=self.about,
+            dynamic=True,
+            icon="filter_center_focus",
+            allow_immediate_execution=True,
+            allow_delegated_execution=True,
+            risk_level="medium",
+        )
+
+    @classmethod
+    def name_of(cls) -> str:
+        """``SelectUncertain`` is ``select_uncertain``."""
+        return "".join(f"_{c.lower()}" if c.isupper() else c for c in cls.__name__).lstrip("_")
+
+    def strategy_inputs(self, ctx: Any, inputs: Any) -> None:
+        raise NotImplementedError
+
+    def recipe_of(self, params: dict[str, Any]) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def resolve_input(self, ctx: Any) -> Any:
+        inputs = types.Object()
+        if ctx.dataset is None:
+            inputs.view("none", types.Error(label="Open a dataset first"))
+            return types.Property(inputs, view=types.View(label=self.label))
+        inputs.md(self.about, name="about")
+        self.strategy_inputs(ctx, inputs)
+        forms.labelled_input(ctx, inputs)
+        forms.result_inputs(ctx, inputs)
+        self._refuse_early(ctx, inputs)
+        return types.Property(inputs, view=types.View(label=self.label))
+
+    def _refuse_early(self, ctx: Any, inputs: Any) -> None:
+        try:
+            Recipe.of(self.recipe_of(ctx.params))
+        except InvalidInput as error:
+            inputs.view("recipe_error", types.Error(label=str(error)))
+            prop = inputs.properties.get("budget") if "budget" in str(error) else None
+            prop = prop or next(iter(inputs.properties.values()))
+            prop.invalid = True
+            prop.error_message = str(error)
+
+    def resolve_run_name(self, ctx: Any) -> str:
+        return f"{self.label}: {ctx.params.get('tag') or 'selection'}"
+
+    def execute(self, ctx: Any) -> dict[str, Any]:
+        view = ctx.target_view(require_flat=True)
+        result = run_selection(
+            view,
+            self.recipe_of(ctx.params),
+            forms.request_of(ctx.params),
+            lambda share, label: ctx.set_progress(progress=share, label=label),
+        )
+        ctx.ops.reload_dataset()
+        ctx.ops.set_view(view=view_of(ctx.dataset, result))
+        return result
+
+    def resolve_output(self, ctx: Any) -> Any:
+        outputs = types.Object()
+        outputs.int("chosen", label="Chosen")
+        outputs.str("tag", label="Tag")
+        outputs.str("saved_view", label="Saved view, in the order chosen")
+        outputs.str("run_key", label="Run, to show or undo it")
+        outputs.str("stopped", label="Stopped")
+        for number, note in enumerate(ctx.results.get("notes") or []):
+            outputs.view(f"note_{number}", types.Notice(label=note))
+        return types.Property(outputs, view=types.View(label="Selected"))
+
+    def __call__(self, sample_collection: Any, delegate: bool = False, **options: Any) -> Any:
+        """Run the operator from Python on a dataset or view.
+
+        Args:
+            sample_collection: a dataset or view.
+            delegate: queue it for a worker instead of running it now.
+            **options: the form's inputs by name: those of the strategy, and ``label_field``,
+                ``labelled_tag``, ``tag``, ``saved_view``, ``run_key``, ``overwrite``,
+                ``bad`` ("error" or "leave_out"), ``device``, ``seed``.
+
+        Returns:
+            an ``ExecutionResult``; its ``result`` has the run's key, tag and counts.
+        """
+        known = {*self.options, *forms.COMMON}
+        for name in options:
+            if name not in known:
+                raise InvalidInput(
+                    f"{self.name_of()}: unknown option {name!r}; it takes {', '.join(sorted(known))}"
+                )
+        return call(self, sample_collection, options, delegate)
+
+
+def call(
+    operator: Any, sample_collection: Any, options: dict[str, Any], delegate: bool = False
+) -> Any:
+    """Execute an operator on a dataset or view."""
+    whole = isinstance(sample_collection, fo.Dataset)
+    given = {name: value for name, value in options.items() if value is not None}
+    return foo.execute_operator(
+        operator.uri,
+        {"view": sample_collection.view()},
+        params={**given, "view_target": "DATASET" if whole else "CURRENT_VIEW"},
+        request_delegation=delegate,
+    )

@@ -1,0 +1,56 @@
+"""undo_selection: remove what a selection added."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import fiftyone.operators as foo
+import fiftyone.operators.types as types
+
+from .selecting import call
+from .writing import selections, undo
+
+
+class UndoSelection(foo.Operator):
+    @property
+    def config(self) -> Any:
+        return foo.OperatorConfig(
+            name="undo_selection",
+            label="Active learning: undo a selection",
+            description="Removes the tag, saved view, rank field and record that a selection added",
+            dynamic=True,
+            icon="undo",
+            risk_level="high",
+        )
+
+    def resolve_input(self, ctx: Any) -> Any:
+        inputs = types.Object()
+        view = types.DropdownView()
+        for one in reversed(selections(ctx.dataset)):
+            told = f"{one['chosen']} samples, {one['created_at'][:16].replace('T', ' ')}"
+            view.add_choice(one["run_key"], label=one["run_key"], description=told)
+        if not view.choices:
+            inputs.view("none", types.Notice(label="This dataset has no selections"))
+        inputs.enum("run_key", view.values(), label="Selection", required=True, view=view)
+        inputs.view(
+            "told",
+            types.Notice(label="Removes exactly what it added; labels made since then stay"),
+        )
+        return types.Property(inputs, view=types.View(label="Undo a selection"))
+
+    def execute(self, ctx: Any) -> dict[str, Any]:
+        run_key = ctx.params["run_key"]
+        count = undo(ctx.dataset, run_key)
+        ctx.ops.clear_view()
+        ctx.ops.reload_dataset()
+        return {"run_key": run_key, "samples": count}
+
+    def resolve_output(self, ctx: Any) -> Any:
+        outputs = types.Object()
+        outputs.str("run_key", label="Undone")
+        outputs.int("samples", label="Samples it had chosen")
+        return types.Property(outputs)
+
+    def __call__(self, sample_collection: Any, run_key: str) -> Any:
+        """Undo the selection ``run_key`` of a dataset."""
+        return call(self, sample_collection, {"run_key": run_key})
