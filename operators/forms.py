@@ -60,9 +60,7 @@ def field_input(
     )
 
 
-def choice_input(
-    inputs: Any, name: str, label: str, options: dict[str, str], default: str
-) -> None:
+def choice_input(inputs: Any, name: str, label: str, options: dict[str, str], default: str) -> None:
     """Radio buttons; ``options`` maps each value to what it does, in a line."""
     view = types.RadioGroup(orientation="vertical")
     for value, told in options.items():

@@ -92,9 +92,7 @@ class _Reader:
         recipe = recipe if _complete(recipe) else self._with_default(recipe)
         recipe = self._with_labels(recipe)
         uses = _uses(recipe)
-        sources = {
-            column: self._source(column, use, who) for column, (use, who) in uses.items()
-        }
+        sources = {column: self._source(column, use, who) for column, (use, who) in uses.items()}
         labels = self._label_source()
         self._one_pass([*sources.values(), *labels])
         for column, source in sources.items():
@@ -117,9 +115,7 @@ class _Reader:
         predictions, embeddings = prediction_fields(self.dataset), embedding_fields(self.dataset)
         if self.labelled.field:
             predictions = [c for c in predictions if c.path != self.labelled.field]
-        margin = (
-            entries.Uncertainty(column=_only(predictions, "predictions")) if predictions else None
-        )
+        margin = entries.Uncertainty(column=_only(predictions, "predictions")) if predictions else None
         chosen: list[Any] = []
         if embeddings:
             column = _only(embeddings, "embeddings")
@@ -297,9 +293,7 @@ class _Scalars(_Source):
             moments = [None if v is None else np.datetime64(v, "us") for v in self.values]
             reader.columns[column] = np.array(moments, dtype="datetime64[us]")
         elif self._numbers or isinstance(known, (bool, int, float)):
-            numbers = np.array(
-                [np.nan if v is None else v for v in self.values], dtype=np.float64
-            )
+            numbers = np.array([np.nan if v is None else v for v in self.values], dtype=np.float64)
             reader.columns[column] = numbers
             if self._numbers:
                 reader.refuse(column, ~missing & ~np.isfinite(numbers), "NaN or infinite values")
@@ -347,9 +341,7 @@ class _Loaded(_Embeddings):
 class _Predictions(_Source):
     """A Classification's vector, or its label and confidence; or a plain vector."""
 
-    def __init__(
-        self, n: int, path: str, flat: dict[str, Any], *, plain: bool = False
-    ) -> None:
+    def __init__(self, n: int, path: str, flat: dict[str, Any], *, plain: bool = False) -> None:
         self._plain = plain
         vector = path if plain else class_vector_path(flat, path)
         self.paths = [vector or f"{path}.logits"]

@@ -39,7 +39,7 @@ class Select(SelectOperator):
             except json.JSONDecodeError as error:
                 raise InvalidInput(f"recipe: is not JSON: {error}") from None
         if not isinstance(given, dict):
-            raise InvalidInput("recipe: must be a JSON object, such as {\"budget\": 100}")
+            raise InvalidInput('recipe: must be a JSON object, such as {"budget": 100}')
         recipe = dict(given)
         if "budget" not in recipe and "stages" not in recipe:
             recipe["budget"] = forms.budget_of(params)

@@ -29,9 +29,7 @@ class SelectBalanced(SelectOperator):
         forms.budget_input(inputs)
         predictions = prediction_fields(ctx.dataset)
         taken = {choice.path for choice in predictions}
-        categories = [
-            c for c in category_fields(ctx.dataset) if c.path.rsplit(".", 1)[0] not in taken
-        ]
+        categories = [c for c in category_fields(ctx.dataset) if c.path.rsplit(".", 1)[0] not in taken]
         forms.field_input(
             inputs,
             "by",
@@ -84,7 +82,5 @@ def _target(params: dict[str, Any]) -> Any:
         try:
             shares = json.loads(shares)
         except json.JSONDecodeError:
-            raise InvalidInput(
-                'shares: must be JSON such as {"glass": 0.5, "paper": 0.5}'
-            ) from None
+            raise InvalidInput('shares: must be JSON such as {"glass": 0.5, "paper": 0.5}') from None
     return shares

@@ -118,9 +118,7 @@ class SelectOperator(foo.Operator):
         return call(self, sample_collection, options, delegate)
 
 
-def call(
-    operator: Any, sample_collection: Any, options: dict[str, Any], delegate: bool = False
-) -> Any:
+def call(operator: Any, sample_collection: Any, options: dict[str, Any], delegate: bool = False) -> Any:
     """Execute an operator on a dataset or view."""
     whole = isinstance(sample_collection, fo.Dataset)
     given = {name: value for name, value in options.items() if value is not None}

@@ -28,9 +28,7 @@ class Names:
     rank_field: str
 
 
-def name_selection(
-    dataset: Any, run_key: str | None, tag: str | None, saved_view: str | None
-) -> Names:
+def name_selection(dataset: Any, run_key: str | None, tag: str | None, saved_view: str | None) -> Names:
     """Fill in the names that are not given: one from another, else the next free number.
 
     An empty tag or saved view means that none is wanted.
@@ -225,9 +223,7 @@ def _record(dataset: Any, run_key: str) -> dict[str, Any] | None:
     return {name: value for name, value in config.items() if name not in ("method", "cls", "type")}
 
 
-def _keep(
-    dataset: Any, run_key: str
-) -> tuple[Any, Names, dict[str, Any], dict[str, Any]] | None:
+def _keep(dataset: Any, run_key: str) -> tuple[Any, Names, dict[str, Any], dict[str, Any]] | None:
     """What it takes to write a selection again."""
     record = _record(dataset, run_key)
     if record is None:

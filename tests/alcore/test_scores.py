@@ -46,7 +46,11 @@ def test_a_row_worked_out_by_hand():
 
 @pytest.mark.parametrize(
     ("measure", "theirs", "scale"),
-    [("entropy", "entropy", np.log(7)), ("margin", "margin_sampling", 1), ("least_confidence", "least_confident", 6 / 7)],
+    [
+        ("entropy", "entropy", np.log(7)),
+        ("margin", "margin_sampling", 1),
+        ("least_confidence", "least_confident", 6 / 7),
+    ],
 )
 def test_agrees_with_scikit_activeml(measure, theirs, scale):
     pool = pytest.importorskip("skactiveml.pool")
