@@ -1,6 +1,5 @@
 """Turning what a model gave, logits or probabilities, into checked probabilities."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ def as_probabilities(
     given: str = "probabilities",
     temperature: float = 1.0,
     name: str = "predictions",
-    ids: Sequence[Any] | None = None,
+    ids: Any = None,
 ) -> np.ndarray:
     """Check predictions and bring them to probabilities.
 
@@ -59,7 +58,7 @@ def as_probabilities(
     return p.mean(0).numpy()
 
 
-def _refuse(name: str, what: str, bad: torch.Tensor, ids: Sequence[Any]) -> None:
+def _refuse(name: str, what: str, bad: torch.Tensor, ids: Any) -> None:
     rows = bad.any(-1).any(0).nonzero().flatten().numpy()
     if len(rows):
         raise InvalidInput(

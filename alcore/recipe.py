@@ -143,10 +143,7 @@ class Stage(_Strict):
 
     @model_validator(mode="after")
     def _distinct_names(self) -> Stage:
-        names = entry_names(self.strategies or [])
-        for name in names:
-            if names.count(name) > 1:
-                raise ValueError(f"strategies: two are named {name!r}; give each a name of its own")
+        _refuse_same_names(self.strategies)
         return self
 
 
@@ -168,7 +165,7 @@ class Recipe(_Strict):
         if self.stages is None:
             if self.budget is None:
                 raise ValueError("budget: is missing; say how many samples to choose")
-            self.in_stages()
+            _refuse_same_names(self.strategies)
         elif self.budget is not None or self.strategies is not None:
             raise ValueError("stages: budget and strategies belong inside the stages")
         return self
@@ -177,13 +174,12 @@ class Recipe(_Strict):
         """The recipe as a list of stages; the recipe's own filters go before the first."""
         if self.stages is not None:
             return self.stages
+        assert self.budget is not None
+        # Not validated again: every part has been.
         return [
             Stage.model_construct(
-                budget=self.budget,
-                strategies=self.strategies,
-                filters=[],
-                combine=self.combine,
-            )._distinct_names()
+                budget=self.budget, strategies=self.strategies, filters=[], combine=self.combine
+            )
         ]
 
     @classmethod
@@ -217,6 +213,13 @@ def entry_names(strategies: list[Any]) -> list[str]:
         )
         for entry in strategies
     ]
+
+
+def _refuse_same_names(strategies: list[Any] | None) -> None:
+    names = entry_names(strategies or [])
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"strategies: two are named {name!r}; give each a name of its own")
 
 
 def _sentence(error: ValidationError, recipe: Any) -> str:

@@ -53,7 +53,8 @@ def select(
         "seed": recipe.seed,
         "stages": [],
     }
-    rows, names, picks = candidates, [], None
+    rows, picks = candidates, None
+    names: list[str] = []
     for number, stage in enumerate(stages):
         at = f"stages[{number}]." if recipe.stages is not None else ""
         rows, names, picks, told = _run_stage(pool, rows, stage, recipe.seed, where, at, progress)
@@ -64,7 +65,7 @@ def select(
     report["seconds"] = time.perf_counter() - started
     return Selection(
         indices=rows,
-        ids=[pool.ids[row] for row in rows],
+        ids=[pool.ids[row] for row in rows.tolist()],
         gains=picks.gains,
         reasons=[dict(zip(names, map(float, values), strict=True)) for values in picks.values],
         report=report,

@@ -29,6 +29,7 @@ COMMON = (
 
 
 def field_input(
+    ctx: Any,
     inputs: Any,
     name: str,
     label: str,
@@ -39,7 +40,10 @@ def field_input(
     required: bool = True,
     default: str | None = None,
 ) -> None:
-    """A dropdown of the fields that fit, each with what it holds; a warning where none does."""
+    """A dropdown of the fields that fit, each with what it holds; a warning where none does.
+
+    A field named in a call, or typed, stays a choice: whether it can be read is judged with the recipe.
+    """
     if not choices and required:
         inputs.view(f"{name}_missing", types.Error(label=missing))
     view = types.DropdownView()
@@ -47,6 +51,9 @@ def field_input(
         view.add_choice(NONE, label="none")
     for choice in choices:
         view.add_choice(choice.path, label=choice.path, description=choice.holds)
+    given = ctx.params.get(name)
+    if given and given not in view.values():
+        view.add_choice(given, label=given)
     if default is None and choices and required:
         default = choices[0].path
     inputs.enum(
@@ -82,6 +89,7 @@ def labelled_input(ctx: Any, inputs: Any) -> None:
     choices = label_fields(ctx.dataset)
     usual = next((c.path for c in choices if c.path == "ground_truth"), NONE)
     field_input(
+        ctx,
         inputs,
         "label_field",
         "Labels",
@@ -183,7 +191,7 @@ def request_of(params: dict[str, Any]) -> Request:
 
 def budget_of(params: dict[str, Any], default: int = 100) -> int | float:
     """A count, or a share; a form gives every number as it likes."""
-    budget = params.get("budget", default)
+    budget: int | float = params.get("budget", default)
     if isinstance(budget, float) and budget > 1 and budget.is_integer():
         return int(budget)
-    return budget  # type: ignore[no-any-return]
+    return budget

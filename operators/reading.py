@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import cached_property
 from typing import Any, Literal
 
 import fiftyone as fo
@@ -59,8 +60,9 @@ def read(
     """Read what a recipe needs of a collection.
 
     A recipe's columns are field paths, or keys of similarity runs. Predictions come as
-    probabilities: a vector that already sums to 1 is taken as it is, another is put through softmax;
-    where a label has only a confidence, the rest is shared evenly by the other classes.
+    probabilities: a label's vector that already sums to 1 is taken as it is, another is put through
+    softmax; a plain vector is put through softmax only where the recipe says ``given: logits``; where
+    a label has only a confidence, the rest is shared evenly by the other classes.
 
     Args:
         bad: what happens to samples whose values cannot be used: "error", or "leave_out".
@@ -69,6 +71,18 @@ def read(
         InvalidInput: an unknown field, one of the wrong type, or values that cannot be used.
     """
     return _Reader(view, labelled or Labelled(), bad, progress or (lambda share: None)).read(recipe)
+
+
+def check(view: Any, recipe: Recipe, labelled: Labelled | None = None) -> None:
+    """Refuse a recipe whose fields are not there or do not fit, without reading any sample.
+
+    Raises:
+        InvalidInput: an unknown field, or one of the wrong type.
+    """
+    reader = _Reader(view, labelled or Labelled(), "error", lambda share: None)
+    for column, (use, who) in _uses(reader.complete(recipe)).items():
+        reader.source(column, use, who)
+    reader.label_source()
 
 
 class _Reader:
@@ -85,15 +99,16 @@ class _Reader:
         self.columns: dict[str, Any] = {}
         self.missing: dict[str, np.ndarray] = {}
         self.classes: dict[str, list[str]] = {}
+        self.logits: set[str] = set()
 
     def read(self, recipe: Recipe) -> Reading:
         if self.n == 0:
             raise InvalidInput("the view is empty: there is nothing to choose from")
-        recipe = recipe if _complete(recipe) else self._with_default(recipe)
-        recipe = self._with_labels(recipe)
+        recipe = self.complete(recipe)
+        self.logits = _declared_logits(recipe)
         uses = _uses(recipe)
-        sources = {column: self._source(column, use, who) for column, (use, who) in uses.items()}
-        labels = self._label_source()
+        sources = {column: self.source(column, use, who) for column, (use, who) in uses.items()}
+        labels = self.label_source()
         self._one_pass([*sources.values(), *labels])
         for column, source in sources.items():
             source.finish(self, column)
@@ -110,15 +125,21 @@ class _Reader:
 
     # What to read
 
+    def complete(self, recipe: Recipe) -> Recipe:
+        """The recipe with its strategies, where it leaves them to the default, and with labels."""
+        if not all(stage.strategies for stage in recipe.in_stages()):
+            recipe = self._with_default(recipe)
+        return self._with_labels(recipe)
+
     def _with_default(self, recipe: Recipe) -> Recipe:
         """Name the columns of the default recipe, which alcore finds by their usual names."""
         predictions, embeddings = prediction_fields(self.dataset), embedding_fields(self.dataset)
         if self.labelled.field:
             predictions = [c for c in predictions if c.path != self.labelled.field]
-        margin = entries.Uncertainty(column=_only(predictions, "predictions")) if predictions else None
+        margin = entries.Uncertainty(column=only(predictions, "predictions")) if predictions else None
         chosen: list[Any] = []
         if embeddings:
-            column = _only(embeddings, "embeddings")
+            column = only(embeddings, "embeddings")
             chosen.append(entries.Coverage(column=column, weights=margin))
         elif margin:
             chosen.append(margin)
@@ -146,7 +167,7 @@ class _Reader:
 
         return _map_entries(recipe, count_labels)
 
-    def _source(self, column: str, use: str, who: str) -> _Source:
+    def source(self, column: str, use: str, who: str) -> _Source:
         if column == "id":
             raise InvalidInput(f"{who}: 'id' is for filters alone")
         declared = self.flat.get(column)
@@ -179,15 +200,11 @@ class _Reader:
         )
 
     def _similarity_source(self, key: str) -> _Source:
-        # Loaded anew, for a search in the App shifts the vectors of the instance it keeps.
-        index = self.dataset.load_brain_results(key, cache=False)
-        path = getattr(index.config, "embeddings_field", None)
-        if path:
-            return _Embeddings(self.n, path)
-        vectors, sample_ids, _ = index.get_embeddings()
-        return _Loaded(self.n, dict(zip(sample_ids, np.asarray(vectors), strict=True)))
+        config = self.dataset.get_brain_info(key).config
+        path = getattr(config, "embeddings_field", None)
+        return _Embeddings(self.n, path) if path else _Loaded(self.n, self.dataset, key)
 
-    def _label_source(self) -> list[_Scalars]:
+    def label_source(self) -> list[_Scalars]:
         sources = []
         if self.labelled.tag:
             sources.append(_Scalars(self.n, "tags", numbers=False))
@@ -327,12 +344,20 @@ class _Embeddings(_Source):
 
 
 class _Loaded(_Embeddings):
-    """Vectors that are in memory already, by sample id."""
+    """Vectors that a similarity run keeps itself, by sample id."""
 
-    def __init__(self, n: int, vectors: dict[str, np.ndarray]) -> None:
-        super().__init__(n, "")
+    def __init__(self, n: int, dataset: Any, key: str) -> None:
+        super().__init__(n, key)
         self.paths = []
-        self._by_id = vectors
+        self._dataset = dataset
+        self._key = key
+
+    @cached_property
+    def _by_id(self) -> dict[str, np.ndarray]:
+        # Loaded anew, for a search in the App shifts the vectors of the instance it keeps.
+        index = self._dataset.load_brain_results(self._key, cache=False)
+        vectors, sample_ids, _ = index.get_embeddings()
+        return dict(zip(map(str, sample_ids), np.asarray(vectors), strict=True))
 
     def put(self, row: int, sample: str, values: list[Any]) -> None:
         self._vectors.put(row, self._by_id.get(sample))
@@ -377,8 +402,10 @@ class _Predictions(_Source):
         here = ~reader.missing[column]
         total = matrix.sum(1, dtype=np.float64)
         sums_to_one = (matrix >= 0).all(1) & (np.abs(total - 1) <= SUM_TOLERANCE)
-        if (sums_to_one & here).sum() * 2 > here.sum():
-            reader.refuse(column, here & (matrix < 0).any(1), "negative probabilities")
+        declared = column in reader.logits
+        if not declared and (self._plain or (sums_to_one & here).sum() * 2 > here.sum()):
+            negative = here & (matrix < 0).any(1)
+            reader.refuse(column, negative, "negative probabilities (logits need given: logits)")
             here = ~reader.missing[column]
             reader.refuse(column, here & ~sums_to_one, "probabilities that do not sum to 1")
         else:
@@ -455,6 +482,12 @@ _TAKES = {
 }
 
 
+def _declared_logits(recipe: Recipe) -> set[str]:
+    judges: list[Any] = [entry for stage in recipe.in_stages() for entry in stage.strategies or []]
+    judges += [getattr(entry, "weights", None) for entry in judges]
+    return {one.column for one in judges if getattr(one, "given", None) == "logits"}
+
+
 def _uses(recipe: Recipe) -> dict[str, tuple[str, str]]:
     """What each column is read for, and which entry asks for it first."""
     uses: dict[str, tuple[str, str]] = {}
@@ -493,10 +526,6 @@ def _uses(recipe: Recipe) -> dict[str, tuple[str, str]]:
         if one.column != "id":
             use(one.column, "values", "a filter")
     return uses
-
-
-def _complete(recipe: Recipe) -> bool:
-    return all(stage.strategies for stage in recipe.in_stages())
 
 
 def _map_entries(recipe: Recipe, change: Callable[[Any], Any]) -> Recipe:
@@ -538,12 +567,19 @@ def _need_some(reader: _Reader, column: str, what: str) -> None:
         raise InvalidInput(f"field {column!r}: none of the {reader.n} samples has a {what}")
 
 
-def _only(choices: list[Choice], what: str) -> str:
+def only(choices: list[Choice], what: str) -> str:
+    """The one field that fits, or among several the one with the usual name.
+
+    Raises:
+        InvalidInput: there is none, or it cannot be told which.
+    """
+    if not choices:
+        raise InvalidInput(f"{what}: the dataset has no field that fits; name one")
     usual = [choice.path for choice in choices if choice.path == what]
     if usual or len(choices) == 1:
         return (usual or [choices[0].path])[0]
     names = ", ".join(repr(choice.path) for choice in choices)
-    raise InvalidInput(f"several fields could be the {what}: {names}; name the strategies")
+    raise InvalidInput(f"several fields could be the {what}: {names}; name the one")
 
 
 def _fitting(dataset: Any, use: str) -> list[Choice]:

@@ -47,10 +47,9 @@ class Select(SelectOperator):
             recipe["seed"] = params["seed"]
         return recipe
 
-    def __call__(
-        self, sample_collection: Any, recipe: Any = None, delegate: bool = False, **options: Any
-    ) -> Any:
-        """Select by ``recipe``, a dict or JSON; see ``SelectOperator.__call__`` for the rest."""
+    def __call__(self, sample_collection: Any, *args: Any, **options: Any) -> Any:
+        """Select by ``recipe``, a dict or JSON; ``SelectOperator.__call__`` has the other options."""
+        recipe = options.get("recipe")
         if recipe is not None and not isinstance(recipe, str):
-            recipe = json.dumps(recipe)
-        return super().__call__(sample_collection, delegate, recipe=recipe, **options)
+            options["recipe"] = json.dumps(recipe)
+        return super().__call__(sample_collection, *args, **options)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, ClassVar
 
 from ..alcore import InvalidInput
 from . import forms
@@ -24,6 +24,7 @@ class SelectBalanced(SelectOperator):
         "model balances weakly."
     )
     options = ("by", "target", "shares", "predictions", "budget")
+    fields: ClassVar = {"by": prediction_fields}
 
     def strategy_inputs(self, ctx: Any, inputs: Any) -> None:
         forms.budget_input(inputs)
@@ -31,6 +32,7 @@ class SelectBalanced(SelectOperator):
         taken = {choice.path for choice in predictions}
         categories = [c for c in category_fields(ctx.dataset) if c.path.rsplit(".", 1)[0] not in taken]
         forms.field_input(
+            ctx,
             inputs,
             "by",
             "Balance",
@@ -46,6 +48,7 @@ class SelectBalanced(SelectOperator):
                 description='Such as {"glass": 0.5, "paper": 0.5}; what is left goes to the others',
             )
         forms.field_input(
+            ctx,
             inputs,
             "predictions",
             "Prefer uncertain ones of",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import fiftyone.operators.types as types
 
@@ -20,10 +20,12 @@ class SelectDiverse(SelectOperator):
     label = "Active learning: select diverse samples"
     about = "Chooses samples that differ from each other and from what is labelled, by embeddings."
     options = ("embeddings", "method", "metric", "minimum_distance", "budget")
+    fields: ClassVar = {"embeddings": embedding_fields}
 
     def strategy_inputs(self, ctx: Any, inputs: Any) -> None:
         forms.budget_input(inputs)
         forms.field_input(
+            ctx,
             inputs,
             "embeddings",
             "Embeddings",

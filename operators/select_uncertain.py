@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from . import forms
 from .fields import embedding_fields, prediction_fields
@@ -23,10 +23,12 @@ class SelectUncertain(SelectOperator):
         "label noise: adding embeddings spreads the choice."
     )
     options = ("predictions", "measure", "temperature", "embeddings", "budget")
+    fields: ClassVar = {"predictions": prediction_fields}
 
     def strategy_inputs(self, ctx: Any, inputs: Any) -> None:
         forms.budget_input(inputs)
         forms.field_input(
+            ctx,
             inputs,
             "predictions",
             "Predictions",
@@ -45,6 +47,7 @@ class SelectUncertain(SelectOperator):
             default=1.0,
         )
         forms.field_input(
+            ctx,
             inputs,
             "embeddings",
             "Spread over",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import fiftyone as fo
@@ -10,6 +11,8 @@ import fiftyone.operators.types as types
 
 from ..alcore import InvalidInput, Recipe
 from . import forms
+from .fields import Choice
+from .reading import check, only
 from .running import run_selection, view_of
 
 
@@ -23,6 +26,8 @@ class SelectOperator(foo.Operator):
     label: ClassVar[str]
     about: ClassVar[str]
     options: ClassVar[tuple[str, ...]]
+    fields: ClassVar[dict[str, Callable[[Any], list[Choice]]]] = {}
+    """Options that name a field, with how to find those that fit: left out, the only one is taken."""
 
     @property
     def config(self) -> Any:
@@ -62,11 +67,11 @@ class SelectOperator(foo.Operator):
 
     def _refuse_early(self, ctx: Any, inputs: Any) -> None:
         try:
-            Recipe.of(self.recipe_of(ctx.params))
+            recipe = Recipe.of(self.recipe_of(ctx.params))
+            check(ctx.target_view(require_flat=True), recipe, forms.request_of(ctx.params).labelled)
         except InvalidInput as error:
             inputs.view("recipe_error", types.Error(label=str(error)))
-            prop = inputs.properties.get("budget") if "budget" in str(error) else None
-            prop = prop or next(iter(inputs.properties.values()))
+            prop = inputs.properties["budget"]
             prop.invalid = True
             prop.error_message = str(error)
 
@@ -110,11 +115,17 @@ class SelectOperator(foo.Operator):
             an ``ExecutionResult``; its ``result`` has the run's key, tag and counts.
         """
         known = {*self.options, *forms.COMMON}
+        dataset = sample_collection._dataset
         for name in options:
             if name not in known:
                 raise InvalidInput(
                     f"{self.name_of()}: unknown option {name!r}; it takes {', '.join(sorted(known))}"
                 )
+        for name, fitting in self.fields.items():
+            if options.get(name) is None:
+                options[name] = only(fitting(dataset), name)
+        request = forms.request_of(options)
+        check(sample_collection.view(), Recipe.of(self.recipe_of(options)), request.labelled)
         return call(self, sample_collection, options, delegate)
 
 

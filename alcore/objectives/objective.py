@@ -24,21 +24,32 @@ class Block(Protocol):
 class Objective(Protocol):
     """A term of the selection: what a further sample is worth, given those chosen and labelled."""
 
-    changes: bool
-    """Whether picks change its values; where they do, they only fall (while not ``cold``)."""
-
-    cost: int
-    """0: evaluated for all rows in every round. 1: for the rows that may win, in large batches.
-    2: as 1, in small batches, for one row costs a pass over the pool."""
-
-    cold: bool
-    """Whether the first pick is made by other values than the rest, which need not fall from them."""
-
-    minimum: float | None
-    """Rows whose value is below it cannot be chosen."""
-
     scale: float
     """Its greatest value, by which "sum" divides it."""
+
+    @property
+    def changes(self) -> bool:
+        """Whether picks change its values; where they do, they only fall (while not ``cold``)."""
+        ...
+
+    @property
+    def cost(self) -> int:
+        """What values cost to bring up to date.
+
+        0: little, done for all rows in every round. 1: done for the rows that may win, in large
+        batches. 2: as 1, for one row costs a pass over the pool.
+        """
+        ...
+
+    @property
+    def cold(self) -> bool:
+        """Whether the first pick goes by other values than the rest, which need not fall from them."""
+        ...
+
+    @property
+    def minimum(self) -> float | None:
+        """Rows whose value is below it cannot be chosen."""
+        ...
 
     def values(self, rows: torch.Tensor | None) -> torch.Tensor:
         """(R,) float64, the exact values of ``rows`` (all if None) after everything added."""
