@@ -558,8 +558,9 @@ def _rows(view: Any, paths: list[str]) -> Iterator[Any]:
     except (AttributeError, TypeError):
         # Another version of FiftyOne, without the private way: its public one, all at once.
         public = ["id" if path == "_id" else path for path in paths]
-        return iter(zip(*view.values(public), strict=True))
-    return iter(rows)
+        return zip(*view.values(public), strict=True)
+    # Of a single field FiftyOne gives the bare values.
+    return ((value,) for value in rows) if len(paths) == 1 else iter(rows)
 
 
 def _need_some(reader: _Reader, column: str, what: str) -> None:

@@ -46,10 +46,3 @@ class Select(SelectOperator):
         if "seed" in params and "seed" not in recipe:
             recipe["seed"] = params["seed"]
         return recipe
-
-    def __call__(self, sample_collection: Any, *args: Any, **options: Any) -> Any:
-        """Select by ``recipe``, a dict or JSON; ``SelectOperator.__call__`` has the other options."""
-        recipe = options.get("recipe")
-        if recipe is not None and not isinstance(recipe, str):
-            options["recipe"] = json.dumps(recipe)
-        return super().__call__(sample_collection, *args, **options)

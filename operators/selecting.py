@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -124,6 +125,8 @@ class SelectOperator(foo.Operator):
         for name, fitting in self.fields.items():
             if options.get(name) is None:
                 options[name] = only(fitting(dataset), name)
+        # A form has text where Python has a dict.
+        options = {n: json.dumps(v) if isinstance(v, dict) else v for n, v in options.items()}
         request = forms.request_of(options)
         check(sample_collection.view(), Recipe.of(self.recipe_of(options)), request.labelled)
         return call(self, sample_collection, options, delegate)

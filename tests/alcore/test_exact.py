@@ -44,7 +44,7 @@ def test_small_blocks_and_stale_bounds_choose_the_same(problem, sizes, few, stat
 
 @settings(max_examples=150, suppress_health_check=NO_HEALTH_CHECKS)
 @given(
-    problems(dimensions=(8, 16), ties=False, strengths=[1, 1, 2, 0.5], minimum=False),
+    problems(st.integers(2, 300), dimensions=(8, 16), ties=False, strengths=[1, 1, 2, 0.5], minimum=False),
     st.integers(1, 8),
     st.integers(1, 50),
     st.sampled_from([1, 64]),

@@ -3,6 +3,7 @@
 import numpy as np
 
 TIE = 2e-9  # the engine's ties: values equal to 30 binary places
+ZERO = 1e-14  # a gain of coverage that is but the rounding of 0
 
 
 def probabilities(P, temperature=1.0):
@@ -23,7 +24,7 @@ def uncertainty(P, measure):
     if measure == "ratio":
         return best[:, 1] / best[:, 0]
     logs = np.log(P, where=P > 0, out=np.zeros_like(P))
-    return -(P * logs).sum(1) / np.log(classes)
+    return 0.0 - (P * logs).sum(1) / np.log(classes)  # 0, not -0, whose reciprocal is -inf
 
 
 def distances(A, B, metric):
@@ -68,7 +69,8 @@ class Coverage:
         centres = list(labelled) + list(chosen)
         best = K[:, centres].max(1) if centres else np.zeros(len(free))
         more = np.maximum(K[:, candidates] - best[:, None], 0)
-        return (more * (w / w.sum())[:, None]).sum(0)
+        gains = (more * (w / w.sum())[:, None]).sum(0)
+        return np.where(gains < ZERO, 0, gains)
 
 
 class Balance:

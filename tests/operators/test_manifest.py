@@ -1,0 +1,61 @@
+"""What the manifest lists is what is registered: FiftyOne drops a mismatch without a word."""
+
+from pathlib import Path
+
+import yaml
+
+import alcore
+
+ROOT = Path(__file__).resolve().parents[2]
+MANIFEST = yaml.safe_load((ROOT / "fiftyone.yml").read_text())
+
+
+def registered(panels):
+    import fiftyone.operators as foo
+
+    found = foo.list_operators(builtin=False)
+    prefix = MANIFEST["name"] + "/"
+    return {
+        one.name: one
+        for one in found
+        if one.uri.startswith(prefix) and isinstance(one, foo.Panel) == panels
+    }
+
+
+def test_operators_and_panels_are_those_listed(plugin):
+    assert set(registered(panels=False)) == set(MANIFEST["operators"])
+    assert set(registered(panels=True)) == set(MANIFEST["panels"])
+
+
+def test_nothing_failed_to_load(plugin):
+    from fiftyone.operators.registry import OperatorRegistry
+
+    assert OperatorRegistry().list_errors() == []
+
+
+def test_every_operator_declares_its_risk(plugin):
+    risks = {name: str(one.config.risk_level.value) for name, one in registered(False).items()}
+    assert risks == {
+        "select": "medium",
+        "select_uncertain": "medium",
+        "select_diverse": "medium",
+        "select_balanced": "medium",
+        "undo_selection": "high",
+        "list_selections": "low",
+    }
+
+
+def test_versions_agree():
+    assert MANIFEST["version"] == alcore.__version__
+    assert f'version = "{alcore.__version__}"' in (ROOT / "pyproject.toml").read_text()
+
+
+def test_the_engine_knows_no_fiftyone():
+    for path in (ROOT / "alcore").rglob("*.py"):
+        assert "import fiftyone" not in path.read_text(), path
+
+
+def test_the_root_imports_nothing_of_its_own_at_the_top():
+    """FiftyOne runs it anew for every request, and pytest trips over a relative import in it."""
+    lines = (ROOT / "__init__.py").read_text().splitlines()
+    assert [one for one in lines if one.startswith(("import", "from"))] == ["from typing import Any"]
