@@ -9,6 +9,8 @@ import torch
 from sklearn.datasets import load_digits
 from torch import nn
 
+torch.set_num_threads(1)  # on more, so small a network is slower, and far slower on a busy machine
+
 CLASSES = [str(digit) for digit in range(10)]
 RARE = (5, 6, 7, 8, 9)
 KEPT = 0.2  # the share of the rare digits that is left outside the test set

@@ -289,7 +289,6 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
 def main(arguments: list[str] | None = None, say: Callable[[str], None] = print) -> None:
     options = parse(arguments)
-    torch.set_num_threads(1)  # so small a network is slower on more
     say(f"Labelled: {LABELLED} digits, of which {', '.join(map(str, RARE))} are rare.")
     first, recipe, dataset = run_in_fiftyone(options.steps, options.output / "digits")
     say(f"FiftyOne dataset {NAME!r}: {len(dataset)} images; {describe_choice(first)}.")

@@ -33,9 +33,8 @@ def main() -> None:
     name = digits_demo.TRAINING_VIEW
     view = dataset.load_saved_view(name) if dataset.has_saved_view(name) else dataset.view()
     session = fo.launch_app(view=view, port=port, remote=not has_screen())
-    address = session.server_address or "localhost"
     print(
-        f"\nThe App is at http://{address}:{session.server_port}/ ; Ctrl-C ends it.\n"
+        f"\nThe App is at http://localhost:{session.server_port}/ ; Ctrl-C ends it.\n"
         "In it: the + beside the tab Samples, then Active learning.",
         flush=True,
     )

@@ -37,7 +37,8 @@ def prediction_fields(dataset: Any) -> list[Choice]:
             choices.append(Choice(path, holds))
         elif _holds_vector(field) and path in VECTOR_ATTRIBUTES:
             choices.append(Choice(path, "a vector a sample"))
-    return choices
+    # A model's output before what is likely to be the truth.
+    return sorted(choices, key=lambda choice: choice.path == "ground_truth")
 
 
 def embedding_fields(dataset: Any) -> list[Choice]:

@@ -61,7 +61,7 @@ def field_input(
         view.values(),
         label=label,
         description=description,
-        required=required,
+        required=required and not choices,
         default=default if default is not None else NONE,
         view=view,
     )

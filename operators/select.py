@@ -28,7 +28,7 @@ class Select(SelectOperator):
             label="Recipe",
             description="JSON; empty takes the default. Its budget, if any, goes before the one above",
             required=False,
-            view=types.CodeView(language="json"),
+            view=types.TextFieldView(multiline=True, rows=8),
         )
 
     def recipe_of(self, params: dict[str, Any]) -> dict[str, Any]:

@@ -67,8 +67,11 @@ class SelectOperator(foo.Operator):
         return types.Property(inputs, view=types.View(label=self.label))
 
     def _refuse_early(self, ctx: Any, inputs: Any) -> None:
+        # Until the App has sent the form's defaults once, they are taken here.
+        found = {name: fitting(ctx.dataset) for name, fitting in self.fields.items()}
+        defaults = {name: choices[0].path for name, choices in found.items() if choices}
         try:
-            recipe = Recipe.of(self.recipe_of(ctx.params))
+            recipe = Recipe.of(self.recipe_of({**defaults, **ctx.params}))
             check(ctx.target_view(require_flat=True), recipe, forms.request_of(ctx.params).labelled)
         except InvalidInput as error:
             inputs.view("recipe_error", types.Error(label=str(error)))

@@ -1,0 +1,66 @@
+"""Small real datasets for the App, each under a name of its own: the server remembers their views."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+LONG = "a very long class name, such as those of plants and of spare parts"
+CLASSES = ["glass", "paper", LONG]
+COLOURS = [(70, 150, 190), (210, 190, 120), (120, 90, 70)]
+LABELLED = 8
+
+
+@pytest.fixture
+def make_dataset(mongod: str, tmp_path: Path) -> Iterator[Callable[..., Any]]:
+    """`make_dataset(40)`: so many images of three classes, the first 8 labelled; deleted afterwards."""
+    import fiftyone as fo
+
+    made = []
+
+    def make(count: int = 40) -> Any:
+        rng = np.random.default_rng(0)
+        dataset = fo.Dataset(f"browser-{uuid.uuid4().hex[:8]}", persistent=True)
+        made.append(dataset)
+        dataset.classes = {"predictions": CLASSES}
+        dataset.add_sample_field("embeddings", fo.VectorField)
+        dataset.add_samples(
+            [make_sample(fo, rng, number, tmp_path) for number in range(count)], progress=False
+        )
+        return dataset
+
+    yield make
+    for dataset in made:
+        fo.delete_dataset(dataset.name)
+
+
+@pytest.fixture
+def dataset(make_dataset: Callable[..., Any]) -> Any:
+    return make_dataset()
+
+
+def make_sample(fo: Any, rng: np.random.Generator, number: int, folder: Path) -> Any:
+    """A noisy image of its class's colour, and what an unsure model says of it."""
+    kind = number % len(CLASSES)
+    path = folder / f"{number}.png"
+    noise = rng.integers(-25, 25, (60, 80, 3))
+    Image.fromarray(np.clip(np.array(COLOURS[kind]) + noise, 0, 255).astype(np.uint8)).save(path)
+    logits = (1.5 * np.eye(len(CLASSES))[kind] + rng.normal(size=len(CLASSES))).astype(np.float32)
+    p = np.exp(logits) / np.exp(logits).sum()
+    sample = fo.Sample(
+        filepath=str(path),
+        predictions=fo.Classification(
+            label=CLASSES[int(p.argmax())], confidence=float(p.max()), logits=logits
+        ),
+        embeddings=(3 * np.eye(8)[kind] + rng.normal(size=8)).astype(np.float32),
+        sharpness=float(rng.random()),
+    )
+    if number < LABELLED:
+        sample["ground_truth"] = fo.Classification(label=CLASSES[kind])
+    return sample

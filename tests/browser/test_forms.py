@@ -1,0 +1,55 @@
+"""The forms, as a user fills them in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from playwright.sync_api import Page, expect
+
+from browser_helpers import form_field, open_operator, screenshot
+from state import recipe_of, state
+
+FORM = "Active learning: select uncertain samples"
+
+
+def test_uncertain_samples_are_chosen_by_the_form(
+    page_for: Callable[[Any], Page], dataset: Any
+) -> None:
+    dataset[20:].limit(2).tag_samples("taken")
+    before = state(dataset)
+    page = page_for(dataset)
+    form = open_operator(page, FORM)
+    execute = form.get_by_role("button", name="Execute", exact=True)
+    expect(form.get_by_text("32 samples to choose from, 8 labelled")).to_be_visible()
+
+    form_field(form, "Budget").fill("0")
+    expect(form.get_by_text("0 is not a budget").first).to_be_visible()
+    expect(execute).to_be_disabled()
+    screenshot(page, "form-budget-refused")
+
+    form_field(form, "Budget").fill("5")
+    expect(form.get_by_text("0 is not a budget")).to_have_count(0)
+    form_field(form, "Tag").fill("taken")
+    expect(form.get_by_text("2 samples have the tag 'taken'").first).to_be_visible()
+    expect(execute).to_be_disabled()
+    screenshot(page, "form-tag-refused")
+    assert state(dataset) == before
+
+    form_field(form, "Tag").fill("unsure")
+    expect(form.get_by_text("2 samples have the tag 'taken'")).to_have_count(0)
+    expect(execute).to_be_enabled()
+    screenshot(page, "form-filled")
+    execute.click()
+    expect(form.get_by_text("unsure", exact=True).first).to_be_visible()
+    screenshot(page, "form-done")
+    form.get_by_role("button", name="Close").click()
+    expect(page.get_by_test_id("entry-counts")).to_have_text("5 samples")
+    screenshot(page, "form-chosen-in-grid")
+
+    after = state(dataset)
+    assert after["tags"] == {"taken": 2, "unsure": 5}
+    assert after["saved_views"] == after["runs"] == ["unsure"]
+    assert set(after["fields"]) - set(before["fields"]) == {"unsure_rank"}
+    assert recipe_of(dataset, "unsure")["budget"] == 5
+    assert dataset.match_tags("unsure").exists("ground_truth").count() == 0
