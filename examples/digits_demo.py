@@ -196,12 +196,12 @@ def mean_and_error(results: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def table(results: np.ndarray) -> str:
-    mean, error = mean_and_error(results)
+    mean, error = mean_and_error(100 * results)
     lines = [
         f"Share of the test images recognised, in percent: mean ± standard error, {len(results)} seeds",
         f"{'':22}" + "".join(f"{measure:>14}" for measure in MEASURES),
     ]
-    for arm, row, spread in zip(ARMS, 100 * mean, 100 * error, strict=True):
+    for arm, row, spread in zip(ARMS, mean, error, strict=True):
         cells = (f"{m:.1f} ± {e:.1f}" for m, e in zip(row, spread, strict=True))
         lines.append(f"{arm:22}" + "".join(f"{cell:>14}" for cell in cells))
     gain, error = mean_and_error(100 * (results[:, 2:3] - results[:, 1:2]))

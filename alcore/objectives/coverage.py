@@ -51,7 +51,7 @@ class CoverageBlock:
         self._best = best
         self._weights = weights
         gains = _weighted(torch.sub(kernel, best).clamp_(min=0), weights)
-        self.values: np.ndarray = gains.cpu().numpy()
+        self.values: np.ndarray = _settled(gains, kernel.dtype).cpu().numpy()
 
     def pick(self, position: int) -> None:
         row = self._kernel[position]
@@ -119,7 +119,8 @@ class Coverage:
             if count < FEW or not self._update(rows[level == earlier], earlier):
                 anew |= level == earlier
         late = rows[anew]
-        self._gains[late] = self._newly_covered(late, self._covered, self._weights, self._best, None)
+        anew_gains = self._newly_covered(late, self._covered, self._weights, self._best, None)
+        self._gains[late] = _settled(anew_gains, self._vectors.dtype)
         self._level[late] = self._now
         return self._gains[rows]
 
@@ -190,7 +191,7 @@ class Coverage:
 
 
 def _settled(gains: Any, dtype: torch.dtype) -> Any:
-    """What is left of a gain after subtractions is 0 where it is within their rounding of it."""
+    """A gain is 0 where it is within rounding of it, so that those without any come out equal."""
     gains[gains < ROUNDING[dtype]] = 0
     return gains
 

@@ -56,7 +56,7 @@ def ratio(probabilities: Any) -> np.ndarray:
 
 def _by_chunks(probabilities: Any, measure: Callable[[torch.Tensor], torch.Tensor]) -> np.ndarray:
     if not isinstance(probabilities, torch.Tensor):
-        probabilities = np.require(probabilities, requirements="CW")  # torch takes no other
+        probabilities = np.require(probabilities, requirements=["C", "W"])  # torch takes no other
     p = torch.as_tensor(probabilities)
     if p.ndim != 2:
         raise ValueError(f"probabilities must be (N, C), not {tuple(p.shape)}")

@@ -44,7 +44,13 @@ def test_small_blocks_and_stale_bounds_choose_the_same(problem, sizes, few, stat
 
 @settings(max_examples=150, suppress_health_check=NO_HEALTH_CHECKS)
 @given(
-    problems(st.integers(2, 300), dimensions=(8, 16), ties=False, strengths=[1, 1, 2, 0.5], minimum=False),
+    problems(
+        st.integers(2, 300),
+        dimensions=(8, 16),
+        ties=False,
+        strengths=[1, 1, 2, 0.5],
+        minimum=False,
+    ),
     st.integers(1, 8),
     st.integers(1, 50),
     st.sampled_from([1, 64]),
@@ -104,16 +110,41 @@ def patched(values):
 
 
 def assert_brute_force(problem):
-    chosen = alcore.select(problem.pool, problem.recipe, device="cpu")
-    expected, gains = twins.greedy(
+    """Every pick is worth the most there is, and is the lowest row of those worth as much.
+
+    Values within ``TIE`` of each other the engine may take for equal; those equal but for the
+    rounding of float64, it must.
+    """
+    picked = alcore.select(problem.pool, problem.recipe, device="cpu")
+    chosen = []
+    steps = twins.totals(
         problem.terms,
         problem.strengths,
         problem.candidates,
         problem.labelled,
-        problem.recipe["budget"],
+        chosen,
         problem.recipe["combine"],
     )
-    if not any(problem.strengths):
-        gains = np.ones(len(expected))
-    assert chosen.indices.tolist() == expected
-    np.testing.assert_allclose(chosen.gains, gains, rtol=1e-8, atol=1e-12)
+    for left, total in steps:
+        best = total.max()
+        if len(chosen) == problem.recipe["budget"] or best == -np.inf:
+            break
+        assert len(chosen) < len(picked)
+        pick, gain = picked.indices[len(chosen)], picked.gains[len(chosen)]
+        worth = total[left == pick].item()
+        if not any(problem.strengths):
+            worth = 1.0  # nothing to go by
+        elif np.isfinite(best):
+            assert worth >= best - twins.TIE * abs(best)
+        else:
+            assert worth == best
+        assert pick <= left[equal(total, best)].min()
+        assert gain == pytest.approx(worth, rel=1e-8, abs=1e-12)
+        chosen.append(int(pick))
+    assert chosen == picked.indices.tolist()
+
+
+def equal(values, value):
+    if np.isinf(value):
+        return values == value
+    return np.abs(values - value) <= 1e-12 * abs(value)

@@ -128,7 +128,7 @@ MISTAKES = {
     ),
     "option": (
         one(**UNCERTAINTY, mesure="margin"),
-        "strategies[0] (uncertainty): unknown option 'mesure'; it takes name, strength, column, measure",
+        "strategies[0] (uncertainty): unknown option 'mesure'; it takes name, strength, column, m",
     ),
     "choice": (
         one(**UNCERTAINTY, measure="margn"),

@@ -445,8 +445,8 @@ def test_the_report_says_what_was_reached():
     for when, centres in (("before", labelled), ("after", after)):
         radius = twins.distances(X[free], X[centres], "euclidean").min(1).max()
         assert reached["diversity"][when]["radius"] == pytest.approx(radius)
-        kernel = twins.Coverage(X, bandwidth=0.5).K
-        assert reached["coverage"][when]["covered"] == pytest.approx(kernel[free][:, centres].max(1).mean())
+        covered = twins.Coverage(X, bandwidth=0.5).K[free][:, centres].max(1).mean()
+        assert reached["coverage"][when]["covered"] == pytest.approx(covered)
         counts = reached["balance"][when]["counts"]
         assert list(counts) == ["0", "1", "2", "3"]
         assert list(counts.values()) == pytest.approx(P[centres].sum(0))
@@ -479,7 +479,7 @@ def test_the_pool_is_left_as_it_was():
 
 def test_two_entries_of_a_strategy_go_by_their_columns():
     pool = make_pool()
-    pool.columns["colours"], pool.missing["colours"] = pool.columns["embeddings"] ** 2, np.zeros(60, bool)
+    pool = Pool(60, columns={**pool.columns, "colours": pool.columns["embeddings"] ** 2})
     chosen = choose(pool, [DIVERSITY, {**DIVERSITY, "column": "colours"}])
     assert list(chosen.reasons[0]) == ["diversity embeddings", "diversity colours"]
 
@@ -588,16 +588,14 @@ def test_duplicates_have_a_bandwidth(n):
 
 
 def test_weights_of_0_everywhere_count_as_equal():
-    pool = make_pool()
-    pool.columns["none"], pool.missing["none"] = np.zeros(60), np.zeros(60, dtype=bool)
+    pool = Pool(60, columns={**make_pool().columns, "none": np.zeros(60)})
     weighted = choose(pool, [{**COVERAGE, "weights": "none"}])
     assert weighted.indices.tolist() == choose(pool, [COVERAGE]).indices.tolist()
 
 
 def test_a_column_of_weights_is_what_a_sample_counts():
-    pool = make_pool()
     counts = np.arange(60) % 3
-    pool.columns["counts"], pool.missing["counts"] = counts, np.zeros(60, dtype=bool)
+    pool = Pool(60, columns={**make_pool().columns, "counts": counts})
     twin = twins.Coverage(pool.columns["embeddings"], bandwidth=0.5, weights=counts.astype(float))
     expected, gains = twins.greedy([twin], [1], np.arange(60), [], 10)
     chosen = choose(pool, [{**COVERAGE, "weights": "counts"}])
@@ -606,7 +604,7 @@ def test_a_column_of_weights_is_what_a_sample_counts():
 
 
 def test_negative_weights_are_refused():
-    with pytest.raises(InvalidInput, match=r"\(coverage\): weights 'number' are below 0 for \d+ samples"):
+    with pytest.raises(InvalidInput, match=r"\(coverage\): weights 'number' are below 0 for"):
         choose(make_pool(), [{**COVERAGE, "weights": "number"}])
 
 

@@ -14,25 +14,25 @@ from PIL import Image
 LONG = "a very long class name, such as those of plants and of spare parts"
 CLASSES = ["glass", "paper", LONG]
 COLOURS = [(70, 150, 190), (210, 190, 120), (120, 90, 70)]
-LABELLED = 8
 
 
 @pytest.fixture
 def make_dataset(mongod: str, tmp_path: Path) -> Iterator[Callable[..., Any]]:
-    """`make_dataset(40)`: so many images of three classes, the first 8 labelled; deleted afterwards."""
+    """`make_dataset(40, 8)`: 40 images of three classes, the first 8 labelled; deleted afterwards."""
     import fiftyone as fo
 
     made = []
 
-    def make(count: int = 40) -> Any:
+    def make(count: int = 40, labelled: int = 8) -> Any:
         rng = np.random.default_rng(0)
         dataset = fo.Dataset(f"browser-{uuid.uuid4().hex[:8]}", persistent=True)
         made.append(dataset)
         dataset.classes = {"predictions": CLASSES}
         dataset.add_sample_field("embeddings", fo.VectorField)
-        dataset.add_samples(
-            [make_sample(fo, rng, number, tmp_path) for number in range(count)], progress=False
-        )
+        samples = [make_sample(fo, rng, number, tmp_path) for number in range(count)]
+        for number, sample in enumerate(samples[:labelled]):
+            sample["ground_truth"] = fo.Classification(label=CLASSES[number % len(CLASSES)])
+        dataset.add_samples(samples, progress=False)
         return dataset
 
     yield make
@@ -53,7 +53,7 @@ def make_sample(fo: Any, rng: np.random.Generator, number: int, folder: Path) ->
     Image.fromarray(np.clip(np.array(COLOURS[kind]) + noise, 0, 255).astype(np.uint8)).save(path)
     logits = (1.5 * np.eye(len(CLASSES))[kind] + rng.normal(size=len(CLASSES))).astype(np.float32)
     p = np.exp(logits) / np.exp(logits).sum()
-    sample = fo.Sample(
+    return fo.Sample(
         filepath=str(path),
         predictions=fo.Classification(
             label=CLASSES[int(p.argmax())], confidence=float(p.max()), logits=logits
@@ -61,6 +61,30 @@ def make_sample(fo: Any, rng: np.random.Generator, number: int, folder: Path) ->
         embeddings=(3 * np.eye(8)[kind] + rng.normal(size=8)).astype(np.float32),
         sharpness=float(rng.random()),
     )
-    if number < LABELLED:
-        sample["ground_truth"] = fo.Classification(label=CLASSES[kind])
-    return sample
+
+
+@pytest.fixture
+def state() -> Callable[[Any], dict[str, Any]]:
+    """`state(dataset)`: everything that a selection may write, as it now stands in the database."""
+
+    def read(dataset: Any) -> dict[str, Any]:
+        dataset.reload()
+        return {
+            "tags": dataset.count_sample_tags(),
+            "saved_views": dataset.list_saved_views(),
+            "runs": dataset.list_runs(),
+            "fields": sorted(dataset.get_field_schema(flat=True)),
+        }
+
+    return read
+
+
+@pytest.fixture
+def recipe_of() -> Callable[[Any, str], dict[str, Any]]:
+    """`recipe_of(dataset, run_key)`: the recipe that a run says it applied."""
+
+    def read(dataset: Any, run_key: str) -> dict[str, Any]:
+        dataset.reload()
+        return dict(dataset.get_run_info(run_key).config.serialize()["recipe"])
+
+    return read

@@ -8,13 +8,15 @@ from typing import Any
 from playwright.sync_api import Page, expect
 
 from browser_helpers import form_field, open_operator, screenshot
-from state import recipe_of, state
 
 FORM = "Active learning: select uncertain samples"
 
 
 def test_uncertain_samples_are_chosen_by_the_form(
-    page_for: Callable[[Any], Page], dataset: Any
+    page_for: Callable[[Any], Page],
+    dataset: Any,
+    state: Callable[[Any], dict[str, Any]],
+    recipe_of: Callable[[Any, str], dict[str, Any]],
 ) -> None:
     dataset[20:].limit(2).tag_samples("taken")
     before = state(dataset)
@@ -33,6 +35,7 @@ def test_uncertain_samples_are_chosen_by_the_form(
     form_field(form, "Tag").fill("taken")
     expect(form.get_by_text("2 samples have the tag 'taken'").first).to_be_visible()
     expect(execute).to_be_disabled()
+    form.get_by_text("2 samples have the tag 'taken'").first.scroll_into_view_if_needed()
     screenshot(page, "form-tag-refused")
     assert state(dataset) == before
 
