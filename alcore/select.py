@@ -92,7 +92,7 @@ def _run_stage(
     candidates = np.sort(rows[passing(pool, stage.filters)[rows]])
     with_values = candidates[pool.present(needed)[candidates]]
     if len(with_values) == 0:
-        raise InvalidInput(_nothing_left(pool, len(rows), len(candidates), needed))
+        raise InvalidInput(_nothing_left(pool, len(rows), candidates, needed))
     budget = _count(stage.budget, len(with_values))
     task = Task(pool, with_values, min(budget, len(with_values)), seed, device)
     terms, kept = [], []
@@ -143,7 +143,8 @@ def _count(budget: int | float | None, candidates: int) -> int:
     return budget
 
 
-def _nothing_left(pool: Pool, before: int, after: int, needed: list[str]) -> str:
+def _nothing_left(pool: Pool, before: int, candidates: np.ndarray, needed: list[str]) -> str:
+    after = len(candidates)
     if pool.n == 0:
         return "the pool is empty: there is nothing to choose from"
     if before == 0:
@@ -153,8 +154,9 @@ def _nothing_left(pool: Pool, before: int, after: int, needed: list[str]) -> str
         )
     if after == 0:
         return f"the filters remove all {before} samples that may be chosen; widen them"
-    columns = ", ".join(dict.fromkeys(map(repr, needed)))
-    return f"none of the {after} samples that may be chosen has a value in {columns}"
+    lacking = {name: int(pool.missing[name][candidates].sum()) for name in needed}
+    told = ", ".join(f"{count} have none in {name!r}" for name, count in lacking.items() if count)
+    return f"none of the {after} samples that may be chosen has every value it takes: {told}"
 
 
 def _why_stopped(chosen: int, budget: int, candidates: int) -> str:

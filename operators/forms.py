@@ -18,6 +18,7 @@ NONE = ""
 COMMON = (
     "label_field",
     "labelled_tag",
+    "skip_chosen",
     "tag",
     "saved_view",
     "run_key",
@@ -105,6 +106,12 @@ def labelled_input(ctx: Any, inputs: Any) -> None:
         description="Samples with this tag count as labelled too",
         required=False,
     )
+    inputs.bool(
+        "skip_chosen",
+        label="Count samples of earlier selections as labelled",
+        default=False,
+        view=types.CheckboxView(),
+    )
     told = count_samples(
         ctx,
         view_key(ctx),
@@ -137,7 +144,8 @@ def count_samples(
     text = f"{total - len(labelled)} samples to choose from, {len(labelled)} labelled"
     if predictions and ctx.dataset.get_field(predictions) is not None:
         without = total - len(samples.exists(predictions))
-        text += f", {without} without a prediction (these cannot be chosen)"
+        if without:
+            text += f", {without} without a prediction (these cannot be chosen)"
     return {"total": total, "labelled": len(labelled), "text": text}
 
 
@@ -179,7 +187,11 @@ def result_inputs(ctx: Any, inputs: Any) -> None:
 def request_of(params: dict[str, Any]) -> Request:
     """What a form or a call asks for, beside the recipe."""
     return Request(
-        labelled=Labelled(params.get("label_field") or None, params.get("labelled_tag") or None),
+        labelled=Labelled(
+            params.get("label_field") or None,
+            params.get("labelled_tag") or None,
+            bool(params.get("skip_chosen")),
+        ),
         tag=params.get("tag"),
         saved_view=params.get("saved_view"),
         run_key=params.get("run_key"),

@@ -17,6 +17,7 @@ from .fields import (
     number_fields,
     prediction_fields,
 )
+from .forms import NONE
 from .list_selections import strategies_of
 from .reading import Labelled
 from .running import Request, preview, run_selection, view_of
@@ -54,17 +55,25 @@ class ActiveLearning(foo.Panel):
             help_markdown="Choose the samples to label next: add strategies, preview, select.",
         )
 
-    # Events
+    # Events. Inputs keep their own state; only what changes the drawing is listened to, for the App
+    # reports every input once or more when it first draws it.
 
     def on_load(self, ctx: Any) -> None:
         labels = [choice.path for choice in label_fields(ctx.dataset)]
         default = "ground_truth" if "ground_truth" in labels else ""
+        cards = _default_cards(ctx.dataset, default)
         ctx.panel.set_state(
             {
-                "labels": default,
-                "budget": 100,
-                "tag": "",
-                "cards": _default_cards(ctx.dataset, default),
+                "cards": len(cards),
+                "form": {f"card_{number}": card for number, card in enumerate(cards)},
+                "start": {
+                    "labels": default,
+                    "source": "current view" if ctx.has_custom_view else "whole dataset",
+                    "skip_chosen": True,
+                },
+                "wanted": {"budget": 100, "tag": ""},
+                "error": "",
+                "previewed": "",
             }
         )
         self._count(ctx)
@@ -74,47 +83,39 @@ class ActiveLearning(foo.Panel):
         self.on_load(ctx)
 
     def on_change_view(self, ctx: Any) -> None:
-        self._count(ctx)
+        if _cards(ctx):
+            self._count(ctx)
 
-    def on_labels(self, ctx: Any) -> None:
-        ctx.panel.set_state("labels", ctx.params["value"] or "")
-        self._count(ctx)
+    def on_start(self, ctx: Any) -> None:
+        """Which samples are meant has changed: the labels' field, or where to choose from."""
+        if _cards(ctx):
+            self._count(ctx)
 
-    def on_budget(self, ctx: Any) -> None:
-        ctx.panel.set_state("budget", ctx.params["value"])
-
-    def on_tag(self, ctx: Any) -> None:
-        ctx.panel.set_state("tag", ctx.params["value"] or "")
-
-    def on_card(self, ctx: Any) -> None:
-        """One input of one card changed; its path is ``card_<number>.<input>``."""
-        card, name = ctx.params["path"].split(".")[-2:]
-        number = int(card.removeprefix("card_"))
+    def on_strategy(self, ctx: Any) -> None:
+        """A card has another strategy; its path is ``form.card_<number>.strategy``."""
+        number = int(ctx.params["path"].split(".")[-2].removeprefix("card_"))
         cards = _cards(ctx)
-        value = ctx.params["value"]
-        if number >= len(cards) or cards[number].get(name) == value:
-            return
-        if name == "strategy":
-            cards[number] = _new_card(ctx.dataset, value, ctx.panel.get_state("labels"))
-        else:
-            cards[number] = {**cards[number], name: value}
-        self._set_cards(ctx, cards)
+        strategy = ctx.params["value"]
+        fits = number < len(cards) and strategy in HINTS
+        if fits and cards[number].get("drawn") != strategy:
+            card = _new_card(ctx.dataset, strategy, self._labels(ctx))
+            ctx.panel.set_state(f"form.card_{number}", card)
 
     def on_add(self, ctx: Any) -> None:
         cards = _cards(ctx)
         used = {card["strategy"] for card in cards}
         strategy = next((s for s in HINTS if s not in used and _fits(ctx.dataset, s)), "random")
-        cards.append(_new_card(ctx.dataset, strategy, ctx.panel.get_state("labels")))
-        self._set_cards(ctx, cards)
+        card = _new_card(ctx.dataset, strategy, self._labels(ctx))
+        ctx.panel.set_state({f"form.card_{len(cards)}": card, "cards": len(cards) + 1})
 
     def on_remove(self, ctx: Any) -> None:
-        self._set_cards(ctx, _cards(ctx)[:-1])
+        ctx.panel.set_state("cards", max(0, len(_cards(ctx)) - 1))
 
     def on_preview(self, ctx: Any) -> None:
         try:
-            reading, chosen = preview(ctx.view, self._recipe(ctx), self._request(ctx))
+            reading, chosen = preview(self._view(ctx), self._recipe(ctx), self._request(ctx))
         except InvalidInput as error:
-            self._fail(ctx, error)
+            ctx.panel.set_state("error", str(error))
             return
         pool, recipe = reading.pool, reading.recipe
         for name, plot in (
@@ -122,30 +123,29 @@ class ActiveLearning(foo.Panel):
             ("class_plot", plots.class_plot(pool, recipe, chosen)),
             ("plane_plot", plots.plane_plot(pool, recipe, chosen)),
         ):
-            ctx.panel.set_data(name, plot["data"] if plot else [])
+            ctx.panel.set_data(f"shown.{name}", plot["data"] if plot else [])
             ctx.panel.set_state(f"{name}_layout", plot["layout"] if plot else None)
-        notes = "".join(f"\n\n{note}" for note in reading.notes)
-        ctx.panel.set_state(
-            {
-                "previewed": f"{len(chosen)} of {chosen.report['pool']} would be chosen. "
-                f"Nothing is written yet.{notes}",
-                "error": "",
-            }
-        )
+        told = [
+            f"**{len(chosen):,}** of {chosen.report['pool']:,} would be chosen. Nothing is written yet.",
+            *reading.notes,
+        ]
+        ctx.panel.set_state({"previewed": "\n\n".join(told), "error": ""})
 
     def on_select(self, ctx: Any) -> None:
         request = self._request(ctx)
-        request.tag = ctx.panel.get_state("tag") or None
+        request.tag = ctx.panel.get_state("wanted.tag") or None
         try:
-            result = run_selection(ctx.view, self._recipe(ctx), request)
+            result = run_selection(self._view(ctx), self._recipe(ctx), request)
         except InvalidInput as error:
-            self._fail(ctx, error)
+            ctx.panel.set_state("error", str(error))
             return
-        ctx.panel.set_state({"error": "", "tag": ""})
+        ctx.panel.set_state({"error": "", "previewed": "", "wanted.tag": ""})
         self._list(ctx)
         ctx.ops.reload_dataset()
         ctx.ops.set_view(view=view_of(ctx.dataset, result))
-        ctx.ops.notify(f"Chosen and tagged: {result['chosen']} samples", variant="success")
+        ctx.ops.notify(
+            f"Chosen and tagged {result['tag']}: {result['chosen']} samples", variant="success"
+        )
 
     def on_show(self, ctx: Any) -> None:
         one = self._row(ctx)
@@ -157,24 +157,32 @@ class ActiveLearning(foo.Panel):
         if one is None:
             return
         count = undo(ctx.dataset, one["run_key"])
+        ctx.panel.set_state("previewed", "")
         self._list(ctx)
-        ctx.ops.clear_view()
+        if _is_chosen_view(ctx.view, one):
+            ctx.ops.clear_view()
         ctx.ops.reload_dataset()
         ctx.ops.notify(f"Undone: {one['run_key']}, {count} samples", variant="success")
 
     # State
 
-    def _set_cards(self, ctx: Any, cards: list[dict[str, Any]]) -> None:
-        ctx.panel.set_state("cards", cards)
-        for number, card in enumerate(cards):
-            ctx.panel.set_state(f"form.card_{number}", card)
+    def _labels(self, ctx: Any) -> str:
+        return ctx.panel.get_state("start.labels") or ""
+
+    def _view(self, ctx: Any) -> Any:
+        """Where to choose from. While a selection is shown, that is where it was chosen from."""
+        if ctx.panel.get_state("start.source") == "whole dataset":
+            return ctx.dataset.view()
+        for one in _latest(ctx.dataset):
+            if _is_chosen_view(ctx.view, one):
+                return ctx.dataset.load_run_view(one["run_key"])
+        return ctx.view
 
     def _count(self, ctx: Any) -> None:
-        label = ctx.panel.get_state("labels")
-        view = ctx.view
-        total = len(view)
-        known = bool(label) and ctx.dataset.get_field(label) is not None
-        labelled = len(view.exists(label)) if known else 0
+        view = self._view(ctx)
+        labels = self._labels(ctx)
+        known = bool(labels) and ctx.dataset.get_field(labels) is not None
+        total, labelled = len(view), len(view.exists(labels)) if known else 0
         ctx.panel.set_state(
             "counts", f"**{total - labelled:,}** to choose from, **{labelled:,}** labelled"
         )
@@ -199,24 +207,49 @@ class ActiveLearning(foo.Panel):
 
     def _recipe(self, ctx: Any) -> dict[str, Any]:
         return {
-            "budget": ctx.panel.get_state("budget"),
+            "budget": ctx.panel.get_state("wanted.budget"),
             "strategies": [_entry(card) for card in _cards(ctx)] or None,
         }
 
     def _request(self, ctx: Any) -> Request:
-        return Request(labelled=Labelled(ctx.panel.get_state("labels") or None), bad="leave_out")
-
-    def _fail(self, ctx: Any, error: Exception) -> None:
-        ctx.panel.set_state("error", str(error))
+        skip = bool(ctx.panel.get_state("start.skip_chosen"))
+        labelled = Labelled(self._labels(ctx) or None, chosen=skip)
+        return Request(labelled=labelled, bad="leave_out")
 
     # Drawing
 
     def render(self, ctx: Any) -> Any:
         panel = types.Object()
-        panel.md(ctx.panel.get_state("counts", ""), name="counts_text")
-        self._draw_labels(ctx, panel)
-        cards = _cards(ctx)
+        if ctx.panel.get_state("cards") is None:
+            return types.Property(panel)  # on_load has not been heard of yet
+        self._draw_start(ctx, panel)
+        self._draw_cards(ctx, panel)
+        self._draw_run(ctx, panel)
+        self._draw_preview(ctx, panel)
+        self._draw_selections(ctx, panel)
+        view = types.VStackView(
+            gap=2, componentsProps={"container": {"sx": {"width": "100%", "px": 2, "py": 1}}}
+        )
+        return types.Property(panel, view=view)
+
+    def _draw_start(self, ctx: Any, panel: Any) -> None:
+        panel.md(ctx.panel.get_state("counts") or "", name="counts_text")
+        start = panel.h_stack("start", gap=2, align_y="bottom")
+        labels = [Choice(NONE, "no sample is labelled"), *label_fields(ctx.dataset)]
+        _dropdown(start, "labels", "Labels", labels, self._labels(ctx), self.on_start)
+        sources = [Choice("whole dataset", ""), Choice("current view", "")]
+        source = ctx.panel.get_state("start.source")
+        _dropdown(start, "source", "Choose from", sources, source, self.on_start)
+        start.bool(
+            "skip_chosen",
+            label="Count earlier selections as labelled",
+            default=bool(ctx.panel.get_state("start.skip_chosen")),
+            view=types.CheckboxView(),
+        )
+
+    def _draw_cards(self, ctx: Any, panel: Any) -> None:
         form = types.Object()
+        cards = _cards(ctx)
         for number, card in enumerate(cards):
             self._draw_card(ctx, form, number, card)
         panel.define_property("form", form)
@@ -225,90 +258,45 @@ class ActiveLearning(foo.Panel):
             row.btn("add", label="Add strategy", icon="add", on_click=self.on_add)
         if cards:
             row.btn("remove", label="Remove last", icon="remove", on_click=self.on_remove)
+
+    def _draw_card(self, ctx: Any, form: Any, number: int, card: dict[str, Any]) -> None:
+        strategy = card["strategy"]
+        row = form.h_stack(f"card_{number}", gap=1, align_y="bottom", variant="outline")
+        kinds = [Choice(name, hint) for name, hint in HINTS.items()]
+        _dropdown(row, "strategy", "Strategy", kinds, strategy, self.on_strategy)
+        if strategy != "random":
+            fields = _fields_for(ctx.dataset, strategy)
+            _dropdown(row, "column", "Field", fields, card.get("column"))
+        if strategy in OPTIONS:
+            name, values = OPTIONS[strategy]
+            options = [Choice(value, "") for value in values]
+            _dropdown(row, name, name.capitalize(), options, card.get(name))
+        if strategy == "coverage":
+            weights = [Choice(NONE, "all count the same"), *prediction_fields(ctx.dataset)]
+            _dropdown(row, "weights", "Weigh by", weights, card.get("weights", NONE))
+        row.float("strength", label="Strength", default=card.get("strength", 1.0))
+        form.md(f"*{strategy}*: {HINTS[strategy]}", name=f"hint_{number}")
+
+    def _draw_run(self, ctx: Any, panel: Any) -> None:
         wanted = panel.h_stack("wanted", gap=2)
-        budget = ctx.panel.get_state("budget", 100)
-        wanted.int("budget", label="Budget", default=budget, min=1, on_change=self.on_budget)
-        wanted.str(
-            "tag",
-            label="Tag and saved view",
-            default=ctx.panel.get_state("tag", ""),
-            on_change=self.on_tag,
-        )
+        budget, tag = ctx.panel.get_state("wanted.budget"), ctx.panel.get_state("wanted.tag")
+        wanted.int("budget", label="Budget", default=budget, min=1)
+        wanted.str("tag", label="Tag and saved view", default=tag)
         error = ctx.panel.get_state("error")
         if error:
             panel.view("error_text", types.AlertView(severity="error", label=error))
         row = panel.h_stack("run_buttons", gap=1)
-        row.btn(
-            "preview",
-            label="Preview",
-            icon="visibility",
-            on_click=self.on_preview,
-            variant="outlined",
-        )
+        row.btn("preview", label="Preview", icon="visibility", on_click=self.on_preview)
         row.btn("select", label="Select", icon="check", on_click=self.on_select, variant="contained")
-        self._draw_preview(ctx, panel)
-        self._draw_selections(ctx, panel)
-        return types.Property(panel)
-
-    def _draw_labels(self, ctx: Any, panel: Any) -> None:
-        view = types.DropdownView()
-        view.add_choice("", label="none")
-        for choice in label_fields(ctx.dataset):
-            view.add_choice(choice.path, label=choice.path, description=choice.holds)
-        panel.enum(
-            "labels_field",
-            view.values(),
-            label="Labels",
-            description="Samples with a value here are labelled already",
-            default=ctx.panel.get_state("labels", ""),
-            view=view,
-            on_change=self.on_labels,
-        )
-
-    def _draw_card(self, ctx: Any, form: Any, number: int, card: dict[str, Any]) -> None:
-        strategy = card["strategy"]
-        row = form.h_stack(f"card_{number}", gap=1, align_y="end")
-        kinds = types.DropdownView()
-        for name, hint in HINTS.items():
-            kinds.add_choice(name, label=name, description=hint)
-        row.enum(
-            "strategy",
-            kinds.values(),
-            label="Strategy",
-            default=strategy,
-            view=kinds,
-            on_change=self.on_card,
-        )
-        choices = _fields_for(ctx.dataset, strategy)
-        if strategy != "random":
-            _dropdown(row, "column", "Field", choices, card.get("column"), self.on_card)
-        if strategy in OPTIONS:
-            name, values = OPTIONS[strategy]
-            options = [Choice(value, "") for value in values]
-            _dropdown(row, name, name.capitalize(), options, card.get(name), self.on_card)
-        if strategy == "coverage":
-            predictions = prediction_fields(ctx.dataset)
-            _dropdown(
-                row,
-                "weights",
-                "Weigh by",
-                [Choice("", "none"), *predictions],
-                card.get("weights", ""),
-                self.on_card,
-            )
-        row.float(
-            "strength",
-            label="Strength",
-            default=card.get("strength", 1.0),
-            on_change=self.on_card,
-        )
 
     def _draw_preview(self, ctx: Any, panel: Any) -> None:
         told = ctx.panel.get_state("previewed")
         if not told:
             return
-        panel.view("preview_head", types.Header(label="Preview", divider=True))
         panel.md(told, name="preview_text")
+        # Inside an object of its own: among stacked parts a plot takes the height of the panel.
+        shown = types.Object()
+        panel.define_property("shown", shown)
         for name, label in (
             ("score_plot", "What the model is unsure of"),
             ("class_plot", "Classes"),
@@ -316,13 +304,13 @@ class ActiveLearning(foo.Panel):
         ):
             layout = ctx.panel.get_state(f"{name}_layout")
             if layout:
-                panel.md(f"**{label}**", name=f"{name}_label")
-                panel.plot(name, layout=layout, height=280, config={"displayModeBar": False})
+                shown.md(f"**{label}**", name=f"{name}_label")
+                shown.plot(name, layout=layout, height=280, config={"displayModeBar": False})
 
     def _draw_selections(self, ctx: Any, panel: Any) -> None:
         if not ctx.panel.get_state("count_selections"):
             return
-        panel.view("selections_head", types.Header(label="Earlier selections", divider=True))
+        panel.md("**Earlier selections**", name="selections_text")
         table = types.TableView(
             max_inline_actions=2, componentsProps={"table": {"sx": {"minWidth": 300}}}
         )
@@ -334,7 +322,15 @@ class ActiveLearning(foo.Panel):
 
 
 def _cards(ctx: Any) -> list[dict[str, Any]]:
-    return list(ctx.panel.get_state("cards") or [])
+    count = ctx.panel.get_state("cards") or 0
+    cards = [ctx.panel.get_state(f"form.card_{number}") for number in range(count)]
+    return [card for card in cards if card]
+
+
+def _is_chosen_view(view: Any, selection: dict[str, Any]) -> bool:
+    """Whether a view is the one that shows a selection."""
+    shown = chosen_view(view._dataset, Names(**selection["names"]))
+    return bool(view._serialize(include_uuids=False) == shown._serialize(include_uuids=False))
 
 
 def _latest(dataset: Any) -> list[dict[str, Any]]:
@@ -353,16 +349,17 @@ def _default_cards(dataset: Any, labels: str) -> list[dict[str, Any]]:
 
 
 def _new_card(dataset: Any, strategy: str, labels: str | None) -> dict[str, Any]:
-    card: dict[str, Any] = {"strategy": strategy, "strength": 1.0}
+    # ``drawn`` tells a change of strategy from the App's report of the one it has drawn.
+    card: dict[str, Any] = {"strategy": strategy, "drawn": strategy, "strength": 1.0}
     choices = _fields_for(dataset, strategy, labels)
     if strategy != "random":
-        card["column"] = choices[0].path if choices else ""
+        card["column"] = choices[0].path if choices else NONE
     if strategy in OPTIONS:
         name, values = OPTIONS[strategy]
         card[name] = values[0]
     if strategy == "coverage":
         predictions = _fields_for(dataset, "uncertainty", labels)
-        card["weights"] = predictions[0].path if predictions else ""
+        card["weights"] = predictions[0].path if predictions else NONE
     return card
 
 
@@ -386,17 +383,27 @@ def _fits(dataset: Any, strategy: str) -> bool:
 
 
 def _entry(card: dict[str, Any]) -> dict[str, Any]:
-    """A card as an entry of a recipe."""
-    entry = {name: value for name, value in card.items() if value != ""}
-    if card["strategy"] == "coverage" and "weights" in entry:
-        entry["weights"] = {"column": entry["weights"]}
+    """A card as an entry of a recipe: a card keeps what another strategy left on it."""
+    strategy = card["strategy"]
+    names = {"strategy", "strength", "column", OPTIONS.get(strategy, ("",))[0]}
+    if strategy == "random":
+        names.remove("column")
+    entry = {name: card[name] for name in names if card.get(name) not in (None, NONE)}
+    if strategy == "coverage" and card.get("weights"):
+        entry["weights"] = {"column": card["weights"]}
     return entry
 
 
 def _dropdown(
-    row: Any, name: str, label: str, choices: list[Choice], value: Any, on_change: Any
+    row: Any,
+    name: str,
+    label: str,
+    choices: list[Choice],
+    value: Any,
+    on_change: Any = None,
 ) -> None:
     view = types.DropdownView()
     for choice in choices:
-        view.add_choice(choice.path, label=choice.path or choice.holds, description=choice.holds)
-    row.enum(name, view.values(), label=label, default=value, view=view, on_change=on_change)
+        view.add_choice(choice.path, label=choice.path or "none", description=choice.holds)
+    more = {"on_change": on_change} if on_change else {}
+    row.enum(name, view.values(), label=label, default=value, view=view, **more)

@@ -27,6 +27,7 @@ from .fields import (
     similarity_runs,
 )
 from .vectors import VectorColumn
+from .writing import selections
 
 Bad = Literal["error", "leave_out"]
 Progress = Callable[[float], None]
@@ -35,10 +36,15 @@ ROWS_A_REPORT = 2000
 
 @dataclass
 class Labelled:
-    """Which samples count as labelled: those with a value in ``field``, or with ``tag``."""
+    """Which samples count as labelled.
+
+    Those with a value in ``field``, those with ``tag``, and with ``chosen`` those of earlier
+    selections, whose labels are on their way.
+    """
 
     field: str | None = None
     tag: str | None = None
+    chosen: bool = False
 
 
 @dataclass
@@ -208,6 +214,9 @@ class _Reader:
         sources = []
         if self.labelled.tag:
             sources.append(_Scalars(self.n, "tags", numbers=False))
+        if self.labelled.chosen:
+            ranks = [one["names"]["rank_field"] for one in selections(self.dataset)]
+            sources += [_Scalars(self.n, path, numbers=False) for path in ranks if path in self.flat]
         name = self.labelled.field
         if name:
             if self.dataset.get_field(name) is None:
@@ -278,6 +287,8 @@ class _Reader:
             raise InvalidInput(f"{told}; correct them, or choose to leave such samples out")
         self.notes.append(f"{told}; left out")
         self.missing[column] = self.missing[column] | bad
+        if self.missing[column].all():
+            raise InvalidInput(f"{told}; no sample is left to choose")
 
 
 # One source a column: it is fed rows, and at the end gives its column to the reader.
@@ -409,7 +420,6 @@ class _Predictions(_Source):
             here = ~reader.missing[column]
             reader.refuse(column, here & ~sums_to_one, "probabilities that do not sum to 1")
         else:
-            reader.notes.append(f"field {column!r} holds logits; softmax makes them probabilities")
             _softmax_in_place(matrix)
         matrix[reader.missing[column]] = 1 / max(1, width)
         self._name_classes(reader, column, matrix)

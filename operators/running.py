@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ..alcore import Recipe, Selection, select
@@ -93,7 +93,7 @@ def write_selection(
     """Write what was chosen, with the recipe as it was applied."""
     recipe = json.loads(reading.recipe.model_dump_json(exclude_none=True, by_alias=True))
     details = {
-        "labelled": {"field": request.labelled.field, "tag": request.labelled.tag},
+        "labelled": asdict(request.labelled),
         "device": chosen.report["device"],
     }
     write(view, chosen, names, recipe, details, request.overwrite)

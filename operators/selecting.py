@@ -112,7 +112,7 @@ class SelectOperator(foo.Operator):
             sample_collection: a dataset or view.
             delegate: queue it for a worker instead of running it now.
             **options: the form's inputs by name: those of the strategy, and ``label_field``,
-                ``labelled_tag``, ``tag``, ``saved_view``, ``run_key``, ``overwrite``,
+                ``labelled_tag``, ``skip_chosen``, ``tag``, ``saved_view``, ``run_key``, ``overwrite``,
                 ``bad`` ("error" or "leave_out"), ``device``, ``seed``.
 
         Returns:

@@ -82,7 +82,8 @@ def check_names(dataset: Any, names: Names, overwrite: bool) -> None:
     if names.tag and names.tag in dataset.distinct("tags"):
         count = dataset.match_tags(names.tag).count()
         raise InvalidInput(
-            f"tag: {count} samples have the tag {names.tag!r}; choose another, or set overwrite"
+            f"tag: {names.tag!r} is in use, by {count} sample{'s' if count != 1 else ''}; "
+            "choose another, or set overwrite"
         )
     if names.saved_view and dataset.has_saved_view(names.saved_view):
         raise InvalidInput(

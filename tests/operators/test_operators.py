@@ -150,7 +150,7 @@ def test_forms_refuse(dataset, operator):
     assert form["budget"].invalid and "not a budget" in form["budget"].error_message
     dataset.limit(2).tag_samples("taken")
     form = form_of(operator("select"), dataset, tag="taken", label_field="ground_truth")
-    assert form["tag"].invalid and "have the tag 'taken'" in form["tag"].error_message
+    assert form["tag"].invalid and "'taken' is in use" in form["tag"].error_message
     form = form_of(operator("select"), dataset, recipe='{"budgt": 3}')
     assert "unknown option 'budgt'" in form["recipe_error"].view.label
 
@@ -194,4 +194,4 @@ def test_a_delegated_job_that_fails_says_why(dataset, operator):
     service = food.DelegatedOperationService()
     service.execute_queued_operations(dataset_name=dataset.name)
     done = service.get(execution.result["id"])
-    assert str(done.run_state) == "failed" and "tag 'queued'" in done.result.error
+    assert str(done.run_state) == "failed" and "tag: 'queued' is in use" in done.result.error

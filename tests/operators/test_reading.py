@@ -321,3 +321,19 @@ def test_a_grouped_datasets_active_slice(mongod, images, operator):
     assert result["pool"] == 12 and result["chosen"] == 3
     assert dataset.select_group_slices("left").count_sample_tags() == {"best": 3}
     dataset.delete()
+
+
+def test_samples_of_earlier_selections_count_as_labelled_where_asked(dataset, operator):
+    select = operator("select_uncertain")
+    select(dataset, predictions="predictions", budget=5, tag="one")
+    again = select(dataset, predictions="predictions", budget=5, tag="two").result
+    third = select(dataset, predictions="predictions", budget=5, tag="three", skip_chosen=True).result
+    ids = {key: set(dataset.match_tags(key).values("id")) for key in ("one", "two", "three")}
+    assert ids["one"] == ids["two"] and not ids["one"] & ids["three"]
+    assert again["labelled"] == 0 and third["labelled"] == 5
+
+
+def test_where_no_sample_is_left_it_says_which_field(dataset, read, invalid):
+    set_rows(dataset, "embeddings", range(48), np.full(6, np.nan, dtype=np.float32))
+    with pytest.raises(invalid, match=r"'embeddings': 48 samples .* no sample is left to choose"):
+        read(dataset, {"strategy": "diversity", "column": "embeddings"}, bad="leave_out")

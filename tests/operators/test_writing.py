@@ -119,7 +119,7 @@ def test_the_same_call_twice(dataset, run, state, invalid):
 
 def test_names_that_are_taken(dataset, run, invalid):
     dataset.limit(3).tag_samples("done")
-    with pytest.raises(invalid, match="tag: 3 samples have the tag 'done'"):
+    with pytest.raises(invalid, match="tag: 'done' is in use, by 3 samples"):
         run(dataset, tag="done")
     dataset.save_view("mine", dataset.limit(2))
     with pytest.raises(invalid, match="saved_view: 'mine' exists"):
