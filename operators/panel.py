@@ -6,6 +6,7 @@ from typing import Any
 
 import fiftyone.operators as foo
 import fiftyone.operators.types as types
+from fiftyone.core.expressions import ViewExpression, ViewField
 
 from ..alcore import InvalidInput
 from . import plots
@@ -126,7 +127,7 @@ class ActiveLearning(foo.Panel):
             ctx.panel.set_data(f"shown.{name}", plot["data"] if plot else [])
             ctx.panel.set_state(f"{name}_layout", plot["layout"] if plot else None)
         told = [
-            f"**{len(chosen):,}** of {chosen.report['pool']:,} would be chosen. Nothing is written yet.",
+            f"**{len(chosen):,}** of {chosen.report['pool']:,} would be chosen; nothing is written yet",
             *reading.notes,
         ]
         ctx.panel.set_state({"previewed": "\n\n".join(told), "error": ""})
@@ -141,6 +142,7 @@ class ActiveLearning(foo.Panel):
             return
         ctx.panel.set_state({"error": "", "previewed": "", "wanted.tag": ""})
         self._list(ctx)
+        self._count(ctx)
         ctx.ops.reload_dataset()
         ctx.ops.set_view(view=view_of(ctx.dataset, result))
         ctx.ops.notify(
@@ -159,6 +161,7 @@ class ActiveLearning(foo.Panel):
         count = undo(ctx.dataset, one["run_key"])
         ctx.panel.set_state("previewed", "")
         self._list(ctx)
+        self._count(ctx)
         if _is_chosen_view(ctx.view, one):
             ctx.ops.clear_view()
         ctx.ops.reload_dataset()
@@ -180,9 +183,13 @@ class ActiveLearning(foo.Panel):
 
     def _count(self, ctx: Any) -> None:
         view = self._view(ctx)
-        labels = self._labels(ctx)
-        known = bool(labels) and ctx.dataset.get_field(labels) is not None
-        total, labelled = len(view), len(view.exists(labels)) if known else 0
+        known = [self._labels(ctx)]
+        if ctx.panel.get_state("start.skip_chosen"):
+            known += [one["names"]["rank_field"] for one in selections(ctx.dataset)]
+        known = [path for path in known if path and ctx.dataset.get_field(path) is not None]
+        total = len(view)
+        has_any = [ViewField(path).exists() for path in known]
+        labelled = len(view.match(ViewExpression.any(has_any))) if has_any else 0
         ctx.panel.set_state(
             "counts", f"**{total - labelled:,}** to choose from, **{labelled:,}** labelled"
         )
@@ -245,6 +252,7 @@ class ActiveLearning(foo.Panel):
             label="Count earlier selections as labelled",
             default=bool(ctx.panel.get_state("start.skip_chosen")),
             view=types.CheckboxView(),
+            on_change=self.on_start,
         )
 
     def _draw_cards(self, ctx: Any, panel: Any) -> None:

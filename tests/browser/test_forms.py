@@ -33,14 +33,14 @@ def test_uncertain_samples_are_chosen_by_the_form(
     form_field(form, "Budget").fill("5")
     expect(form.get_by_text("0 is not a budget")).to_have_count(0)
     form_field(form, "Tag").fill("taken")
-    expect(form.get_by_text("2 samples have the tag 'taken'").first).to_be_visible()
+    expect(form.get_by_text("'taken' is in use, by 2 samples").first).to_be_visible()
     expect(execute).to_be_disabled()
-    form.get_by_text("2 samples have the tag 'taken'").first.scroll_into_view_if_needed()
+    form.get_by_text("'taken' is in use, by 2 samples").first.scroll_into_view_if_needed()
     screenshot(page, "form-tag-refused")
     assert state(dataset) == before
 
     form_field(form, "Tag").fill("unsure")
-    expect(form.get_by_text("2 samples have the tag 'taken'")).to_have_count(0)
+    expect(form.get_by_text("'taken' is in use, by 2 samples")).to_have_count(0)
     expect(execute).to_be_enabled()
     screenshot(page, "form-filled")
     execute.click()
