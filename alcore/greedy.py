@@ -139,6 +139,8 @@ class _Greedy:
             term.objective.block(rows, bound[rows])
             for term, bound in zip(self.terms, self.bounds, strict=True)
         ]
+        # A bound just below a value may be of a row just above it, but for rounding.
+        limit *= 1 + sum(abs(t.strength) * t.objective.slack for t in self.terms) * (limit > 0)
         where = rows.cpu().numpy()
         taken: list[int] = []
         gains: list[float] = []

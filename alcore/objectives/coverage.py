@@ -19,6 +19,8 @@ STATES = 128
 CHANGED_SHARE = 0.6
 # Fewer rows than this are computed anew together, for to gather what changed costs more.
 FEW = 64
+# What sums and differences of float32 kernels may be off by, of a value.
+ROUNDED = 1e-5
 ROUNDING = {torch.float64: 1e-14, torch.float32: 1e-9}
 
 
@@ -106,6 +108,10 @@ class Coverage:
         self._level = torch.full_like(self._gains, -1, dtype=torch.int64)
         self._states: dict[int, torch.Tensor] = {}
         self.scale = 1.0
+
+    @property
+    def slack(self) -> float:
+        return ROUNDED if self._vectors.dtype != torch.float64 else 0.0
 
     def values(self, rows: torch.Tensor | None) -> torch.Tensor:
         if rows is None:

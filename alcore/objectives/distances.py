@@ -6,6 +6,8 @@ from ..device import TILE_COLUMNS, TILE_ROWS
 
 # Squared distances below this many roundings of the squared length are those of equal vectors.
 ROUNDINGS = 16
+# How many centres may look the nearest by rounding alone.
+RIVALS = 4
 
 
 def squared_lengths(vectors: torch.Tensor) -> torch.Tensor:
@@ -26,7 +28,11 @@ def squared_distances(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
 
 
 def nearest_squared(
-    vectors: torch.Tensor, lengths: torch.Tensor, centres: torch.Tensor, out: torch.Tensor
+    vectors: torch.Tensor,
+    lengths: torch.Tensor,
+    centres: torch.Tensor,
+    centre_lengths: torch.Tensor,
+    out: torch.Tensor,
 ) -> None:
     """Lower ``out`` (n,) to the squared distance of each vector to its nearest centre.
 
@@ -34,18 +40,32 @@ def nearest_squared(
     matrix product: the error is a few roundings of ``|x|^2``, and what is smaller counts as 0.
     """
     exact = vectors.dtype == torch.float64
-    centre_lengths = squared_lengths(centres)
     floor = ROUNDINGS * torch.finfo(vectors.dtype).eps
     for start in range(0, len(vectors), TILE_ROWS):
         rows = slice(start, start + TILE_ROWS)
         x = vectors[rows]
-        best = out[rows]
+        nearest = torch.full_like(lengths[rows], torch.inf)
         for first in range(0, len(centres), TILE_COLUMNS):
             columns = slice(first, first + TILE_COLUMNS)
             if exact:
                 d = squared_distances(x, centres[columns]).amin(1)
             else:
                 d = torch.addmm(centre_lengths[columns], x, centres[columns].T, alpha=-2).amin(1)
-                d += lengths[rows]
-                d[d < floor * lengths[rows]] = 0
-            torch.minimum(best, d, out=best)
+            torch.minimum(nearest, d, out=nearest)
+        if not exact:
+            nearest += lengths[rows]
+            nearest = torch.where(nearest < floor * lengths[rows], 0, nearest)
+        torch.minimum(out[rows], nearest, out=out[rows])
+
+
+def nearest_exactly(
+    vectors: torch.Tensor, centres: torch.Tensor, centre_lengths: torch.Tensor
+) -> torch.Tensor:
+    """(n,) float64 squared distances of a few vectors to their nearest centre.
+
+    float32 products say which centres may be the nearest, float64 differences how near they are.
+    """
+    few = torch.addmm(centre_lengths, vectors, centres.T, alpha=-2)
+    rivals = few.topk(min(RIVALS, len(centres)), dim=1, largest=False).indices
+    apart = vectors.to(torch.float64)[:, None] - centres[rivals].to(torch.float64)
+    return apart.square_().sum(-1).amin(1)

@@ -5,7 +5,17 @@ from typing import Any
 import numpy as np
 import torch
 
-from .distances import nearest_squared, squared_distances, squared_lengths
+from .distances import (
+    nearest_exactly,
+    nearest_squared,
+    squared_distances,
+    squared_lengths,
+)
+
+# What float32 products may be off by, of a value.
+ROUNDED = 1e-5
+# Fewer rows than this are not worth a matrix product of their own.
+ENOUGH_ROWS = 1024
 
 
 class DiversityBlock:
@@ -55,6 +65,7 @@ class Diversity:
         self._closeness = closeness
         self._centres = vectors.new_empty((len(centres) + picks, vectors.shape[1]))
         self._centres[: len(centres)] = centres
+        self._centre_lengths = squared_lengths(self._centres)
         self._count = len(centres)
         self._seen = torch.zeros(len(vectors), dtype=torch.int64, device=vectors.device)
         self._nearest = torch.full_like(self._lengths, torch.inf)
@@ -63,6 +74,10 @@ class Diversity:
     @property
     def cold(self) -> bool:
         return self._count == 0
+
+    @property
+    def slack(self) -> float:
+        return ROUNDED if self._vectors.dtype != torch.float64 else 0.0
 
     @property
     def minimum(self) -> float | None:
@@ -78,10 +93,16 @@ class Diversity:
     def block(self, rows: torch.Tensor, values: torch.Tensor) -> DiversityBlock:
         vectors = self._vectors[rows]
         distances = self._distance(squared_distances(vectors, vectors))
+        if vectors.dtype != torch.float64 and not self.cold:
+            known = slice(self._count)
+            nearest = nearest_exactly(vectors, self._centres[known], self._centre_lengths[known])
+            values = self._distance(nearest)
         return DiversityBlock(values.cpu().numpy(), distances.cpu().numpy())
 
     def add(self, rows: torch.Tensor) -> None:
-        self._centres[self._count : self._count + len(rows)] = self._vectors[rows]
+        new = slice(self._count, self._count + len(rows))
+        self._centres[new] = self._vectors[rows]
+        self._centre_lengths[new] = self._lengths[rows]
         self._count += len(rows)
 
     def report(self) -> dict[str, Any]:
@@ -104,17 +125,32 @@ class Diversity:
 
     def _catch_up(self, rows: torch.Tensor | None) -> None:
         seen = self._seen if rows is None else self._seen[rows]
-        for level in torch.unique(seen).tolist():
-            if level == self._count:
-                continue
-            centres = self._centres[level : self._count]
-            behind = seen == level
-            if rows is None and bool(behind.all()):
-                nearest_squared(self._vectors, self._lengths, centres, self._nearest)
-                self._seen.fill_(self._count)
-                continue
-            late = behind.nonzero().flatten() if rows is None else rows[behind]
-            nearest = self._nearest[late]
-            nearest_squared(self._vectors[late], self._lengths[late], centres, nearest)
-            self._nearest[late] = nearest
-            self._seen[late] = self._count
+        levels, counts = torch.unique(seen, return_counts=True)
+        behind = levels < self._count
+        if rows is None and len(levels) == 1 and bool(behind):
+            self._compare(slice(None), int(levels[0]))
+            return
+        low, together = -1, 0
+        for level, count in zip(levels[behind].tolist(), counts[behind].tolist(), strict=True):
+            # Rows that have seen nearly as much go together: a centre seen twice does no harm.
+            low = level if together == 0 else low
+            together += count
+            if together >= ENOUGH_ROWS or level == int(levels[behind][-1]):
+                mine = (seen >= low) & (seen <= level)
+                late = mine.nonzero().flatten() if rows is None else rows[mine]
+                self._compare(late, low)
+                together = 0
+
+    def _compare(self, rows: torch.Tensor | slice, level: int) -> None:
+        """Compare ``rows`` with the centres from number ``level`` on."""
+        new = slice(level, self._count)
+        nearest = self._nearest[rows]
+        nearest_squared(
+            self._vectors[rows],
+            self._lengths[rows],
+            self._centres[new],
+            self._centre_lengths[new],
+            nearest,
+        )
+        self._nearest[rows] = nearest
+        self._seen[rows] = self._count

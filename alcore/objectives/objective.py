@@ -51,12 +51,17 @@ class Objective(Protocol):
         """Rows whose value is below it cannot be chosen."""
         ...
 
+    @property
+    def slack(self) -> float:
+        """By what share of them values may be off the block's, which are the better rounded."""
+        ...
+
     def values(self, rows: torch.Tensor | None) -> torch.Tensor:
         """(R,) float64, the exact values of ``rows`` (all if None) after everything added."""
         ...
 
     def block(self, rows: torch.Tensor, values: torch.Tensor) -> Block:
-        """A block over ``rows``, whose exact values now are ``values``."""
+        """A block over ``rows``, whose values now are ``values``, but for rounding."""
         ...
 
     def add(self, rows: torch.Tensor) -> None:

@@ -25,6 +25,7 @@ class Score:
     cost = 0
     cold = False
     minimum = None
+    slack = 0.0
     scale = 1.0
 
     def __init__(self, values: torch.Tensor) -> None:

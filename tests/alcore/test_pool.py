@@ -265,7 +265,7 @@ def test_what_one_entry_lacks_is_context_to_the_others():
 def test_where_all_values_are_missing_it_says_whose():
     pool = Pool(3, columns={"e": vectors(3)}, missing={"e": [True] * 3})
     assert complaint(choose, pool, DIVERSITY) == (
-        "none of the 3 samples that may be chosen has a value in 'e'"
+        "none of the 3 samples that may be chosen has every value it takes: 3 have none in 'e'"
     )
 
 
