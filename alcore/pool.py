@@ -99,7 +99,11 @@ class Pool:
         bad[suspect] = ~np.isfinite(column[suspect]).all(axis=1)
         self._refuse(name, user, bad, "NaN or infinite values")
         if directions:
-            self._refuse(name, user, length == 0, "a zero vector, which has no direction")
+            # Small numbers may square to 0.
+            short = np.flatnonzero(length == 0)
+            zero = np.zeros(self.n, dtype=bool)
+            zero[short] = ~column[short].any(axis=1)
+            self._refuse(name, user, zero, "a zero vector, which has no direction")
         return column
 
     def present(self, names: Sequence[str]) -> np.ndarray:
@@ -128,21 +132,29 @@ class Pool:
     def _column(self, name: str, values: Any) -> tuple[np.ndarray, np.ndarray]:
         absent = np.zeros(self.n, dtype=bool)
         if isinstance(values, torch.Tensor):
-            values = values.detach().cpu().numpy()
+            values = values.detach().to(device="cpu", dtype=_numpy_like(values.dtype)).numpy()
         if not isinstance(values, np.ndarray):
-            values = list(values)
-            if len(values) == self.n and values and _is_sequence(values[0]):
+            values = list(values) if np.iterable(values) and not isinstance(values, str) else [values]
+            if len(values) == self.n and any(map(_is_sequence, values)):
                 self._check_lengths(name, values)
-        column = np.asarray(values)
+        try:
+            column = np.asarray(values)
+        except ValueError:
+            raise InvalidInput(f"column {name!r}: holds lists that do not form a matrix") from None
         if column.dtype.kind in "OUS":
             column = column.astype(object)
-            absent = np.array([value is None for value in column], dtype=bool)
-            if any(_is_sequence(value) for value in column[~absent]):
+            absent = np.array([value is None for value in column.tolist()], dtype=bool)
+            if column.ndim != 1 or any(map(_is_sequence, column)):
                 raise InvalidInput(f"column {name!r}: holds lists that do not form a matrix")
+            if all(isinstance(value, int | float | np.number) for value in column[~absent]):
+                column = np.where(absent, np.nan, column).astype(np.float64)
         elif column.dtype.kind == "M":
             absent = np.isnat(column)
-        rows = column.shape[1] if column.ndim == 3 else len(column)
-        if column.ndim not in (1, 2, 3) or rows != self.n:
+        elif column.dtype.kind == "f" and (column.dtype.itemsize > 8 or not column.dtype.isnative):
+            column = column.astype(np.float64)
+        rows = column.shape[1 if column.ndim == 3 else 0]
+        no_members = column.ndim == 3 and column.shape[0] == 0
+        if column.ndim not in (1, 2, 3) or rows != self.n or no_members:
             raise InvalidInput(
                 f"column {name!r}: shape {column.shape} does not fit {self.n} samples; give (N,), "
                 "(N, d) or (T, N, C)"
@@ -169,6 +181,11 @@ class Pool:
             raise InvalidInput(
                 f"classes[{name!r}]: {len(names)} names for {column.shape[-1]} values a sample"
             )
+
+
+def _numpy_like(dtype: torch.dtype) -> torch.dtype:
+    """The dtype itself, or float32 where numpy has no such thing."""
+    return torch.float32 if dtype == torch.bfloat16 else dtype
 
 
 def _is_sequence(value: Any) -> bool:

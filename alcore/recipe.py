@@ -169,8 +169,8 @@ class Recipe(_Strict):
             if self.budget is None:
                 raise ValueError("budget: is missing; say how many samples to choose")
             _refuse_same_names(self.strategies)
-        elif self.budget is not None or self.strategies is not None:
-            raise ValueError("stages: budget and strategies belong inside the stages")
+        elif self.model_fields_set & {"budget", "strategies", "combine"}:
+            raise ValueError("stages: budget, strategies and combine belong inside the stages")
         return self
 
     def in_stages(self) -> list[Stage]:
@@ -228,9 +228,12 @@ def _refuse_same_names(strategies: list[Any] | None) -> None:
 def _sentence(error: ValidationError, recipe: Any) -> str:
     """The first thing wrong with a recipe, where, and what may stand there."""
     errors = error.errors()
-    # A misspelt option also reads as a missing one, or as the wrong branch of a union.
+    # A misspelt option also reads as a missing one. Of the branches of a union, the one that fits
+    # furthest was meant; where several fit as far, each says what it takes.
     misspelt = [one for one in errors if one["type"] == "extra_forbidden"]
-    first = (misspelt or errors)[0]
+    here = [one for one in errors if one["loc"][:3] == errors[0]["loc"][:3]]
+    first = misspelt[0] if misspelt else max(here, key=lambda one: len(one["loc"]))
+    rivals = [one for one in here if one["loc"][:-1] == first["loc"][:-1] and len(one["loc"]) > 3]
     model: type[BaseModel] = Recipe
     where: list[str] = []
     for part in first["loc"]:
@@ -271,6 +274,6 @@ def _sentence(error: ValidationError, recipe: Any) -> str:
             f"{first['input']!r} is not a budget; give a count of at least 1, or a share above 0 "
             "and at most 1.0"
         )
-    message = first["msg"].removeprefix("Value error, ")
-    message = message[0].lower() + message[1:]
+    told = [one["msg"].removeprefix("Value error, ") for one in rivals or [first]]
+    message = ", or ".join(one[0].lower() + one[1:] for one in dict.fromkeys(told))
     return f"recipe: {at + ': ' if at else ''}{message}"

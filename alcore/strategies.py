@@ -280,7 +280,7 @@ class _Vectors:
         mean = None if self._mean is None else to_tensor(self._mean, self._dtype, self._device)
         for start in range(0, len(rows), ROWS_A_CHUNK):
             chunk = slice(start, start + ROWS_A_CHUNK)
-            part = to_tensor(self._column[rows[chunk]], self._dtype, self._device)
+            part = to_tensor(_part(self._column, rows[chunk]), self._dtype, self._device)
             if mean is not None:
                 torch.sub(part, mean, out=out[chunk])
             else:
@@ -291,11 +291,17 @@ class _Vectors:
 def _mean(column: np.ndarray, rows: np.ndarray, *, unit: bool) -> np.ndarray:
     total = np.zeros(column.shape[1])
     for start in range(0, len(rows), ROWS_A_CHUNK):
-        part = column[rows[start : start + ROWS_A_CHUNK]].astype(np.float64)
+        part = _part(column, rows[start : start + ROWS_A_CHUNK])
         if unit:
-            part /= np.linalg.norm(part, axis=1, keepdims=True)
-        total += part.sum(0)
+            part = part / np.linalg.norm(part, axis=1, keepdims=True)
+        total += np.ones(len(part), dtype=part.dtype) @ part
     return total / max(1, len(rows))
+
+
+def _part(column: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Some rows of a column, ascending: a view of it where they lie together."""
+    together = len(rows) > 0 and rows[-1] - rows[0] == len(rows) - 1
+    return column[rows[0] : rows[-1] + 1] if together else column[rows]
 
 
 def _probabilities(

@@ -166,11 +166,11 @@ MISTAKES = {
     "no budget": ({"strategies": [RANDOM]}, "budget: is missing; say how many samples to choose"),
     "stages and budget": (
         {"budget": 10, "stages": [{"budget": 3}]},
-        "stages: budget and strategies belong inside the stages",
+        "stages: budget, strategies and combine belong inside the stages",
     ),
     "stages and strategies": (
         {"strategies": [RANDOM], "stages": [{"budget": 3}]},
-        "stages: budget and strategies belong inside the stages",
+        "stages: budget, strategies and combine belong inside the stages",
     ),
     "stage without budget": (
         {"stages": [{}]},
