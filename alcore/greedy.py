@@ -37,7 +37,6 @@ class Picks:
     rows: np.ndarray
     gains: np.ndarray
     values: np.ndarray
-    exhausted: bool
 
 
 def greedy(
@@ -104,7 +103,6 @@ class _Greedy:
             np.array(self.rows, dtype=np.int64),
             np.array(self.gains),
             np.array(self.reasons).reshape(len(self.rows), len(self.terms)),
-            exhausted or len(self.rows) == self.n,
         )
 
     def _set_scales(self, which: list[bool]) -> None:
@@ -139,6 +137,9 @@ class _Greedy:
             term.objective.block(rows, bound[rows])
             for term, bound in zip(self.terms, self.bounds, strict=True)
         ]
+        # What a block finds is the better rounded: where that rules a row out, the row stays out.
+        for bound, block in zip(self.bounds, blocks, strict=True):
+            bound[rows] = torch.from_numpy(block.values).to(bound)
         # A bound just below a value may be of a row just above it, but for rounding.
         limit *= 1 + sum(abs(t.strength) * t.objective.slack for t in self.terms) * (limit > 0)
         where = rows.cpu().numpy()
@@ -161,7 +162,8 @@ class _Greedy:
             taken.append(best)
             for block in blocks:
                 block.pick(best)
-        self._commit(rows[taken], gains, reasons)
+        if taken:
+            self._commit(rows[taken], gains, reasons)
         return True
 
     def _commit(self, rows: torch.Tensor, gains: list[float], reasons: list[np.ndarray]) -> None:
