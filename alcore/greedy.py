@@ -76,6 +76,8 @@ class _Greedy:
         self.combine = combine
         self.device = device
         self.progress = progress
+        self.may_be_infinite = any(term.strength < 0 for term in terms)
+        self.evaluated = 0
         self.rows: list[int] = []
         self.gains: list[float] = []
         self.reasons: list[np.ndarray] = []
@@ -189,7 +191,10 @@ class _Greedy:
         )
         if not lazy:
             return upper
-        step = 2 * size
+        # As many as it took last time, at once; where a value is dear, never more than it takes.
+        dear = any(self.terms[k].objective.cost > 1 for k in lazy)
+        step = 2 * size if dear else max(2 * size, self.evaluated // 2)
+        self.evaluated = 0
         while True:
             kth = _kth(torch.where(self.fresh, upper, -torch.inf), size + 1)
             stale = torch.where(self.fresh, -torch.inf, upper)
@@ -198,6 +203,7 @@ class _Greedy:
                 return upper
             if len(rows) > step:
                 rows = stale.topk(step).indices
+            self.evaluated += len(rows)
             for k in lazy:
                 self.bounds[k][rows] = self.terms[k].objective.values(rows)
                 upper[rows] = self._combined([bound[rows] for bound in self.bounds])
@@ -223,8 +229,9 @@ class _Greedy:
                 if objective.minimum is not None:
                     near = value < objective.minimum
                     refused = near if refused is None else refused | near
-        # 0 times infinity: one strategy rules the sample out, whatever another says.
-        total = xp.where(xp.isnan(total), xp.zeros_like(total), total)
+        if self.may_be_infinite:
+            # 0 times infinity: one strategy rules the sample out, whatever another says.
+            total = xp.where(xp.isnan(total), xp.zeros_like(total), total)
         total = _rounded(total)
         if refused is not None:
             total[refused] = -xp.inf
