@@ -98,7 +98,8 @@ def draw(outcomes: dict[str, Outcome], seed: int, path: Path) -> None:
     from matplotlib.figure import Figure
 
     points, labels = noisy_plane(np.random.default_rng(seed))
-    figure = Figure(figsize=(5 * len(outcomes), 5.4), layout="constrained")
+    figure = Figure(figsize=(5 * len(outcomes), 5.8), layout="constrained")
+    figure.get_layout_engine().set(h_pad=0.15)
     for axes, (name, outcome) in zip(figure.subplots(1, len(outcomes)), outcomes.items(), strict=True):
         chosen = outcome.labelled
         regions = learned(points, labels, chosen).predict(square()).reshape(CELLS, CELLS)
