@@ -28,12 +28,19 @@ def default_strategies(pool: Pool) -> list[Any]:
     if predictions is not None:
         logits = not _rows_sum_to_one(pool, predictions)
         margin = entries.Uncertainty(column=predictions, given="logits" if logits else "probabilities")
+    return strategies_for(embeddings, margin, balanced=predictions in pool.classes)
+
+
+def strategies_for(
+    embeddings: str | None, margin: entries.Uncertainty | None, *, balanced: bool
+) -> list[Any]:
+    """The default strategies over a column of embeddings and an uncertainty, each if there is one."""
     chosen: list[Any] = []
     if embeddings is not None:
         chosen.append(entries.Coverage(column=embeddings, weights=margin))
     elif margin is not None:
         chosen.append(margin)
-    if margin is not None and predictions in pool.classes:
+    if margin is not None and balanced:
         chosen.append(entries.Balance(column=margin.column, given=margin.given))
     return chosen or [entries.Random()]
 

@@ -35,11 +35,6 @@ def resolve_device(device: str | torch.device) -> torch.device:
     return resolved
 
 
-def working_dtype(array: Any) -> torch.dtype:
-    """float64 for a small matrix, float32 for a large one: a rule of size alone, not of device."""
-    return torch.float64 if int(np.prod(array.shape)) <= FLOAT64_UP_TO else torch.float32
-
-
 def to_tensor(array: Any, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
     """A tensor of ``array`` on ``device``; shares memory with it where nothing has to change."""
     if isinstance(array, np.ndarray) and not array.flags.writeable:

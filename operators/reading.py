@@ -14,6 +14,7 @@ import numpy as np
 
 from ..alcore import InvalidInput, Pool, Recipe
 from ..alcore import recipe as entries
+from ..alcore.defaults import strategies_for
 from ..alcore.errors import name_samples
 from ..alcore.probabilities import SUM_TOLERANCE
 from .fields import (
@@ -100,7 +101,7 @@ class _Reader:
         self.bad = bad
         self.progress = progress
         self.notes: list[str] = []
-        self.n = len(view)
+        self.n = 0  # until samples are read: a check makes its sources without room for any
         self.ids: list[str] = []
         self.columns: dict[str, Any] = {}
         self.missing: dict[str, np.ndarray] = {}
@@ -108,6 +109,7 @@ class _Reader:
         self.logits: set[str] = set()
 
     def read(self, recipe: Recipe) -> Reading:
+        self.n = len(self.view)
         if self.n == 0:
             raise InvalidInput("the view is empty: there is nothing to choose from")
         recipe = self.complete(recipe)
@@ -142,16 +144,11 @@ class _Reader:
         predictions, embeddings = prediction_fields(self.dataset), embedding_fields(self.dataset)
         if self.labelled.field:
             predictions = [c for c in predictions if c.path != self.labelled.field]
-        margin = entries.Uncertainty(column=only(predictions, "predictions")) if predictions else None
-        chosen: list[Any] = []
-        if embeddings:
-            column = only(embeddings, "embeddings")
-            chosen.append(entries.Coverage(column=column, weights=margin))
-        elif margin:
-            chosen.append(margin)
-        if margin:
-            chosen.append(entries.Balance(column=margin.column))
-        chosen = chosen or [entries.Random()]
+        chosen = strategies_for(
+            only(embeddings, "embeddings") if embeddings else None,
+            entries.Uncertainty(column=only(predictions, "predictions")) if predictions else None,
+            balanced=True,
+        )
         stages = [
             s if s.strategies else s.model_copy(update={"strategies": chosen})
             for s in recipe.in_stages()
