@@ -19,7 +19,7 @@ def default_strategies(pool: Pool) -> list[Any]:
     Raises:
         InvalidInput: several columns could be the embeddings, or the predictions.
     """
-    wide = [name for name, column in pool.columns.items() if column.ndim > 1]
+    wide = [name for name, column in pool.columns.items() if getattr(column, "ndim", 0) > 1]
     predictions = _the(wide, "predictions", [n for n in wide if _predicts(pool, n)])
     embeddings = _the(
         wide, "embeddings", [n for n in wide if n != predictions and pool.columns[n].ndim == 2]

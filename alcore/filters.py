@@ -36,8 +36,10 @@ def _passes(pool: Pool, one: Filter, user: str) -> np.ndarray:
         found, here = _is_in(pool.ids, wanted), np.ones(pool.n, dtype=bool)
     else:
         column = pool.column(one.column, user)
-        if column.ndim != 1:
-            raise InvalidInput(f"{user}: column {one.column!r} holds vectors; filter on one value")
+        if not isinstance(column, np.ndarray) or column.ndim != 1:
+            raise InvalidInput(
+                f"{user}: column {one.column!r} holds several values a sample; filter on one"
+            )
         found, here = _is_in(column.tolist(), wanted), ~pool.missing[one.column]
     return here & (found if one.in_ is not None else ~found)
 

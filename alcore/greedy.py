@@ -16,8 +16,8 @@ import torch
 
 from .objectives.objective import Objective
 
-# How many candidates a round takes apart: many where values are cheap to bring up to date.
-BLOCK = {0: 128, 1: 256, 2: 128}
+# How many candidates a round takes apart, by cost: many where values are cheap to bring up to date.
+BLOCK = {0: 128, 1: 256, 2: 128, 3: 16}
 
 Progress = Callable[[int, int], None]
 
@@ -76,7 +76,6 @@ class _Greedy:
         self.combine = combine
         self.device = device
         self.progress = progress
-        self.may_be_infinite = any(term.strength < 0 for term in terms)
         self.evaluated = 0
         self.rows: list[int] = []
         self.gains: list[float] = []
@@ -115,7 +114,7 @@ class _Greedy:
 
     def _pick_one(self, renew: list[bool]) -> bool:
         """Choose one of all, whose values are exact; then evaluate the terms to ``renew`` for all."""
-        total = self._combined(self.bounds)
+        total = combined(self.terms, self.bounds, self.combine)
         total[self.chosen] = -torch.inf
         value = total.max()
         if value == -torch.inf:
@@ -150,7 +149,7 @@ class _Greedy:
         reasons: list[np.ndarray] = []
         while len(self.rows) + len(taken) < self.budget:
             values = [block.values for block in blocks]
-            total = self._combined(values)
+            total = combined(self.terms, values, self.combine)
             total[taken] = -np.inf
             best = int(np.argmax(total))
             value = total[best]
@@ -183,7 +182,7 @@ class _Greedy:
         for term, bound in zip(self.terms, self.bounds, strict=True):
             if term.objective.changes and term.objective.cost == 0:
                 bound.copy_(term.objective.values(None))
-        upper = self._combined(self.bounds)
+        upper = combined(self.terms, self.bounds, self.combine)
         upper[self.chosen] = -torch.inf
         lazy = sorted(
             (k for k, t in enumerate(self.terms) if t.objective.cost > 0),
@@ -206,36 +205,38 @@ class _Greedy:
             self.evaluated += len(rows)
             for k in lazy:
                 self.bounds[k][rows] = self.terms[k].objective.values(rows)
-                upper[rows] = self._combined([bound[rows] for bound in self.bounds])
+                values = [bound[rows] for bound in self.bounds]
+                upper[rows] = combined(self.terms, values, self.combine)
                 if k != lazy[-1]:
                     rows = rows[upper[rows] >= kth]
             self.fresh[rows] = True
             step *= 2
 
-    def _combined(self, values: Sequence[Any]) -> Any:
-        """The combined value, rounded so that what is equal but for rounding is equal."""
-        xp: Any = torch if isinstance(values[0], torch.Tensor) else np
-        total: Any = None
-        refused: Any = None
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            for term, value in zip(self.terms, values, strict=True):
-                objective = term.objective
-                if self.combine == "product":
-                    part = value if term.strength == 1 else value**term.strength
-                    total = part if total is None else total * part
-                else:
-                    part = value * (term.strength / objective.scale)
-                    total = part if total is None else total + part
-                if objective.minimum is not None:
-                    near = value < objective.minimum
-                    refused = near if refused is None else refused | near
-        if self.may_be_infinite:
-            # 0 times infinity: one strategy rules the sample out, whatever another says.
-            total = xp.where(xp.isnan(total), xp.zeros_like(total), total)
-        total = _rounded(total)
-        if refused is not None:
-            total[refused] = -xp.inf
-        return total
+
+def combined(terms: Sequence[Term], values: Sequence[Any], combine: str) -> Any:
+    """Combined values, numpy or torch, rounded so that what is equal but for rounding is equal."""
+    xp: Any = torch if isinstance(values[0], torch.Tensor) else np
+    total: Any = None
+    refused: Any = None
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        for term, value in zip(terms, values, strict=True):
+            objective = term.objective
+            if combine == "product":
+                part = value if term.strength == 1 else value**term.strength
+                total = part if total is None else total * part
+            else:
+                part = value * (term.strength / objective.scale)
+                total = part if total is None else total + part
+            if objective.minimum is not None:
+                near = value < objective.minimum
+                refused = near if refused is None else refused | near
+    if any(term.strength < 0 for term in terms):
+        # 0 times infinity: one strategy rules the sample out, whatever another says.
+        total = xp.where(xp.isnan(total), xp.zeros_like(total), total)
+    total = _rounded(total)
+    if refused is not None:
+        total[refused] = -xp.inf
+    return total
 
 
 def _rounded(values: Any) -> Any:

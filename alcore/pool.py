@@ -7,6 +7,8 @@ import numpy as np
 import torch
 
 from .errors import InvalidInput, name_samples
+from .maps import Maps
+from .objects import Objects
 
 
 class Pool:
@@ -19,7 +21,8 @@ class Pool:
         columns: by name, one of
             (N,) numbers, bools or datetime64 (seconds since 1970), (N,) categories (strings, None
             where not known),
-            (N, d) vectors: embeddings, probabilities or logits, (T, N, C) members.
+            (N, d) vectors: embeddings, probabilities or logits, (T, N, C) members,
+            ``Objects``: several predictions a sample, or ``Maps``: predictions of its pixels.
         classes: by name of a prediction column, its C class names.
         missing: by name of a column, (N,) bool, true where a sample has no value there. Such a
             sample cannot be chosen by a recipe that uses the column, nor does it count as context.
@@ -42,7 +45,7 @@ class Pool:
         if len(self.ids) != self.n:
             raise InvalidInput(f"ids: {len(self.ids)} ids for {self.n} samples")
         self.labelled = self._mask(labelled, "labelled")
-        self.columns: dict[str, np.ndarray] = {}
+        self.columns: dict[str, Any] = {}
         self.missing: dict[str, np.ndarray] = {}
         for name, values in (columns or {}).items():
             column, absent = self._column(name, values)
@@ -56,7 +59,7 @@ class Pool:
         for name, names in self.classes.items():
             self._check_classes(name, names)
 
-    def column(self, name: str, user: str) -> np.ndarray:
+    def column(self, name: str, user: str) -> Any:
         """The column ``name``; ``user`` is who asks, for the error."""
         if name not in self.columns:
             known = ", ".join(map(repr, self.columns)) or "none"
@@ -70,7 +73,7 @@ class Pool:
             InvalidInput: not a column of numbers, or numbers that are not finite.
         """
         column = self.column(name, user)
-        if column.ndim != 1 or column.dtype == object:
+        if not isinstance(column, np.ndarray) or column.ndim != 1 or column.dtype == object:
             raise InvalidInput(f"{user}: column {name!r} must hold one number a sample")
         if column.dtype.kind == "M":
             column = column.astype("datetime64[us]").astype(np.int64) / 1e6
@@ -89,7 +92,7 @@ class Pool:
             InvalidInput: not a column of vectors, or vectors with NaN or infinite values.
         """
         column = self.column(name, user)
-        if column.ndim != 2 or column.dtype == object:
+        if not isinstance(column, np.ndarray) or column.ndim != 2 or column.dtype == object:
             raise InvalidInput(f"{user}: column {name!r} must hold one vector a sample, (N, d)")
         # A sum is finite only where every value is: one pass, no (N, d) mask.
         with np.errstate(over="ignore", invalid="ignore"):
@@ -129,8 +132,12 @@ class Pool:
             raise InvalidInput(f"{name}: needs {self.n} bools, got shape {mask.shape} of {mask.dtype}")
         return mask
 
-    def _column(self, name: str, values: Any) -> tuple[np.ndarray, np.ndarray]:
+    def _column(self, name: str, values: Any) -> tuple[Any, np.ndarray]:
         absent = np.zeros(self.n, dtype=bool)
+        if isinstance(values, Objects | Maps):
+            if len(values) != self.n:
+                raise InvalidInput(f"column {name!r}: is of {len(values)} samples, not {self.n}")
+            return values, absent
         if isinstance(values, torch.Tensor):
             values = values.detach().to(device="cpu", dtype=_numpy_like(values.dtype)).numpy()
         if not isinstance(values, np.ndarray):
@@ -177,7 +184,7 @@ class Pool:
         if len(set(names)) != len(names):
             raise InvalidInput(f"classes[{name!r}]: a class is named twice")
         column = self.columns[name]
-        if column.ndim > 1 and column.shape[-1] != len(names):
+        if isinstance(column, np.ndarray) and column.ndim > 1 and column.shape[-1] != len(names):
             raise InvalidInput(
                 f"classes[{name!r}]: {len(names)} names for {column.shape[-1]} values a sample"
             )

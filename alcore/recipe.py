@@ -17,6 +17,27 @@ from pydantic import (
 from .errors import InvalidInput
 
 Measure = Literal["entropy", "margin", "least_confidence", "ratio"]
+MemberMeasure = Literal[
+    "bald",
+    "vote_entropy",
+    "consensus_entropy",
+    "kl_to_consensus",
+    "max_disagreement",
+    "variation_ratio",
+    "mean_std",
+    "predictive_entropy",
+    "expected_entropy",
+    "variance",
+    "detection",
+]
+Given = Literal["probabilities", "logits"]
+Columns = str | Annotated[list[str], Field(min_length=2)]
+OverObjects = Literal["max", "mean", "sum", "top_k", "count_normalised"]
+OverPixels = Literal["mean", "quantile", "top_share", "share_above", "boundary"]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Batch = Literal["top", "power", "softmax", "softrank"]
+Matrix = list[list[float]] | dict[str, dict[str, float]] | str
 Budget = Annotated[int, Field(gt=0, strict=True)] | Annotated[float, Field(gt=0, le=1, strict=True)]
 
 
@@ -35,10 +56,86 @@ class Uncertainty(_Entry):
     """Samples the model is unsure of."""
 
     strategy: Literal["uncertainty"] = "uncertainty"
+    column: str = Field(description="probabilities or logits, of samples, of objects or of pixels")
+    measure: Measure | Literal["stored"] = Field(
+        "margin", description="stored: a map's own numbers are the uncertainty"
+    )
+    given: Given = "probabilities"
+    temperature: Positive | Literal["fit"] = Field(
+        1.0, description="divides the logits; fit: found on the labelled samples, by labels"
+    )
+    labels: str | None = Field(
+        None, description="a column with the true classes of the labelled samples, for fit"
+    )
+    multi_label: bool = Field(False, description="classes do not exclude each other")
+    aggregate: OverObjects | OverPixels | None = Field(
+        None,
+        description="of objects: max, mean, sum, top_k or count_normalised; of pixels: mean, quantile, "
+        "top_share, share_above or boundary; of classes, if multi_label: max, mean or sum",
+    )
+    top_k: int = Field(3, gt=0, description="of objects")
+    quantile: Share = Field(0.95, description="of pixels")
+    share: Annotated[float, Field(gt=0, le=1)] = Field(0.05, description="of pixels, for top_share")
+    threshold: Share = Field(0.5, description="of pixels, for share_above")
+    min_confidence: Share = Field(0.05, description="objects below it do not count")
+    class_weights: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]] | None = Field(
+        None, description="how much objects of a class count; of others 1"
+    )
+    empty: Literal["least", "median", "most"] = Field(
+        "median", description="what a sample without objects is taken as"
+    )
+
+
+class ExpectedCost(_Entry):
+    """Samples about which the best decision may be dear."""
+
+    strategy: Literal["expected_cost"] = "expected_cost"
     column: str = Field(description="probabilities or logits")
-    measure: Measure = "margin"
-    given: Literal["probabilities", "logits"] = "probabilities"
-    temperature: float = Field(1.0, gt=0, allow_inf_nan=False)
+    cost: Matrix | None = Field(
+        None, description="cost[truth][decision]: rows, a dict by class names, or CSV"
+    )
+    gain: Matrix | None = Field(None, description="the same with the sign turned round")
+    measure: Literal["risk", "margin"] = Field(
+        "risk", description="cost of the best decision, or how close the second best is to it"
+    )
+    given: Given = "probabilities"
+    temperature: Positive = 1.0
+
+    @model_validator(mode="after")
+    def _one_matrix(self) -> ExpectedCost:
+        if (self.cost is None) == (self.gain is None):
+            raise ValueError("needs one of: cost, gain")
+        return self
+
+
+class Disagreement(_Entry):
+    """Samples that several predictions see differently."""
+
+    strategy: Literal["disagreement"] = "disagreement"
+    column: Columns = Field(description="members (T, N, C), or a list with a column for each member")
+    measure: MemberMeasure | None = Field(
+        None, description="bald; of columns of numbers variance, of objects detection"
+    )
+    given: Given = "probabilities"
+    aggregate: OverPixels | None = Field(None, description="of pixels")
+    quantile: Share = 0.95
+    share: Annotated[float, Field(gt=0, le=1)] = 0.05
+    threshold: Share = 0.5
+    min_confidence: Share = Field(0.05, description="objects below it do not count")
+    iou: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.5, description="boxes that overlap by less are not the same object"
+    )
+
+
+class BatchBald(_Entry):
+    """Samples whose labels together tell most about which member is right."""
+
+    strategy: Literal["batch_bald"] = "batch_bald"
+    column: Columns = Field(description="members (T, N, C), or a list with a column for each member")
+    samples: int = Field(
+        10_000, gt=0, description="outcomes kept: all while there are so few, else drawn"
+    )
+    given: Given = "probabilities"
 
 
 class Diversity(_Entry):
@@ -58,7 +155,7 @@ class Coverage(_Entry):
     strategy: Literal["coverage"] = "coverage"
     column: str = Field(description="embeddings; they are normalised")
     kernel: Literal["gaussian", "cosine"] = "gaussian"
-    bandwidth: Annotated[float, Field(gt=0, allow_inf_nan=False)] | Literal["auto"] = "auto"
+    bandwidth: Positive | Literal["auto"] = "auto"
     weights: str | Uncertainty | None = Field(
         None, description="how much each covered sample counts: a column, or an uncertainty"
     )
@@ -79,8 +176,8 @@ class Balance(_Entry):
     labels: str | None = Field(
         None, description="a column with the true classes of the labelled samples"
     )
-    given: Literal["probabilities", "logits"] = "probabilities"
-    temperature: float = Field(1.0, gt=0, allow_inf_nan=False)
+    given: Given = "probabilities"
+    temperature: Positive = 1.0
 
 
 class Weight(_Entry):
@@ -104,13 +201,25 @@ class Random(_Entry):
 
 
 Strategy = Annotated[
-    Uncertainty | Diversity | Coverage | Balance | Weight | Random, Field(discriminator="strategy")
+    Uncertainty
+    | ExpectedCost
+    | Disagreement
+    | BatchBald
+    | Diversity
+    | Coverage
+    | Balance
+    | Weight
+    | Random,
+    Field(discriminator="strategy"),
 ]
 # What pydantic calls the branches of a union in an error's place.
 BRANCHES = {"str", "int", "float", "constrained-int", "constrained-float", "datetime"}
 
 STRATEGIES: dict[str, type[_Entry]] = {
     "uncertainty": Uncertainty,
+    "expected_cost": ExpectedCost,
+    "disagreement": Disagreement,
+    "batch_bald": BatchBald,
     "diversity": Diversity,
     "coverage": Coverage,
     "balance": Balance,
@@ -143,6 +252,8 @@ class Stage(_Strict):
     strategies: Annotated[list[Strategy], Field(min_length=1)] | None = None
     filters: list[Filter] = []
     combine: Literal["product", "sum"] = "product"
+    batch: Batch = "top"
+    coldness: Positive = 1.0
 
     @model_validator(mode="after")
     def _distinct_names(self) -> Stage:
@@ -160,6 +271,13 @@ class Recipe(_Strict):
     strategies: Annotated[list[Strategy], Field(min_length=1)] | None = None
     filters: list[Filter] = []
     combine: Literal["product", "sum"] = "product"
+    batch: Batch = Field(
+        "top",
+        description="top: the best; power, softmax, softrank: drawn by chance, the better the likelier",
+    )
+    coldness: Positive = Field(
+        1.0, description="of drawing: the higher, the nearer to top; the paper's beta"
+    )
     stages: Annotated[list[Stage], Field(min_length=1)] | None = None
     seed: int = Field(0, ge=0)
 
@@ -169,8 +287,10 @@ class Recipe(_Strict):
             if self.budget is None:
                 raise ValueError("budget: is missing; say how many samples to choose")
             _refuse_same_names(self.strategies)
-        elif self.model_fields_set & {"budget", "strategies", "combine"}:
-            raise ValueError("stages: budget, strategies and combine belong inside the stages")
+        elif self.model_fields_set & {"budget", "strategies", "combine", "batch", "coldness"}:
+            raise ValueError(
+                "stages: budget, strategies, combine, batch and coldness belong inside the stages"
+            )
         return self
 
     def in_stages(self) -> list[Stage]:
@@ -181,7 +301,12 @@ class Recipe(_Strict):
         # Not validated again: every part has been.
         return [
             Stage.model_construct(
-                budget=self.budget, strategies=self.strategies, filters=[], combine=self.combine
+                budget=self.budget,
+                strategies=self.strategies,
+                filters=[],
+                combine=self.combine,
+                batch=self.batch,
+                coldness=self.coldness,
             )
         ]
 
@@ -204,6 +329,15 @@ class Recipe(_Strict):
             raise InvalidInput(_sentence(error, recipe)) from None
 
 
+def columns_of(entry: Any) -> list[str]:
+    """The columns without which an entry cannot judge a sample."""
+    columns: list[str] = []
+    for one in (entry, getattr(entry, "weights", None)):
+        column = one if isinstance(one, str) else getattr(one, "column", None)
+        columns += [column] if isinstance(column, str) else column or []
+    return columns
+
+
 def entry_names(strategies: list[Any]) -> list[str]:
     """What each entry is called: its name, else its strategy, with the column where two share it."""
     kinds = [entry.strategy for entry in strategies]
@@ -212,7 +346,7 @@ def entry_names(strategies: list[Any]) -> list[str]:
         or (
             entry.strategy
             if kinds.count(entry.strategy) == 1
-            else f"{entry.strategy} {getattr(entry, 'column', '')}".strip()
+            else " ".join([entry.strategy, *columns_of(entry)[:1]])
         )
         for entry in strategies
     ]

@@ -14,9 +14,10 @@ from .filters import passing
 from .greedy import Picks, Progress, Term, greedy
 from .objectives import Score
 from .pool import Pool
-from .recipe import Recipe, Stage, entry_names
+from .recipe import Recipe, Stage, columns_of, entry_names
 from .selection import Selection
-from .strategies import Task, build, columns_of
+from .stochastic import draw
+from .strategies import Task, build
 
 
 def select(
@@ -94,7 +95,12 @@ def _run_stage(
     if len(with_values) == 0:
         raise InvalidInput(_nothing_left(pool, len(rows), candidates, needed))
     budget = _count(stage.budget, len(with_values))
-    task = Task(pool, with_values, min(budget, len(with_values)), seed, device)
+
+    def tick() -> None:
+        if progress is not None:
+            progress(0, budget)
+
+    task = Task(pool, with_values, min(budget, len(with_values)), seed, device, tick=tick)
     terms, kept = [], []
     for position, (name, entry) in enumerate(zip(names, strategies, strict=True)):
         objective = build(entry, replace(task, user=_place(at, position, entry)))
@@ -106,14 +112,27 @@ def _run_stage(
         terms, kept = [Term(Score(level), 1.0)], ["none"]
     before = [term.objective.report() for term in terms]
     built = time.perf_counter()
-    picks = greedy(
-        terms,
-        len(with_values),
-        budget,
-        combine=stage.combine,
-        device=device,
-        progress=progress,
-    )
+    if stage.batch == "top":
+        picks = greedy(
+            terms,
+            len(with_values),
+            budget,
+            combine=stage.combine,
+            device=device,
+            progress=progress,
+        )
+    else:
+        _refuse_changing(terms, kept, stage.batch, at)
+        # Drawn for the whole pool, so that a filter does not change what the other samples drew.
+        gumbel = np.random.default_rng([seed, 1]).gumbel(size=pool.n)[with_values]
+        picks = draw(
+            terms,
+            min(budget, len(with_values)),
+            gumbel,
+            batch=stage.batch,
+            coldness=stage.coldness,
+            combine=stage.combine,
+        )
     told = {
         "strategies": [entry.model_dump(exclude_none=True) for entry in strategies],
         "candidates": len(with_values),
@@ -130,6 +149,15 @@ def _run_stage(
         "seconds": {"prepare": built - started, "choose": time.perf_counter() - built},
     }
     return with_values[picks.rows], kept, picks, told
+
+
+def _refuse_changing(terms: list[Term], names: list[str], batch: str, at: str) -> None:
+    changing = [n for n, term in zip(names, terms, strict=True) if term.objective.changes]
+    if changing:
+        raise InvalidInput(
+            f"recipe: {at}batch: {batch!r} draws by values that no pick changes, and those of "
+            f"{changing[0]!r} do; use 'top', or leave it out"
+        )
 
 
 def _place(at: str, position: int, entry: Any) -> str:

@@ -37,7 +37,7 @@ class Objective(Protocol):
         """What values cost to bring up to date.
 
         0: little, done for all rows in every round. 1: done for the rows that may win, in large
-        batches. 2: as 1, for one row costs a pass over the pool.
+        batches. 2: as 1, for one row costs a pass over the pool. 3: as 2, within a block too.
         """
         ...
 

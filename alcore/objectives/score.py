@@ -15,10 +15,12 @@ class ScoreBlock:
 
 
 class Score:
-    """Values in [0, 1] computed beforehand.
+    """Values computed beforehand.
 
     Args:
         values: (n,) float64, higher = more worth labelling.
+        scale: the highest they can be, by which "sum" divides them.
+        told: what the report says of them.
     """
 
     changes = False
@@ -26,10 +28,13 @@ class Score:
     cold = False
     minimum = None
     slack = 0.0
-    scale = 1.0
 
-    def __init__(self, values: torch.Tensor) -> None:
+    def __init__(
+        self, values: torch.Tensor, scale: float = 1.0, told: dict[str, Any] | None = None
+    ) -> None:
         self._values = values
+        self.scale = scale
+        self._told = told or {}
 
     def values(self, rows: torch.Tensor | None) -> torch.Tensor:
         return self._values if rows is None else self._values[rows]
@@ -41,4 +46,4 @@ class Score:
         pass
 
     def report(self) -> dict[str, Any]:
-        return {}
+        return self._told

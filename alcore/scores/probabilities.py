@@ -1,7 +1,8 @@
-"""Uncertainty of single predictions. N samples, C classes.
+"""Uncertainty of single predictions. N samples, C classes that exclude each other.
 
-Each measure takes ``probabilities`` (N, C), renormalises its rows, works in float64, and returns
-(N,) float64 in [0, 1]: 0 where the row is one-hot, 1 where it is uniform. One class: 0 everywhere.
+Each measure takes ``probabilities`` (N, C), numpy or torch, renormalises its rows, and returns (N,) of
+the same kind in float64, in [0, 1]: 0 where the row is one-hot, 1 where it is uniform. One class: 0
+everywhere.
 Source: Settles, Active Learning Literature Survey (2010), section 3.1.
 """
 
@@ -9,63 +10,74 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import torch
 
-ROWS_A_CHUNK = 1 << 21  # numbers, not rows: a chunk of float64 takes 16 MiB
+from .arrays import as_given, at_least_float32, tensor_of
+
+NUMBERS_A_CHUNK = 1 << 17  # half a MiB of float32, which stays in a core's cache
+# Of rows of float32 whose terms do not cancel, float32 logarithms give the entropy to 7 digits; other
+# rows are worked out in float64.
+FLOAT32_SUM = 1e-3
+FLOAT32_ENTROPY = 1e-4
 
 
-def entropy(probabilities: Any) -> np.ndarray:
+def entropy(probabilities: Any) -> Any:
     """Shannon entropy over its greatest value, ``-sum_c p_c log p_c / log C``."""
-
-    def measure(p: torch.Tensor) -> torch.Tensor:
-        return torch.special.entr(p).sum(1) / math.log(p.shape[1])
-
-    return _by_chunks(probabilities, measure)
+    return _by_chunks(probabilities, lambda p, total: nats(p, total) / math.log(p.shape[1]))
 
 
-def margin(probabilities: Any) -> np.ndarray:
+def margin(probabilities: Any) -> Any:
     """One minus the lead of the best class over the second best, ``1 - (p_(1) - p_(2))``."""
 
-    def measure(p: torch.Tensor) -> torch.Tensor:
-        best = p.topk(2, dim=1).values
-        return 1 - (best[:, 0] - best[:, 1])
+    def measure(p: torch.Tensor, total: torch.Tensor) -> torch.Tensor:
+        best = p.topk(2, dim=1).values.to(torch.float64)
+        return 1 - (best[:, 0] - best[:, 1]) / total
 
     return _by_chunks(probabilities, measure)
 
 
-def least_confidence(probabilities: Any) -> np.ndarray:
+def least_confidence(probabilities: Any) -> Any:
     """What the best class lacks to certainty, over its greatest value, ``(1 - p_(1)) C / (C - 1)``."""
 
-    def measure(p: torch.Tensor) -> torch.Tensor:
+    def measure(p: torch.Tensor, total: torch.Tensor) -> torch.Tensor:
         classes = p.shape[1]
-        return (1 - p.amax(1)) * (classes / (classes - 1))
+        return (1 - p.amax(1).to(torch.float64) / total) * (classes / (classes - 1))
 
     return _by_chunks(probabilities, measure)
 
 
-def ratio(probabilities: Any) -> np.ndarray:
+def ratio(probabilities: Any) -> Any:
     """The second best class over the best, ``p_(2) / p_(1)``."""
 
-    def measure(p: torch.Tensor) -> torch.Tensor:
-        best = p.topk(2, dim=1).values
+    def measure(p: torch.Tensor, total: torch.Tensor) -> torch.Tensor:
+        best = p.topk(2, dim=1).values.to(torch.float64)
         return best[:, 1] / best[:, 0]
 
     return _by_chunks(probabilities, measure)
 
 
-def _by_chunks(probabilities: Any, measure: Callable[[torch.Tensor], torch.Tensor]) -> np.ndarray:
-    if not isinstance(probabilities, torch.Tensor):
-        probabilities = np.require(probabilities, requirements=["C", "W"])  # torch takes no other
-    p = torch.as_tensor(probabilities)
+def nats(p: torch.Tensor, total: torch.Tensor) -> torch.Tensor:
+    """(R,) float64 entropy of the rows of (R, C) ``p``, whose sums are ``total``, in nats."""
+    if p.dtype == torch.float64:
+        return torch.special.entr(p / total[:, None]).sum(1)
+    logs = p.clamp(min=torch.finfo(p.dtype).tiny).log_().mul_(p)
+    found = total.log() - logs.sum(1, dtype=torch.float64) / total
+    inexact = ((found < FLOAT32_ENTROPY) | ((total - 1).abs() > FLOAT32_SUM)).nonzero().flatten()
+    if len(inexact):
+        found[inexact] = nats(p[inexact].to(torch.float64), total[inexact])
+    return found
+
+
+def _by_chunks(
+    probabilities: Any, measure: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+) -> Any:
+    p = tensor_of(probabilities)
     if p.ndim != 2:
         raise ValueError(f"probabilities must be (N, C), not {tuple(p.shape)}")
-    out = np.zeros(len(p))
-    if p.shape[1] < 2:
-        return out
-    step = max(1, ROWS_A_CHUNK // p.shape[1])
-    for start in range(0, len(p), step):
-        chunk = p[start : start + step].to(torch.float64)
-        value = measure(chunk / chunk.sum(1, keepdim=True))
-        out[start : start + step] = value.clamp_(0, 1).cpu().numpy()
-    return out
+    out = torch.zeros(len(p), dtype=torch.float64, device=p.device)
+    step = max(1, NUMBERS_A_CHUNK // max(1, p.shape[1]))
+    for start in range(0, len(p) if p.shape[1] > 1 else 0, step):
+        chunk = at_least_float32(p[start : start + step])
+        value = measure(chunk, chunk.sum(1, dtype=torch.float64))
+        out[start : start + step] = value.clamp_(0, 1)
+    return as_given(out, probabilities)

@@ -10,6 +10,16 @@ import alcore
 import twins
 
 MEASURES = ["entropy", "margin", "least_confidence", "ratio"]
+# With the highest value of each, of T members and C classes.
+MEMBER_MEASURES = {
+    "bald": lambda t, c: np.log(t),
+    "kl_to_consensus": lambda t, c: np.log(t),
+    "max_disagreement": lambda t, c: np.log(t),
+    "consensus_entropy": lambda t, c: np.log(c),
+    "vote_entropy": lambda t, c: np.log(min(t, c)),
+    "variation_ratio": lambda t, c: 1 - 1 / t,
+    "mean_std": lambda t, c: 0.5,
+}
 SIZES = st.integers(1, 60) | st.integers(61, 300)
 STRENGTHS = [1, 1, 1, 0.5, 2, 0, -1]
 
@@ -51,13 +61,15 @@ def problems(draw, sizes=SIZES, dimensions=(1, 5), ties=True, strengths=STRENGTH
         P[:, 0] = 0  # a class nobody has
         P[:, 1] += 1e-3
     P = P / P.sum(1, keepdims=True)
+    M = (P + 0.05) * rng.dirichlet(np.full(classes, 2.0), (3, n))
+    M = M / M.sum(-1, keepdims=True)
     labelled = rng.random(n) < draw(st.sampled_from([0, 0, 0.1, 0.5, 1.0]))
     labelled[rng.integers(n)] = False
     number = rng.normal(size=n).round(1 if ties else 12)
     kinds = draw(st.lists(st.sampled_from(sorted(MAKERS)), min_size=1, max_size=3, unique=True))
     entries, terms, drawn = [], [], []
     for kind in kinds:
-        entry, term = draw(MAKERS[kind])(X, P, number)
+        entry, term = draw(MAKERS[kind])(X, P, number, M)
         if not minimum and entry.pop("minimum_distance", None):
             term.minimum = None
         entry["strength"] = draw(st.sampled_from(strengths))
@@ -70,7 +82,9 @@ def problems(draw, sizes=SIZES, dimensions=(1, 5), ties=True, strengths=STRENGTH
         "combine": draw(st.sampled_from(["product", "sum"])),
     }
     pool = alcore.Pool(
-        n, labelled=labelled, columns={"embeddings": X, "predictions": P, "number": number}
+        n,
+        labelled=labelled,
+        columns={"embeddings": X, "predictions": P, "number": number, "members": M},
     )
     return Problem(pool, recipe, terms, drawn)
 
@@ -80,7 +94,7 @@ def uncertainties(draw):
     measure = draw(st.sampled_from(MEASURES))
     temperature = draw(st.sampled_from([1.0, 2.0]))
 
-    def make(X, P, number):
+    def make(X, P, number, M):
         Q = twins.probabilities(P, temperature)
         entry = {
             "strategy": "uncertainty",
@@ -98,7 +112,7 @@ def diversities(draw):
     metric = draw(st.sampled_from(["euclidean", "cosine"]))
     minimum = draw(st.sampled_from([None, None, 0.3, 1.5]))
 
-    def make(X, P, number):
+    def make(X, P, number, M):
         entry = {"strategy": "diversity", "column": "embeddings", "metric": metric}
         if minimum is not None:
             entry["minimum_distance"] = minimum
@@ -113,7 +127,7 @@ def coverages(draw):
     bandwidth = draw(st.sampled_from([0.2, 1.0]))
     weighted = draw(st.booleans())
 
-    def make(X, P, number):
+    def make(X, P, number, M):
         entry = {
             "strategy": "coverage",
             "column": "embeddings",
@@ -133,7 +147,7 @@ def coverages(draw):
 def balances(draw):
     target = draw(st.sampled_from(["uniform", "input", {"0": 0.7, "1": 0.3}, {"1": 0.5}]))
 
-    def make(X, P, number):
+    def make(X, P, number, M):
         entry = {"strategy": "balance", "column": "predictions", "target": target}
         C = P.shape[1]
         if target == "uniform":
@@ -157,7 +171,7 @@ def balances(draw):
 def weights(draw):
     prefer = draw(st.sampled_from(["high", "low", [-0.5, 0.5]]))
 
-    def make(X, P, number):
+    def make(X, P, number, M):
         low, high = number.min(), number.max()
         spread = (high - low) or 1.0
         if prefer == "high":
@@ -172,10 +186,41 @@ def weights(draw):
     return make
 
 
+@st.composite
+def disagreements(draw):
+    measure = draw(st.sampled_from(sorted(MEMBER_MEASURES)))
+
+    def make(X, P, number, M):
+        entry = {"strategy": "disagreement", "column": "members", "measure": measure}
+        T, _, C = M.shape
+        return entry, twins.Fixed(twins.disagreement(M, measure), MEMBER_MEASURES[measure](T, C))
+
+    return make
+
+
+@st.composite
+def expected_costs(draw):
+    measure = draw(st.sampled_from(["risk", "margin"]))
+    gain = draw(st.booleans())
+    seed = draw(st.integers(0, 100))
+
+    def make(X, P, number, M):
+        matrix = np.random.default_rng(seed).integers(0, 9, (P.shape[1],) * 2).astype(float)
+        entry = {"strategy": "expected_cost", "column": "predictions", "measure": measure}
+        entry["gain" if gain else "cost"] = matrix.tolist()
+        cost = matrix.max(1, keepdims=True) - matrix if gain else matrix
+        span = np.ptp(cost, axis=1).max() or 1.0
+        return entry, twins.Fixed(twins.expected_cost(P, cost, measure), span)
+
+    return make
+
+
 MAKERS = {
     "uncertainty": uncertainties(),
     "diversity": diversities(),
     "coverage": coverages(),
     "balance": balances(),
     "weight": weights(),
+    "disagreement": disagreements(),
+    "expected_cost": expected_costs(),
 }

@@ -116,7 +116,10 @@ def test_the_order_of_the_samples_does_not_matter(problem, seed):
         pool.n,
         ids=order.tolist(),
         labelled=pool.labelled[order],
-        columns={name: column[order] for name, column in pool.columns.items()},
+        columns={
+            name: column[..., order, :] if column.ndim > 1 else column[order]
+            for name, column in pool.columns.items()
+        },
     )
     there = alcore.select(shuffled, problem.recipe, device="cpu")
     here = alcore.select(pool, problem.recipe, device="cpu")
@@ -150,7 +153,7 @@ def test_the_scale_of_a_column_does_not_matter_to_a_product(problem, factor):
     recipe = problem.recipe | {"combine": "product"}
     pool = problem.pool
     scaled = {name: pool.columns[name] * factor for name in ("embeddings", "number")}
-    scaled["predictions"] = pool.columns["predictions"]
+    scaled |= {name: pool.columns[name] for name in ("predictions", "members")}
     other = alcore.Pool(pool.n, labelled=pool.labelled, columns=scaled)
     here = alcore.select(pool, recipe, device="cpu").indices
     assert here.tolist() == alcore.select(other, recipe, device="cpu").indices.tolist()

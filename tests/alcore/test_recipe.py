@@ -6,6 +6,7 @@ import pytest
 
 import alcore
 from alcore import InvalidInput, Recipe
+from alcore.recipe import STRATEGIES
 
 UNCERTAINTY = {"strategy": "uncertainty", "column": "p"}
 DIVERSITY = {"strategy": "diversity", "column": "e"}
@@ -104,18 +105,16 @@ def test_the_json_schema_describes_every_strategy_and_option():
         "strategies",
         "filters",
         "combine",
+        "batch",
+        "coldness",
         "stages",
         "seed",
     }
     entries = schema["$defs"]
     known = schema["properties"]["strategies"]["anyOf"][0]["items"]["discriminator"]["mapping"]
-    assert set(known) == {"uncertainty", "diversity", "coverage", "balance", "weight", "random"}
-    assert entries["Uncertainty"]["properties"]["measure"]["enum"] == [
-        "entropy",
-        "margin",
-        "least_confidence",
-        "ratio",
-    ]
+    assert set(known) == set(STRATEGIES)
+    measures = entries["Uncertainty"]["properties"]["measure"]["anyOf"]
+    assert measures[0]["enum"] == ["entropy", "margin", "least_confidence", "ratio"]
     assert set(entries["Filter"]["properties"]) == {"column", "min", "max", "in", "not_in"}
     assert all(entry["additionalProperties"] is False for entry in entries.values())
     assert all("description" in entry for entry in entries.values())
@@ -144,7 +143,7 @@ MISTAKES = {
     ),
     "strategy": (
         one(strategy="uncertanty", column="p"),
-        "strategies[0]: unknown strategy 'uncertanty'; there are uncertainty, diversity, coverage",
+        "strategies[0]: unknown strategy 'uncertanty'; there are uncertainty, expected_cost",
     ),
     "no strategy": (one(column="p"), "strategies[0]: 'strategy' is missing; there are uncertainty"),
     "no column": (
@@ -166,11 +165,11 @@ MISTAKES = {
     "no budget": ({"strategies": [RANDOM]}, "budget: is missing; say how many samples to choose"),
     "stages and budget": (
         {"budget": 10, "stages": [{"budget": 3}]},
-        "stages: budget, strategies and combine belong inside the stages",
+        "stages: budget, strategies, combine, batch and coldness belong inside the stages",
     ),
     "stages and strategies": (
         {"strategies": [RANDOM], "stages": [{"budget": 3}]},
-        "stages: budget, strategies and combine belong inside the stages",
+        "stages: budget, strategies, combine, batch and coldness belong inside the stages",
     ),
     "stage without budget": (
         {"stages": [{}]},

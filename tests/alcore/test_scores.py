@@ -111,7 +111,7 @@ def test_takes_rows_that_sum_to_anything_and_leaves_them_alone(measure):
 def test_large_input_is_worked_through_in_chunks(measure, monkeypatch):
     P = random_predictions(101, 6)
     whole = getattr(scores, measure)(P)
-    monkeypatch.setattr("alcore.scores.probabilities.ROWS_A_CHUNK", 20)
+    monkeypatch.setattr("alcore.scores.probabilities.NUMBERS_A_CHUNK", 20)
     assert getattr(scores, measure)(P).tolist() == whole.tolist()
 
 

@@ -114,7 +114,7 @@ def test_a_filter_that_cannot_be_says_so(shelf, one, sentence):
 
 
 def test_vectors_cannot_be_filtered_by():
-    with pytest.raises(InvalidInput, match=r"filters\[0\]: column 'embeddings' holds vectors"):
+    with pytest.raises(InvalidInput, match=r"filters\[0\]: column 'embeddings' holds several values"):
         kept(make_pool(), {"column": "embeddings", "in": [1]})
 
 

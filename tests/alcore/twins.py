@@ -3,6 +3,7 @@
 import numpy as np
 
 TIE = 2e-9  # the engine's ties: values equal to 30 binary places
+ROUNDING = 1e-12  # what is below it is but the rounding of 0
 ZERO = 1e-14  # a gain of coverage that is but the rounding of 0
 
 
@@ -25,6 +26,64 @@ def uncertainty(P, measure):
         return best[:, 1] / best[:, 0]
     logs = np.log(P, where=P > 0, out=np.zeros_like(P))
     return 0.0 - (P * logs).sum(1) / np.log(classes)  # 0, not -0, whose reciprocal is -inf
+
+
+def entropies(P):
+    logs = np.log(P, where=P > 0, out=np.zeros_like(P))
+    return 0.0 - (P * logs).sum(-1)
+
+
+def no_rounding(differences):
+    return np.where(differences < ROUNDING, 0, differences)
+
+
+def disagreement(M, measure):
+    """(N,) of members (T, N, C) whose rows sum to 1."""
+    mean = M.mean(0)
+    if measure == "bald":
+        return no_rounding(entropies(mean) - entropies(M).mean(0))
+    if measure in ("consensus_entropy", "predictive_entropy"):
+        return entropies(mean)
+    if measure == "expected_entropy":
+        return entropies(M).mean(0)
+    if measure == "mean_std":
+        return np.sqrt(((M - mean) ** 2).mean(0)).mean(-1)
+    if measure in ("vote_entropy", "variation_ratio"):
+        votes = np.eye(M.shape[2])[M.argmax(-1)].mean(0)
+        return entropies(votes) if measure == "vote_entropy" else 1 - votes.max(-1)
+    ratio = np.divide(M, mean, where=M > 0, out=np.ones_like(M))
+    divergences = no_rounding((M * np.log(ratio)).sum(-1))
+    return divergences.max(0) if measure == "max_disagreement" else divergences.mean(0)
+
+
+def expected_cost(P, cost, measure="risk"):
+    costs = np.sort(P @ cost, axis=1)
+    if measure == "risk":
+        return costs[:, 0]
+    span = np.ptp(cost, axis=1).max()
+    return span - (costs[:, 1] - costs[:, 0])
+
+
+def joint_information(P, rows):
+    """Mutual information of the rows' labels and the member, over every outcome; P is (T, N, C)."""
+    T, _, C = P.shape
+    joint = 0.0
+    for outcome in np.ndindex(*[C] * len(rows)):
+        p = np.mean(
+            [np.prod([P[t, i, c] for i, c in zip(rows, outcome, strict=True)]) for t in range(T)]
+        )
+        joint -= p * np.log(p) if p > 0 else 0
+    return joint - sum(entropies(P[:, i]).mean() for i in rows)
+
+
+class BatchBald:
+    def __init__(self, P):
+        self.P = P
+
+    def values(self, candidates, labelled, chosen):
+        before = joint_information(self.P, chosen)
+        after = np.array([joint_information(self.P, [*chosen, c]) for c in candidates])
+        return np.maximum(after - before, 0)
 
 
 def distances(A, B, metric):
@@ -50,6 +109,7 @@ class Diversity:
             d = np.maximum(d, 0)
         else:
             d = np.linalg.norm(self.X[candidates] - self.X.mean(0), axis=1)
+        d = np.where(d < ROUNDING, 0, d)
         return 1 / (1 + d / (d.mean() or 1))
 
 
@@ -83,8 +143,8 @@ class Balance:
 
 
 class Fixed:
-    def __init__(self, values):
-        self.fixed = values
+    def __init__(self, values, scale=1.0):
+        self.fixed, self.scale = values, scale
 
     def values(self, candidates, labelled, chosen):
         return self.fixed[candidates]
@@ -114,7 +174,7 @@ def totals(terms, strengths, candidates, labelled, chosen, combine="product"):
             else:
                 cold = isinstance(term, Diversity) and not centres
                 if isinstance(term, Fixed) or cold:
-                    scale = 1.0
+                    scale = getattr(term, "scale", 1.0)
                 else:
                     if scales[k] is None:
                         everyone = term.values(np.array(candidates), labelled, chosen)

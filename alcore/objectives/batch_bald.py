@@ -1,0 +1,210 @@
+"""BatchBALD: what labels of a whole batch tell about which member is right."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+
+NUMBERS_A_CHUNK = 1 << 20
+ROUNDING = 1e-13  # a gain below it is but the rounding of 0
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """What the labels of those chosen may turn out to be, and what each outcome says of the members.
+
+    Either all C^b outcomes of b chosen samples (``drawn_by`` is None), or M drawn ones, as many from
+    each member.
+
+    Attributes:
+        weights: (M, K), the members' probabilities after each outcome.
+        mass: (M,), each outcome's own probability, or its share of those drawn.
+        drawn_by: (M,), which member each outcome was drawn from.
+        chosen: for each chosen sample, its probabilities (K, C) by each member.
+    """
+
+    weights: torch.Tensor
+    mass: torch.Tensor
+    drawn_by: torch.Tensor | None
+    chosen: tuple[torch.Tensor, ...]
+
+    @classmethod
+    def of_nothing(cls, members: int, device: torch.device) -> Outcomes:
+        level = torch.full((1, members), 1 / members, dtype=torch.float64, device=device)
+        return cls(level, torch.ones(1, dtype=torch.float64, device=device), None, ())
+
+    def with_one_more(self, p: torch.Tensor, samples: int, seed: int) -> Outcomes:
+        """After one more sample is chosen, with probabilities ``p`` (K, C)."""
+        chosen = (*self.chosen, p)
+        if self.drawn_by is None and len(self.mass) * p.shape[1] <= samples:
+            joint = self.weights[:, None, :] * p.T  # (M, C, K)
+            share = joint.sum(-1)
+            mass = (self.mass[:, None] * share).flatten()
+            weights = joint / share[..., None]
+            possible = mass > 0
+            return Outcomes(weights.flatten(0, 1)[possible], mass[possible], None, chosen)
+        if self.drawn_by is None:
+            return self._drawn(chosen, samples, seed)
+        return self._extended(p, seed, len(chosen) - 1)
+
+    def _drawn(self, chosen: tuple[torch.Tensor, ...], samples: int, seed: int) -> Outcomes:
+        """Draw outcomes of all that is chosen."""
+        members, device = self.weights.shape[1], self.weights.device
+        each = math.ceil(samples / members)
+        drawn_by = torch.arange(members, device=device).repeat_interleave(each)
+        weights = torch.full((len(drawn_by), members), 1 / members, dtype=torch.float64, device=device)
+        mass = torch.full((len(drawn_by),), 1 / len(drawn_by), dtype=torch.float64, device=device)
+        outcomes = Outcomes(weights, mass, drawn_by, ())
+        for number, p in enumerate(chosen):
+            outcomes = outcomes._extended(p, seed, number)
+        return outcomes
+
+    def _extended(self, p: torch.Tensor, seed: int, number: int) -> Outcomes:
+        """Let each outcome's own member draw the label of one more sample."""
+        assert self.drawn_by is not None
+        members = len(p)
+        each = len(self.drawn_by) // members
+        # One draw from each of as many equal parts of a member's probability: less noise than draws
+        # that know nothing of each other. On the CPU, so that a GPU draws the same.
+        generator = np.random.default_rng([seed, number])
+        order = generator.permuted(np.tile(np.arange(each), (members, 1)), axis=1)
+        place = (order + generator.random((members, each))) / each
+        steps = p.cumsum(1)
+        labels = torch.searchsorted(
+            steps / steps[:, -1:], torch.as_tensor(place, device=p.device), right=True
+        )
+        labels = labels.clamp_(max=p.shape[1] - 1).flatten()
+        weights = self.weights * p.T[labels]
+        weights = weights / weights.sum(1, keepdim=True)
+        return Outcomes(weights, self.mass, self.drawn_by, (*self.chosen, p))
+
+    def entropy_of(self, p: torch.Tensor) -> torch.Tensor:
+        """(R,) nats: the entropy of each label, given those of the chosen; ``p`` is (R, K, C)."""
+        rows, _, classes = p.shape
+        weights, mass = self._working
+        columns = p.transpose(0, 1).reshape(p.shape[1], rows * classes).to(weights.dtype)
+        expected = weights @ columns
+        logs = expected.clamp(min=torch.finfo(expected.dtype).tiny).log_().mul_(expected)
+        return 0 - (mass @ logs).to(torch.float64).reshape(rows, classes).sum(1)
+
+    @cached_property
+    def _working(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Weights and mass as they are worked with: drawn outcomes are no better than float32."""
+        dtype = torch.float64 if self.drawn_by is None else torch.float32
+        return self.weights.to(dtype), self.mass.to(dtype)
+
+
+class BatchBaldBlock:
+    def __init__(self, objective: BatchBald, rows: torch.Tensor, values: torch.Tensor) -> None:
+        self._objective = objective
+        self._outcomes = objective.outcomes
+        self._p = objective.members_of(rows)
+        self._expected = objective.expected[rows]
+        self.values = values.cpu().numpy()
+
+    def pick(self, position: int) -> None:
+        o = self._objective
+        self._outcomes = self._outcomes.with_one_more(self._p[position], o.samples, o.seed)
+        self.values = o.gain(self._outcomes, self._p, self._expected).cpu().numpy()
+
+
+class BatchBald:
+    """The gain of joint mutual information ``I(y_1 ... y_b; member)`` in nats, at least 0.
+
+    By the chain rule it is ``H(y_i | y_1 ... y_b-1) - mean_k H(y_i | k)``: a copy of a chosen sample
+    tells little that is new. The entropy is exact over all outcomes of the chosen labels while there
+    are at most ``samples`` of them; beyond that it is the mean over so many drawn outcomes, which is
+    off by the order of ``1 / sqrt(samples)``. Drawn ones are kept from pick to pick, so that gains only
+    fall but for that noise, and lazily found picks are those of a plain greedy up to it.
+
+    What K members can tell is at most log K: near it gains are noise, and the report says so.
+
+    Source: Kirsch, van Amersfoort and Gal, BatchBALD (2019), equations 6 to 12.
+
+    Args:
+        members: T arrays (N, C) of probabilities or logits.
+        rows: (n,) the candidates' places among the N.
+        samples: how many outcomes are kept.
+        seed: of what is drawn.
+        logits: whether the members are logits.
+    """
+
+    changes = True
+    cost = 3
+    cold = False
+    minimum = None
+    slack = 0.0
+
+    def __init__(
+        self,
+        members: Sequence[torch.Tensor],
+        rows: torch.Tensor,
+        samples: int,
+        seed: int,
+        device: torch.device,
+        logits: bool = False,
+    ) -> None:
+        self._members = members
+        self._logits = logits
+        self._rows = rows
+        self._device = device
+        self.samples = samples
+        self.seed = seed
+        self.most = math.log(len(members))
+        self.scale = self.most
+        self.outcomes = Outcomes.of_nothing(len(members), device)
+        self.expected = torch.zeros(len(rows), dtype=torch.float64, device=device)
+        self._information = 0.0
+        for part in self._parts(torch.arange(len(rows), device=device), 1):
+            p = self.members_of(part)
+            terms = p.clamp(min=torch.finfo(p.dtype).tiny).log_().mul_(p)
+            self.expected[part] = 0 - terms.sum(-1).mean(1)
+
+    def values(self, rows: torch.Tensor | None) -> torch.Tensor:
+        rows = torch.arange(len(self._rows), device=self._device) if rows is None else rows
+        out = torch.empty(len(rows), dtype=torch.float64, device=self._device)
+        done = 0
+        for part in self._parts(rows, len(self.outcomes.mass)):
+            gains = self.gain(self.outcomes, self.members_of(part), self.expected[part])
+            out[done : done + len(part)] = gains
+            done += len(part)
+        return out
+
+    def block(self, rows: torch.Tensor, values: torch.Tensor) -> BatchBaldBlock:
+        return BatchBaldBlock(self, rows, values)
+
+    def add(self, rows: torch.Tensor) -> None:
+        for row in rows:
+            p, expected = self.members_of(row[None]), self.expected[row]
+            self._information += float(self.gain(self.outcomes, p, expected[None]))
+            self.outcomes = self.outcomes.with_one_more(p[0], self.samples, self.seed)
+
+    def gain(self, outcomes: Outcomes, p: torch.Tensor, expected: torch.Tensor) -> torch.Tensor:
+        """(R,) nats for candidates of probabilities ``p`` (R, K, C)."""
+        gain = outcomes.entropy_of(p) - expected
+        return torch.where(gain > ROUNDING, gain, 0.0)
+
+    def members_of(self, rows: torch.Tensor) -> torch.Tensor:
+        """(R, K, C) float64 probabilities of some candidates."""
+        where = self._rows[rows].cpu()
+        p = torch.stack([member[where] for member in self._members], 1)
+        p = p.to(device=self._device, dtype=torch.float64)
+        return p.softmax(-1) if self._logits else p / p.sum(-1, keepdim=True)
+
+    def report(self) -> dict[str, Any]:
+        return {
+            "joint_information": self._information,
+            "most_there_is": self.most,
+            "exact": self.outcomes.drawn_by is None,
+        }
+
+    def _parts(self, rows: torch.Tensor, outcomes: int) -> list[torch.Tensor]:
+        classes = self._members[0].shape[1]
+        each = max(len(self._members), outcomes) * max(1, classes)
+        return list(rows.split(max(1, NUMBERS_A_CHUNK // each))) if len(rows) else []

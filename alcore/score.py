@@ -1,0 +1,62 @@
+"""What one strategy says of every sample, without choosing any."""
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from .device import resolve_device
+from .errors import InvalidInput
+from .greedy import Progress
+from .pool import Pool
+from .recipe import Recipe, columns_of
+from .strategies import Task, build
+
+
+def score(
+    pool: Pool,
+    entry: dict[str, Any] | Any,
+    device: str | torch.device = "auto",
+    progress: Progress | None = None,
+    seed: int = 0,
+) -> np.ndarray:
+    """The value of each sample, labelled ones too, by one entry of a recipe.
+
+    Args:
+        pool: the samples.
+        entry: a strategy as in a recipe, whose values no pick changes: uncertainty, expected_cost,
+            disagreement, weight or random. Its strength does not count.
+        device: as in ``select``.
+        progress: called with (0, 1) now and then; what it raises ends the work.
+        seed: of what is drawn.
+
+    Returns:
+        (N,) float64, higher = more worth labelling; NaN where a sample has no value to judge.
+
+    Raises:
+        InvalidInput: what is wrong with the entry or the data, in one sentence.
+    """
+    strategies = Recipe.of({"budget": 1, "strategies": [entry]}).strategies
+    assert strategies is not None
+    judge = strategies[0]
+    columns = columns_of(judge)
+    for column in columns:
+        pool.column(column, judge.strategy)
+    rows = np.flatnonzero(pool.present(columns))
+    out = np.full(pool.n, np.nan)
+    if len(rows) == 0:
+        return out
+
+    def tick() -> None:
+        if progress is not None:
+            progress(0, 1)
+
+    task = Task(pool, rows, 1, seed, resolve_device(device), user=judge.strategy, tick=tick)
+    objective = build(judge, task)
+    if objective.changes:
+        raise InvalidInput(
+            f"{judge.strategy}: its values change with every sample chosen, so that there is no score "
+            "to compute; select by it instead"
+        )
+    out[rows] = objective.values(None).cpu().numpy()
+    return out

@@ -1,0 +1,194 @@
+"""What mistakes cost, in money or any other unit. N samples, C classes.
+
+A cost matrix is ``cost[truth][decision]``; a gain matrix is the same with the sign turned round. Rows
+of probabilities are renormalised, and all is computed in float64.
+Source: Elkan, The Foundations of Cost-Sensitive Learning (2001); Settles, Active Learning Literature
+Survey (2010), section 3.4.
+"""
+
+import csv
+import io
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..errors import InvalidInput
+from .arrays import as_given, tensor_of
+
+NUMBERS_A_CHUNK = 1 << 18
+
+
+def expected_cost(probabilities: Any, cost: Any) -> Any:
+    """Bayes risk: what the best decision is expected to cost, ``min_j sum_i p_i cost[i][j]``.
+
+    With a cost of 0 for each right decision it is what knowing the truth would save. With a cost of 1
+    for every mistake it is ``1 - p_(1)``.
+
+    Args:
+        probabilities: (N, C), numpy or torch.
+        cost: (C, C), ``cost[truth][decision]``.
+
+    Returns:
+        (N,) float64 of the same kind, in the unit of ``cost``; higher = more worth labelling.
+    """
+    return _by_chunks(probabilities, cost, lambda costs, span: costs.amin(1))
+
+
+def cost_margin(probabilities: Any, cost: Any) -> Any:
+    """How close the best decision and the second best are in expected cost.
+
+    It is ``span - (c_(2) - c_(1))``, where the span is the most that two decisions about one truth can
+    differ by, so from 0 to the span, in the unit of ``cost``; higher = more worth labelling. With a
+    cost of 1 for every mistake it is the margin, ``1 - (p_(1) - p_(2))``.
+    """
+
+    def measure(costs: torch.Tensor, span: float) -> torch.Tensor:
+        if costs.shape[1] < 2:
+            return torch.zeros_like(costs[:, 0])
+        best = costs.topk(2, dim=1, largest=False).values
+        return span - (best[:, 1] - best[:, 0])
+
+    return _by_chunks(probabilities, cost, measure)
+
+
+def business_value(truth: Any, predictions: Any, gain: Any) -> np.ndarray:
+    """What each decision about a sample of known truth brings in; their sum is a model's worth.
+
+    Args:
+        truth: (N,) whole numbers, the true classes.
+        predictions: (N,) whole numbers, the classes decided for; or (N, C) probabilities, whose
+            decision is the one of the highest expected gain.
+        gain: (C, C), ``gain[truth][decision]``; a cost matrix with its sign turned round.
+
+    Returns:
+        (N,) float64 in the unit of ``gain``.
+
+    Raises:
+        InvalidInput: classes that the matrix does not have.
+    """
+    matrix = cost_matrix(gain)
+    known, given = np.asarray(truth), np.asarray(predictions)
+    if given.ndim == 2:
+        _check_width(given.shape[1], matrix)
+        decided = (given.astype(np.float64) @ matrix).argmax(1)
+    else:
+        decided = given
+    for name, values in (("truth", known), ("predictions", decided)):
+        if values.shape != (len(known),) or (
+            len(values) and (values.min() < 0 or values.max() >= len(matrix))
+        ):
+            raise InvalidInput(
+                f"business_value: {name} must be {len(known)} classes from 0 to {len(matrix) - 1}"
+            )
+    return matrix[known.astype(np.int64), decided.astype(np.int64)]
+
+
+def cost_matrix(given: Any, classes: Sequence[str] | None = None, name: str = "cost") -> np.ndarray:
+    """A checked matrix (C, C) of float64, ``[truth][decision]``.
+
+    Args:
+        given: rows of numbers, in the order of the classes; a dict of dicts by class names, in which
+            what a right decision costs may be left out, as 0; or the same as CSV, a text or the path of
+            a file, whose first row names the decisions and whose first column names the truths.
+        classes: the names, in order.
+        name: what errors call it.
+
+    Raises:
+        InvalidInput: a wrong size, unknown or missing classes, or values that are not finite.
+    """
+    if isinstance(given, Path):
+        given = given.read_text()
+    if isinstance(given, str):
+        given = _of_csv(given, name)
+    if isinstance(given, Mapping):
+        given = _of_names(given, classes, name)
+    try:
+        matrix = np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InvalidInput(f"{name}: must be rows of numbers, as many as each has columns") from None
+    wanted = len(classes) if classes is not None else len(matrix) if matrix.ndim else 0
+    if matrix.shape != (wanted, wanted) or wanted == 0:
+        raise InvalidInput(
+            f"{name}: must have a row and a column for each of the {wanted} classes, "
+            f"not shape {matrix.shape}"
+        )
+    if not np.isfinite(matrix).all():
+        raise InvalidInput(f"{name}: holds values that are not finite")
+    return matrix
+
+
+def cost_of_gain(gain: np.ndarray) -> np.ndarray:
+    """What a decision forgoes beside the best one for the truth: at least 0, 0 for the best."""
+    return gain.max(1, keepdims=True) - gain
+
+
+def _of_names(given: Mapping[str, Any], classes: Sequence[str] | None, name: str) -> list[list[Any]]:
+    if classes is None:
+        raise InvalidInput(f"{name}: is by class names, but the classes are not known; give rows")
+    for truth, row in given.items():
+        if not isinstance(row, Mapping):
+            raise InvalidInput(f"{name}: {truth!r} must hold what each decision costs, by class names")
+        unknown = [one for one in (truth, *row) if one not in classes]
+        if unknown:
+            raise InvalidInput(
+                f"{name}: {unknown[0]!r} is no class; the classes are "
+                + ", ".join(map(repr, classes[:10]))
+                + (", ..." if len(classes) > 10 else "")
+            )
+    missing = [
+        (truth, decision)
+        for truth in classes
+        for decision in classes
+        if truth != decision and decision not in given.get(truth, {})
+    ]
+    if missing:
+        truth, decision = missing[0]
+        raise InvalidInput(
+            f"{name}: says nothing of deciding {decision!r} where the truth is {truth!r} "
+            f"({len(missing)} such pair{'s' if len(missing) != 1 else ''})"
+        )
+    return [[given.get(t, {}).get(d, 0.0) for d in classes] for t in classes]
+
+
+def _of_csv(text: str, name: str) -> dict[str, dict[str, float]]:
+    rows = [row for row in csv.reader(io.StringIO(text)) if row]
+    if len(rows) < 2 or any(len(row) != len(rows[0]) for row in rows):
+        raise InvalidInput(
+            f"{name}: CSV needs a first row that names the decisions, and a row for each truth, "
+            "all of one length"
+        )
+    decisions = [one.strip() for one in rows[0][1:]]
+    try:
+        return {
+            row[0].strip(): dict(zip(decisions, map(float, row[1:]), strict=True)) for row in rows[1:]
+        }
+    except ValueError as error:
+        raise InvalidInput(f"{name}: CSV holds what is no number: {error}") from None
+
+
+def _check_width(width: int, matrix: np.ndarray) -> None:
+    if width != len(matrix):
+        raise InvalidInput(
+            f"cost: the matrix is for {len(matrix)} classes, the predictions have {width}"
+        )
+
+
+def _by_chunks(
+    probabilities: Any, cost: Any, measure: Callable[[torch.Tensor, float], torch.Tensor]
+) -> Any:
+    p = tensor_of(probabilities)
+    if p.ndim != 2:
+        raise ValueError(f"probabilities must be (N, C), not {tuple(p.shape)}")
+    matrix = cost_matrix(cost)
+    _check_width(p.shape[1], matrix)
+    span = float(np.ptp(matrix, axis=1).max())
+    costs = torch.as_tensor(matrix, device=p.device)
+    out = torch.zeros(len(p), dtype=torch.float64, device=p.device)
+    step = max(1, NUMBERS_A_CHUNK // p.shape[1])
+    for start in range(0, len(p), step):
+        chunk = p[start : start + step].to(torch.float64)
+        out[start : start + step] = measure(chunk / chunk.sum(1, keepdim=True) @ costs, span)
+    return as_given(out, probabilities)

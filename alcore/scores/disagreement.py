@@ -1,0 +1,290 @@
+"""Disagreement of detections: several models, or one model on several views of the same images."""
+
+from collections.abc import Sequence
+from itertools import combinations
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import entr
+
+from ..errors import InvalidInput
+from ..objects import NUMBERS_A_CHUNK, Objects
+from .matching import close_pairs, match, runs
+from .objects import AGGREGATES, aggregate
+
+PAIRS_A_BLOCK = 1 << 20  # of boxes, in the images that are worked on together
+TIE = 1e-6  # of IoU: matchings this close are told apart by how much they disagree
+
+
+class Disagreement(NamedTuple):
+    """Each (N,) float64; the parts add up to the total for "mean", "sum" and "count_normalised"."""
+
+    total: np.ndarray
+    position: np.ndarray
+    classification: np.ndarray
+    missing: np.ndarray
+
+
+class _Field(NamedTuple):
+    """What one field says, boxes of little confidence left out, in an order of its own."""
+
+    offsets: np.ndarray  # (N + 1,)
+    boxes: np.ndarray  # (M, 4)
+    labels: np.ndarray  # (M,) index of the class, -1 where not known
+    confidences: np.ndarray  # (M,) in [0, 1]
+    source: Objects
+    rows: np.ndarray  # (M,) where the boxes lie in the source
+    columns: np.ndarray  # which of all classes the source's classes are
+    classes: int  # how many all are
+
+
+def detection_disagreement(
+    predictions: Sequence[Objects],
+    *,
+    iou: float = 0.5,
+    how: str = "mean",
+    min_confidence: float = 0.05,
+    position: float = 1.0,
+    classification: float = 1.0,
+    missing: float = 1.0,
+) -> np.ndarray:
+    """How much two or more fields of detections of the same images disagree.
+
+    Boxes of two fields are matched one to one where they overlap by ``iou`` or more, so that the
+    total IoU is the highest: first within a class, then what is left across classes. Ties go to the
+    matching that disagrees least. Then, with weights p = ``position``, c = ``classification``,
+    m = ``missing``:
+
+    - a matched pair with confidences s, s' disagrees by ``(s + s') / 2 * (p P + c J) / (p + c)``,
+      where ``P = (1 - IoU) / (1 - iou)`` and J is the Jensen-Shannon divergence, in bits, of the
+      class distributions: class vectors over their sum, else the confidence on the label and the
+      rest evenly on the other classes;
+    - a box without a partner disagrees by ``m s``, so that what one model is sure of and the other
+      does not see counts most.
+
+    Both over max(1, m), so each lies in [0, 1]. ``how`` makes one number an image of them; an image
+    where neither field has a box gets 0. Of three fields and more, the mean over all pairs.
+
+    After the idea of CALD (Yu et al., Consistency-based Active Learning for Object Detection, 2021),
+    which takes ``|IoU + (1 - J) (s + s') / 2 - 1.3|`` of each box's best partner, and the least over
+    the boxes, low = informative. Here higher is, a partner is had only once, a missing box counts
+    as such, and all boxes count.
+
+    Args:
+        predictions: two or more, each with boxes, over the same N samples in the same order. Classes
+            are told apart by name where all fields name them, else by number. A box without a
+            confidence has the largest number of its class vector, or 1, as ground truth has.
+        iou: in (0, 1).
+        how: as in ``aggregate``: "mean", "max", "sum", "top_k" (3), "count_normalised".
+        min_confidence: boxes below it are left out, for detectors give many that mean nothing.
+        position, classification, missing: at least 0, one of them above it.
+
+    Returns:
+        (N,) float64, higher = more disagreement; in [0, 1] but for "sum" and "count_normalised".
+        0 where fields are the same; the order of boxes and of fields does not matter.
+
+    Raises:
+        InvalidInput: fields without boxes or of unequal length, or options out of range.
+    """
+    options = (iou, how, min_confidence, position, classification, missing)
+    return disagreement_parts(predictions, *options).total
+
+
+def disagreement_parts(
+    predictions: Sequence[Objects],
+    iou: float = 0.5,
+    how: str = "mean",
+    min_confidence: float = 0.05,
+    position: float = 1.0,
+    classification: float = 1.0,
+    missing: float = 1.0,
+) -> Disagreement:
+    """The same and, beside it, what comes of positions, of classes and of missing boxes alone."""
+    _check(predictions, iou, how, min_confidence, (position, classification, missing))
+    fields = _fields(predictions, min_confidence)
+    matched = max(position + classification, np.finfo(float).tiny) * max(1, missing)
+    weights = (position / matched, classification / matched, missing / max(1, missing))
+    n = len(predictions[0])
+    sums = np.zeros((4, n))
+    pairs = list(combinations(fields, 2))
+    for a, b in pairs:
+        work = np.cumsum(np.diff(a.offsets) * np.diff(b.offsets) + 1)
+        for first, last in runs(work, PAIRS_A_BLOCK):
+            found = _compare(_cut(a, first, last), _cut(b, first, last), iou, weights)
+            sums[:, first:last] += _image_numbers(*found, last - first, how)
+    return Disagreement(*(sums / len(pairs)))
+
+
+def _check(
+    predictions: Sequence[Objects],
+    iou: float,
+    how: str,
+    min_confidence: float,
+    weights: tuple[float, ...],
+) -> None:
+    if len(predictions) < 2:
+        raise InvalidInput(f"disagreement: {len(predictions)} fields; give two or more to compare")
+    lengths = [len(objects) for objects in predictions]
+    if len(set(lengths)) > 1:
+        raise InvalidInput(
+            f"disagreement: fields of {lengths} samples; give fields of the same samples"
+        )
+    bare = [k for k, objects in enumerate(predictions) if objects.boxes is None]
+    if bare:
+        raise InvalidInput(f"disagreement: field {bare[0]} has no boxes; give detections")
+    if not 0 < iou < 1:
+        raise InvalidInput(f"iou: is {iou}; give a number between 0 and 1, such as 0.5")
+    if how not in AGGREGATES:
+        raise InvalidInput(f"how: there is no {how!r}; choose one of {', '.join(AGGREGATES)}")
+    if not 0 <= min_confidence <= 1:
+        raise InvalidInput(f"min_confidence: is {min_confidence}; give a number from 0 to 1")
+    if not all(0 <= weight < np.inf for weight in weights) or sum(weights) == 0:
+        told = ", ".join(map(str, weights))
+        raise InvalidInput(
+            f"weights: position, classification and missing are {told}; give numbers of at least 0, "
+            "one of them above it"
+        )
+
+
+def _fields(predictions: Sequence[Objects], min_confidence: float) -> list[_Field]:
+    named = [objects.classes for objects in predictions]
+    if all(names is not None for names in named):
+        index: dict[str, int] = {}
+        columns = [
+            np.array([index.setdefault(name, len(index)) for name in names or ()], dtype=np.int64)
+            for names in named
+        ]
+    else:
+        vectors = (objects.probabilities for objects in predictions)
+        widths = {p.shape[1] for p in vectors if p is not None}
+        widths |= {len(names) for names in named if names is not None}
+        if len(widths) > 1:
+            raise InvalidInput(
+                f"disagreement: fields of {sorted(widths)} classes; name the classes of every field"
+            )
+        most = max([0, *widths, *(_highest_label(objects) + 1 for objects in predictions)])
+        columns = [np.arange(most)] * len(predictions)
+    classes = 1 + max(int(own.max(initial=-1)) for own in columns)
+    return [
+        _field(objects, own, classes, min_confidence)
+        for objects, own in zip(predictions, columns, strict=True)
+    ]
+
+
+def _highest_label(objects: Objects) -> int:
+    return -1 if objects.labels is None else int(objects.labels.max(initial=-1))
+
+
+def _field(objects: Objects, columns: np.ndarray, classes: int, min_confidence: float) -> _Field:
+    best, confidence = _best_class(objects)
+    label = best if objects.labels is None else np.where(objects.labels < 0, best, objects.labels)
+    if objects.confidences is not None:
+        known = ~np.isnan(objects.confidences)
+        confidence = np.where(known, objects.confidences, confidence)
+    label = np.append(columns, -1)[label]  # the last is what -1 finds
+    assert objects.boxes is not None
+    kept = np.flatnonzero(confidence >= min_confidence)
+    boxes, label, confidence = objects.boxes[kept], label[kept], confidence[kept]
+    sample = objects.sample[kept]
+    # In an order that is the boxes' own, so that the one they came in decides nothing.
+    order = np.lexsort((confidence, label, *boxes.T[::-1], sample))
+    offsets = np.searchsorted(sample, np.arange(len(objects) + 1))
+    found = (boxes[order], label[order], confidence[order])
+    return _Field(offsets, *found, objects, kept[order], columns, classes)
+
+
+def _best_class(objects: Objects) -> tuple[np.ndarray, np.ndarray]:
+    """(M,) class and (M,) value of the largest number of each vector; -1 and 1 where there is none."""
+    best, value = np.full(objects.total, -1), np.ones(objects.total)
+    p = objects.probabilities
+    if p is not None:
+        known = np.flatnonzero(~np.isnan(p[:, 0]))
+        step = max(1, NUMBERS_A_CHUNK // p.shape[1])
+        for start in range(0, len(known), step):
+            rows = known[start : start + step]
+            block = p[rows]
+            best[rows], value[rows] = block.argmax(1), np.minimum(block.max(1), 1)
+    return best, value
+
+
+def _cut(field: _Field, first: int, last: int) -> _Field:
+    offsets = field.offsets[first : last + 1]
+    rows = slice(offsets[0], offsets[-1])
+    return field._replace(
+        offsets=offsets - offsets[0],
+        boxes=field.boxes[rows],
+        labels=field.labels[rows],
+        confidences=field.confidences[rows],
+        rows=field.rows[rows],
+    )
+
+
+def _compare(
+    a: _Field, b: _Field, iou: float, weights: tuple[float, float, float]
+) -> tuple[np.ndarray, np.ndarray]:
+    """What is found: (F,) its image, and (F, 3) how much it disagrees in position, class, missing."""
+    i, j, overlap = close_pairs(a.offsets, a.boxes, b.offsets, b.boxes, iou)
+    together = (a.confidences[i] + b.confidences[j]) / 2
+    position = together * (weights[0] * ((1 - overlap) / (1 - iou)))
+    classes = together * (weights[1] * _divergence(a, i, b, j))
+    # A match also spares two missing boxes their part, which is theirs whatever else is matched.
+    spared = weights[2] * (a.confidences[i] + b.confidences[j])
+    worth = overlap - TIE * (position + classes - spared)
+    same = np.flatnonzero(a.labels[i] == b.labels[j])
+    taken = same[match(i[same], j[same], worth[same])]
+    a_free, b_free = np.ones(len(a.rows), dtype=bool), np.ones(len(b.rows), dtype=bool)
+    a_free[i[taken]] = b_free[j[taken]] = False
+    rest = np.flatnonzero(a_free[i] & b_free[j])
+    across = rest[match(i[rest], j[rest], worth[rest])]
+    a_free[i[across]] = b_free[j[across]] = False
+    taken = np.concatenate([taken, across])
+    lost = weights[2] * np.concatenate([a.confidences[a_free], b.confidences[b_free]])
+    a_sample, b_sample = (np.repeat(np.arange(len(f.offsets) - 1), np.diff(f.offsets)) for f in (a, b))
+    parts = np.zeros((len(taken) + len(lost), 3))
+    parts[: len(taken), 0] = position[taken]
+    parts[: len(taken), 1] = classes[taken]
+    parts[len(taken) :, 2] = lost
+    return np.concatenate([a_sample[i[taken]], a_sample[a_free], b_sample[b_free]]), parts
+
+
+def _divergence(a: _Field, i: np.ndarray, b: _Field, j: np.ndarray) -> np.ndarray:
+    """Jensen-Shannon divergence in bits of the classes of each pair: (P,) float64 in [0, 1]."""
+    out = np.zeros(len(i))
+    if a.classes < 2:
+        return out
+    step = max(1, NUMBERS_A_CHUNK // a.classes)
+    for start in range(0, len(i), step):
+        part = slice(start, start + step)
+        p, q = _distributions(a, i[part]), _distributions(b, j[part])
+        # So written, equal distributions give exactly 0, and the order does not matter.
+        bits = (entr((p + q) / 2).sum(1) - (entr(p).sum(1) + entr(q).sum(1)) / 2) / np.log(2)
+        out[part] = np.clip(bits, 0, 1)
+    return out
+
+
+def _distributions(field: _Field, rows: np.ndarray) -> np.ndarray:
+    """(P, classes) float64 rows that sum to 1."""
+    label, s, classes = field.labels[rows], field.confidences[rows], field.classes
+    out = np.repeat(((1 - s) / (classes - 1))[:, None], classes, axis=1)
+    out[np.arange(len(rows)), label] = s
+    out[label < 0] = 1 / classes
+    if field.source.probabilities is not None:
+        given = field.source.probabilities[field.rows[rows]].astype(np.float64)
+        total = given.sum(1)
+        usable = np.flatnonzero(total > 0)  # neither NaN nor nothing
+        spread = np.zeros((len(usable), classes))
+        spread[:, field.columns[: given.shape[1]]] = given[usable] / total[usable, None]
+        out[usable] = spread
+    return out
+
+
+def _image_numbers(sample: np.ndarray, parts: np.ndarray, n: int, how: str) -> np.ndarray:
+    """(4, n): the total and its parts."""
+    counts = np.bincount(sample, minlength=n)
+    offsets = np.append(0, np.cumsum(counts))
+    out = np.zeros((4, n))
+    for row, values in enumerate((parts.sum(1), *parts.T)):
+        # Ordered by value too, so that sums come out the same whichever field is named first.
+        ordered = values[np.lexsort((values, sample))]
+        out[row] = np.where(counts > 0, aggregate(ordered, offsets, how), 0)
+    return out

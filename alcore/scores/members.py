@@ -1,0 +1,181 @@
+"""Disagreement of several predictions of the same sample: committees, dropout passes.
+
+Each measure takes ``members``: T members' probabilities for N samples and C classes, as (T, N, C) or as
+a list of T arrays (N, C), numpy or torch. Rows are renormalised, all is computed in float64 (in
+float32, BALD of near-certain predictions is noise), and (N,) float64 of the same kind comes back,
+higher = more worth labelling. Entropies are in nats. One member after the other is read, some samples
+at a time, so that memory does not grow with T x N x C.
+
+Sources: Houlsby et al., Bayesian Active Learning for Classification and Preference Learning (2011);
+Gal, Islam and Ghahramani, Deep Bayesian Active Learning with Image Data (2017); Settles, Active
+Learning Literature Survey (2010), section 3.2; McCallum and Nigam, Employing EM and Pool-Based Active
+Learning for Text Classification (1998).
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import torch
+
+from .arrays import as_given, tensor_of
+
+ROUNDING = 1e-12  # a difference of entropies below it is but the rounding of 0
+NUMBERS_A_CHUNK = 1 << 16  # of one member: half a MiB of float64, which stays in a core's cache
+
+
+def bald(members: Any) -> Any:
+    """Mutual information of label and member, ``H(mean_t p_t) - mean_t H(p_t)``, in [0, log T] nats."""
+    return _over(members, lambda p: p.information())
+
+
+def predictive_entropy(members: Any) -> Any:
+    """Entropy of the mean prediction, ``H(mean_t p_t)``, in [0, log C] nats."""
+    return _over(members, lambda p: _entropy(p.mean()))
+
+
+def consensus_entropy(members: Any) -> Any:
+    """Entropy of the committee's mean prediction (soft vote entropy): ``predictive_entropy``."""
+    return predictive_entropy(members)
+
+
+def expected_entropy(members: Any) -> Any:
+    """Mean entropy of the members, ``mean_t H(p_t)``, in [0, log C] nats: noise, not ignorance."""
+    return _over(members, lambda p: p.mean_and_entropy()[1])
+
+
+def kl_to_consensus(members: Any) -> Any:
+    """Mean divergence of the members from their mean, ``mean_t KL(p_t || mean)``, in nats.
+
+    The same number as ``bald``, computed the other way.
+    """
+    return _over(members, lambda p: p.divergences().mean(0))
+
+
+def max_disagreement(members: Any) -> Any:
+    """Greatest divergence of a member from the mean, ``max_t KL(p_t || mean)``, in nats."""
+    return _over(members, lambda p: p.divergences().amax(0))
+
+
+def vote_entropy(members: Any) -> Any:
+    """Entropy of the members' votes for their best class, in [0, log min(T, C)] nats."""
+    return _over(members, lambda p: _entropy(p.votes()))
+
+
+def variation_ratio(members: Any) -> Any:
+    """Share of the members that do not vote for the most voted class, in [0, 1 - 1/T]."""
+    return _over(members, lambda p: 1 - p.votes().amax(-1))
+
+
+def mean_std(members: Any) -> Any:
+    """Standard deviation over members, mean over classes: ``mean_c sqrt(mean_t (p_tc - mean_c)^2)``."""
+    return _over(members, lambda p: p.deviation().mean(-1))
+
+
+def variance(members: Any) -> Any:
+    """Variance over members of a regression's values (T, N) or (T, N, D), mean over D; at least 0."""
+    values = members if isinstance(members, torch.Tensor) else tensor_of(members)
+    if values.ndim == 2:
+        values = values[..., None]
+    if values.ndim != 3:
+        raise ValueError(f"members must be (T, N) or (T, N, D), not {tuple(values.shape)}")
+    found = torch.zeros(values.shape[1], dtype=torch.float64, device=values.device)
+    step = max(1, NUMBERS_A_CHUNK // max(1, values.shape[2]))
+    for start in range(0, values.shape[1], step):
+        chunk = slice(start, start + step)
+        mean = values[:, chunk].to(torch.float64).mean(0)
+        total = torch.zeros_like(mean)
+        for member in values[:, chunk]:
+            total += (member.to(torch.float64) - mean).square_()
+        found[chunk] = (total / len(values)).mean(-1)
+    return as_given(found, members)
+
+
+class _Chunk:
+    """Some samples' predictions by every member; the statistics are made of one member at a time."""
+
+    def __init__(self, members: Sequence[torch.Tensor]) -> None:
+        self._members = members
+
+    def __iter__(self) -> Iterator[torch.Tensor]:
+        for member in self._members:
+            p = member.to(torch.float64)
+            yield p / p.sum(-1, keepdim=True)
+
+    def mean(self) -> torch.Tensor:
+        return sum(self, torch.zeros(())) / len(self._members)
+
+    def mean_and_entropy(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """The mean prediction (R, C), and the members' mean entropy (R,)."""
+        mean, entropies = torch.zeros(()), torch.zeros(())
+        for member in self._members:
+            p = member.to(torch.float64)
+            total = p.sum(-1, keepdim=True)
+            p = p.div(total) if p is member else p.div_(total)
+            mean = mean + p
+            entropies = entropies + _entropy(p)
+        return mean / len(self._members), entropies / len(self._members)
+
+    def information(self) -> torch.Tensor:
+        mean, entropies = self.mean_and_entropy()
+        return _no_rounding(_entropy(mean) - entropies)
+
+    def votes(self) -> torch.Tensor:
+        total = torch.zeros_like(self._members[0], dtype=torch.float64)
+        for p in self:
+            total[torch.arange(len(p)), p.argmax(-1)] += 1
+        return total / len(self._members)
+
+    def deviation(self) -> torch.Tensor:
+        mean = self.mean()
+        total = torch.zeros_like(mean)
+        for p in self:
+            total += (p - mean).square_()
+        return (total / len(self._members)).sqrt_()
+
+    def divergences(self) -> torch.Tensor:
+        """(T, R), each member's divergence from the mean."""
+        logs = self.mean().log()
+        rows = []
+        for p in self:
+            # Where p is 0 its term is 0, whatever the mean; where p is not, neither is the mean.
+            cross = torch.where(p > 0, p * logs, 0.0).sum(-1)
+            rows.append(-_entropy(p) - cross)
+        return _no_rounding(torch.stack(rows))
+
+
+def _no_rounding(difference: torch.Tensor) -> torch.Tensor:
+    return torch.where(difference > ROUNDING, difference, 0.0)
+
+
+def _entropy(p: torch.Tensor) -> torch.Tensor:
+    # Of float64, log and a product are several times as fast as torch's entr, which gives the same.
+    # 0 less the sum, for -0 would turn into -inf where a strategy is turned round.
+    return 0 - p.clamp(min=torch.finfo(p.dtype).tiny).log_().mul_(p).sum(-1)
+
+
+def _over(members: Any, measure: Callable[[_Chunk], torch.Tensor]) -> Any:
+    stack = stacked(members)
+    count, classes = stack[0].shape
+    out = torch.zeros(count, dtype=torch.float64, device=stack[0].device)
+    step = max(1, NUMBERS_A_CHUNK // max(1, classes))
+    for start in range(0, count if classes else 0, step):
+        chunk = slice(start, start + step)
+        out[chunk] = measure(_Chunk([member[chunk] for member in stack]))
+    return as_given(out, members if not isinstance(members, list | tuple) else members[0])
+
+
+def stacked(members: Any) -> list[torch.Tensor]:
+    """T tensors (N, C) of one shape, in memory shared with ``members`` where it can be.
+
+    Raises:
+        ValueError: no members, or members of unequal shape.
+    """
+    if isinstance(members, list | tuple) and any(hasattr(one, "shape") for one in members):
+        stack = [tensor_of(one) for one in members]
+    else:
+        stack = list(tensor_of(members))
+    shapes = {tuple(one.shape) for one in stack}
+    if len(shapes) != 1 or len(next(iter(shapes))) != 2:
+        told = ", ".join(map(str, sorted(shapes))) or "nothing"
+        raise ValueError(f"members must be (T, N, C), T arrays of one shape (N, C), not {told}")
+    return stack

@@ -1,0 +1,229 @@
+"""Samples with several predictions: an uncertainty for each object, then one number a sample."""
+
+from typing import Any
+
+import numpy as np
+
+from ..errors import InvalidInput
+from ..objects import NUMBERS_A_CHUNK, Objects, checked_offsets
+from ..probabilities import SUM_TOLERANCE
+from .independent import independent, measure_named, two_class
+
+AGGREGATES = ("max", "mean", "sum", "top_k", "count_normalised")
+EMPTY = ("least", "median", "most")
+FEW = 32  # up to here the k highest are kept one by one, beyond it sorting is faster
+SHORT = 256  # objects a sample; the few samples with more are sorted
+TOGETHER = 1 << 14  # samples whose k highest are sought at once, so that they stay in cache
+
+
+def object_scores(
+    objects: Objects, measure: str = "entropy", multi_label: bool | None = None
+) -> np.ndarray:
+    """How uncertain each object's class is.
+
+    A class vector is judged as one distribution, by ``alcore.scores``; or, with ``multi_label``, each
+    of its classes alone as the two classes [p, 1 - p], of which the least certain counts. An object
+    without a vector is judged by its confidence s as the two classes [s, 1 - s].
+    Source: Settles (2010), section 3.1; a box's binary entropy as in PPAL (Yang et al., 2024).
+
+    Args:
+        objects: M objects with class vectors, confidences or both.
+        measure: "entropy", "margin", "least_confidence" or "ratio".
+        multi_label: whether the vectors are independent sigmoids. None: they are, unless more than
+            half of them sum to 1 within 1e-3.
+
+    Returns:
+        (M,) float64 in [0, 1], higher = more worth labelling.
+
+    Raises:
+        InvalidInput: objects with neither; vectors of one distribution that do not sum to 1.
+    """
+    measure_named(measure)
+    p, s = objects.probabilities, objects.confidences
+    bare = np.ones(objects.total, dtype=bool) if p is None else np.isnan(p[:, 0])
+    unknown = np.flatnonzero(bare if s is None else bare & np.isnan(s))
+    if len(unknown):
+        raise InvalidInput(
+            f"object scores: {objects.name(unknown)} with neither a class vector nor a confidence; "
+            "leave them out"
+        )
+    out = np.empty(objects.total)
+    if s is not None and bare.any():
+        step = NUMBERS_A_CHUNK // 2
+        for start in range(0, objects.total, step):
+            rows = start + np.flatnonzero(bare[start : start + step])
+            out[rows] = two_class(s[rows], measure)
+    if p is not None and not bare.all():
+        _judge_vectors(objects, p, ~bare, measure, multi_label, out)
+    return out
+
+
+def _judge_vectors(
+    objects: Objects,
+    p: np.ndarray,
+    known: np.ndarray,
+    measure: str,
+    multi_label: bool | None,
+    out: np.ndarray,
+) -> None:
+    """Fill ``out`` where ``known``."""
+    apart = np.zeros(objects.total, dtype=bool) if multi_label else known & ~_sum_to_one(p)
+    if multi_label is None:
+        multi_label = 2 * np.count_nonzero(apart) >= np.count_nonzero(known)
+    if not multi_label and apart.any():
+        raise InvalidInput(
+            f"object scores: {objects.name(np.flatnonzero(apart))} with class vectors that do not sum "
+            "to 1; correct them, or say that they are multi-label"
+        )
+    step = max(1, NUMBERS_A_CHUNK // p.shape[1])
+    for start in range(0, objects.total, step):
+        here = known[start : start + step]
+        block = p[start : start + step][here]
+        judged = independent(block, measure) if multi_label else measure_named(measure)(block)
+        out[start : start + step][here] = judged
+
+
+def _sum_to_one(p: np.ndarray) -> np.ndarray:
+    """(M,) bool, false too for rows of NaN."""
+    return np.abs(p.sum(1, dtype=np.float64) - 1) <= SUM_TOLERANCE
+
+
+def aggregate(
+    values: Any,
+    offsets: Any,
+    how: str = "max",
+    *,
+    top_k: int = 3,
+    weights: Any = None,
+    keep: Any = None,
+    empty: str = "least",
+) -> np.ndarray:
+    """From a value an object to one a sample.
+
+    ``max`` follows one object, so that a single junk box decides; ``mean`` hides one hard object
+    among many easy ones; ``sum`` grows with how crowded an image is, and so does the cost of
+    labelling it; ``count_normalised``, the sum over the root of the count, lies half-way between
+    these two: twice as many objects of the same value count 1.4 times, where the sum says 2 and the
+    mean 1; ``top_k`` is the mean of the ``top_k`` highest, or of all where there are fewer.
+
+    Args:
+        values: (M,) finite numbers, higher = more worth labelling.
+        offsets: (N + 1,) sample n's objects are ``offsets[n]:offsets[n + 1]``.
+        how: "max", "mean", "sum", "top_k" or "count_normalised".
+        top_k: at least 1.
+        weights: (M,) a factor for each value, such as what its class is worth.
+        keep: (M,) bool, false for objects to leave out, such as those of little confidence.
+        empty: what a sample without objects gets: the "least", "median" or "most" of what the
+            others have; 0 where none has any.
+
+    Returns:
+        (N,) float64, in the range of the weighted values, but for ``sum`` and ``count_normalised``
+        (up to M and the root of M times that).
+
+    Raises:
+        InvalidInput: lengths that do not fit, values that are not finite, unknown names.
+    """
+    for name, given, known in (("how", how, AGGREGATES), ("empty", empty, EMPTY)):
+        if given not in known:
+            raise InvalidInput(f"{name}: there is no {given!r}; choose one of {', '.join(known)}")
+    if top_k < 1:
+        raise InvalidInput(f"top_k: is {top_k}; give 1 or more")
+    starts = checked_offsets(offsets)
+    v = _of_objects(values, starts, "values")
+    if weights is not None:
+        v = v * _of_objects(weights, starts, "weights")
+    if keep is not None:
+        kept = np.asarray(keep)
+        if kept.shape != v.shape or kept.dtype != bool:
+            raise InvalidInput(f"keep: shape {kept.shape} of {kept.dtype}; give {len(v)} bools")
+        v = v[kept]
+        before = np.zeros(len(kept) + 1, dtype=np.int64)
+        np.cumsum(kept, out=before[1:])
+        starts = before[starts]
+    counts = np.diff(starts)
+    has = counts > 0
+    out = np.zeros(len(counts))
+    out[has] = _reduce(v, starts[:-1][has], counts[has], how, top_k)
+    if has.any() and not has.all():
+        out[~has] = np.quantile(out[has], {"least": 0, "median": 0.5, "most": 1}[empty])
+    return out
+
+
+def _of_objects(values: Any, offsets: np.ndarray, name: str) -> np.ndarray:
+    v = np.asarray(values, dtype=np.float64)
+    if v.shape != (offsets[-1],):
+        raise InvalidInput(
+            f"{name}: shape {v.shape} for {offsets[-1]} objects; give one number for each"
+        )
+    # A sum is finite only where every value is, and takes no mask; but it may overflow.
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = v.sum()
+    if not np.isfinite(total) and not np.isfinite(v).all():
+        rows = np.flatnonzero(~np.isfinite(v))
+        raise InvalidInput(
+            f"{name}: {len(rows)} objects (the first at row {rows[0]}) with NaN or infinity; give "
+            "finite numbers, or leave these objects out"
+        )
+    return v
+
+
+def _reduce(v: np.ndarray, starts: np.ndarray, counts: np.ndarray, how: str, top_k: int) -> np.ndarray:
+    """One number for each segment of ``v``; none is empty, and they follow without a gap.
+
+    So each ends where the next starts, which is what ``reduceat`` takes for granted.
+    """
+    if len(starts) == 0:
+        return np.zeros(0)
+    if how == "max" or (how == "top_k" and top_k == 1):
+        return np.maximum.reduceat(v, starts)
+    if how == "top_k":
+        return _top(v, starts, counts, top_k)
+    total = np.add.reduceat(v, starts)
+    if how == "mean":
+        total /= counts
+    elif how == "count_normalised":
+        total /= np.sqrt(counts)
+    return total
+
+
+def _top(v: np.ndarray, starts: np.ndarray, counts: np.ndarray, k: int) -> np.ndarray:
+    """Mean of the k highest of each segment."""
+    out = np.empty(len(starts))
+    some = counts <= SHORT if k <= FEW else np.zeros(len(counts), dtype=bool)
+    # Segments of like length together: the j-th values of all of them are taken in one step.
+    order = np.flatnonzero(some)
+    order = order[np.argsort(-counts[order].astype(np.int16), kind="stable")]  # sorts by radix
+    for first in range(0, len(order), TOGETHER):
+        part = order[first : first + TOGETHER]
+        out[part] = _top_of_short(v, starts[part], counts[part], k)
+    if not some.all():
+        out[~some] = _top_by_sorting(v, starts[~some], counts[~some], k)
+    return out
+
+
+def _top_of_short(v: np.ndarray, starts: np.ndarray, counts: np.ndarray, k: int) -> np.ndarray:
+    """The same for segments in order of length, the longest first: one step a value."""
+    best = np.full((k, len(starts)), -np.inf)
+    longer = np.searchsorted(-counts, -np.arange(counts[0]), side="left")  # segments longer than j
+    for j, n in enumerate(longer.tolist()):
+        value = v[starts[:n] + j]
+        for rank in range(min(k, j + 1)):
+            held = best[rank, :n]
+            lower = np.minimum(held, value)
+            np.maximum(held, value, out=held)
+            value = lower
+    best[best == -np.inf] = 0  # where there are fewer than k
+    return best.sum(0) / np.minimum(counts, k)
+
+
+def _top_by_sorting(v: np.ndarray, starts: np.ndarray, counts: np.ndarray, k: int) -> np.ndarray:
+    """The same for segments of any length and any k."""
+    ends = np.cumsum(counts)
+    begin = ends - counts
+    segment = np.repeat(np.arange(len(starts)), counts)
+    gathered = v[np.repeat(starts - begin, counts) + np.arange(ends[-1])]
+    ordered = gathered[np.lexsort((gathered, segment))]
+    taken = np.minimum(counts, k)
+    # A running sum would carry the rounding of other samples along.
+    kept = np.arange(ends[-1]) >= np.repeat(ends - taken, counts)
+    return np.add.reduceat(ordered[kept], np.cumsum(taken) - taken) / taken

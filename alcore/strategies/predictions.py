@@ -1,0 +1,226 @@
+"""Strategies that take predictions of samples, of objects or of pixels: uncertainty, expected cost."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from .. import recipe as entries
+from .. import scores
+from ..errors import InvalidInput
+from ..maps import Maps
+from ..objectives import Objective
+from ..objects import Objects
+from ..probabilities import as_independent, as_probabilities
+from ..scores.cost import cost_of_gain
+from ..scores.objects import AGGREGATES as OVER_OBJECTS
+from ..scores.pixels import AGGREGATES as OVER_PIXELS
+from ..scores.pixels import pixel_decision
+from .task import IdsOf, Task, listed, score
+
+NUMBERS_A_CHUNK = 1 << 21
+OVER_CLASSES = ("mean", "max", "sum")
+
+
+def uncertainty(entry: entries.Uncertainty, task: Task) -> Objective:
+    told: dict[str, Any] = {}
+    if entry.temperature == "fit":
+        temperature = fitted_temperature(entry, task)
+        told["temperature"] = temperature
+        entry = entry.model_copy(update={"temperature": temperature})
+    return score(measured(entry, task, task.candidates), task, told=told)
+
+
+def expected_cost(entry: entries.ExpectedCost, task: Task) -> Objective:
+    width = array_column(entry.column, task).shape[-1]
+    classes = task.pool.classes.get(entry.column) or [str(c) for c in range(width)]
+    name = "cost" if entry.cost is not None else "gain"
+    matrix = scores.cost_matrix(getattr(entry, name), classes, f"{task.user}: {name}")
+    if entry.gain is not None:
+        matrix = cost_of_gain(matrix)
+    elif (matrix < 0).any():
+        raise InvalidInput(
+            f"{task.user}: cost: {int((matrix < 0).sum())} costs are below 0; what a decision brings "
+            "in is a gain: give the matrix as gain, with the sign turned round"
+        )
+    measure = scores.expected_cost if entry.measure == "risk" else scores.cost_margin
+    parts = [measure(p, matrix) for p in probabilities(entry, task, task.candidates)]
+    return score(np.concatenate(parts), task, scale=float(np.ptp(matrix, axis=1).max()))
+
+
+def measured(entry: entries.Uncertainty, task: Task, rows: np.ndarray) -> np.ndarray:
+    """(R,) float64, the uncertainty of some rows of the pool; higher = more worth labelling."""
+    column = task.pool.column(entry.column, task.user)
+    if isinstance(column, Objects):
+        return _of_objects(entry, task, column)[rows]
+    if isinstance(column, Maps):
+        return _of_maps(entry, task, column, rows)
+    if entry.measure == "stored":
+        raise InvalidInput(f"{task.user}: measure: 'stored' is for maps; for a number use 'weight'")
+    if entry.temperature == "fit":
+        entry = entry.model_copy(update={"temperature": fitted_temperature(entry, task)})
+    measure = getattr(scores, entry.measure)
+    if entry.multi_label:
+        how = _aggregate_of(entry, task, OVER_CLASSES, "classes", "mean")
+        measure = partial(scores.multi_label, measure=measure, aggregate=how)
+    else:
+        _aggregate_of(entry, task, (), "classes that exclude each other", None)
+    parts = [measure(p) for p in probabilities(entry, task, rows)]
+    return np.concatenate(parts) if parts else np.zeros(0)
+
+
+def fitted_temperature(entry: entries.Uncertainty, task: Task) -> float:
+    """The temperature that fits the labelled samples' predictions best."""
+    pool = task.pool
+    if entry.labels is None:
+        raise InvalidInput(
+            f"{task.user}: temperature: 'fit' needs labels, the column of the labelled samples' classes"
+        )
+    if entry.multi_label:
+        raise InvalidInput(f"{task.user}: temperature: 'fit' is for classes that exclude each other")
+    truth = pool.column(entry.labels, task.user)
+    width = array_column(entry.column, task).shape[-1]
+    classes = pool.classes.get(entry.column) or [str(c) for c in range(width)]
+    position = {name: index for index, name in enumerate(classes)}
+    known = np.flatnonzero(pool.labelled & pool.present([entry.column, entry.labels]))
+    codes = np.array([position.get(str(truth[row]), -1) for row in known.tolist()], dtype=np.int64)
+    if (codes < 0).any():
+        odd = truth[known[codes < 0][0]]
+        raise InvalidInput(
+            f"{task.user}: column {entry.labels!r} holds {str(odd)!r}, which is no class; the classes "
+            f"are {listed(classes)}"
+        )
+    as_they_are = entry.model_copy(update={"temperature": 1.0})
+    parts = list(probabilities(as_they_are, task, known)) or [np.zeros((0, width))]
+    try:
+        return scores.fit_temperature(np.concatenate(parts), codes)
+    except InvalidInput as error:
+        raise InvalidInput(f"{task.user}: {error}") from None
+
+
+def array_column(name: str, task: Task) -> np.ndarray:
+    """A column of predictions, (N, C) or (T, N, C).
+
+    Raises:
+        InvalidInput: a column of another kind.
+    """
+    column = task.pool.column(name, task.user)
+    if not isinstance(column, np.ndarray) or column.ndim == 1 or column.dtype == object:
+        raise InvalidInput(f"{task.user}: column {name!r} must hold probabilities or logits, (N, C)")
+    return column
+
+
+def probabilities(
+    entry: entries.Uncertainty | entries.ExpectedCost | entries.Balance, task: Task, rows: np.ndarray
+) -> Iterator[np.ndarray]:
+    """(R, C) float64 probabilities, some rows at a time."""
+    column = array_column(entry.column, task)
+    assert entry.temperature != "fit"
+    convert = as_independent if getattr(entry, "multi_label", False) else as_probabilities
+    step = max(1, NUMBERS_A_CHUNK // (column[..., :1, :].size or 1))
+    for start in range(0, len(rows), step):
+        part = rows[start : start + step]
+        yield convert(
+            column[..., part, :],
+            given=entry.given,
+            temperature=entry.temperature,
+            name=f"{task.user}: column {entry.column!r}",
+            ids=IdsOf(task.pool.ids, part),
+        )
+
+
+def _of_objects(entry: entries.Uncertainty, task: Task, objects: Objects) -> np.ndarray:
+    """(N,) for the whole pool, whose other samples say what one without objects is taken as."""
+    _refuse_temperature(entry, task)
+    how = _aggregate_of(entry, task, OVER_OBJECTS, "objects", "max")
+    # Whether vectors are distributions is seen from their sums.
+    each = scores.object_scores(objects, _named(entry, task), entry.multi_label or None)
+    keep = None
+    if objects.confidences is not None and entry.min_confidence > 0:
+        keep = ~(objects.confidences < entry.min_confidence)
+    return scores.aggregate(
+        each,
+        objects.offsets,
+        how,
+        top_k=entry.top_k,
+        weights=_class_weights(entry, task, objects),
+        keep=keep,
+        empty=entry.empty,
+    )
+
+
+def _class_weights(entry: entries.Uncertainty, task: Task, objects: Objects) -> np.ndarray | None:
+    if not entry.class_weights:
+        return None
+    labels, classes = objects.labels, objects.classes or []
+    if labels is None and objects.probabilities is not None:
+        labels = objects.probabilities.argmax(1)
+    unknown = [name for name in entry.class_weights if name not in classes]
+    if labels is None or unknown:
+        what = f"{unknown[0]!r} is no class" if unknown else "the objects have no classes"
+        raise InvalidInput(
+            f"{task.user}: class_weights: {what}; the classes are {listed(classes) or 'not known'}"
+        )
+    factors = np.array([*(entry.class_weights.get(name, 1.0) for name in classes), 1.0])
+    return factors[labels]  # a label of -1, of no known class, takes the last
+
+
+def _of_maps(entry: entries.Uncertainty, task: Task, maps: Maps, rows: np.ndarray) -> np.ndarray:
+    _refuse_temperature(entry, task)
+    how = _aggregate_of(entry, task, OVER_PIXELS, "pixels", "mean")
+    out = np.empty(len(rows))
+    for place, row in enumerate(rows.tolist()):
+        task.tick()
+        one = maps[row]
+        with naming(task, row):
+            pixels = scores.pixel_scores(one, entry.measure, entry.given, entry.multi_label)
+            out[place] = over_pixels(entry, pixels, one, how)
+    return out
+
+
+@contextmanager
+def naming(task: Task, row: int) -> Iterator[None]:
+    """Let what is wrong with a sample's map say which sample it is."""
+    try:
+        yield
+    except InvalidInput as error:
+        raise InvalidInput(f"{task.user}: sample {task.pool.ids[row]}: {error}") from None
+
+
+def over_pixels(
+    entry: entries.Uncertainty | entries.Disagreement, pixels: np.ndarray, one: np.ndarray, how: str
+) -> float:
+    """One number of a map's (H, W) scores."""
+    decision = pixel_decision(one, entry.given) if how == "boundary" else None
+    return scores.aggregate_pixels(
+        pixels,
+        how,
+        quantile=entry.quantile,
+        share=entry.share,
+        threshold=entry.threshold,
+        decision=decision,
+    )
+
+
+def _named(entry: entries.Uncertainty, task: Task) -> str:
+    if entry.measure == "stored":
+        raise InvalidInput(f"{task.user}: measure: 'stored' is for maps")
+    return entry.measure
+
+
+def _aggregate_of(entry: Any, task: Task, known: tuple[str, ...], of: str, default: str | None) -> str:
+    """The entry's aggregate, refused where it is of another kind of prediction."""
+    if entry.aggregate is not None and entry.aggregate not in known:
+        takes = f"over {of} take {', '.join(known)}" if known else f"of {of} there is none to take"
+        raise InvalidInput(f"{task.user}: aggregate: {entry.aggregate!r} does not fit; {takes}")
+    return entry.aggregate or default or ""
+
+
+def _refuse_temperature(entry: entries.Uncertainty, task: Task) -> None:
+    if entry.temperature != 1.0:
+        raise InvalidInput(
+            f"{task.user}: temperature: is for predictions of whole samples; {entry.column!r} holds "
+            "predictions of objects or pixels"
+        )

@@ -1,0 +1,52 @@
+"""What a strategy is asked to judge."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..device import to_tensor
+from ..objectives import Score
+from ..pool import Pool
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a stage chooses from, as its strategies see it.
+
+    ``candidates`` are rows of the pool, ``picks`` how many will be chosen, ``user`` the entry's place
+    in the recipe, for errors. ``tick`` is called now and then in long work; what it raises ends it.
+    """
+
+    pool: Pool
+    candidates: np.ndarray
+    picks: int
+    seed: int
+    device: torch.device
+    user: str = ""
+    tick: Callable[[], None] = lambda: None
+
+
+def score(
+    values: np.ndarray, task: Task, scale: float = 1.0, told: dict[str, Any] | None = None
+) -> Score:
+    """Values that no pick changes, one a candidate; ``told`` is what the report says of them."""
+    return Score(to_tensor(values, torch.float64, task.device), scale or 1.0, told or {})
+
+
+def listed(names: list[str]) -> str:
+    """The first names of a list, for an error."""
+    return ", ".join(map(repr, names[:10])) + (", ..." if len(names) > 10 else "")
+
+
+class IdsOf:
+    """The ids of some rows, looked up only for an error."""
+
+    def __init__(self, ids: Any, rows: np.ndarray) -> None:
+        self._ids = ids
+        self._rows = rows
+
+    def __getitem__(self, index: int) -> Any:
+        return self._ids[self._rows[index]]
