@@ -7,8 +7,15 @@ from typing import Any
 
 import fiftyone as fo
 
-# Where a Classification may hold one number per class, in the order they are looked for.
-VECTOR_ATTRIBUTES = ("logits", "probs", "probabilities")
+# Where a label may hold one number per class, in the order they are looked for.
+VECTOR_ATTRIBUTES = ("probs", "probabilities", "logits")
+# The attribute under which a label keeps its list.
+LIST_OF = {
+    fo.Detections: "detections",
+    fo.Polylines: "polylines",
+    fo.Keypoints: "keypoints",
+    fo.Classifications: "classifications",
+}
 OWN_FIELDS = {"id", "tags", "filepath", "created_at", "last_modified_at"}
 NUMBERS = (fo.FloatField, fo.IntField, fo.BooleanField, fo.DateField, fo.DateTimeField)
 
@@ -39,6 +46,69 @@ def prediction_fields(dataset: Any) -> list[Choice]:
             choices.append(Choice(path, "a vector a sample"))
     # A model's output before what is likely to be the truth.
     return sorted(choices, key=lambda choice: choice.path == "ground_truth")
+
+
+def object_fields(dataset: Any) -> list[Choice]:
+    """Labels with several predictions a sample: boxes, polylines, keypoints, tags."""
+    flat = dataset.get_field_schema(flat=True)
+    choices = []
+    for path, field in dataset.get_field_schema().items():
+        kind = document_type(field)
+        if kind in LIST_OF:
+            root = f"{path}.{LIST_OF[kind]}"
+            vector = next((a for a in VECTOR_ATTRIBUTES if f"{root}.{a}" in flat), "confidences")
+            choices.append(Choice(path, f"{kind.__name__}, with {vector}"))
+    return sorted(choices, key=lambda choice: choice.path == "ground_truth")
+
+
+def map_fields(dataset: Any) -> list[Choice]:
+    """Predictions of pixels: heatmaps, segmentations with class maps, arrays, paths of arrays."""
+    flat = dataset.get_field_schema(flat=True)
+    choices = []
+    for path, field in dataset.get_field_schema().items():
+        if path not in OWN_FIELDS and any(map_paths(flat, path)):
+            kind = document_type(field)
+            holds = kind.__name__ if kind else "paths of arrays" if is_text(field) else "arrays"
+            if kind or not is_text(field) or path.endswith("_path"):
+                choices.append(Choice(path, holds))
+    return choices
+
+
+def map_paths(flat: dict[str, Any], path: str) -> tuple[str | None, str | None]:
+    """Where a field holds maps of its samples' pixels: as arrays, and as paths of files."""
+    field = flat.get(path)
+    kind = document_type(field)
+    if kind is fo.Heatmap:
+        return f"{path}.map", f"{path}.map_path"
+    if kind is fo.Segmentation:
+        arrays = [f"{path}.{name}" for name in VECTOR_ATTRIBUTES]
+        return (
+            next((one for one in arrays if one in flat), None),
+            next((f"{one}_path" for one in arrays if f"{one}_path" in flat), None),
+        )
+    if isinstance(field, fo.ArrayField):
+        return path, None
+    return None, path if is_text(field) else None
+
+
+def is_text(field: Any) -> bool:
+    return isinstance(field, fo.StringField)
+
+
+def member_fields(dataset: Any) -> list[Choice]:
+    """Arrays of several predictions a sample, such as those of dropout."""
+    return [
+        Choice(path, "arrays, (T, C)")
+        for path, field in dataset.get_field_schema(flat=True).items()
+        if isinstance(field, fo.ArrayField)
+        and not path.endswith((".map", ".mask"))
+        and not _inside_list(dataset, path)
+    ]
+
+
+def uncertain_fields(dataset: Any) -> list[Choice]:
+    """Predictions of samples, of objects and of pixels."""
+    return prediction_fields(dataset) + object_fields(dataset) + map_fields(dataset)
 
 
 def embedding_fields(dataset: Any) -> list[Choice]:
@@ -103,7 +173,7 @@ def document_type(field: Any) -> Any:
 
 def class_vector_path(flat: dict[str, Any], path: str) -> str | None:
     """Where a Classification field holds its vector over the classes."""
-    for attribute in VECTOR_ATTRIBUTES[1:] + VECTOR_ATTRIBUTES[:1]:
+    for attribute in VECTOR_ATTRIBUTES:
         if f"{path}.{attribute}" in flat:
             return f"{path}.{attribute}"
     return None

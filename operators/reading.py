@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import date, datetime
-from functools import cached_property
 from typing import Any, Literal
 
 import fiftyone as fo
@@ -16,18 +14,21 @@ from ..alcore import InvalidInput, Pool, Recipe
 from ..alcore import recipe as entries
 from ..alcore.defaults import strategies_for
 from ..alcore.errors import name_samples
-from ..alcore.probabilities import SUM_TOLERANCE
 from .fields import (
+    LIST_OF,
     Choice,
     category_fields,
-    class_vector_path,
     document_type,
     embedding_fields,
+    map_paths,
+    member_fields,
     number_fields,
     prediction_fields,
     similarity_runs,
+    uncertain_fields,
 )
-from .vectors import VectorColumn
+from .label_sources import Members, ObjectList, PixelMaps, TagList
+from .sources import Embeddings, Loaded, Predictions, Scalars, Source, align
 from .writing import selections
 
 Bad = Literal["error", "leave_out"]
@@ -107,19 +108,22 @@ class _Reader:
         self.missing: dict[str, np.ndarray] = {}
         self.classes: dict[str, list[str]] = {}
         self.logits: set[str] = set()
+        self.independent: set[str] = set()
+        self.maps: set[str] = set()
 
     def read(self, recipe: Recipe) -> Reading:
         self.n = len(self.view)
         if self.n == 0:
             raise InvalidInput("the view is empty: there is nothing to choose from")
         recipe = self.complete(recipe)
-        self.logits = _declared_logits(recipe)
+        self.logits, self.independent = _declared(recipe)
         uses = _uses(recipe)
         sources = {column: self.source(column, use, who) for column, (use, who) in uses.items()}
         labels = self.label_source()
         self._one_pass([*sources.values(), *labels])
         for column, source in sources.items():
             source.finish(self, column)
+        self._align_members(recipe)
         pool = Pool(
             self.n,
             ids=self.ids,
@@ -129,7 +133,7 @@ class _Reader:
             missing=self.missing,
         )
         self._drop_unknown_labels(pool, recipe)
-        return Reading(pool, _read_as_probabilities(recipe), self.notes)
+        return Reading(pool, self._as_read(recipe), self.notes)
 
     # What to read
 
@@ -137,7 +141,7 @@ class _Reader:
         """The recipe with its strategies, where it leaves them to the default, and with labels."""
         if not all(stage.strategies for stage in recipe.in_stages()):
             recipe = self._with_default(recipe)
-        return self._with_labels(recipe)
+        return self._with_members(self._with_labels(recipe))
 
     def _with_default(self, recipe: Recipe) -> Recipe:
         """Name the columns of the default recipe, which alcore finds by their usual names."""
@@ -158,19 +162,37 @@ class _Reader:
         return recipe.model_copy(update={"stages": stages})
 
     def _with_labels(self, recipe: Recipe) -> Recipe:
-        """Let balance count the labelled samples by their labels, where these are classes."""
+        """Let balance count the labelled samples by their labels, and a temperature be fitted to them.
+
+        Where the labels are classes, that is.
+        """
         label = self.labelled.field
         if label is None or f"{label}.label" not in self.flat:
             return recipe
 
-        def count_labels(entry: Any) -> Any:
-            if isinstance(entry, entries.Balance) and entry.labels is None:
+        def use_labels(entry: Any) -> Any:
+            weights = getattr(entry, "weights", None)
+            if isinstance(weights, entries.Uncertainty):
+                entry = entry.model_copy(update={"weights": use_labels(weights)})
+            fits = getattr(entry, "temperature", None) == "fit" or isinstance(entry, entries.Balance)
+            if fits and entry.labels is None:
                 return entry.model_copy(update={"labels": f"{label}.label"})
             return entry
 
-        return _map_entries(recipe, count_labels)
+        return _map_entries(recipe, use_labels)
 
-    def source(self, column: str, use: str, who: str) -> _Source:
+    def _with_members(self, recipe: Recipe) -> Recipe:
+        """Let a classification that holds members stand for these where members are asked for."""
+
+        def use_members(entry: Any) -> Any:
+            judges_members = isinstance(entry, (entries.Disagreement, entries.BatchBald))
+            if judges_members and f"{entry.column}.members" in self.flat:
+                return entry.model_copy(update={"column": f"{entry.column}.members"})
+            return entry
+
+        return _map_entries(recipe, use_members)
+
+    def source(self, column: str, use: str, who: str) -> Source:
         if column == "id":
             raise InvalidInput(f"{who}: 'id' is for filters alone")
         declared = self.flat.get(column)
@@ -183,37 +205,57 @@ class _Reader:
                 f"{who}: {self.dataset.name!r} has no field {column!r}"
                 + _suggest(_fitting(self.dataset, use))
             )
-        if use == "classes":
-            is_classes = document_type(declared) is fo.Classification or _is_vector(declared)
-            use = "predictions" if is_classes else "categories"
-        if use == "predictions":
-            if document_type(declared) is fo.Classification:
-                return _Predictions(self.n, column, self.flat)
-            if _is_vector(declared):
-                return _Predictions(self.n, column, self.flat, plain=True)
-        elif use == "vectors" and _is_vector(declared):
-            return _Embeddings(self.n, column)
-        elif use == "numbers" and isinstance(declared, _NUMBERS):
-            return _Scalars(self.n, column, numbers=True)
-        elif use in ("categories", "values") and isinstance(declared, (*_NUMBERS, fo.StringField)):
-            return _Scalars(self.n, column, numbers=False)
+        found = self._field_source(column, use, declared)
+        if found is not None:
+            return found
         raise InvalidInput(
             f"{who}: field {column!r} is {_kind(declared)}; it takes {_TAKES[use]}"
             + _suggest(_fitting(self.dataset, use))
         )
 
-    def _similarity_source(self, key: str) -> _Source:
+    def _field_source(self, column: str, use: str, declared: Any) -> Source | None:
+        """The source of a field that there is, None where it does not fit the use."""
+        kind = document_type(declared)
+        if use == "classes":
+            is_classes = kind is fo.Classification or _is_vector(declared)
+            use = "predictions" if is_classes else "categories"
+        if use in ("predictions", "member"):
+            if kind is fo.Classification:
+                return Predictions(self.n, column, self.flat)
+            if _is_vector(declared):
+                return Predictions(self.n, column, self.flat, plain=True)
+            if kind is fo.Regression and use == "member":
+                return Scalars(self.n, f"{column}.value", numbers=True)
+            if isinstance(declared, _NUMBERS) and use == "member":
+                return Scalars(self.n, column, numbers=True)
+            if kind is fo.Classifications:
+                return TagList(self.n, column, self.flat)
+            if kind in LIST_OF:
+                return ObjectList(self.n, column, kind, self.flat, boxes=use == "member")
+            if any(map_paths(self.flat, column)):
+                return PixelMaps(self.n, self.view, *map_paths(self.flat, column))
+        elif use == "members" and isinstance(declared, (fo.ArrayField, fo.ListField)):
+            return Members(self.n, column)
+        elif use == "vectors" and _is_vector(declared):
+            return Embeddings(self.n, column)
+        elif use == "numbers" and isinstance(declared, _NUMBERS):
+            return Scalars(self.n, column, numbers=True)
+        elif use in ("categories", "values") and isinstance(declared, (*_NUMBERS, fo.StringField)):
+            return Scalars(self.n, column, numbers=False)
+        return None
+
+    def _similarity_source(self, key: str) -> Source:
         config = self.dataset.get_brain_info(key).config
         path = getattr(config, "embeddings_field", None)
-        return _Embeddings(self.n, path) if path else _Loaded(self.n, self.dataset, key)
+        return Embeddings(self.n, path) if path else Loaded(self.n, self.dataset, key)
 
-    def label_source(self) -> list[_Scalars]:
+    def label_source(self) -> list[Scalars]:
         sources = []
         if self.labelled.tag:
-            sources.append(_Scalars(self.n, "tags", numbers=False))
+            sources.append(Scalars(self.n, "tags", numbers=False))
         if self.labelled.chosen:
             ranks = [one["names"]["rank_field"] for one in selections(self.dataset)]
-            sources += [_Scalars(self.n, path, numbers=False) for path in ranks if path in self.flat]
+            sources += [Scalars(self.n, path, numbers=False) for path in ranks if path in self.flat]
         name = self.labelled.field
         if name:
             if self.dataset.get_field(name) is None:
@@ -222,7 +264,7 @@ class _Reader:
                 )
             path = f"{name}.label" if f"{name}.label" in self.flat else name
             if document_type(self.flat[name]) is None or path != name:
-                sources.append(_Scalars(self.n, path, numbers=False))
+                sources.append(Scalars(self.n, path, numbers=False))
         return sources
 
     # Reading
@@ -243,7 +285,7 @@ class _Reader:
         self.ids += [f"deleted-{number}" for number in range(gone)]
         self.deleted = np.arange(self.n) >= self.n - gone
 
-    def _mask_labelled(self, sources: list[_Scalars]) -> np.ndarray:
+    def _mask_labelled(self, sources: list[Scalars]) -> np.ndarray:
         mask = self.deleted.copy()
         for source in sources:
             values = source.values
@@ -259,20 +301,49 @@ class _Reader:
         return mask
 
     def _drop_unknown_labels(self, pool: Pool, recipe: Recipe) -> None:
-        for stage in recipe.in_stages():
-            for entry in stage.strategies or []:
-                if isinstance(entry, entries.Balance) and entry.labels in pool.columns:
-                    classes = set(pool.classes.get(entry.column, []))
-                    column = pool.columns[entry.labels]
-                    here = pool.labelled & ~pool.missing[entry.labels]
-                    if classes:
-                        strange = here & np.array([v not in classes for v in column], dtype=bool)
-                        pool.missing[entry.labels] |= strange
-                        if strange.any():
-                            self.notes.append(
-                                f"{int(strange.sum())} labelled samples are of classes that "
-                                f"{entry.column!r} does not know; balance does not count them"
-                            )
+        for entry in _judges(recipe):
+            labels = getattr(entry, "labels", None)
+            if labels is None or labels not in pool.columns:
+                continue
+            classes = set(pool.classes.get(entry.column, []))
+            if not classes:
+                continue
+            column = pool.columns[labels]
+            here = pool.labelled & ~pool.missing[labels]
+            strange = here & np.array([v not in classes for v in column], dtype=bool)
+            pool.missing[labels] |= strange
+            if strange.any():
+                self.notes.append(
+                    f"{int(strange.sum())} labelled samples are of classes that "
+                    f"{entry.column!r} does not know; {entry.strategy} does not count them"
+                )
+
+    def _align_members(self, recipe: Recipe) -> None:
+        """Bring members that come from several fields to the same classes, by their names."""
+        for entry in _judges(recipe):
+            if not isinstance(getattr(entry, "column", None), list):
+                continue
+            fields = [name for name in entry.column if name in self.classes]
+            arrays = [n for n in fields if isinstance(self.columns[n], np.ndarray)]
+            if len({tuple(self.classes[name]) for name in arrays}) > 1:
+                align(self, arrays)
+
+    def _as_read(self, recipe: Recipe) -> Recipe:
+        """The recipe as it applies to columns that hold probabilities now."""
+
+        def read(entry: Any) -> Any:
+            if isinstance(entry, str) or not hasattr(entry, "given"):
+                weights = getattr(entry, "weights", None)
+                if hasattr(weights, "given"):
+                    return entry.model_copy(update={"weights": read(weights)})
+                return entry
+            columns = set(entries.columns_of(entry))
+            update: dict[str, Any] = {} if columns & self.maps else {"given": "probabilities"}
+            if columns & self.independent and hasattr(entry, "multi_label"):
+                update["multi_label"] = True
+            return entry.model_copy(update=update)
+
+        return _map_entries(recipe, read)
 
     def refuse(self, column: str, bad: np.ndarray, what: str) -> None:
         """Stop at values that cannot be used, or note that their samples are left out."""
@@ -288,199 +359,14 @@ class _Reader:
             raise InvalidInput(f"{told}; no sample is left to choose")
 
 
-# One source a column: it is fed rows, and at the end gives its column to the reader.
-
-
-class _Source:
-    paths: list[str]
-
-    def put(self, row: int, sample: str, values: list[Any]) -> None:
-        raise NotImplementedError
-
-    def finish(self, reader: _Reader, column: str) -> None:
-        raise NotImplementedError
-
-
-class _Scalars(_Source):
-    def __init__(self, n: int, path: str, *, numbers: bool) -> None:
-        self.paths = [path]
-        self.values: list[Any] = [None] * n
-        self._numbers = numbers
-
-    def put(self, row: int, sample: str, values: list[Any]) -> None:
-        self.values[row] = values[0]
-
-    def finish(self, reader: _Reader, column: str) -> None:
-        missing = np.array([value is None for value in self.values], dtype=bool)
-        reader.missing[column] = missing
-        known = next((value for value in self.values if value is not None), None)
-        if isinstance(known, (date, datetime)):
-            moments = [None if v is None else np.datetime64(v, "us") for v in self.values]
-            reader.columns[column] = np.array(moments, dtype="datetime64[us]")
-        elif self._numbers or isinstance(known, (bool, int, float)):
-            numbers = np.array([np.nan if v is None else v for v in self.values], dtype=np.float64)
-            reader.columns[column] = numbers
-            if self._numbers:
-                reader.refuse(column, ~missing & ~np.isfinite(numbers), "NaN or infinite values")
-            else:
-                reader.missing[column] |= np.isnan(numbers)
-        else:
-            reader.columns[column] = np.array(self.values, dtype=object)
-
-
-class _Embeddings(_Source):
-    def __init__(self, n: int, path: str) -> None:
-        self.paths = [path]
-        self._vectors = VectorColumn(n)
-
-    def put(self, row: int, sample: str, values: list[Any]) -> None:
-        self._vectors.put(row, values[0])
-
-    def finish(self, reader: _Reader, column: str) -> None:
-        matrix = self._vectors.matrix()
-        reader.columns[column] = matrix
-        reader.missing[column] = self._vectors.missing
-        _need_some(reader, column, "embedding")
-        width = self._vectors.width
-        reader.refuse(column, self._vectors.odd, f"a vector that has not the length {width} of most")
-        here = ~reader.missing[column]
-        with np.errstate(over="ignore", invalid="ignore"):
-            length = np.einsum("nd,nd->n", matrix, matrix)
-        reader.refuse(column, here & ~np.isfinite(length), "NaN or infinite values")
-        here = ~reader.missing[column]
-        reader.refuse(column, here & (length == 0), "a zero vector")
-
-
-class _Loaded(_Embeddings):
-    """Vectors that a similarity run keeps itself, by sample id."""
-
-    def __init__(self, n: int, dataset: Any, key: str) -> None:
-        super().__init__(n, key)
-        self.paths = []
-        self._dataset = dataset
-        self._key = key
-
-    @cached_property
-    def _by_id(self) -> dict[str, np.ndarray]:
-        # Loaded anew, for a search in the App shifts the vectors of the instance it keeps.
-        index = self._dataset.load_brain_results(self._key, cache=False)
-        vectors, sample_ids, _ = index.get_embeddings()
-        return dict(zip(map(str, sample_ids), np.asarray(vectors), strict=True))
-
-    def put(self, row: int, sample: str, values: list[Any]) -> None:
-        self._vectors.put(row, self._by_id.get(sample))
-
-
-class _Predictions(_Source):
-    """A Classification's vector, or its label and confidence; or a plain vector."""
-
-    def __init__(self, n: int, path: str, flat: dict[str, Any], *, plain: bool = False) -> None:
-        self._plain = plain
-        vector = path if plain else class_vector_path(flat, path)
-        self.paths = [vector or f"{path}.logits"]
-        if not plain:
-            self.paths += [f"{path}.label", f"{path}.confidence"]
-        self._vectors = VectorColumn(n)
-        self._labels: list[Any] = [None] * n
-        self._confidences = np.full(n, np.nan)
-
-    def put(self, row: int, sample: str, values: list[Any]) -> None:
-        self._vectors.put(row, values[0])
-        if not self._plain:
-            self._labels[row] = values[1]
-            if values[2] is not None:
-                self._confidences[row] = values[2]
-
-    def finish(self, reader: _Reader, column: str) -> None:
-        if self._vectors.missing.all() and not self._plain:
-            self._from_confidences(reader, column)
-        else:
-            self._from_vectors(reader, column)
-
-    def _from_vectors(self, reader: _Reader, column: str) -> None:
-        matrix = self._vectors.matrix()
-        reader.missing[column] = self._vectors.missing
-        reader.columns[column] = matrix
-        _need_some(reader, column, "prediction")
-        width = self._vectors.width
-        what = f"a vector that has not the {width} classes of most"
-        reader.refuse(column, self._vectors.odd, what)
-        here = ~reader.missing[column]
-        reader.refuse(column, here & ~np.isfinite(matrix).all(1), "NaN or infinite values")
-        here = ~reader.missing[column]
-        total = matrix.sum(1, dtype=np.float64)
-        sums_to_one = (matrix >= 0).all(1) & (np.abs(total - 1) <= SUM_TOLERANCE)
-        declared = column in reader.logits
-        if not declared and (self._plain or (sums_to_one & here).sum() * 2 > here.sum()):
-            negative = here & (matrix < 0).any(1)
-            reader.refuse(column, negative, "negative probabilities (logits need given: logits)")
-            here = ~reader.missing[column]
-            reader.refuse(column, here & ~sums_to_one, "probabilities that do not sum to 1")
-        else:
-            _softmax_in_place(matrix)
-        matrix[reader.missing[column]] = 1 / max(1, width)
-        self._name_classes(reader, column, matrix)
-
-    def _name_classes(self, reader: _Reader, column: str, matrix: np.ndarray) -> None:
-        """Name the classes by the dataset's own list, else by the labels that go with them."""
-        width = matrix.shape[1]
-        names = [str(position) for position in range(width)]
-        declared = reader.dataset.classes.get(column) or reader.dataset.default_classes
-        if declared and len(declared) == width:
-            names = list(map(str, declared))
-        else:
-            best = np.sort(matrix, axis=1)[:, -2:] if width > 1 else np.c_[matrix * 0, matrix]
-            clear = best[:, 1] > best[:, 0]
-            seen: dict[int, str] = {}
-            for row, position in enumerate(matrix.argmax(1).tolist()):
-                label = self._labels[row]
-                if label is None or reader.missing[column][row] or not clear[row]:
-                    continue
-                if seen.setdefault(position, label) != label:
-                    raise InvalidInput(
-                        f"field {column!r}: the classes differ between samples: position {position} "
-                        f"is {seen[position]!r} in one and {label!r} in sample {reader.ids[row]}; "
-                        "predict all samples with one model"
-                    )
-            for position, label in seen.items():
-                names[position] = label
-            if len(set(names)) != width:
-                raise InvalidInput(
-                    f"field {column!r}: two positions of its vectors carry the same label; "
-                    "set the dataset's classes for it"
-                )
-        reader.classes[column] = names
-
-    def _from_confidences(self, reader: _Reader, column: str) -> None:
-        missing = np.array([label is None for label in self._labels]) | np.isnan(self._confidences)
-        known = {label for label in self._labels if label is not None}
-        declared = reader.dataset.classes.get(column) or reader.dataset.default_classes or []
-        classes = sorted(known | set(map(str, declared)))
-        reader.missing[column] = missing
-        reader.columns[column] = np.zeros((reader.n, 0))
-        _need_some(reader, column, "prediction with logits, probabilities or a confidence")
-        wrong = ~missing & ((self._confidences < 0) | (self._confidences > 1))
-        reader.refuse(column, wrong, "a confidence outside 0 to 1")
-        position = {name: index for index, name in enumerate(classes)}
-        width = len(classes)
-        confidences = np.where(reader.missing[column], 1 / width, self._confidences)
-        rest = (1 - confidences) / max(1, width - 1)
-        matrix = np.repeat(rest[:, None].astype(np.float32), width, axis=1)
-        rows = np.flatnonzero(~reader.missing[column])
-        matrix[rows, [position[self._labels[row]] for row in rows]] = confidences[rows]
-        if width == 1:
-            matrix[:] = 1
-        reader.columns[column] = matrix
-        reader.classes[column] = classes
-        reader.notes.append(
-            f"field {column!r} has label and confidence only: least confidence is exact, entropy and "
-            "margin take the other classes as equally likely"
-        )
-
-
 _NUMBERS = (fo.FloatField, fo.IntField, fo.BooleanField, fo.DateField, fo.DateTimeField)
 _TAKES = {
-    "predictions": "a Classification, or a vector of probabilities or logits",
+    "predictions": (
+        "a Classification, a vector of probabilities or logits, objects with confidences, a Heatmap, "
+        "or arrays of pixels"
+    ),
+    "members": "arrays of members, (T, C), or a list with a field for each member",
+    "member": "predictions, as many as there are members",
     "classes": "a Classification, a vector of probabilities, or a category",
     "vectors": "a vector field or a similarity run",
     "numbers": "numbers, booleans or dates",
@@ -489,10 +375,23 @@ _TAKES = {
 }
 
 
-def _declared_logits(recipe: Recipe) -> set[str]:
+def _judges(recipe: Recipe) -> list[Any]:
+    """Every entry, and every uncertainty by which an entry weighs."""
     judges: list[Any] = [entry for stage in recipe.in_stages() for entry in stage.strategies or []]
-    judges += [getattr(entry, "weights", None) for entry in judges]
-    return {one.column for one in judges if getattr(one, "given", None) == "logits"}
+    weights = [getattr(entry, "weights", None) for entry in judges]
+    return judges + [one for one in weights if one is not None and not isinstance(one, str)]
+
+
+def _declared(recipe: Recipe) -> tuple[set[str], set[str]]:
+    """The columns said to be logits, and those said to be of classes that do not exclude each other."""
+    logits: set[str] = set()
+    independent: set[str] = set()
+    for one in _judges(recipe):
+        if getattr(one, "given", None) == "logits":
+            logits |= set(entries.columns_of(one))
+        if getattr(one, "multi_label", False):
+            independent |= set(entries.columns_of(one))
+    return logits, independent
 
 
 def _uses(recipe: Recipe) -> dict[str, tuple[str, str]]:
@@ -505,6 +404,8 @@ def _uses(recipe: Recipe) -> dict[str, tuple[str, str]]:
         if known is None or {known[0], purpose} == {"classes", "predictions"}:
             purpose = "predictions" if known else purpose
             uses[column] = (purpose, who)
+        elif {known[0], purpose} <= {"classes", "predictions", "member"}:
+            uses[column] = ("member", who)
         elif purpose not in (known[0], "values"):
             raise InvalidInput(
                 f"{who}: field {column!r} is used as {purpose} here and as {known[0]} by {known[1]}; "
@@ -513,26 +414,34 @@ def _uses(recipe: Recipe) -> dict[str, tuple[str, str]]:
 
     for stage in recipe.in_stages():
         for entry in stage.strategies or []:
-            who = entry.strategy
-            if isinstance(entry, entries.Uncertainty):
-                use(entry.column, "predictions", who)
-            elif isinstance(entry, (entries.Diversity, entries.Coverage)):
-                use(entry.column, "vectors", who)
-            elif isinstance(entry, entries.Balance):
-                use(entry.column, "classes", who)
-                if entry.labels:
-                    use(entry.labels, "categories", who)
-            elif isinstance(entry, entries.Weight):
-                use(entry.column, "numbers", who)
-            weights = getattr(entry, "weights", None)
-            if isinstance(weights, str):
-                use(weights, "numbers", who)
-            elif weights is not None:
-                use(weights.column, "predictions", who)
+            _use_entry(entry, use)
     for one in [*recipe.filters, *(f for s in recipe.in_stages() for f in s.filters)]:
         if one.column != "id":
             use(one.column, "values", "a filter")
     return uses
+
+
+def _use_entry(entry: Any, use: Callable[[str, str, str], None]) -> None:
+    who = entry.strategy
+    if isinstance(entry, (entries.Uncertainty, entries.ExpectedCost)):
+        use(entry.column, "predictions", who)
+    elif isinstance(entry, (entries.Disagreement, entries.BatchBald)):
+        several = isinstance(entry.column, list)
+        for column in entries.columns_of(entry):
+            use(column, "member" if several else "members", who)
+    elif isinstance(entry, (entries.Diversity, entries.Coverage)):
+        use(entry.column, "vectors", who)
+    elif isinstance(entry, entries.Balance):
+        use(entry.column, "classes", who)
+    elif isinstance(entry, entries.Weight):
+        use(entry.column, "numbers", who)
+    if getattr(entry, "labels", None):
+        use(entry.labels, "categories", who)
+    weights = getattr(entry, "weights", None)
+    if isinstance(weights, str):
+        use(weights, "numbers", who)
+    elif weights is not None:
+        _use_entry(weights, use)
 
 
 def _map_entries(recipe: Recipe, change: Callable[[Any], Any]) -> Recipe:
@@ -546,18 +455,6 @@ def _map_entries(recipe: Recipe, change: Callable[[Any], Any]) -> Recipe:
     return recipe.model_copy(update={"stages": stages})
 
 
-def _read_as_probabilities(recipe: Recipe) -> Recipe:
-    def read(entry: Any) -> Any:
-        update: dict[str, Any] = {}
-        if hasattr(entry, "given"):
-            update["given"] = "probabilities"
-        if isinstance(getattr(entry, "weights", None), entries.Uncertainty):
-            update["weights"] = entry.weights.model_copy(update={"given": "probabilities"})
-        return entry.model_copy(update=update)
-
-    return _map_entries(recipe, read)
-
-
 def _rows(view: Any, paths: list[str]) -> Iterator[Any]:
     """The values of several fields, sample by sample, as MongoDB holds them, in one query."""
     try:
@@ -568,11 +465,6 @@ def _rows(view: Any, paths: list[str]) -> Iterator[Any]:
         return zip(*view.values(public), strict=True)
     # Of a single field FiftyOne gives the bare values.
     return ((value,) for value in rows) if len(paths) == 1 else iter(rows)
-
-
-def _need_some(reader: _Reader, column: str, what: str) -> None:
-    if reader.missing[column].all():
-        raise InvalidInput(f"field {column!r}: none of the {reader.n} samples has a {what}")
 
 
 def only(choices: list[Choice], what: str) -> str:
@@ -592,7 +484,9 @@ def only(choices: list[Choice], what: str) -> str:
 
 def _fitting(dataset: Any, use: str) -> list[Choice]:
     find = {
-        "predictions": prediction_fields,
+        "predictions": uncertain_fields,
+        "members": member_fields,
+        "member": uncertain_fields,
         "vectors": embedding_fields,
         "numbers": number_fields,
         "classes": prediction_fields,
@@ -617,9 +511,3 @@ def _is_vector(declared: Any) -> bool:
 def _kind(declared: Any) -> str:
     document = document_type(declared)
     return f"a {document.__name__}" if document is not None else f"a {type(declared).__name__}"
-
-
-def _softmax_in_place(matrix: np.ndarray) -> None:
-    matrix -= matrix.max(axis=1, keepdims=True)
-    np.exp(matrix, out=matrix)
-    matrix /= matrix.sum(axis=1, keepdims=True)

@@ -1,4 +1,4 @@
-"""Vectors as MongoDB holds them, decoded straight into one matrix."""
+"""Arrays as MongoDB holds them, decoded straight into one of all samples."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import numpy as np
 NPY_MAGIC = b"\x93NUMPY\x01"
 
 
-class VectorDecoder:
-    """Decodes FiftyOne's vectors: zlib over numpy's npy format.
+class ArrayDecoder:
+    """Decodes FiftyOne's vectors and arrays: zlib over numpy's npy format.
 
     numpy parses an npy header as Python text, which costs far more than the numbers behind it; equal
     headers are parsed once here. What is not of that form goes FiftyOne's own way.
     """
 
     def __init__(self) -> None:
-        self._headers: dict[bytes, np.dtype[Any]] = {}
+        self._headers: dict[bytes, tuple[np.dtype[Any], tuple[int, ...]]] = {}
 
     def __call__(self, value: Any) -> np.ndarray:
-        """(d,) numbers of a stored value: bytes, a list or an array."""
+        """The numbers of a stored value: bytes, a list or an array."""
         if not isinstance(value, bytes):
             return np.asarray(value)
         data = zlib.decompress(value)
@@ -30,46 +30,55 @@ class VectorDecoder:
             return np.asarray(fou.deserialize_numpy_array(value))
         end = 10 + int.from_bytes(data[8:10], "little")
         header = data[:end]
-        dtype = self._headers.get(header)
-        if dtype is None:
+        known = self._headers.get(header)
+        if known is None:
             array = np.asarray(fou.deserialize_numpy_array(value))
-            if array.ndim == 1:
-                self._headers[header] = array.dtype
+            if array.flags.c_contiguous:
+                self._headers[header] = (array.dtype, array.shape)
             return array
-        return np.frombuffer(data, dtype, offset=end)
+        dtype, shape = known
+        return np.frombuffer(data, dtype, offset=end).reshape(shape)
 
 
-class VectorColumn:
-    """Collects one vector a row into a matrix, as float32, or float64 where stored so."""
+class ArrayColumn:
+    """Collects one array a row, all of one shape, as float32, or float64 where stored so."""
 
-    def __init__(self, n: int) -> None:
+    def __init__(self, n: int, dimensions: int = 1) -> None:
         self._n = n
-        self._decode = VectorDecoder()
+        self._dimensions = dimensions
+        self._decode = ArrayDecoder()
         self._matrix: np.ndarray | None = None
         self.missing = np.ones(n, dtype=bool)
         self.odd = np.zeros(n, dtype=bool)
 
     @property
     def width(self) -> int:
-        return 0 if self._matrix is None else self._matrix.shape[1]
+        return 0 if self._matrix is None else self._matrix.shape[-1]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one row; () where there is none."""
+        return () if self._matrix is None else self._matrix.shape[1:]
 
     def put(self, row: int, value: Any) -> None:
         if value is None:
             return
         try:
-            vector = self._decode(value)
-            if self._matrix is None and vector.ndim == 1 and len(vector):
-                wide = vector.dtype == np.float64 and isinstance(value, bytes)
+            array = self._decode(value)
+            if self._matrix is None and array.ndim == self._dimensions and array.size:
+                wide = array.dtype == np.float64 and isinstance(value, bytes)
                 self._matrix = np.zeros(
-                    (self._n, len(vector)), dtype=np.float64 if wide else np.float32
+                    (self._n, *array.shape), dtype=np.float64 if wide else np.float32
                 )
-            if self._matrix is None or vector.shape != self._matrix.shape[1:]:
+            if self._matrix is None or array.shape != self._matrix.shape[1:]:
                 self.odd[row] = True
             else:
-                self._matrix[row] = vector
+                self._matrix[row] = array
         except (TypeError, ValueError, zlib.error):
             self.odd[row] = True
         self.missing[row] = False
 
     def matrix(self) -> np.ndarray:
-        return np.zeros((self._n, 0), dtype=np.float32) if self._matrix is None else self._matrix
+        if self._matrix is None:
+            return np.zeros((self._n, *[0] * self._dimensions), dtype=np.float32)
+        return self._matrix

@@ -100,7 +100,7 @@ def test_vectors_that_are_not_npy_go_fiftyones_own_way(plugin):
     import io
     import zlib
 
-    decode = plugin("operators.vectors").VectorDecoder()
+    decode = plugin("operators.vectors").ArrayDecoder()
     stream = io.BytesIO()
     np.lib.format.write_array(stream, np.arange(3.0), version=(2, 0))
     np.testing.assert_array_equal(decode(zlib.compress(stream.getvalue())), np.arange(3.0))
