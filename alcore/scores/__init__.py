@@ -3,6 +3,7 @@
 from .calibration import fit_temperature
 from .cost import business_value, cost_margin, cost_matrix, expected_cost
 from .disagreement import detection_disagreement
+from .independent import multi_label
 from .members import (
     bald,
     consensus_entropy,
@@ -15,7 +16,6 @@ from .members import (
     variation_ratio,
     vote_entropy,
 )
-from .multi_label import multi_label
 from .objects import aggregate, object_scores
 from .pixels import aggregate_pixels, member_pixel_scores, pixel_scores
 from .probabilities import entropy, least_confidence, margin, ratio

@@ -19,6 +19,7 @@ from ..errors import InvalidInput
 from .arrays import as_given, tensor_of
 
 NUMBERS_A_CHUNK = 1 << 18
+ROUNDING = 1e-12  # of the span: a margin below it is but the rounding of 0
 
 
 def expected_cost(probabilities: Any, cost: Any) -> Any:
@@ -49,7 +50,8 @@ def cost_margin(probabilities: Any, cost: Any) -> Any:
         if costs.shape[1] < 2:
             return torch.zeros_like(costs[:, 0])
         best = costs.topk(2, dim=1, largest=False).values
-        return span - (best[:, 1] - best[:, 0])
+        margin = span - (best[:, 1] - best[:, 0])
+        return torch.where(margin > ROUNDING * span, margin, 0.0)
 
     return _by_chunks(probabilities, cost, measure)
 

@@ -35,7 +35,7 @@ class _Field(NamedTuple):
     source: Objects
     rows: np.ndarray  # (M,) where the boxes lie in the source
     columns: np.ndarray  # which of all classes the source's classes are
-    classes: int  # how many all are
+    classes: int  # how many all are, at least 1
 
 
 def detection_disagreement(
@@ -56,14 +56,18 @@ def detection_disagreement(
     m = ``missing``:
 
     - a matched pair with confidences s, s' disagrees by ``(s + s') / 2 * (p P + c J) / (p + c)``,
-      where ``P = (1 - IoU) / (1 - iou)`` and J is the Jensen-Shannon divergence, in bits, of the
-      class distributions: class vectors over their sum, else the confidence on the label and the
-      rest evenly on the other classes;
+      where ``P = (1 - IoU) / (1 - iou)`` and J is the Jensen-Shannon divergence, in bits, of what
+      either says of the class. That is its class vector, where what it lacks to 1 says "nothing
+      here", as where it is objectness times class, and a sum above 1 is divided out; without a
+      vector, the confidence on the label and the rest evenly on the other classes (on "nothing
+      here" if there is but one class);
     - a box without a partner disagrees by ``m s``, so that what one model is sure of and the other
       does not see counts most.
 
-    Both over max(1, m), so each lies in [0, 1]. ``how`` makes one number an image of them; an image
-    where neither field has a box gets 0. Of three fields and more, the mean over all pairs.
+    Both over max(1, m), so each lies in [0, 1]. ``how`` makes one number an image of them: "mean"
+    weighs each by its confidence, s or (s + s') / 2, or the many boxes that a detector hardly
+    believes in itself would hide one that it is sure of. An image where neither field has a box gets
+    0. Of three fields and more, the mean over all pairs.
 
     After the idea of CALD (Yu et al., Consistency-based Active Learning for Object Detection, 2021),
     which takes ``|IoU + (1 - J) (s + s') / 2 - 1.3|`` of each box's best partner, and the least over
@@ -75,13 +79,13 @@ def detection_disagreement(
             are told apart by name where all fields name them, else by number. A box without a
             confidence has the largest number of its class vector, or 1, as ground truth has.
         iou: in (0, 1).
-        how: as in ``aggregate``: "mean", "max", "sum", "top_k" (3), "count_normalised".
+        how: "mean", weighed; or as in ``aggregate`` "max", "sum", "top_k" (3), "count_normalised".
         min_confidence: boxes below it are left out, for detectors give many that mean nothing.
         position, classification, missing: at least 0, one of them above it.
 
     Returns:
         (N,) float64, higher = more disagreement; in [0, 1] but for "sum" and "count_normalised".
-        0 where fields are the same; the order of boxes and of fields does not matter.
+        0 where fields are the same; the order of boxes and fields matters by rounding alone.
 
     Raises:
         InvalidInput: fields without boxes or of unequal length, or options out of range.
@@ -164,7 +168,7 @@ def _fields(predictions: Sequence[Objects], min_confidence: float) -> list[_Fiel
             )
         most = max([0, *widths, *(_highest_label(objects) + 1 for objects in predictions)])
         columns = [np.arange(most)] * len(predictions)
-    classes = 1 + max(int(own.max(initial=-1)) for own in columns)
+    classes = 1 + max(int(own.max(initial=0)) for own in columns)
     return [
         _field(objects, own, classes, min_confidence)
         for objects, own in zip(predictions, columns, strict=True)
@@ -221,8 +225,8 @@ def _cut(field: _Field, first: int, last: int) -> _Field:
 
 def _compare(
     a: _Field, b: _Field, iou: float, weights: tuple[float, float, float]
-) -> tuple[np.ndarray, np.ndarray]:
-    """What is found: (F,) its image, and (F, 3) how much it disagrees in position, class, missing."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What is found: (F,) its image and confidence, (F, 3) its share of position, class, missing."""
     i, j, overlap = close_pairs(a.offsets, a.boxes, b.offsets, b.boxes, iou)
     together = (a.confidences[i] + b.confidences[j]) / 2
     position = together * (weights[0] * ((1 - overlap) / (1 - iou)))
@@ -238,21 +242,20 @@ def _compare(
     across = rest[match(i[rest], j[rest], worth[rest])]
     a_free[i[across]] = b_free[j[across]] = False
     taken = np.concatenate([taken, across])
-    lost = weights[2] * np.concatenate([a.confidences[a_free], b.confidences[b_free]])
+    lost = np.concatenate([a.confidences[a_free], b.confidences[b_free]])
     a_sample, b_sample = (np.repeat(np.arange(len(f.offsets) - 1), np.diff(f.offsets)) for f in (a, b))
     parts = np.zeros((len(taken) + len(lost), 3))
     parts[: len(taken), 0] = position[taken]
     parts[: len(taken), 1] = classes[taken]
-    parts[len(taken) :, 2] = lost
-    return np.concatenate([a_sample[i[taken]], a_sample[a_free], b_sample[b_free]]), parts
+    parts[len(taken) :, 2] = weights[2] * lost
+    sample = np.concatenate([a_sample[i[taken]], a_sample[a_free], b_sample[b_free]])
+    return sample, np.concatenate([together[taken], lost]), parts
 
 
 def _divergence(a: _Field, i: np.ndarray, b: _Field, j: np.ndarray) -> np.ndarray:
     """Jensen-Shannon divergence in bits of the classes of each pair: (P,) float64 in [0, 1]."""
     out = np.zeros(len(i))
-    if a.classes < 2:
-        return out
-    step = max(1, NUMBERS_A_CHUNK // a.classes)
+    step = max(1, NUMBERS_A_CHUNK // (a.classes + 1))
     for start in range(0, len(i), step):
         part = slice(start, start + step)
         p, q = _distributions(a, i[part]), _distributions(b, j[part])
@@ -263,28 +266,39 @@ def _divergence(a: _Field, i: np.ndarray, b: _Field, j: np.ndarray) -> np.ndarra
 
 
 def _distributions(field: _Field, rows: np.ndarray) -> np.ndarray:
-    """(P, classes) float64 rows that sum to 1."""
+    """(P, classes + 1) float64 rows that sum to 1; the last is "nothing here"."""
     label, s, classes = field.labels[rows], field.confidences[rows], field.classes
-    out = np.repeat(((1 - s) / (classes - 1))[:, None], classes, axis=1)
-    out[np.arange(len(rows)), label] = s
-    out[label < 0] = 1 / classes
+    out = np.zeros((len(rows), classes + 1))
+    if classes == 1:
+        out[:, 0], out[:, 1] = s, 1 - s
+    else:
+        out[:, :-1] = ((1 - s) / (classes - 1))[:, None]
+        out[np.arange(len(rows)), label] = s
+        out[label < 0] = np.append(np.full(classes, 1 / classes), 0)
     if field.source.probabilities is not None:
         given = field.source.probabilities[field.rows[rows]].astype(np.float64)
         total = given.sum(1)
         usable = np.flatnonzero(total > 0)  # neither NaN nor nothing
-        spread = np.zeros((len(usable), classes))
-        spread[:, field.columns[: given.shape[1]]] = given[usable] / total[usable, None]
+        total = total[usable]
+        spread = np.zeros((len(usable), classes + 1))
+        spread[:, field.columns[: given.shape[1]]] = given[usable] / np.maximum(total, 1)[:, None]
+        spread[:, -1] = np.maximum(1 - total, 0)
         out[usable] = spread
     return out
 
 
-def _image_numbers(sample: np.ndarray, parts: np.ndarray, n: int, how: str) -> np.ndarray:
-    """(4, n): the total and its parts."""
-    counts = np.bincount(sample, minlength=n)
-    offsets = np.append(0, np.cumsum(counts))
-    out = np.zeros((4, n))
-    for row, values in enumerate((parts.sum(1), *parts.T)):
-        # Ordered by value too, so that sums come out the same whichever field is named first.
-        ordered = values[np.lexsort((values, sample))]
-        out[row] = np.where(counts > 0, aggregate(ordered, offsets, how), 0)
+def _image_numbers(
+    sample: np.ndarray, confidence: np.ndarray, parts: np.ndarray, n: int, how: str
+) -> np.ndarray:
+    """(4, n): the total and its parts, 0 where nothing is found."""
+    offsets = np.append(0, np.cumsum(np.bincount(sample, minlength=n)))
+    values = np.column_stack([parts.sum(1), parts, np.ones(len(sample))])
+    if how == "mean":
+        values *= confidence[:, None]
+    values = values[np.argsort(sample, kind="stable")]
+    found = [aggregate(column, offsets, "sum" if how == "mean" else how) for column in values.T]
+    out = np.stack(found[:4])
+    if how == "mean":
+        out /= np.where(found[4] > 0, found[4], 1)
+    out[:, np.diff(offsets) == 0] = 0
     return out

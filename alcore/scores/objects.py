@@ -7,7 +7,7 @@ import numpy as np
 from ..errors import InvalidInput
 from ..objects import NUMBERS_A_CHUNK, Objects, checked_offsets
 from ..probabilities import SUM_TOLERANCE
-from .independent import independent, measure_named, two_class
+from .independent import measure_named, most_uncertain, two_class
 
 AGGREGATES = ("max", "mean", "sum", "top_k", "count_normalised")
 EMPTY = ("least", "median", "most")
@@ -79,7 +79,7 @@ def _judge_vectors(
     for start in range(0, objects.total, step):
         here = known[start : start + step]
         block = p[start : start + step][here]
-        judged = independent(block, measure) if multi_label else measure_named(measure)(block)
+        judged = most_uncertain(block, measure) if multi_label else measure_named(measure)(block)
         out[start : start + step][here] = judged
 
 

@@ -13,14 +13,18 @@ from scipy.special import expit, softmax
 from ..errors import InvalidInput
 from ..objects import ABOVE_ONE, NUMBERS_A_CHUNK
 from ..probabilities import SUM_TOLERANCE
-from .independent import independent, measure_named, two_class
+from .independent import measure_named, most_uncertain, two_class
 
 AGGREGATES = ("mean", "quantile", "top_share", "share_above", "boundary")
 GIVEN = ("probabilities", "logits")
 
 
 def pixel_scores(
-    map: Any, measure: str, given: str = "probabilities", multi_label: bool = False
+    map: Any,
+    measure: str,
+    given: str = "probabilities",
+    multi_label: bool = False,
+    name: str = "map",
 ) -> np.ndarray:
     """How uncertain each pixel's class is.
 
@@ -30,6 +34,7 @@ def pixel_scores(
             "stored": an (H, W) map that is an uncertainty already, which is left as it is.
         given: "probabilities" or "logits".
         multi_label: whether the C classes are independent sigmoids; the least certain counts.
+        name: what errors call the map, such as "sample 5".
 
     Returns:
         (H, W) float64, higher = more worth labelling; in [0, 1] unless stored.
@@ -37,25 +42,25 @@ def pixel_scores(
     Raises:
         InvalidInput: another shape, NaN, or what is no probability.
     """
-    array = _checked(map)
+    array = _checked(map, name)
     if measure == "stored":
         if array.ndim != 2:
-            raise InvalidInput(f"map: shape {array.shape}; a stored uncertainty must be (H, W)")
+            raise InvalidInput(f"{name}: shape {array.shape}; a stored uncertainty must be (H, W)")
         return array.astype(np.float64)
     judge = measure_named(measure)
     out = np.empty(array.shape[-2:])
     flat = out.reshape(-1)
-    for pixels, p in _by_pixels(array, given, multi_label):
+    for pixels, p in _by_pixels(array, given, multi_label, name):
         if array.ndim == 2:
             flat[pixels] = two_class(p[:, 0], measure)
         else:
-            flat[pixels] = independent(p, measure) if multi_label else judge(p)
+            flat[pixels] = most_uncertain(p, measure) if multi_label else judge(p)
     return out
 
 
 def pixel_decision(map: Any, given: str = "probabilities") -> np.ndarray:
     """(H, W) int64: the likeliest class of each pixel, ties to the first; 0 or 1 for an (H, W) map."""
-    array = _checked(map)
+    array = _checked(map, "map")
     if array.ndim == 3:
         return array.argmax(0)
     return (array > (0 if given == "logits" else 0.5)).astype(np.int64)
@@ -113,7 +118,14 @@ def aggregate_pixels(
         return float(highest.mean(dtype=np.float64))
     if how == "share_above":
         return float((s > threshold).mean())
-    edge = _boundary(decision, s.shape)
+    if decision is None:
+        raise InvalidInput('decision: "boundary" needs the class of each pixel; give (H, W) ints')
+    classes = np.asarray(decision)
+    if classes.shape != s.shape:
+        raise InvalidInput(
+            f"decision: shape {classes.shape} for scores of {s.shape}; give both for each pixel"
+        )
+    edge = boundary(classes)
     return float(s[edge].mean(dtype=np.float64)) if edge.any() else 0.0
 
 
@@ -121,6 +133,7 @@ def member_pixel_scores(
     maps: Sequence[Any],
     measure: Callable[[np.ndarray], np.ndarray],
     given: str = "probabilities",
+    name: str = "map",
 ) -> np.ndarray:
     """Disagreement of several maps of the same image, pixel by pixel.
 
@@ -129,6 +142,7 @@ def member_pixel_scores(
         measure: from members (T, P, C), probabilities in float64, to (P,) numbers, such as those of
             ``alcore.scores.members``. It is called on so many pixels as take 16 MiB.
         given: "probabilities" or "logits".
+        name: what errors call the maps.
 
     Returns:
         (H, W) float64, in the range of the measure.
@@ -136,14 +150,14 @@ def member_pixel_scores(
     Raises:
         InvalidInput: no maps, unequal shapes, or what ``pixel_scores`` refuses.
     """
-    arrays = [_checked(map) for map in maps]
+    arrays = [_checked(map, name) for map in maps]
     shapes = sorted({array.shape for array in arrays})
     if len(shapes) != 1:
         told = " and ".join(map(str, shapes)) or "none"
-        raise InvalidInput(f"maps: the members' shapes are {told}; give maps of one shape")
+        raise InvalidInput(f"{name}: the members' shapes are {told}; give maps of one shape")
     out = np.empty(shapes[0][-2:])
     flat = out.reshape(-1)
-    parts = [_by_pixels(array, given, False, len(arrays)) for array in arrays]
+    parts = [_by_pixels(array, given, False, name, len(arrays)) for array in arrays]
     for members in zip(*parts, strict=True):
         p = np.stack([block for _, block in members])
         if arrays[0].ndim == 2:
@@ -152,7 +166,7 @@ def member_pixel_scores(
     return out
 
 
-def _checked(map: Any, name: str = "map") -> np.ndarray:
+def _checked(map: Any, name: str) -> np.ndarray:
     array = np.asarray(map)
     if array.ndim not in (2, 3) or array.size == 0 or array.dtype.kind not in "fiub":
         raise InvalidInput(f"{name}: {array.dtype} of shape {array.shape}; give (C, H, W) or (H, W)")
@@ -162,7 +176,7 @@ def _checked(map: Any, name: str = "map") -> np.ndarray:
 
 
 def _by_pixels(
-    array: np.ndarray, given: str, multi_label: bool, shared_by: int = 1
+    array: np.ndarray, given: str, multi_label: bool, name: str, shared_by: int = 1
 ) -> Iterator[tuple[slice, np.ndarray]]:
     """The pixels in row order, a chunk at a time: which, and their (P, C) float64 probabilities.
 
@@ -179,11 +193,11 @@ def _by_pixels(
         if given == "logits":
             p = expit(p) if alone else softmax(p, axis=1)
         else:
-            p = _probabilities(p, alone)
+            p = _probabilities(p, alone, name)
         yield pixels, p
 
 
-def _probabilities(p: np.ndarray, alone: bool) -> np.ndarray:
+def _probabilities(p: np.ndarray, alone: bool, name: str) -> np.ndarray:
     bad = ((p < 0) | (p > 1 + ABOVE_ONE)).any(1)
     what = "values outside 0 to 1"
     if not bad.any() and not alone:
@@ -191,21 +205,16 @@ def _probabilities(p: np.ndarray, alone: bool) -> np.ndarray:
         what = "classes that do not sum to 1"
     if bad.any():
         raise InvalidInput(
-            f"map: {int(bad.sum())} pixels with {what}; correct them, or say that they are logits"
+            f"{name}: {int(bad.sum())} pixels with {what}; correct them, or say that they are logits"
             + ("" if alone else " or multi-label")
         )
     return np.clip(p, 0, 1) if alone else p / p.sum(1, keepdims=True)
 
 
-def _boundary(decision: Any, shape: tuple[int, ...]) -> np.ndarray:
-    """(H, W) bool: where the decision differs from that of a pixel above, below, left or right."""
-    if decision is None:
-        raise InvalidInput('decision: "boundary" needs the class of each pixel; give (H, W) ints')
-    d = np.asarray(decision)
-    if d.shape != shape:
-        raise InvalidInput(f"decision: shape {d.shape} for scores of {shape}; give both for each pixel")
-    edge = np.zeros(shape, dtype=bool)
-    across, down = d[:, 1:] != d[:, :-1], d[1:] != d[:-1]
+def boundary(decision: np.ndarray) -> np.ndarray:
+    """(H, W) bool: where a decision differs from the one above, below, to the left or to the right."""
+    edge = np.zeros(decision.shape, dtype=bool)
+    across, down = decision[:, 1:] != decision[:, :-1], decision[1:] != decision[:-1]
     edge[:, 1:] |= across
     edge[:, :-1] |= across
     edge[1:] |= down

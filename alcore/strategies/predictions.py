@@ -64,7 +64,7 @@ def measured(entry: entries.Uncertainty, task: Task, rows: np.ndarray) -> np.nda
     measure = getattr(scores, entry.measure)
     if entry.multi_label:
         how = _aggregate_of(entry, task, OVER_CLASSES, "classes", "mean")
-        measure = partial(scores.multi_label, measure=measure, aggregate=how)
+        measure = partial(scores.multi_label, measure=entry.measure, aggregate=how)
     else:
         _aggregate_of(entry, task, (), "classes that exclude each other", None)
     parts = [measure(p) for p in probabilities(entry, task, rows)]
@@ -156,7 +156,8 @@ def _class_weights(entry: entries.Uncertainty, task: Task, objects: Objects) -> 
         return None
     labels, classes = objects.labels, objects.classes or []
     if labels is None and objects.probabilities is not None:
-        labels = objects.probabilities.argmax(1)
+        bare = np.isnan(objects.probabilities[:, 0])
+        labels = np.where(bare, -1, objects.probabilities.argmax(1))
     unknown = [name for name in entry.class_weights if name not in classes]
     if labels is None or unknown:
         what = f"{unknown[0]!r} is no class" if unknown else "the objects have no classes"

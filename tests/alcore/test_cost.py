@@ -164,15 +164,15 @@ def test_multi_label_judges_each_class_for_itself(measure, aggregate):
     P = np.random.default_rng(0).random((50, 4))
     P[0], P[1], P[2] = 0, 1, 0.5
     each = np.stack([twins.uncertainty(np.stack([p, 1 - p], 1), measure) for p in P.T], 1)
-    found = scores.multi_label(P, getattr(scores, measure), aggregate)
+    found = scores.multi_label(P, measure, aggregate)
     np.testing.assert_allclose(found, getattr(np, aggregate)(each, axis=1), atol=1e-12)
-    tensor = scores.multi_label(torch.tensor(P), getattr(scores, measure), aggregate)
+    tensor = scores.multi_label(torch.tensor(P), measure, aggregate)
     assert isinstance(tensor, torch.Tensor) and tensor.tolist() == found.tolist()
 
 
 def test_multi_label_is_worked_through_in_chunks(monkeypatch):
     P = np.random.default_rng(0).random((50, 4))
     whole = scores.multi_label(P)
-    monkeypatch.setattr("alcore.scores.multi_label.CLASSES_A_CHUNK", 7)
+    monkeypatch.setattr("alcore.scores.independent.CLASSES_A_CHUNK", 7)
     assert scores.multi_label(P).tolist() == whole.tolist()
     assert scores.multi_label(np.zeros((3, 0))).tolist() == [0, 0, 0]

@@ -25,6 +25,8 @@ def random_field(n, seed, kind="labels", jitter=0.25):
     probabilities = rng.dirichlet(np.full(CLASSES, 0.3), m) if kind != "labels" else None
     if kind == "sigmoids":
         probabilities = rng.random((m, CLASSES))
+    if kind == "objectness":
+        probabilities *= rng.random((m, 1))
     labels, confidences = rng.integers(-1, CLASSES, m), rng.random(m)
     if kind == "mixed":
         probabilities[::2] = np.nan
@@ -61,11 +63,11 @@ def unpacked(objects, n, minimum):
         if label < 0 and p is not None:
             label = p.argmax()
         if p is not None:
-            p = p / p.sum()
+            p = np.append(p / max(p.sum(), 1), max(1 - p.sum(), 0))
         elif label < 0:
-            p = np.full(CLASSES, 1 / CLASSES)
+            p = np.append(np.full(CLASSES, 1 / CLASSES), 0)
         else:
-            p = np.full(CLASSES, (1 - s) / (CLASSES - 1))
+            p = np.append(np.full(CLASSES, (1 - s) / (CLASSES - 1)), 0)
             p[label] = s
         if s >= minimum:
             out.append((objects.boxes[row], label, s, p))
@@ -97,13 +99,17 @@ def findings(A, B, iou, weights):
             (_, _, s, x), (_, _, t, y) = A[i], B[j]
             js = entropy_of((x + y) / 2) - (entropy_of(x) + entropy_of(y)) / 2
             far = (1 - near[i, j]) / (1 - iou)
-            found.append((s + t) / 2 * (p * far + c * js) / ((p + c) or 1))
-    found += [m * A[i][2] for i in free_a] + [m * B[j][2] for j in free_b]
-    return np.array(found) / max(1, m)
+            found.append(((s + t) / 2, (s + t) / 2 * (p * far + c * js) / ((p + c) or 1)))
+    found += [(A[i][2], m * A[i][2]) for i in free_a] + [(B[j][2], m * B[j][2]) for j in free_b]
+    return [(s, value / max(1, m)) for s, value in found]
 
 
 def by_hand(fields, iou=0.5, how="mean", min_confidence=0.05, weights=(1, 1, 1)):
-    reduce = {"mean": np.mean, "max": np.max, "sum": np.sum}[how]
+    reduce = {
+        "mean": lambda found: sum(s * v for s, v in found) / sum(s for s, _ in found),
+        "max": lambda found: max(v for _, v in found),
+        "sum": lambda found: sum(v for _, v in found),
+    }[how]
     out = []
     for n in range(len(fields[0])):
         images = [unpacked(field, n, min_confidence) for field in fields]
@@ -112,7 +118,7 @@ def by_hand(fields, iou=0.5, how="mean", min_confidence=0.05, weights=(1, 1, 1))
     return np.array(out)
 
 
-@pytest.mark.parametrize("kind", ["labels", "vectors", "sigmoids", "mixed"])
+@pytest.mark.parametrize("kind", ["labels", "vectors", "sigmoids", "objectness", "mixed"])
 @pytest.mark.parametrize("fields", [2, 3])
 def test_is_the_loop(kind, fields):
     predictions = [random_field(60, seed, kind) for seed in range(fields)]
@@ -146,7 +152,7 @@ def test_blocks_and_chunks_change_nothing(monkeypatch):
     assert detection_disagreement(fields).tolist() == whole.tolist()
 
 
-@pytest.mark.parametrize("kind", ["labels", "vectors", "sigmoids", "mixed"])
+@pytest.mark.parametrize("kind", ["labels", "vectors", "sigmoids", "objectness", "mixed"])
 @pytest.mark.parametrize("how", ["mean", "max", "sum", "top_k", "count_normalised"])
 def test_fields_that_are_the_same_agree_entirely(kind, how):
     field = random_field(200, 0, kind, jitter=0.05)
@@ -224,7 +230,9 @@ def test_cases_worked_out_by_hand():
     assert detection_disagreement([sure, one(0, 1.0, [0, 0, 1.5, 1])]).item() == pytest.approx(0.25)
     assert detection_disagreement([sure, one(1, 1.0, [0, 0, 2, 1])]).item() == pytest.approx(0.5)
     assert detection_disagreement([sure, one(0, 1.0, [5, 5, 2, 1])]).item() == pytest.approx(1)
-    assert detection_disagreement([sure, one(0, 0.4, [5, 5, 2, 1])]).item() == pytest.approx(0.7)
+    assert detection_disagreement([sure, one(0, 0.4, [5, 5, 2, 1])]).item() == pytest.approx(1.16 / 1.4)
+    unsure = one(0, 0.0, [5, 5, 2, 1])
+    assert detection_disagreement([unsure, one(0, 0.0, [0, 0, 1, 1])], min_confidence=0).item() == 0
     nothing = Objects([0, 0], boxes=np.zeros((0, 4)), classes=["a", "b"])
     assert detection_disagreement([sure, nothing]).item() == 1
     assert detection_disagreement([nothing, one(0, 0.3, [0, 0, 1, 1])]).item() == pytest.approx(0.3)
@@ -271,6 +279,19 @@ def test_one_class_and_many(classes):
     assert found == 0 if classes == 1 else 0 < found <= 0.5
     last = Objects([0, 1], np.eye(classes)[-1:], [1.0], [0], box)
     assert detection_disagreement([pair[0], last]).item() == pytest.approx(0.5 if classes > 1 else 0)
+
+
+@pytest.mark.parametrize("classes", [None, ["car"]])
+def test_a_box_that_one_is_sure_of_and_the_other_hardly_sees_counts(classes):
+    def one(p, s):
+        return Objects([0, 1], p, s, boxes=np.ones((1, 4)), classes=classes)
+
+    sure, hardly = one([[0.95]], None), one([[0.06]], None)
+    assert detection_disagreement([sure, hardly]).item() > 0.15
+    by_confidence = [one(None, [0.95]), one(None, [0.06])]
+    assert detection_disagreement(by_confidence) == pytest.approx(
+        detection_disagreement([sure, hardly])
+    )
 
 
 def test_vectors_of_nothing_fall_back_on_label_and_confidence():

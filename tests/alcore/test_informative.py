@@ -72,11 +72,11 @@ def test_a_strategy_that_changes_with_picks_has_no_score():
 @pytest.mark.parametrize("how", [None, "mean", "max", "sum"])
 def test_classes_that_do_not_exclude_each_other(how):
     logits = RNG.normal(size=(N, C)) * 3
-    expected = scores.multi_label(expit(logits), scores.margin, how or "mean")
+    expected = scores.multi_label(expit(logits), "margin", how or "mean")
     entry = uncertainty(multi_label=True, aggregate=how)
     np.testing.assert_allclose(by(entry, p=expit(logits)), expected)
     np.testing.assert_allclose(by(entry | {"given": "logits"}, p=logits), expected)
-    warm = scores.multi_label(expit(logits / 2), scores.margin, how or "mean")
+    warm = scores.multi_label(expit(logits / 2), "margin", how or "mean")
     np.testing.assert_allclose(by(entry | {"temperature": 2}, p=expit(logits)), warm)
     assert "probabilities outside 0 to 1" in told(entry, p=logits)
 

@@ -169,6 +169,7 @@ def test_works_in_chunks(measure, shape, monkeypatch):
         ({"map": np.zeros((2, 2, 2))}, "map: 4 pixels with classes that do not sum to 1"),
         ({"map": np.full((1, 2), 2.0)}, "map: 2 pixels with values outside 0 to 1"),
         ({"map": np.full((1, 2), np.nan)}, "map: holds NaN"),
+        ({"map": np.full((1, 2), 2.0), "name": "sample 5"}, "sample 5: 2 pixels"),
         ({"map": np.zeros(3)}, r"map: float64 of shape \(3,\)"),
         ({"map": np.zeros((2, 0, 2))}, "map: float64 of shape"),
         ({"given": "scores"}, "given: there is no 'scores'"),

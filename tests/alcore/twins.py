@@ -61,7 +61,7 @@ def expected_cost(P, cost, measure="risk"):
     if measure == "risk":
         return costs[:, 0]
     span = np.ptp(cost, axis=1).max()
-    return span - (costs[:, 1] - costs[:, 0])
+    return no_rounding((span - (costs[:, 1] - costs[:, 0])) / (span or 1)) * span
 
 
 def joint_information(P, rows):
