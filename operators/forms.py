@@ -68,6 +68,16 @@ def field_input(
     )
 
 
+def fields_input(
+    inputs: Any, name: str, label: str, choices: list[Choice], description: str = ""
+) -> None:
+    """A dropdown of which several are chosen."""
+    view = types.DropdownView(multiple=True)
+    for choice in choices:
+        view.add_choice(choice.path, label=choice.path, description=choice.holds)
+    inputs.list(name, types.String(), label=label, description=description, required=False, view=view)
+
+
 def choice_input(inputs: Any, name: str, label: str, options: dict[str, str], default: str) -> None:
     """Radio buttons; ``options`` maps each value to what it does, in a line."""
     view = types.RadioGroup(orientation="vertical")

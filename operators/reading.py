@@ -482,6 +482,15 @@ def only(choices: list[Choice], what: str) -> str:
     raise InvalidInput(f"several fields could be the {what}: {names}; name the one")
 
 
+def first(choices: list[Choice], what: str) -> str:
+    """The first field that fits, as a form proposes it.
+
+    Raises:
+        InvalidInput: there is none.
+    """
+    return choices[0].path if choices else only(choices, what)
+
+
 def _fitting(dataset: Any, use: str) -> list[Choice]:
     find = {
         "predictions": uncertain_fields,

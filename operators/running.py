@@ -38,7 +38,7 @@ def preview(
     Raises:
         InvalidInput: what is wrong with the recipe, a field or the data.
     """
-    report = _throttled(progress)
+    report = throttled(progress)
     reading = read(
         view,
         Recipe.of(recipe),
@@ -71,7 +71,7 @@ def run_selection(
     names = name_selection(dataset, request.run_key, request.tag, request.saved_view)
     check_names(dataset, names, request.overwrite)
     reading, chosen = preview(view, recipe, request, progress)
-    _throttled(progress)(READ_SHARE + CHOOSE_SHARE, "Writing")
+    throttled(progress)(READ_SHARE + CHOOSE_SHARE, "Writing")
     write_selection(view, reading, chosen, names, request)
     return {
         "run_key": names.run_key,
@@ -105,7 +105,8 @@ def view_of(dataset: Any, result: dict[str, Any]) -> Any:
     return chosen_view(dataset, names)
 
 
-def _throttled(progress: Progress | None) -> Progress:
+def throttled(progress: Progress | None) -> Progress:
+    """Progress that is reported no more than twice a second."""
     last = 0.0
 
     def report(share: float, label: str) -> None:

@@ -31,7 +31,7 @@ class Select(SelectOperator):
             view=types.TextFieldView(multiline=True, rows=8),
         )
 
-    def recipe_of(self, params: dict[str, Any]) -> dict[str, Any]:
+    def recipe_of(self, dataset: Any, params: dict[str, Any]) -> dict[str, Any]:
         given = params.get("recipe") or {}
         if isinstance(given, str):
             try:

@@ -58,7 +58,7 @@ class SelectBalanced(SelectOperator):
             required=False,
         )
 
-    def recipe_of(self, params: dict[str, Any]) -> dict[str, Any]:
+    def recipe_of(self, dataset: Any, params: dict[str, Any]) -> dict[str, Any]:
         strategies: list[dict[str, Any]] = [
             {
                 "strategy": "balance",

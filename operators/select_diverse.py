@@ -55,7 +55,7 @@ class SelectDiverse(SelectOperator):
                 required=False,
             )
 
-    def recipe_of(self, params: dict[str, Any]) -> dict[str, Any]:
+    def recipe_of(self, dataset: Any, params: dict[str, Any]) -> dict[str, Any]:
         method = params.get("method", "coverage")
         entry: dict[str, Any] = {
             "strategy": method,

@@ -4,16 +4,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from . import forms
+from . import forms, measures
 from .fields import embedding_fields, prediction_fields
 from .selecting import SelectOperator
-
-MEASURES = {
-    "margin": "the best two classes are close; a good first choice",
-    "entropy": "the probability is spread over many classes",
-    "least_confidence": "the best class is not sure",
-    "ratio": "the second best class is nearly as likely as the best",
-}
 
 
 class SelectUncertain(SelectOperator):
@@ -39,7 +32,7 @@ class SelectUncertain(SelectOperator):
                 "confidence is exact; margin and entropy take the other classes as equally likely"
             ),
         )
-        forms.choice_input(inputs, "measure", "Measure", MEASURES, "margin")
+        forms.choice_input(inputs, "measure", "Measure", measures.told(measures.SINGLE), "margin")
         inputs.float(
             "temperature",
             label="Temperature",
@@ -57,7 +50,7 @@ class SelectUncertain(SelectOperator):
             required=False,
         )
 
-    def recipe_of(self, params: dict[str, Any]) -> dict[str, Any]:
+    def recipe_of(self, dataset: Any, params: dict[str, Any]) -> dict[str, Any]:
         strategies: list[dict[str, Any]] = [
             {
                 "strategy": "uncertainty",

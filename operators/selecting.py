@@ -13,8 +13,10 @@ import fiftyone.operators.types as types
 from ..alcore import InvalidInput, Recipe
 from . import forms
 from .fields import Choice
-from .reading import check, only
+from .reading import check, first, only
 from .running import run_selection, view_of
+
+Pick = Callable[[list[Choice], str], str]
 
 
 class SelectOperator(foo.Operator):
@@ -51,8 +53,18 @@ class SelectOperator(foo.Operator):
     def strategy_inputs(self, ctx: Any, inputs: Any) -> None:
         raise NotImplementedError
 
-    def recipe_of(self, params: dict[str, Any]) -> dict[str, Any]:
+    def recipe_of(self, dataset: Any, params: dict[str, Any]) -> dict[str, Any]:
         raise NotImplementedError
+
+    def fill(self, dataset: Any, params: dict[str, Any], pick: Pick) -> dict[str, Any]:
+        """The options with the fields that are not named, picked from those that fit."""
+        named = {name: value for name, value in params.items() if value is not None}
+        found = {
+            name: pick(fitting(dataset), name)
+            for name, fitting in self.fields.items()
+            if name not in named
+        }
+        return {**named, **found}
 
     def resolve_input(self, ctx: Any) -> Any:
         inputs = types.Object()
@@ -68,10 +80,9 @@ class SelectOperator(foo.Operator):
 
     def _refuse_early(self, ctx: Any, inputs: Any) -> None:
         # Until the App has sent the form's defaults once, they are taken here.
-        found = {name: fitting(ctx.dataset) for name, fitting in self.fields.items()}
-        defaults = {name: choices[0].path for name, choices in found.items() if choices}
         try:
-            recipe = Recipe.of(self.recipe_of({**defaults, **ctx.params}))
+            params = self.fill(ctx.dataset, ctx.params, first)
+            recipe = Recipe.of(self.recipe_of(ctx.dataset, params))
             check(ctx.target_view(require_flat=True), recipe, forms.request_of(ctx.params).labelled)
         except InvalidInput as error:
             inputs.view("recipe_error", types.Error(label=str(error)))
@@ -86,7 +97,7 @@ class SelectOperator(foo.Operator):
         view = ctx.target_view(require_flat=True)
         result = run_selection(
             view,
-            self.recipe_of(ctx.params),
+            self.recipe_of(ctx.dataset, self.fill(ctx.dataset, ctx.params, only)),
             forms.request_of(ctx.params),
             lambda share, label: ctx.set_progress(progress=share, label=label),
         )
@@ -125,14 +136,21 @@ class SelectOperator(foo.Operator):
                 raise InvalidInput(
                     f"{self.name_of()}: unknown option {name!r}; it takes {', '.join(sorted(known))}"
                 )
-        for name, fitting in self.fields.items():
-            if options.get(name) is None:
-                options[name] = only(fitting(dataset), name)
-        # A form has text where Python has a dict.
-        options = {n: json.dumps(v) if isinstance(v, dict) else v for n, v in options.items()}
+        options = self.fill(dataset, options, only)
+        options = as_form(options)
         request = forms.request_of(options)
-        check(sample_collection.view(), Recipe.of(self.recipe_of(options)), request.labelled)
+        check(sample_collection.view(), Recipe.of(self.recipe_of(dataset, options)), request.labelled)
         return call(self, sample_collection, options, delegate)
+
+
+def as_form(options: dict[str, Any]) -> dict[str, Any]:
+    """Options as a form has them: text where Python has a dict or a matrix."""
+
+    def is_text(value: Any) -> bool:
+        rows = isinstance(value, list) and any(isinstance(row, list) for row in value)
+        return isinstance(value, dict) or rows
+
+    return {name: json.dumps(v) if is_text(v) else v for name, v in options.items()}
 
 
 def call(operator: Any, sample_collection: Any, options: dict[str, Any], delegate: bool = False) -> Any:

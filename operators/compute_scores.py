@@ -1,0 +1,185 @@
+"""compute_scores: what a measure says of every sample, as fields to sort and filter by."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import fiftyone.operators as foo
+import fiftyone.operators.types as types
+
+from ..alcore import InvalidInput
+from . import forms, informative, measures
+from .reading import Labelled, first, only
+from .scoring import Wanted, check_scores, compute_scores
+from .selecting import as_form, call
+
+OPTIONS = (
+    *informative.OPTIONS,
+    "measures",
+    "prefix",
+    "scores",
+    "label_field",
+    "overwrite",
+    "bad",
+    "device",
+    "seed",
+)
+
+
+class ComputeScores(foo.Operator):
+    label = "Active learning: compute scores"
+    about = "Writes how uncertain each sample is into fields, to sort and filter by in the App."
+
+    @property
+    def config(self) -> Any:
+        return foo.OperatorConfig(
+            name="compute_scores",
+            label=self.label,
+            description=self.about,
+            dynamic=True,
+            icon="calculate",
+            allow_immediate_execution=True,
+            allow_delegated_execution=True,
+            risk_level="medium",
+        )
+
+    def resolve_input(self, ctx: Any) -> Any:
+        inputs = types.Object()
+        if ctx.dataset is None:
+            inputs.view("none", types.Error(label="Open a dataset first"))
+            return types.Property(inputs, view=types.View(label=self.label))
+        inputs.md(self.about, name="about")
+        params = informative.source_inputs(ctx, inputs)
+        known = informative.measures_of(ctx.dataset, params)
+        view = types.DropdownView(multiple=True)
+        for name, words in known.items():
+            view.add_choice(name, label=name.replace("_", " "), description=words.line)
+        chosen = inputs.list(
+            "measures",
+            types.String(),
+            label="Measures",
+            description="A field for each",
+            default=[next(iter(known))],
+            view=view,
+        )
+        informative.detail_inputs(ctx, inputs, params)
+        inputs.str("prefix", label="Names of the fields start with", default="al")
+        inputs.bool(
+            "overwrite",
+            label="Replace earlier scores of that name",
+            default=False,
+            view=types.CheckboxView(),
+        )
+        forms.choice_input(
+            inputs,
+            "bad",
+            "Samples whose values cannot be used",
+            {"error": "stop and say which", "leave_out": "score the others, and say how many"},
+            "error",
+        )
+        try:
+            filled = informative.fill(ctx.dataset, params, first)
+            check_scores(
+                ctx.target_view(require_flat=True),
+                _wanted(ctx.dataset, filled),
+                _labelled(ctx.params),
+                bool(ctx.params.get("overwrite")),
+            )
+        except InvalidInput as error:
+            inputs.view("error", types.Error(label=str(error)))
+            chosen.invalid = True
+            chosen.error_message = str(error)
+        return types.Property(inputs, view=types.View(label=self.label))
+
+    def execute(self, ctx: Any) -> dict[str, Any]:
+        params = ctx.params
+        result = compute_scores(
+            ctx.target_view(require_flat=True),
+            _wanted(ctx.dataset, _filled(ctx.dataset, params)),
+            _labelled(params),
+            params.get("bad") or "error",
+            bool(params.get("overwrite")),
+            params.get("device") or "auto",
+            params.get("seed") or 0,
+            lambda share, label: ctx.set_progress(progress=share, label=label),
+        )
+        ctx.ops.reload_dataset()
+        return result
+
+    def resolve_output(self, ctx: Any) -> Any:
+        outputs = types.Object()
+        outputs.list("fields", types.String(), label="Fields")
+        outputs.int("samples", label="Samples")
+        for number, note in enumerate(ctx.results.get("notes") or []):
+            outputs.view(f"note_{number}", types.Notice(label=note))
+        return types.Property(outputs, view=types.View(label="Computed"))
+
+    def __call__(self, sample_collection: Any, delegate: bool = False, **options: Any) -> Any:
+        """Write scores of every sample of a dataset or view.
+
+        Args:
+            sample_collection: a dataset or view.
+            delegate: queue it for a worker instead of running it now.
+            **options: either ``scores``, a dict from the name of a field to an entry of a recipe, such
+                as ``{"margin": {"strategy": "uncertainty", "column": "predictions"}}``; or the form's
+                inputs by name: ``predictions``, ``several``, ``members`` or ``predicted_loss``,
+                ``measures`` (a list), ``prefix``. And ``label_field``, ``overwrite``, ``bad``,
+                ``device``, ``seed``.
+
+        Returns:
+            an ``ExecutionResult``; its ``result`` has the fields and how many samples each scored.
+        """
+        dataset = sample_collection._dataset
+        for name in options:
+            if name not in OPTIONS:
+                raise InvalidInput(
+                    f"compute_scores: unknown option {name!r}; it takes {', '.join(sorted(OPTIONS))}"
+                )
+        options = _filled(dataset, options)
+        wanted = _wanted(dataset, options)
+        overwrite = bool(options.get("overwrite"))
+        check_scores(sample_collection.view(), wanted, _labelled(options), overwrite)
+        return call(self, sample_collection, as_form(options), delegate)
+
+
+def _filled(dataset: Any, params: dict[str, Any]) -> dict[str, Any]:
+    if not params.get("scores"):
+        params = {name: value for name, value in params.items() if name != "scores"}
+    return dict(params) if params.get("scores") else informative.fill(dataset, params, only)
+
+
+def _wanted(dataset: Any, params: dict[str, Any]) -> list[Wanted]:
+    given = params.get("scores")
+    if given:
+        try:
+            named = json.loads(given) if isinstance(given, str) else given
+        except json.JSONDecodeError as error:
+            raise InvalidInput(f"scores: is not JSON: {error}") from None
+        if not isinstance(named, dict) or not all(isinstance(one, dict) for one in named.values()):
+            raise InvalidInput("scores: must be a dict from field names to entries of a recipe")
+        return [Wanted(field, entry, _described(entry)) for field, entry in named.items()]
+    known = informative.measures_of(dataset, params)
+    chosen = params.get("measures") or [params.get("measure") or next(iter(known))]
+    prefix = params.get("prefix", "al")
+    wanted = []
+    for measure in chosen:
+        if measure not in known:
+            raise InvalidInput(f"measures: there is no {measure!r} here; there are {', '.join(known)}")
+        entry = informative.entry_of(dataset, params, measure)
+        field = f"{prefix}_{measure}" if prefix else measure
+        wanted.append(Wanted(field, entry, _described(entry, known[measure])))
+    return wanted
+
+
+def _described(entry: dict[str, Any], words: measures.Words | None = None) -> str:
+    """What the field says of itself: higher is more worth labelling, of what, and when it misleads."""
+    column = entry.get("column") or entry.get("strategy")
+    fields = ", ".join(column) if isinstance(column, list) else column
+    what = str(entry.get("measure") or entry.get("strategy")).replace("_", " ")
+    told = f": {words.line}" if words else ""
+    return f"Higher = more worth labelling. {what} of {fields}{told}"
+
+
+def _labelled(params: dict[str, Any]) -> Labelled:
+    return Labelled(params.get("label_field") or None)

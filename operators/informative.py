@@ -1,0 +1,277 @@
+"""What informativeness is judged from: the inputs of forms, and the recipe's entry they make."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import fiftyone as fo
+import fiftyone.operators.types as types
+
+from ..alcore import InvalidInput
+from . import forms, measures
+from .fields import (
+    LIST_OF,
+    Choice,
+    document_type,
+    map_fields,
+    member_fields,
+    number_fields,
+    prediction_fields,
+    uncertain_fields,
+)
+
+Pick = Callable[[list[Choice], str], str]
+SOURCES = {
+    "one field": "how sure one model is, of images, objects or pixels",
+    "costs": "what its mistakes would cost",
+    "several fields": "where several models, or one on changed images, disagree",
+    "members": "where dropout passes or a committee, stored in one array, disagree",
+    "predicted loss": "a number learned from labelled samples (fit loss predictor), or any other",
+}
+OPTIONS = (
+    "source",
+    "predictions",
+    "several",
+    "members",
+    "predicted_loss",
+    "measure",
+    "aggregate",
+    "empty",
+    "top_k",
+    "quantile",
+    "share",
+    "threshold",
+    "min_confidence",
+    "class_weights",
+    "multi_label",
+    "temperature",
+    "fit_temperature",
+    "given",
+    "cost",
+    "gain",
+)
+NUMBERS = ("top_k", "quantile", "share", "threshold", "min_confidence")
+
+
+def loss_fields(dataset: Any) -> list[Choice]:
+    """Numbers, those that were written as scores first."""
+    info = {c.path: dataset.get_field(c.path).info or {} for c in number_fields(dataset)}
+    return sorted(
+        number_fields(dataset),
+        key=lambda c: not str(info[c.path].get("method", "")).startswith("alcore/"),
+    )
+
+
+def source_of(params: dict[str, Any]) -> str:
+    """The source that is named, or that the other options speak of."""
+    if params.get("source"):
+        return str(params["source"])
+    if params.get("members"):
+        return "members"
+    if params.get("predicted_loss"):
+        return "predicted loss"
+    if params.get("several") or isinstance(params.get("predictions"), list):
+        return "several fields"
+    return "costs" if params.get("cost") or params.get("gain") else "one field"
+
+
+def fill(dataset: Any, params: dict[str, Any], pick: Pick) -> dict[str, Any]:
+    """The options with the field that is not named, picked from those that fit.
+
+    Raises:
+        InvalidInput: what ``pick`` raises.
+    """
+    params = dict(params)
+    source = params["source"] = source_of(params)
+    if params.get("temperature") == "fit":
+        del params["temperature"]
+        params["fit_temperature"] = True
+    if isinstance(params.get("predictions"), list):
+        params["several"] = params.pop("predictions")
+    if source == "members" and not params.get("members"):
+        params["members"] = pick(member_fields(dataset), "members")
+    elif source == "predicted loss" and not params.get("predicted_loss"):
+        params["predicted_loss"] = pick(loss_fields(dataset), "predicted_loss")
+    elif source in ("one field", "costs") and not params.get("predictions"):
+        fitting = uncertain_fields if source == "one field" else prediction_fields
+        params["predictions"] = pick(fitting(dataset), "predictions")
+    return params
+
+
+def kind_of(dataset: Any, path: str | None) -> str:
+    """Whether a field holds predictions of samples, of objects, or of pixels."""
+    field = dataset.get_field(path) if path else None
+    kind = document_type(field)
+    if kind in LIST_OF:
+        return "objects"
+    return "pixels" if path in {c.path for c in map_fields(dataset)} else "samples"
+
+
+def entry_of(dataset: Any, params: dict[str, Any], measure: str | None = None) -> dict[str, Any]:
+    """The recipe's entry of filled options; ``measure`` goes before theirs."""
+    source = source_of(params)
+    measure = measure or params.get("measure") or None
+    if source == "predicted loss":
+        return {"strategy": "weight", "column": params.get("predicted_loss")}
+    if source in ("members", "several fields"):
+        column = params.get("members") if source == "members" else params.get("several") or []
+        if isinstance(column, list) and len(column) < 2:
+            raise InvalidInput("several: name two or more fields, one for each member")
+        entry = {"strategy": "disagreement", "column": column, "measure": measure}
+        kind = kind_of(dataset, column[0] if isinstance(column, list) else column)
+    elif source == "costs":
+        cost = measure if measure in measures.COSTS else "risk"
+        entry = {
+            "strategy": "expected_cost",
+            "column": params.get("predictions"),
+            "measure": {"risk": "risk", "cost_margin": "margin"}[cost],
+            **{name: _matrix(params[name]) for name in ("cost", "gain") if params.get(name)},
+        }
+        kind = "samples"
+    elif source == "one field":
+        kind = kind_of(dataset, params.get("predictions"))
+        entry = {"strategy": "uncertainty", "column": params.get("predictions")}
+        entry |= {"measure": measure, "multi_label": params.get("multi_label")}
+        if kind == "objects":
+            entry |= {name: params.get(name) for name in ("empty", "class_weights")}
+    else:
+        raise InvalidInput(f"source: there is no {source!r}; choose one of {', '.join(SOURCES)}")
+    if kind == "samples" and source in ("one field", "costs"):
+        fit = params.get("fit_temperature") and source == "one field"
+        entry["temperature"] = "fit" if fit else params.get("temperature")
+    if kind != "samples":
+        entry["aggregate"] = params.get("aggregate")
+        entry |= {name: params.get(name) for name in NUMBERS if name in _takes(source, kind)}
+    entry["given"] = params.get("given")
+    return {name: value for name, value in entry.items() if value not in (None, "", False)}
+
+
+def measures_of(dataset: Any, params: dict[str, Any]) -> dict[str, measures.Words]:
+    """The measures that a source can be judged by."""
+    source = source_of(params)
+    if source == "members":
+        return measures.MEMBERS
+    if source == "costs":
+        return measures.COSTS
+    if source == "predicted loss":
+        return {"predicted_loss": measures.OTHERS["predicted_loss"]}
+    if source == "several fields":
+        first = next(iter(params.get("several") or []), None)
+        field = dataset.get_field(first) if first else None
+        kind = kind_of(dataset, first)
+        if kind == "objects":
+            return {"detection": measures.OTHERS["detection"]}
+        is_number = first in {c.path for c in number_fields(dataset)}
+        if is_number or document_type(field) is fo.Regression:
+            return {"variance": measures.OTHERS["variance"]}
+        return measures.MEMBERS
+    if kind_of(dataset, params.get("predictions")) == "pixels":
+        return measures.SINGLE | {"stored": measures.STORED}
+    return measures.SINGLE
+
+
+def source_inputs(ctx: Any, inputs: Any) -> dict[str, Any]:
+    """Ask for the source and its fields; returns the options as they stand."""
+    forms.choice_input(inputs, "source", "Judged by", SOURCES, "one field")
+    params = dict(ctx.params)
+    source = params["source"] = source_of(params)
+    if source == "members":
+        choices = member_fields(ctx.dataset)
+        told = "This dataset has no array of members; compute dropout predictions makes one"
+        forms.field_input(ctx, inputs, "members", "Members", choices, missing=told)
+        params.setdefault("members", choices[0].path if choices else None)
+    elif source == "predicted loss":
+        choices = loss_fields(ctx.dataset)
+        told = "This dataset has no field of numbers; fit loss predictor makes one"
+        forms.field_input(ctx, inputs, "predicted_loss", "Predicted loss", choices, missing=told)
+        params.setdefault("predicted_loss", choices[0].path if choices else None)
+    elif source == "several fields":
+        forms.fields_input(
+            inputs,
+            "several",
+            "Fields",
+            uncertain_fields(ctx.dataset) + number_fields(ctx.dataset),
+            "One for each member: of the same kind, with the same classes",
+        )
+    else:
+        find = uncertain_fields if source == "one field" else prediction_fields
+        choices = find(ctx.dataset)
+        told = "This dataset has no field of predictions"
+        forms.field_input(ctx, inputs, "predictions", "Predictions", choices, missing=told)
+        params.setdefault("predictions", choices[0].path if choices else None)
+    return params
+
+
+def detail_inputs(ctx: Any, inputs: Any, params: dict[str, Any]) -> None:
+    """Ask for what the kind of prediction leaves open."""
+    source = source_of(params)
+    if source == "costs":
+        inputs.str(
+            "cost",
+            label="Costs",
+            description=(
+                "What each decision costs: CSV with a first row of decisions and a first column of "
+                'truths, or JSON such as {"glass": {"paper": 5}, "paper": {"glass": 1}}'
+            ),
+            required=False,
+            view=types.TextFieldView(multiline=True, rows=5),
+        )
+    several = params.get("several") or []
+    path = (
+        (several[0] if several else None) if source == "several fields" else params.get("predictions")
+    )
+    kind = kind_of(ctx.dataset, path) if source in ("one field", "several fields") else "samples"
+    if kind == "objects" and source == "one field":
+        over = measures.told(measures.OVER_OBJECTS)
+        forms.choice_input(inputs, "aggregate", "From objects to an image", over, "max")
+        forms.choice_input(inputs, "empty", "An image without objects counts", measures.EMPTY, "median")
+    elif kind == "pixels":
+        over = measures.told(measures.OVER_PIXELS)
+        forms.choice_input(inputs, "aggregate", "From pixels to an image", over, "mean")
+    takes = _takes(source, kind) if kind != "samples" else ()
+    for name, (label, told, default, low, high) in _NUMBER_INPUTS.items():
+        wanted = name in takes and _asked_for(name, params)
+        if wanted and name == "top_k":
+            inputs.int(name, label=label, description=told, default=int(default), min=1)
+        elif wanted:
+            inputs.float(name, label=label, description=told, default=default, min=low, max=high)
+    if kind == "samples" and source == "one field":
+        inputs.bool(
+            "multi_label",
+            label="Several classes may be right at once",
+            default=False,
+            view=types.CheckboxView(),
+        )
+
+
+_NUMBER_INPUTS: dict[str, tuple[str, str, float, float, float]] = {
+    "top_k": ("Objects", "How many of the hardest count", 3, 1, 1000),
+    "min_confidence": ("Least confidence", "Objects below it do not count", 0.05, 0, 1),
+    "quantile": ("Quantile", "0.95: a twentieth of the pixels is harder", 0.95, 0, 1),
+    "share": ("Share", "Of the pixels, the hardest", 0.05, 0, 1),
+    "threshold": ("Threshold", "A pixel above it is hard", 0.5, 0, 1),
+}
+
+
+def _takes(source: str, kind: str) -> tuple[str, ...]:
+    if kind == "pixels":
+        return ("quantile", "share", "threshold")
+    return ("top_k", "min_confidence") if source == "one field" else ("min_confidence",)
+
+
+def _asked_for(name: str, params: dict[str, Any]) -> bool:
+    """Whether the aggregate that is chosen depends on a number."""
+    needs = {"top_k": "top_k", "quantile": "quantile", "share": "top_share", "threshold": "share_above"}
+    return name not in needs or params.get("aggregate") == needs[name]
+
+
+def _matrix(given: Any) -> Any:
+    """A matrix of costs as a form has it: JSON, or CSV as it is."""
+    if isinstance(given, str) and given.lstrip()[:1] in ("{", "["):
+        try:
+            return json.loads(given)
+        except json.JSONDecodeError as error:
+            raise InvalidInput(f"cost: is not JSON: {error}") from None
+    return given
