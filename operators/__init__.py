@@ -5,21 +5,29 @@ from typing import Any
 
 def register(plugin: Any) -> None:
     """Register every operator and panel that the manifest lists."""
+    from .compute_dropout_predictions import ComputeDropoutPredictions
+    from .compute_scores import ComputeScores
+    from .fit_loss_predictor import FitLossPredictor
     from .list_selections import ListSelections
     from .panel import ActiveLearning
     from .select import Select
     from .select_balanced import SelectBalanced
     from .select_diverse import SelectDiverse
+    from .select_informative import SelectInformative
     from .select_uncertain import SelectUncertain
     from .undo_selection import UndoSelection
 
     for one in (
         Select,
         SelectUncertain,
+        SelectInformative,
         SelectDiverse,
         SelectBalanced,
         UndoSelection,
         ListSelections,
+        ComputeScores,
+        ComputeDropoutPredictions,
+        FitLossPredictor,
         ActiveLearning,
     ):
         plugin.register(one)

@@ -127,7 +127,7 @@ def entry_of(dataset: Any, params: dict[str, Any], measure: str | None = None) -
             "strategy": "expected_cost",
             "column": params.get("predictions"),
             "measure": {"risk": "risk", "cost_margin": "margin"}[cost],
-            **{name: _matrix(params[name]) for name in ("cost", "gain") if params.get(name)},
+            **{name: parsed_matrix(params[name]) for name in ("cost", "gain") if params.get(name)},
         }
         kind = "samples"
     elif source == "one field":
@@ -267,7 +267,7 @@ def _asked_for(name: str, params: dict[str, Any]) -> bool:
     return name not in needs or params.get("aggregate") == needs[name]
 
 
-def _matrix(given: Any) -> Any:
+def parsed_matrix(given: Any) -> Any:
     """A matrix of costs as a form has it: JSON, or CSV as it is."""
     if isinstance(given, str) and given.lstrip()[:1] in ("{", "["):
         try:

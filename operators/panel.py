@@ -10,14 +10,8 @@ from fiftyone.core.expressions import ViewExpression, ViewField
 
 from ..alcore import InvalidInput
 from . import plots
-from .fields import (
-    Choice,
-    category_fields,
-    embedding_fields,
-    label_fields,
-    number_fields,
-    prediction_fields,
-)
+from .cards import HINTS, default_cards, draw_card, dropdown, entry_of, new_card, next_strategy
+from .fields import Choice, label_fields
 from .forms import NONE
 from .list_selections import strategies_of
 from .reading import Labelled
@@ -26,22 +20,6 @@ from .writing import Names, chosen_view, selections, undo
 
 MOST_CARDS = 6
 SHOWN_SELECTIONS = 10
-HINTS = {
-    "coverage": "stand for many others; the best first choice",
-    "uncertainty": "the model is unsure; alone it picks near-duplicates and noise",
-    "balance": "of classes that are short",
-    "diversity": "far from all chosen; alone it picks outliers",
-    "weight": "a number is high or low",
-    "random": "by chance, to compare with",
-}
-# The second choice on a card: the option's name in the recipe, and its values.
-OPTIONS: dict[str, tuple[str, list[str]]] = {
-    "uncertainty": ("measure", ["margin", "entropy", "least_confidence", "ratio"]),
-    "coverage": ("kernel", ["gaussian", "cosine"]),
-    "diversity": ("metric", ["euclidean", "cosine"]),
-    "balance": ("target", ["uniform", "input"]),
-    "weight": ("prefer", ["high", "low"]),
-}
 
 
 class ActiveLearning(foo.Panel):
@@ -62,7 +40,7 @@ class ActiveLearning(foo.Panel):
     def on_load(self, ctx: Any) -> None:
         labels = [choice.path for choice in label_fields(ctx.dataset)]
         default = "ground_truth" if "ground_truth" in labels else ""
-        cards = _default_cards(ctx.dataset, default)
+        cards = default_cards(ctx.dataset, default)
         ctx.panel.set_state(
             {
                 "cards": len(cards),
@@ -99,14 +77,16 @@ class ActiveLearning(foo.Panel):
         strategy = ctx.params["value"]
         fits = number < len(cards) and strategy in HINTS
         if fits and cards[number].get("drawn") != strategy:
-            card = _new_card(ctx.dataset, strategy, self._labels(ctx))
+            card = new_card(ctx.dataset, strategy, self._labels(ctx))
             ctx.panel.set_state(f"form.card_{number}", card)
+
+    def on_field(self, ctx: Any) -> None:
+        """Another field may ask for other options: what follows an event is drawn anew."""
 
     def on_add(self, ctx: Any) -> None:
         cards = _cards(ctx)
         used = {card["strategy"] for card in cards}
-        strategy = next((s for s in HINTS if s not in used and _fits(ctx.dataset, s)), "random")
-        card = _new_card(ctx.dataset, strategy, self._labels(ctx))
+        card = new_card(ctx.dataset, next_strategy(ctx.dataset, used), self._labels(ctx))
         ctx.panel.set_state({f"form.card_{len(cards)}": card, "cards": len(cards) + 1})
 
     def on_remove(self, ctx: Any) -> None:
@@ -215,7 +195,11 @@ class ActiveLearning(foo.Panel):
     def _recipe(self, ctx: Any) -> dict[str, Any]:
         return {
             "budget": ctx.panel.get_state("wanted.budget"),
-            "strategies": [_entry(card) for card in _cards(ctx)] or None,
+            "strategies": [
+                entry_of(ctx.dataset, card, ctx.panel.get_state(f"form.costs_{number}"))
+                for number, card in enumerate(_cards(ctx))
+            ]
+            or None,
         }
 
     def _request(self, ctx: Any) -> Request:
@@ -243,10 +227,10 @@ class ActiveLearning(foo.Panel):
         panel.md(ctx.panel.get_state("counts") or "", name="counts_text")
         start = panel.h_stack("start", gap=2, align_y="bottom")
         labels = [Choice(NONE, "no sample is labelled"), *label_fields(ctx.dataset)]
-        _dropdown(start, "labels", "Labels", labels, self._labels(ctx), self.on_start)
+        dropdown(start, "labels", "Labels", labels, self._labels(ctx), self.on_start)
         sources = [Choice("whole dataset", ""), Choice("current view", "")]
         source = ctx.panel.get_state("start.source")
-        _dropdown(start, "source", "Choose from", sources, source, self.on_start)
+        dropdown(start, "source", "Choose from", sources, source, self.on_start)
         start.bool(
             "skip_chosen",
             label="Count earlier selections as labelled",
@@ -259,31 +243,13 @@ class ActiveLearning(foo.Panel):
         form = types.Object()
         cards = _cards(ctx)
         for number, card in enumerate(cards):
-            self._draw_card(ctx, form, number, card)
+            draw_card(ctx.dataset, form, number, card, self.on_strategy, self.on_field)
         panel.define_property("form", form)
         row = panel.h_stack("card_buttons", gap=1)
         if len(cards) < MOST_CARDS:
             row.btn("add", label="Add strategy", icon="add", on_click=self.on_add)
         if cards:
             row.btn("remove", label="Remove last", icon="remove", on_click=self.on_remove)
-
-    def _draw_card(self, ctx: Any, form: Any, number: int, card: dict[str, Any]) -> None:
-        strategy = card["strategy"]
-        row = form.h_stack(f"card_{number}", gap=1, align_y="bottom", variant="outline")
-        kinds = [Choice(name, hint) for name, hint in HINTS.items()]
-        _dropdown(row, "strategy", "Strategy", kinds, strategy, self.on_strategy)
-        if strategy != "random":
-            fields = _fields_for(ctx.dataset, strategy)
-            _dropdown(row, "column", "Field", fields, card.get("column"))
-        if strategy in OPTIONS:
-            name, values = OPTIONS[strategy]
-            options = [Choice(value, "") for value in values]
-            _dropdown(row, name, name.capitalize(), options, card.get(name))
-        if strategy == "coverage":
-            weights = [Choice(NONE, "all count the same"), *prediction_fields(ctx.dataset)]
-            _dropdown(row, "weights", "Weigh by", weights, card.get("weights", NONE))
-        row.float("strength", label="Strength", default=card.get("strength", 1.0))
-        form.md(f"*{strategy}*: {HINTS[strategy]}", name=f"hint_{number}")
 
     def _draw_run(self, ctx: Any, panel: Any) -> None:
         wanted = panel.h_stack("wanted", gap=2)
@@ -343,75 +309,3 @@ def _is_chosen_view(view: Any, selection: dict[str, Any]) -> bool:
 
 def _latest(dataset: Any) -> list[dict[str, Any]]:
     return selections(dataset)[::-1][:SHOWN_SELECTIONS]
-
-
-def _default_cards(dataset: Any, labels: str) -> list[dict[str, Any]]:
-    """Coverage weighted by uncertainty, balanced over the classes, as far as there are fields."""
-    wanted = ["coverage", "balance"] if embedding_fields(dataset) else ["uncertainty", "balance"]
-    cards = [
-        _new_card(dataset, strategy, labels)
-        for strategy in wanted
-        if _fields_for(dataset, strategy, labels)
-    ]
-    return cards or [_new_card(dataset, "random", labels)]
-
-
-def _new_card(dataset: Any, strategy: str, labels: str | None) -> dict[str, Any]:
-    # ``drawn`` tells a change of strategy from the App's report of the one it has drawn.
-    card: dict[str, Any] = {"strategy": strategy, "drawn": strategy, "strength": 1.0}
-    choices = _fields_for(dataset, strategy, labels)
-    if strategy != "random":
-        card["column"] = choices[0].path if choices else NONE
-    if strategy in OPTIONS:
-        name, values = OPTIONS[strategy]
-        card[name] = values[0]
-    if strategy == "coverage":
-        predictions = _fields_for(dataset, "uncertainty", labels)
-        card["weights"] = predictions[0].path if predictions else NONE
-    return card
-
-
-def _fields_for(dataset: Any, strategy: str, labels: str | None = None) -> list[Choice]:
-    """The fields that fit a strategy; the labels themselves are no predictions."""
-    if strategy in ("coverage", "diversity"):
-        return embedding_fields(dataset)
-    if strategy == "weight":
-        return number_fields(dataset)
-    if strategy == "random":
-        return []
-    choices = [c for c in prediction_fields(dataset) if c.path != labels]
-    if strategy == "balance":
-        known = {c.path for c in prediction_fields(dataset)}
-        choices += [c for c in category_fields(dataset) if c.path.rsplit(".", 1)[0] not in known]
-    return choices
-
-
-def _fits(dataset: Any, strategy: str) -> bool:
-    return strategy == "random" or bool(_fields_for(dataset, strategy))
-
-
-def _entry(card: dict[str, Any]) -> dict[str, Any]:
-    """A card as an entry of a recipe: a card keeps what another strategy left on it."""
-    strategy = card["strategy"]
-    names = {"strategy", "strength", "column", OPTIONS.get(strategy, ("",))[0]}
-    if strategy == "random":
-        names.remove("column")
-    entry = {name: card[name] for name in names if card.get(name) not in (None, NONE)}
-    if strategy == "coverage" and card.get("weights"):
-        entry["weights"] = {"column": card["weights"]}
-    return entry
-
-
-def _dropdown(
-    row: Any,
-    name: str,
-    label: str,
-    choices: list[Choice],
-    value: Any,
-    on_change: Any = None,
-) -> None:
-    view = types.DropdownView()
-    for choice in choices:
-        view.add_choice(choice.path, label=choice.path or "none", description=choice.holds)
-    more = {"on_change": on_change} if on_change else {}
-    row.enum(name, view.values(), label=label, default=value, view=view, **more)

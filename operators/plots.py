@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.decomposition import PCA
 
-from ..alcore import Pool, Recipe, Selection, scores
+from ..alcore import Maps, Pool, Recipe, Selection, score
 from ..alcore import recipe as entries
 
 POOL, LABELLED, CHOSEN, TARGET = "#8a8f98", "#4c9be8", "#ff6d04", "#59b36b"
@@ -28,24 +28,22 @@ AXIS = {"gridcolor": "rgba(128,128,128,0.25)", "zeroline": False}
 
 
 def score_plot(pool: Pool, recipe: Recipe, chosen: Selection) -> dict[str, Any]:
-    """The distribution of the model's uncertainty, with the chosen marked; else gains by pick."""
-    entry = _uncertainty(recipe)
-    if entry is None or entry.column not in pool.columns:
+    """The distribution of what is not known of the pool, with the chosen marked; else gains by pick."""
+    entry = _informativeness(recipe, pool)
+    if entry is None:
         return _gains(chosen)
-    matrix = pool.columns[entry.column]
-    here = ~pool.labelled & ~pool.missing[entry.column]
-    rows = np.flatnonzero(here)
-    values = np.zeros(pool.n)
-    values[rows] = getattr(scores, entry.measure)(matrix[rows])
-    edges = np.linspace(0, 1, BINS + 1)
+    values = score(pool, entry)
+    everyone = values[~pool.labelled & np.isfinite(values)]
+    mine = values[chosen.indices]
+    high = max(1.0 if entry.strategy == "uncertainty" else 0.0, float(everyone.max(initial=0)))
+    edges = np.linspace(0, high or 1.0, BINS + 1)
     middle = ((edges[1:] + edges[:-1]) / 2).round(4).tolist()
-    everyone = np.histogram(values[rows], edges)[0]
-    mine = np.histogram(values[chosen.indices], edges)[0]
     traces = [
-        _bars("pool", middle, everyone / max(1, everyone.sum()), POOL),
-        _bars("chosen", middle, mine / max(1, mine.sum()), CHOSEN),
+        _bars("pool", middle, np.histogram(everyone, edges)[0] / max(1, len(everyone)), POOL),
+        _bars("chosen", middle, np.histogram(mine, edges)[0] / max(1, len(mine)), CHOSEN),
     ]
-    label = f"uncertainty ({entry.measure.replace('_', ' ')})"
+    measure = (getattr(entry, "measure", None) or "").replace("_", " ")
+    label = f"{entry.strategy.replace('_', ' ')}" + (f" ({measure})" if measure else "")
     return {"data": traces, "layout": _layout(label, "share of samples", barmode="overlay")}
 
 
@@ -62,7 +60,8 @@ def class_plot(pool: Pool, recipe: Recipe, chosen: Selection) -> dict[str, Any] 
             ("target", _shares(list(balance["after"]["target"].values())), TARGET),
         ]
     else:
-        column = next((c for c in pool.classes if pool.columns[c].ndim == 2), None)
+        columns = (c for c in pool.classes if getattr(pool.columns[c], "ndim", 0) == 2)
+        column = next(columns, None)
         if column is None:
             return None
         names = pool.classes[column]
@@ -128,13 +127,13 @@ def _gains(chosen: Selection) -> dict[str, Any]:
     return {"data": [trace], "layout": _layout("pick", "gain", showlegend=False)}
 
 
-def _uncertainty(recipe: Recipe) -> entries.Uncertainty | None:
+def _informativeness(recipe: Recipe, pool: Pool) -> Any:
+    """The first entry that judges what is not known, if computing it anew for all is not dear."""
     for entry in recipe.in_stages()[-1].strategies or []:
-        if isinstance(entry, entries.Uncertainty):
-            return entry
-        weights = getattr(entry, "weights", None)
-        if isinstance(weights, entries.Uncertainty):
-            return weights
+        for one in (entry, getattr(entry, "weights", None)):
+            if isinstance(one, (entries.Uncertainty, entries.ExpectedCost, entries.Disagreement)):
+                columns = [pool.columns.get(name) for name in entries.columns_of(one)]
+                return None if any(isinstance(c, Maps) for c in columns) else one
     return None
 
 

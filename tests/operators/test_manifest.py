@@ -38,10 +38,14 @@ def test_every_operator_declares_its_risk(plugin):
     assert risks == {
         "select": "medium",
         "select_uncertain": "medium",
+        "select_informative": "medium",
         "select_diverse": "medium",
         "select_balanced": "medium",
         "undo_selection": "high",
         "list_selections": "low",
+        "compute_dropout_predictions": "medium",
+        "fit_loss_predictor": "medium",
+        "compute_scores": "medium",
     }
 
 

@@ -1,0 +1,207 @@
+"""The panel's cards: one strategy each, with its fields and options, and the entry it makes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import fiftyone.operators.types as types
+
+from . import measures
+from .fields import (
+    Choice,
+    category_fields,
+    embedding_fields,
+    member_fields,
+    number_fields,
+    prediction_fields,
+    uncertain_fields,
+)
+from .forms import NONE
+from .informative import kind_of, parsed_matrix
+
+HINTS = {
+    "coverage": "stand for many others; the best first choice",
+    "uncertainty": "the model is unsure; alone it picks near-duplicates and noise",
+    "disagreement": "several models, or dropout passes, disagree; alone it picks near-duplicates",
+    "batch_bald": "labels that together tell most; does not repeat itself, slow",
+    "expected_cost": "a mistake would be dear; alone it picks near-duplicates",
+    "balance": "of classes that are short",
+    "diversity": "far from all chosen; alone it picks outliers",
+    "weight": "a number is high or low",
+    "random": "by chance, to compare with",
+}
+# The second choice on a card: the option's name in the recipe, and its values with what they favour.
+OPTIONS: dict[str, tuple[str, dict[str, str]]] = {
+    "uncertainty": ("measure", measures.told(measures.SINGLE)),
+    "disagreement": ("measure", measures.told(measures.MEMBERS)),
+    "expected_cost": (
+        "measure",
+        {"risk": measures.COSTS["risk"].line, "margin": measures.COSTS["cost_margin"].line},
+    ),
+    "coverage": ("kernel", {"gaussian": "", "cosine": ""}),
+    "diversity": ("metric", {"euclidean": "", "cosine": ""}),
+    "balance": ("target", {"uniform": "", "input": ""}),
+    "weight": ("prefer", {"high": "", "low": ""}),
+}
+OVER = {"objects": measures.OVER_OBJECTS, "pixels": measures.OVER_PIXELS}
+SEVERAL = ("disagreement", "batch_bald")  # take a field for each member, or one of arrays
+
+
+def default_cards(dataset: Any, labels: str) -> list[dict[str, Any]]:
+    """Coverage weighted by uncertainty, balanced over the classes, as far as there are fields."""
+    wanted = ["coverage", "balance"] if embedding_fields(dataset) else ["uncertainty", "balance"]
+    cards = [
+        new_card(dataset, strategy, labels)
+        for strategy in wanted
+        if _fields_for(dataset, strategy, labels)
+    ]
+    return cards or [new_card(dataset, "random", labels)]
+
+
+def next_strategy(dataset: Any, used: set[str]) -> str:
+    """A strategy that no card has yet and that has a field to go by."""
+    fitting = (s for s in HINTS if s not in used and s != "random" and _fields_for(dataset, s))
+    return next(fitting, "random")
+
+
+def new_card(dataset: Any, strategy: str, labels: str | None) -> dict[str, Any]:
+    """A card with the first field that fits, and each option's first value."""
+    # ``drawn`` tells a change of strategy from the App's report of the one it has drawn.
+    card: dict[str, Any] = {"strategy": strategy, "drawn": strategy, "strength": 1.0}
+    choices = _fields_for(dataset, strategy, labels)
+    if strategy in SEVERAL:
+        known = member_fields(dataset)[:1] or choices[:2]
+        card["columns"] = [choice.path for choice in known]
+    elif strategy != "random":
+        card["column"] = choices[0].path if choices else NONE
+    if strategy in OPTIONS:
+        name, values = OPTIONS[strategy]
+        card[name] = next(iter(values))
+    if strategy == "coverage":
+        predictions = _fields_for(dataset, "uncertainty", labels)
+        card["weights"] = predictions[0].path if predictions else NONE
+    return card
+
+
+def draw_card(
+    dataset: Any,
+    form: Any,
+    number: int,
+    card: dict[str, Any],
+    on_strategy: Callable[..., Any],
+    on_field: Callable[..., Any],
+) -> None:
+    """One row: the strategy, its field and options, its strength; a line on what it favours below."""
+    strategy = card["strategy"]
+    row = form.h_stack(f"card_{number}", gap=1, align_y="bottom", variant="outline")
+    kinds = [Choice(name, hint) for name, hint in HINTS.items()]
+    dropdown(row, "strategy", "Strategy", kinds, strategy, on_strategy)
+    choices = _fields_for(dataset, strategy)
+    if strategy in SEVERAL:
+        _multiple(row, "columns", "Fields", choices, card.get("columns") or [])
+    elif strategy != "random":
+        changes = on_field if strategy == "uncertainty" and _kinds_differ(dataset, choices) else None
+        dropdown(row, "column", "Field", choices, card.get("column"), changes)
+    if strategy in OPTIONS:
+        name, values = OPTIONS[strategy]
+        options = [Choice(value, told) for value, told in values.items()]
+        dropdown(row, name, name.capitalize(), options, card.get(name))
+    over = OVER.get(kind_of(dataset, card.get("column"))) if strategy == "uncertainty" else None
+    if over:
+        options = [Choice(name, words.line) for name, words in over.items()]
+        value = card["aggregate"] if card.get("aggregate") in over else next(iter(over))
+        dropdown(row, "aggregate", "Aggregate", options, value)
+    if strategy == "coverage":
+        weights = [Choice(NONE, "all count the same"), *uncertain_fields(dataset)]
+        dropdown(row, "weights", "Weigh by", weights, card.get("weights", NONE))
+    row.float("strength", label="Strength", default=card.get("strength", 1.0))
+    if strategy == "expected_cost":
+        form.define_property(f"costs_{number}", _costs(card))
+    form.md(f"*{strategy.replace('_', ' ')}*: {HINTS[strategy]}", name=f"hint_{number}")
+
+
+def entry_of(dataset: Any, card: dict[str, Any], costs: str | None = None) -> dict[str, Any]:
+    """A card as an entry of a recipe: a card keeps what another strategy left on it."""
+    strategy = card["strategy"]
+    names = {"strategy", "strength", OPTIONS.get(strategy, ("",))[0]}
+    if strategy != "random" and strategy not in SEVERAL:
+        names.add("column")
+    entry = {name: card[name] for name in names if card.get(name) not in (None, NONE)}
+    if strategy in SEVERAL:
+        columns = card.get("columns") or []
+        entry["column"] = columns[0] if len(columns) == 1 else columns
+        if "measure" in entry and _other_members(dataset, columns):
+            del entry["measure"]  # boxes and numbers disagree in one way only
+    if strategy == "uncertainty":
+        over = OVER.get(kind_of(dataset, card.get("column")))
+        if over and card.get("aggregate") in over:
+            entry["aggregate"] = card["aggregate"]
+    if strategy == "coverage" and card.get("weights"):
+        entry["weights"] = {"column": card["weights"]}
+    if strategy == "expected_cost":
+        entry["cost"] = parsed_matrix(costs or "")
+    return entry
+
+
+def dropdown(
+    row: Any,
+    name: str,
+    label: str,
+    choices: list[Choice],
+    value: Any,
+    on_change: Any = None,
+) -> None:
+    view = types.DropdownView()
+    for choice in choices:
+        view.add_choice(choice.path, label=choice.path or "none", description=choice.holds)
+    more = {"on_change": on_change} if on_change else {}
+    row.enum(name, view.values(), label=label, default=value, view=view, **more)
+
+
+def _multiple(row: Any, name: str, label: str, choices: list[Choice], value: list[str]) -> None:
+    view = types.DropdownView(multiple=True)
+    for choice in choices:
+        view.add_choice(choice.path, label=choice.path, description=choice.holds)
+    row.list(name, types.String(), label=label, default=value, view=view)
+
+
+def _costs(card: dict[str, Any]) -> Any:
+    return types.Property(
+        types.String(),
+        label="Costs",
+        description="CSV: a first row of decisions, a first column of truths; or JSON",
+        default=card.get("cost", ""),
+        view=types.TextFieldView(multiline=True, rows=4),
+    )
+
+
+def _fields_for(dataset: Any, strategy: str, labels: str | None = None) -> list[Choice]:
+    """The fields that fit a strategy; the labels themselves are no predictions."""
+    if strategy in ("coverage", "diversity"):
+        return embedding_fields(dataset)
+    if strategy == "weight":
+        return number_fields(dataset)
+    if strategy == "random":
+        return []
+    if strategy in SEVERAL:
+        several = (
+            uncertain_fields(dataset) if strategy == "disagreement" else prediction_fields(dataset)
+        )
+        several = [c for c in several if c.path != labels]
+        return member_fields(dataset) + (several if len(several) > 1 else [])
+    find = uncertain_fields if strategy == "uncertainty" else prediction_fields
+    choices = [c for c in find(dataset) if c.path != labels]
+    if strategy == "balance":
+        known = {c.path for c in prediction_fields(dataset)}
+        choices += [c for c in category_fields(dataset) if c.path.rsplit(".", 1)[0] not in known]
+    return choices
+
+
+def _kinds_differ(dataset: Any, choices: list[Choice]) -> bool:
+    """Whether another field asks for other options."""
+    return any(kind_of(dataset, choice.path) != "samples" for choice in choices)
+
+
+def _other_members(dataset: Any, columns: list[str]) -> bool:
+    return bool(columns) and kind_of(dataset, columns[0]) == "objects"

@@ -1,0 +1,239 @@
+"""fit_loss_predictor: how large the model's loss on each sample would be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import fiftyone as fo
+import fiftyone.operators as foo
+import fiftyone.operators.types as types
+
+from ..alcore import InvalidInput
+from ..alcore.learning_loss import FOLDS, MINIMUM_LABELLED
+from . import forms
+from .fields import Choice, category_fields, embedding_fields, label_fields, prediction_fields
+from .fitting import Request, check_request, predict_loss
+from .reading import Bad, only
+from .selecting import call
+
+
+class FitLossPredictor(foo.Operator):
+    label = "Active learning: fit a loss predictor"
+
+    @property
+    def config(self) -> Any:
+        return foo.OperatorConfig(
+            name="fit_loss_predictor",
+            label=self.label,
+            description="Learns from labelled samples how large the model's loss on each sample is",
+            dynamic=True,
+            icon="model_training",
+            allow_immediate_execution=True,
+            allow_delegated_execution=True,
+            risk_level="medium",
+        )
+
+    def resolve_input(self, ctx: Any) -> Any:
+        inputs = types.Object()
+        if ctx.dataset is None:
+            inputs.view("none", types.Error(label="Open a dataset first"))
+            return types.Property(inputs, view=types.View(label=self.label))
+        inputs.md(
+            "Learns from the labelled samples where the model's loss is large, by embeddings, and "
+            "writes a score for every sample. The predictions must be of a model that did not train "
+            "on these labels, else their losses are all near 0.",
+            name="about",
+        )
+        forms.field_input(
+            ctx,
+            inputs,
+            "predictions",
+            "Predictions",
+            prediction_fields(ctx.dataset),
+            missing="This dataset has no Classification field to judge",
+        )
+        _embeddings_input(ctx, inputs)
+        forms.field_input(
+            ctx,
+            inputs,
+            "label_field",
+            "Labels",
+            _truths(ctx.dataset),
+            missing="This dataset has no field of labels",
+            description="The true classes of the labelled samples",
+            default=_usual_truth(ctx.dataset),
+        )
+        field = inputs.str(
+            "field", label="Field", description="Written to it", default="predicted_loss"
+        )
+        inputs.bool(
+            "overwrite",
+            label="Replace earlier predicted losses",
+            default=False,
+            view=types.CheckboxView(),
+        )
+        inputs.int("folds", label="Folds", default=FOLDS, min=2)
+        inputs.int(
+            "minimum",
+            label="Labelled at least",
+            description="With fewer labelled samples it stops",
+            default=MINIMUM_LABELLED,
+            min=4,
+        )
+        forms.choice_input(
+            inputs,
+            "bad",
+            "Samples whose values cannot be used",
+            {
+                "error": "stop and say which",
+                "leave_out": "learn from the others, and say how many were left out",
+            },
+            "error",
+        )
+        inputs.int("seed", label="Seed", default=0, min=0)
+        try:
+            params = {**_defaults(ctx.dataset), **ctx.params}
+            check_request(ctx.target_view(require_flat=True), _request_of(ctx.dataset, params))
+        except InvalidInput as error:
+            field.invalid = True
+            field.error_message = str(error)
+            inputs.view("error", types.Error(label=str(error)))
+        return types.Property(inputs, view=types.View(label=self.label))
+
+    def execute(self, ctx: Any) -> dict[str, Any]:
+        result = predict_loss(
+            ctx.target_view(require_flat=True),
+            _request_of(ctx.dataset, ctx.params),
+            lambda share, label: ctx.set_progress(progress=share, label=label),
+        )
+        ctx.ops.reload_dataset()
+        return result
+
+    def resolve_output(self, ctx: Any) -> Any:
+        outputs = types.Object()
+        outputs.str("field", label="Field")
+        outputs.float("correlation", label="Rank correlation with the true loss, held out")
+        outputs.int("labelled", label="Learned from")
+        outputs.int("scored", label="Samples with a score")
+        for number, note in enumerate(ctx.results.get("notes") or []):
+            outputs.view(f"note_{number}", types.Notice(label=note))
+        return types.Property(outputs, view=types.View(label="Fitted"))
+
+    def __call__(
+        self,
+        sample_collection: Any,
+        embeddings: str | list[str] | None = None,
+        predictions: str | None = None,
+        label_field: str | None = None,
+        field: str = "predicted_loss",
+        *,
+        folds: int = FOLDS,
+        minimum: int = MINIMUM_LABELLED,
+        seed: int = 0,
+        bad: Bad = "error",
+        overwrite: bool = False,
+        device: str = "auto",
+        delegate: bool = False,
+    ) -> Any:
+        """Learn where a model's loss is large, and write a score for every sample.
+
+        Args:
+            sample_collection: a dataset or view.
+            embeddings: a field of vectors, or several; left out, the only one is taken.
+            predictions: a Classification with logits or probabilities, of a model that did not train
+                on these labels; left out, the only one is taken.
+            label_field: the true classes, where they are known.
+            field: written to it; higher is more worth labelling.
+            folds: parts of the labelled samples; each is judged by a head that did not see it.
+            minimum: fewer labelled samples are refused.
+            seed: the same seed gives the same scores.
+            bad: "error" or "leave_out", for samples whose values cannot be used.
+            overwrite: replace predicted losses of that name.
+            device: "auto", "cpu" or "cuda".
+            delegate: queue it for a worker instead of running it now.
+
+        Returns:
+            an ``ExecutionResult``; its ``result`` has the field, the correlation and the counts.
+        """
+        several = [embeddings] if isinstance(embeddings, str) else embeddings
+        given = {
+            "embeddings": several,
+            "predictions": predictions,
+            "label_field": label_field,
+            "field": field,
+            "folds": folds,
+            "minimum": minimum,
+            "seed": seed,
+            "bad": bad,
+            "overwrite": overwrite,
+            "device": device,
+        }
+        request = _request_of(sample_collection._dataset, given)
+        check_request(sample_collection.view(), request)
+        return call(self, sample_collection, vars(request), delegate)
+
+
+def _embeddings_input(ctx: Any, inputs: Any) -> None:
+    choices = embedding_fields(ctx.dataset)
+    if not choices:
+        missing = types.Error(label="This dataset has no vector field and no similarity run")
+        inputs.view("embeddings_missing", missing)
+    view = types.DropdownView(multiple=True)
+    for choice in choices:
+        view.add_choice(choice.path, label=choice.path, description=choice.holds)
+    inputs.list(
+        "embeddings",
+        types.String(),
+        label="Embeddings",
+        description="Several are learned from together",
+        default=[choices[0].path] if choices else [],
+        view=view,
+    )
+
+
+def _defaults(dataset: Any) -> dict[str, Any]:
+    """What the form proposes, which the App has not sent yet when it first asks."""
+    embeddings, predictions = embedding_fields(dataset), prediction_fields(dataset)
+    truths = [one.path for one in _truths(dataset)]
+    found = {
+        "embeddings": [one.path for one in embeddings[:1]],
+        "predictions": predictions[0].path if predictions else None,
+        "label_field": _usual_truth(dataset) or (truths[0] if truths else None),
+    }
+    return {name: value for name, value in found.items() if value}
+
+
+def _truths(dataset: Any) -> list[Choice]:
+    """Fields that may hold true classes."""
+    labels = [one for one in label_fields(dataset) if one.holds == "Classification"]
+    return labels + [one for one in category_fields(dataset) if _is_string(dataset, one.path)]
+
+
+def _is_string(dataset: Any, path: str) -> bool:
+    return "." not in path and isinstance(dataset.get_field(path), fo.StringField)
+
+
+def _usual_truth(dataset: Any) -> str | None:
+    paths = [one.path for one in _truths(dataset)]
+    return "ground_truth" if "ground_truth" in paths else None
+
+
+def _request_of(dataset: Any, params: dict[str, Any]) -> Request:
+    def number(name: str, default: int) -> int:
+        value = params.get(name)
+        return default if value is None else int(value)
+
+    label_field = params.get("label_field") or only(_truths(dataset), "ground_truth")
+    others = [one for one in prediction_fields(dataset) if one.path != label_field]
+    return Request(
+        embeddings=list(params.get("embeddings") or [only(embedding_fields(dataset), "embeddings")]),
+        predictions=params.get("predictions") or only(others, "predictions"),
+        label_field=label_field,
+        field=params.get("field") or "predicted_loss",
+        folds=number("folds", FOLDS),
+        minimum=number("minimum", MINIMUM_LABELLED),
+        seed=number("seed", 0),
+        bad=params.get("bad") or "error",
+        overwrite=bool(params.get("overwrite")),
+        device=params.get("device") or "auto",
+    )
