@@ -15,15 +15,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable
 from contextlib import contextmanager
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import measuring
 import numpy as np
 import torch
 from machine import machine
+from measuring import Rows, table, timed
+from speed_scores import scores
 
 import alcore
 from alcore.device import TILE_COLUMNS, TILE_ROWS
@@ -37,9 +38,6 @@ BANDWIDTH = 0.7
 PLAIN_COVERAGE_PICKS = 30
 SKACTIVEML_PICKS = 20
 APRICOT = (10_000, 128, 1000)
-
-Rows = Iterable[list[Any]]
-CLOCK = time.perf_counter
 
 
 def make_data(kind: str, n: int, d: int, seed: int = 0) -> np.ndarray:
@@ -59,23 +57,6 @@ def warm_up() -> None:
     """Have loaded what is loaded at the first use."""
     for strategy in ("diversity", "coverage"):
         ours(make_data("isotropic", 4000, 100), 10, {"strategy": strategy})
-
-
-def timed(run: Callable[[], Any], clock: Callable[[], float] | None = None) -> tuple[float, Any]:
-    clock = clock or CLOCK
-    if clock is time.process_time:
-        torch.set_num_threads(1)  # here, for apricot's numba sets it anew
-    started = clock()
-    result = run()
-    return clock() - started, result
-
-
-def table(title: str, head: list[str], rows: Rows) -> None:
-    """Each row is printed as soon as it is measured."""
-    print(f"\n## {title}\n")
-    for row in chain([head, ["---"] * len(head)], rows):
-        cells = [f"{cell:.2f}" if isinstance(cell, float) else str(cell) for cell in row]
-        print(f"| {' | '.join(cells)} |", flush=True)
 
 
 # k-center
@@ -407,7 +388,7 @@ def whole_way(dataset: Any, picks: int) -> list[float]:
     return [*shares, values, reading / values, tagging, writing / tagging]
 
 
-PARTS = {"kcenter": kcenter, "coverage": coverage, "mongo": mongo}
+PARTS: dict[str, Any] = {"scores": scores, "kcenter": kcenter, "coverage": coverage, "mongo": mongo}
 
 
 def main() -> None:
@@ -420,8 +401,7 @@ def main() -> None:
     if options.child:
         return child(*options.child)
     if options.cpu:
-        global CLOCK
-        CLOCK = time.process_time
+        measuring.CLOCK = time.process_time
         os.environ["NUMBA_NUM_THREADS"] = "1"
     print(f"{machine()}; {'processor time, one thread' if options.cpu else 'wall time'}")
     warm_up()

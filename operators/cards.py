@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import combinations
 from typing import Any
 
+import fiftyone as fo
 import fiftyone.operators.types as types
 
 from . import measures
 from .fields import (
     Choice,
     category_fields,
+    document_type,
     embedding_fields,
     member_fields,
     number_fields,
@@ -46,6 +49,8 @@ OPTIONS: dict[str, tuple[str, dict[str, str]]] = {
 }
 OVER = {"objects": measures.OVER_OBJECTS, "pixels": measures.OVER_PIXELS}
 SEVERAL = ("disagreement", "batch_bald")  # take a field for each member, or one of arrays
+AND = " and "  # between the names of such fields
+MOST_PAIRS = 10
 
 
 def default_cards(dataset: Any, labels: str) -> list[dict[str, Any]]:
@@ -70,10 +75,7 @@ def new_card(dataset: Any, strategy: str, labels: str | None) -> dict[str, Any]:
     # ``drawn`` tells a change of strategy from the App's report of the one it has drawn.
     card: dict[str, Any] = {"strategy": strategy, "drawn": strategy, "strength": 1.0}
     choices = _fields_for(dataset, strategy, labels)
-    if strategy in SEVERAL:
-        known = member_fields(dataset)[:1] or choices[:2]
-        card["columns"] = [choice.path for choice in known]
-    elif strategy != "random":
+    if strategy != "random":
         card["column"] = choices[0].path if choices else NONE
     if strategy in OPTIONS:
         name, values = OPTIONS[strategy]
@@ -98,9 +100,7 @@ def draw_card(
     kinds = [Choice(name, hint) for name, hint in HINTS.items()]
     dropdown(row, "strategy", "Strategy", kinds, strategy, on_strategy)
     choices = _fields_for(dataset, strategy)
-    if strategy in SEVERAL:
-        _multiple(row, "columns", "Fields", choices, card.get("columns") or [])
-    elif strategy != "random":
+    if strategy != "random":
         changes = on_field if strategy == "uncertainty" and _kinds_differ(dataset, choices) else None
         dropdown(row, "column", "Field", choices, card.get("column"), changes)
     if strategy in OPTIONS:
@@ -124,15 +124,14 @@ def draw_card(
 def entry_of(dataset: Any, card: dict[str, Any], costs: str | None = None) -> dict[str, Any]:
     """A card as an entry of a recipe: a card keeps what another strategy left on it."""
     strategy = card["strategy"]
-    names = {"strategy", "strength", OPTIONS.get(strategy, ("",))[0]}
-    if strategy != "random" and strategy not in SEVERAL:
-        names.add("column")
+    names = {"strategy", "strength", "column", OPTIONS.get(strategy, ("",))[0]}
+    if strategy == "random":
+        names.remove("column")
     entry = {name: card[name] for name in names if card.get(name) not in (None, NONE)}
-    if strategy in SEVERAL:
-        columns = card.get("columns") or []
-        entry["column"] = columns[0] if len(columns) == 1 else columns
-        if "measure" in entry and _other_members(dataset, columns):
-            del entry["measure"]  # boxes and numbers disagree in one way only
+    if strategy in SEVERAL and AND in entry.get("column", ""):
+        entry["column"] = entry["column"].split(AND)
+        if kind_of(dataset, entry["column"][0]) == "objects":
+            entry.pop("measure", None)  # boxes disagree in one way only
     if strategy == "uncertainty":
         over = OVER.get(kind_of(dataset, card.get("column")))
         if over and card.get("aggregate") in over:
@@ -159,13 +158,6 @@ def dropdown(
     row.enum(name, view.values(), label=label, default=value, view=view, **more)
 
 
-def _multiple(row: Any, name: str, label: str, choices: list[Choice], value: list[str]) -> None:
-    view = types.DropdownView(multiple=True)
-    for choice in choices:
-        view.add_choice(choice.path, label=choice.path, description=choice.holds)
-    row.list(name, types.String(), label=label, default=value, view=view)
-
-
 def _costs(card: dict[str, Any]) -> Any:
     return types.Property(
         types.String(),
@@ -185,11 +177,7 @@ def _fields_for(dataset: Any, strategy: str, labels: str | None = None) -> list[
     if strategy == "random":
         return []
     if strategy in SEVERAL:
-        several = (
-            uncertain_fields(dataset) if strategy == "disagreement" else prediction_fields(dataset)
-        )
-        several = [c for c in several if c.path != labels]
-        return member_fields(dataset) + (several if len(several) > 1 else [])
+        return member_fields(dataset) + _together(dataset, strategy, labels)
     find = uncertain_fields if strategy == "uncertainty" else prediction_fields
     choices = [c for c in find(dataset) if c.path != labels]
     if strategy == "balance":
@@ -203,5 +191,21 @@ def _kinds_differ(dataset: Any, choices: list[Choice]) -> bool:
     return any(kind_of(dataset, choice.path) != "samples" for choice in choices)
 
 
-def _other_members(dataset: Any, columns: list[str]) -> bool:
-    return bool(columns) and kind_of(dataset, columns[0]) == "objects"
+def _together(dataset: Any, strategy: str, labels: str | None) -> list[Choice]:
+    """Fields whose predictions may be compared: two of a kind, and all of it where there are more."""
+    find = uncertain_fields if strategy == "disagreement" else prediction_fields
+    kinds: dict[str, list[str]] = {}
+    for choice in find(dataset):
+        if choice.path not in (labels, "ground_truth"):
+            kinds.setdefault(_kind(dataset, choice.path), []).append(choice.path)
+    groups: list[tuple[str, ...]] = []
+    for paths in kinds.values():
+        groups += [tuple(paths)] if len(paths) > 2 else []
+        groups += list(combinations(paths, 2))[:MOST_PAIRS]
+    return [Choice(AND.join(group), "a member each") for group in groups]
+
+
+def _kind(dataset: Any, path: str) -> str:
+    """What a field's predictions may be compared with."""
+    document = document_type(dataset.get_field(path))
+    return document.__name__ if document and document is not fo.Classification else "samples"

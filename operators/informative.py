@@ -122,6 +122,8 @@ def entry_of(dataset: Any, params: dict[str, Any], measure: str | None = None) -
         entry = {"strategy": "disagreement", "column": column, "measure": measure}
         kind = kind_of(dataset, column[0] if isinstance(column, list) else column)
     elif source == "costs":
+        if not params.get("cost") and not params.get("gain"):
+            raise InvalidInput("cost: say what each decision costs, as CSV or JSON")
         cost = measure if measure in measures.COSTS else "risk"
         entry = {
             "strategy": "expected_cost",

@@ -1,5 +1,6 @@
 """Samples with several predictions: an uncertainty for each object, then one number a sample."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -132,21 +133,34 @@ def aggregate(
     v = _of_objects(values, starts, "values")
     if weights is not None:
         v = v * _of_objects(weights, starts, "weights")
-    if keep is not None:
-        kept = np.asarray(keep)
-        if kept.shape != v.shape or kept.dtype != bool:
-            raise InvalidInput(f"keep: shape {kept.shape} of {kept.dtype}; give {len(v)} bools")
-        v = v[kept]
-        before = np.zeros(len(kept) + 1, dtype=np.int64)
-        np.cumsum(kept, out=before[1:])
-        starts = before[starts]
+    kept = None if keep is None else _of_bools(keep, v)
+    if how == "top_k" and kept is not None:
+        v, starts, kept = _without(v, starts, kept)
     counts = np.diff(starts)
     has = counts > 0
     out = np.zeros(len(counts))
-    out[has] = _reduce(v, starts[:-1][has], counts[has], how, top_k)
+    out[has], some = _reduce(v, kept, starts[:-1][has], counts[has], how, top_k)
+    has[has] = some
+    out[~has] = 0
     if has.any() and not has.all():
         out[~has] = np.quantile(out[has], {"least": 0, "median": 0.5, "most": 1}[empty])
     return out
+
+
+def _of_bools(keep: Any, v: np.ndarray) -> np.ndarray:
+    kept = np.asarray(keep)
+    if kept.shape != v.shape or kept.dtype != bool:
+        raise InvalidInput(f"keep: shape {kept.shape} of {kept.dtype}; give {len(v)} bools")
+    return kept
+
+
+def _without(
+    v: np.ndarray, starts: np.ndarray, kept: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, None]:
+    """The values that are kept, and where each sample's start among them."""
+    before = np.zeros(len(kept) + 1, dtype=np.int64)
+    np.cumsum(kept, out=before[1:])
+    return v[kept], before[starts], None
 
 
 def _of_objects(values: Any, offsets: np.ndarray, name: str) -> np.ndarray:
@@ -167,23 +181,36 @@ def _of_objects(values: Any, offsets: np.ndarray, name: str) -> np.ndarray:
     return v
 
 
-def _reduce(v: np.ndarray, starts: np.ndarray, counts: np.ndarray, how: str, top_k: int) -> np.ndarray:
-    """One number for each segment of ``v``; none is empty, and they follow without a gap.
+def _reduce(
+    v: np.ndarray,
+    kept: np.ndarray | None,
+    starts: np.ndarray,
+    counts: np.ndarray,
+    how: str,
+    top_k: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """One number for each segment of ``v``, of those kept, and whether any is.
 
-    So each ends where the next starts, which is what ``reduceat`` takes for granted.
+    No segment is empty, and they follow without a gap: each ends where the next starts, which is what
+    ``reduceat`` takes for granted.
     """
+    everyone = np.ones(len(starts), dtype=bool)
     if len(starts) == 0:
-        return np.zeros(0)
+        return np.zeros(0), everyone
     if how == "max" or (how == "top_k" and top_k == 1):
-        return np.maximum.reduceat(v, starts)
+        highest = np.maximum.reduceat(v if kept is None else np.where(kept, v, -np.inf), starts)
+        return highest, highest > -np.inf
     if how == "top_k":
-        return _top(v, starts, counts, top_k)
+        return _top(v, starts, counts, top_k), everyone
+    if kept is not None:
+        v = np.where(kept, v, 0)
+        counts = np.add.reduceat(kept, starts, dtype=np.int64)
     total = np.add.reduceat(v, starts)
     if how == "mean":
-        total /= counts
+        total /= np.maximum(counts, 1)
     elif how == "count_normalised":
-        total /= np.sqrt(counts)
-    return total
+        total /= np.sqrt(np.maximum(counts, 1))
+    return total, counts > 0
 
 
 def _top(v: np.ndarray, starts: np.ndarray, counts: np.ndarray, k: int) -> np.ndarray:
@@ -193,9 +220,14 @@ def _top(v: np.ndarray, starts: np.ndarray, counts: np.ndarray, k: int) -> np.nd
     # Segments of like length together: the j-th values of all of them are taken in one step.
     order = np.flatnonzero(some)
     order = order[np.argsort(-counts[order].astype(np.int16), kind="stable")]  # sorts by radix
-    for first in range(0, len(order), TOGETHER):
-        part = order[first : first + TOGETHER]
+    parts = [order[first : first + TOGETHER] for first in range(0, len(order), TOGETHER)]
+
+    def work(part: np.ndarray) -> None:
         out[part] = _top_of_short(v, starts[part], counts[part], k)
+
+    # numpy lets go of Python's lock while it works, so that threads do share the cores.
+    with ThreadPoolExecutor() as threads:
+        list(threads.map(work, parts))
     if not some.all():
         out[~some] = _top_by_sorting(v, starts[~some], counts[~some], k)
     return out

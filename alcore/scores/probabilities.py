@@ -15,23 +15,22 @@ import torch
 from .arrays import as_given, at_least_float32, tensor_of
 
 NUMBERS_A_CHUNK = 1 << 17  # half a MiB of float32, which stays in a core's cache
-# Of rows of float32 whose terms do not cancel, float32 logarithms give the entropy to 7 digits; other
-# rows are worked out in float64.
+# From here on sums of float32 give a row's entropy to 5 digits; surer rows are worked out in float64.
+FLOAT32_ENTROPY = 0.05
 FLOAT32_SUM = 1e-3
-FLOAT32_ENTROPY = 1e-4
 
 
 def entropy(probabilities: Any) -> Any:
     """Shannon entropy over its greatest value, ``-sum_c p_c log p_c / log C``."""
-    return _by_chunks(probabilities, lambda p, total: nats(p, total) / math.log(p.shape[1]))
+    return _by_chunks(probabilities, lambda p: nats(p) / math.log(p.shape[1]))
 
 
 def margin(probabilities: Any) -> Any:
     """One minus the lead of the best class over the second best, ``1 - (p_(1) - p_(2))``."""
 
-    def measure(p: torch.Tensor, total: torch.Tensor) -> torch.Tensor:
+    def measure(p: torch.Tensor) -> torch.Tensor:
         best = p.topk(2, dim=1).values.to(torch.float64)
-        return 1 - (best[:, 0] - best[:, 1]) / total
+        return 1 - (best[:, 0] - best[:, 1]) / _total(p)
 
     return _by_chunks(probabilities, measure)
 
@@ -39,9 +38,9 @@ def margin(probabilities: Any) -> Any:
 def least_confidence(probabilities: Any) -> Any:
     """What the best class lacks to certainty, over its greatest value, ``(1 - p_(1)) C / (C - 1)``."""
 
-    def measure(p: torch.Tensor, total: torch.Tensor) -> torch.Tensor:
+    def measure(p: torch.Tensor) -> torch.Tensor:
         classes = p.shape[1]
-        return (1 - p.amax(1).to(torch.float64) / total) * (classes / (classes - 1))
+        return (1 - p.amax(1).to(torch.float64) / _total(p)) * (classes / (classes - 1))
 
     return _by_chunks(probabilities, measure)
 
@@ -49,28 +48,36 @@ def least_confidence(probabilities: Any) -> Any:
 def ratio(probabilities: Any) -> Any:
     """The second best class over the best, ``p_(2) / p_(1)``."""
 
-    def measure(p: torch.Tensor, total: torch.Tensor) -> torch.Tensor:
+    def measure(p: torch.Tensor) -> torch.Tensor:
         best = p.topk(2, dim=1).values.to(torch.float64)
         return best[:, 1] / best[:, 0]
 
     return _by_chunks(probabilities, measure)
 
 
-def nats(p: torch.Tensor, total: torch.Tensor) -> torch.Tensor:
-    """(R,) float64 entropy of the rows of (R, C) ``p``, whose sums are ``total``, in nats."""
+def nats(p: torch.Tensor) -> torch.Tensor:
+    """(R,) float64 entropy of the rows of (R, C) ``p`` over their sums, in nats."""
     if p.dtype == torch.float64:
-        return torch.special.entr(p / total[:, None]).sum(1)
-    logs = p.clamp(min=torch.finfo(p.dtype).tiny).log_().mul_(p)
-    found = total.log() - logs.sum(1, dtype=torch.float64) / total
+        q = p / _total(p)[:, None]
+        return 0 - _times_log(q).sum(1)
+    total = p.sum(1).to(torch.float64)
+    found = total.log() - _times_log(p).sum(1).to(torch.float64) / total
     inexact = ((found < FLOAT32_ENTROPY) | ((total - 1).abs() > FLOAT32_SUM)).nonzero().flatten()
     if len(inexact):
-        found[inexact] = nats(p[inexact].to(torch.float64), total[inexact])
+        found[inexact] = nats(p[inexact].to(torch.float64))
     return found
 
 
-def _by_chunks(
-    probabilities: Any, measure: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-) -> Any:
+def _times_log(p: torch.Tensor) -> torch.Tensor:
+    """``p log p``, 0 for 0; several times as fast as torch's entr, which gives the same."""
+    return p.clamp(min=torch.finfo(p.dtype).tiny).log_().mul_(p)
+
+
+def _total(p: torch.Tensor) -> torch.Tensor:
+    return p.sum(1, dtype=torch.float64)
+
+
+def _by_chunks(probabilities: Any, measure: Callable[[torch.Tensor], torch.Tensor]) -> Any:
     p = tensor_of(probabilities)
     if p.ndim != 2:
         raise ValueError(f"probabilities must be (N, C), not {tuple(p.shape)}")
@@ -78,6 +85,5 @@ def _by_chunks(
     step = max(1, NUMBERS_A_CHUNK // max(1, p.shape[1]))
     for start in range(0, len(p) if p.shape[1] > 1 else 0, step):
         chunk = at_least_float32(p[start : start + step])
-        value = measure(chunk, chunk.sum(1, dtype=torch.float64))
-        out[start : start + step] = value.clamp_(0, 1)
+        out[start : start + step] = measure(chunk).clamp_(0, 1)
     return as_given(out, probabilities)

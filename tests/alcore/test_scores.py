@@ -127,3 +127,26 @@ def test_takes_lists_tensors_and_float32(measure):
 def test_refuses_what_is_no_matrix():
     with pytest.raises(ValueError, match=r"must be \(N, C\), not \(3,\)"):
         scores.margin(np.ones(3) / 3)
+
+
+@every_measure
+@pytest.mark.parametrize("classes", [2, 10, 1000])
+def test_float32_is_right_to_5_digits_also_where_the_model_is_sure(measure, classes):
+    rng = np.random.default_rng(0)
+    sure = 10 ** rng.uniform(-7, 0, (400, 1)) * rng.dirichlet(np.full(classes, 0.5), 400)
+    sure[:, 0] += 1 - sure.sum(1)
+    P = np.concatenate([sure, random_predictions(200, classes)]).astype(np.float32)
+    expected = twins.uncertainty(twins.probabilities(P.astype(np.float64)), measure)
+    found = getattr(scores, measure)(P)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-15)
+    np.testing.assert_allclose(getattr(scores, measure)(7 * P), expected, rtol=1e-5, atol=1e-9)
+
+
+@every_measure
+def test_torch_in_torch_out_and_half_precision(measure):
+    P = random_predictions(20, 4)
+    tensor = getattr(scores, measure)(torch.tensor(P))
+    assert isinstance(tensor, torch.Tensor) and tensor.dtype == torch.float64
+    half = torch.tensor(P).half()
+    expected = getattr(scores, measure)(half.double().numpy())
+    assert getattr(scores, measure)(half).tolist() == pytest.approx(expected.tolist(), rel=1e-5)

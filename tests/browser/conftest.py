@@ -64,6 +64,35 @@ def make_sample(fo: Any, rng: np.random.Generator, number: int, folder: Path) ->
 
 
 @pytest.fixture
+def judged(dataset: Any) -> Any:
+    """The dataset with predictions of other kinds: dropout passes, boxes of two models, heatmaps."""
+    import fiftyone as fo
+
+    rng = np.random.default_rng(1)
+    values: dict[str, list[Any]] = {}
+    for number in range(len(dataset)):
+        members = (1.5 * np.eye(3)[number % 3] + rng.normal(size=(6, 3))).astype(np.float32)
+        mean = members.mean(0)
+        dropout = fo.Classification(label=CLASSES[int(mean.argmax())], logits=mean, members=members)
+        values.setdefault("dropout", []).append(dropout)
+        boxes = rng.uniform(0.1, 0.5, (number % 4, 4))
+        for name in ("boxes", "boxes_of_another_model"):
+            found = fo.Detections(detections=[detection(fo, rng, box) for box in boxes])
+            values.setdefault(name, []).append(found)
+        heat = fo.Heatmap(map=rng.random((6, 8)).astype(np.float32))
+        values.setdefault("heat", []).append(heat)
+    for name, of_all in values.items():
+        dataset.set_values(name, of_all, dynamic=True)
+    return dataset
+
+
+def detection(fo: Any, rng: np.random.Generator, box: np.ndarray) -> Any:
+    moved = (box + rng.uniform(-0.03, 0.03, 4)).tolist()
+    kind, confidence = CLASSES[int(rng.integers(3))], float(rng.uniform(0.2, 1))
+    return fo.Detection(label=kind, bounding_box=moved, confidence=confidence)
+
+
+@pytest.fixture
 def state() -> Callable[[Any], dict[str, Any]]:
     """`state(dataset)`: everything that a selection may write, as it now stands in the database."""
 

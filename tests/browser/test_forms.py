@@ -56,3 +56,62 @@ def test_uncertain_samples_are_chosen_by_the_form(
     assert set(after["fields"]) - set(before["fields"]) == {"unsure_rank"}
     assert recipe_of(dataset, "unsure")["budget"] == 5
     assert dataset.match_tags("unsure").exists("ground_truth").count() == 0
+
+
+def test_informative_samples_are_chosen_by_the_form(
+    page_for: Callable[[Any], Page],
+    judged: Any,
+    recipe_of: Callable[[Any, str], dict[str, Any]],
+) -> None:
+    page = page_for(judged)
+    form = open_operator(page, "Active learning: select informative samples")
+    execute = form.get_by_role("button", name="Execute", exact=True)
+    expect(form.get_by_text("margin: the best two classes are close")).to_be_visible()
+    screenshot(page, "informative-one-field")
+    form.get_by_text("several fields:").click()
+    expect(form.get_by_text("name two or more fields").first).to_be_visible()
+    expect(execute).to_be_disabled()
+    screenshot(page, "informative-several-refused")
+    form.get_by_text("costs:").click()
+    expect(form.get_by_text("say what each decision costs").first).to_be_visible()
+    screenshot(page, "informative-costs")
+    form.get_by_text("members:").click()
+    expect(form.get_by_text("bald: members are sure of different classes")).to_be_visible()
+    screenshot(page, "informative-members")
+    form.get_by_text("batch bald: samples that together tell most").click()
+    form_field(form, "Outcomes").fill("500")
+    form_field(form, "Budget").fill("4")
+    form_field(form, "Tag").fill("told")
+    form.get_by_text("batch bald: samples that together tell most").scroll_into_view_if_needed()
+    screenshot(page, "informative-batch-bald")
+    expect(execute).to_be_enabled()
+    execute.click()
+    expect(form.get_by_text("told", exact=True).first).to_be_visible()
+    recipe = recipe_of(judged, "told")
+    assert recipe["strategies"][0]["strategy"] == "batch_bald"
+    assert recipe["strategies"][0]["column"] == "dropout.members"
+    assert recipe["strategies"][0]["samples"] == 500
+    assert judged.match_tags("told").count() == 4
+
+
+def test_scores_are_computed_by_the_form(page_for: Callable[[Any], Page], judged: Any) -> None:
+    page = page_for(judged)
+    form = open_operator(page, "Active learning: compute scores")
+    expect(form.get_by_text("A field for each")).to_be_visible()
+    screenshot(page, "scores-form")
+    form.get_by_role("button", name="Execute", exact=True).click()
+    expect(form.get_by_text("Computed")).to_be_visible()
+    screenshot(page, "scores-done")
+    judged.reload()
+    assert judged.exists("al_margin").count() == 40
+
+
+def test_dropout_and_loss_forms_open(page_for: Callable[[Any], Page], judged: Any) -> None:
+    page = page_for(judged)
+    form = open_operator(page, "Active learning: fit a loss predictor")
+    expect(form.get_by_text("Learns from the labelled samples")).to_be_visible()
+    screenshot(page, "loss-form")
+    form.get_by_role("button", name="Cancel").click()
+    form = open_operator(page, "Active learning: compute dropout predictions")
+    expect(form.get_by_text("Model", exact=True).first).to_be_visible()
+    screenshot(page, "dropout-form")

@@ -155,6 +155,29 @@ def test_cards_are_added_removed_and_changed(
     assert (uncertainty["measure"], uncertainty["strength"]) == ("entropy", 2)
 
 
+def test_cards_take_members_boxes_and_costs(
+    page_for: OpenApp, judged: Any, recipe_of: RecipeOf
+) -> None:
+    page = page_for(judged)
+    panel = Panel(page)
+    panel.choose(1, "Strategy", "disagreement")
+    panel.choose(1, "Field", "dropout.members")
+    panel.choose(2, "Strategy", "uncertainty")
+    panel.choose(2, "Field", "boxes")
+    panel.choose(2, "Aggregate", "sum")
+    screenshot(page, "panel-members-and-boxes")
+    panel.fill("Budget", "5")
+    panel.fill("Tag and saved view", "unknown")
+    panel.click("Preview")
+    expect(panel.root.get_by_text("5 of 32 would be chosen")).to_be_visible()
+    screenshot(page, "panel-members-preview")
+    panel.click("Select")
+    expect(page.get_by_test_id("entry-counts")).to_have_text("5 samples")
+    disagreement, uncertainty = recipe_of(judged, "unknown")["strategies"]
+    assert disagreement["column"] == "dropout.members" and disagreement["measure"] == "bald"
+    assert (uncertainty["column"], uncertainty["aggregate"]) == ("boxes", "sum")
+
+
 def test_what_cannot_be_chosen_from_is_said_and_nothing_is_written(
     page_for: OpenApp, dataset: Any, state: State
 ) -> None:
