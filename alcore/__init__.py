@@ -1,7 +1,9 @@
 """The active learning engine: arrays in, indices out. It knows no FiftyOne."""
 
 from . import scores
+from .dropout import dropout_masks, predict_members
 from .errors import InvalidInput
+from .learning_loss import LossPredictionModule, fit_loss_predictor, joint_loss, ranking_loss
 from .maps import Maps
 from .objects import Objects
 from .pool import Pool
@@ -14,11 +16,17 @@ __version__ = "0.1.0"
 
 __all__ = [
     "InvalidInput",
+    "LossPredictionModule",
     "Maps",
     "Objects",
     "Pool",
     "Recipe",
     "Selection",
+    "dropout_masks",
+    "fit_loss_predictor",
+    "joint_loss",
+    "predict_members",
+    "ranking_loss",
     "score",
     "scores",
     "select",

@@ -32,8 +32,8 @@ from torchvision.models.segmentation import DeepLabV3_ResNet50_Weights
 from alcore.maps import Maps
 from alcore.objects import Objects
 from alcore.scores.disagreement import detection_disagreement
-from alcore.scores.objects import aggregate, object_scores
-from alcore.scores.pixels import aggregate_pixels, boundary, pixel_decision, pixel_scores
+from alcore.scores.objects import object_scores
+from alcore.scores.pixels import boundary, pixel_decision, pixel_scores
 
 PICTURES = Path(__file__).resolve().parent / "pictures"
 SHOWN, ACROSS = 10, 5
@@ -121,19 +121,20 @@ def objects_of(dataset: Any, field: str) -> Objects:
     )
 
 
-def scores_of(objects: Objects, truth: Objects, maps: Maps) -> dict[str, np.ndarray]:
-    """(N,) for each measure."""
-    found = {
-        name: aggregate(object_scores(objects, measure), objects.offsets, how)
+def scores_of(dataset: Any, objects: Objects, truth: Objects) -> dict[str, np.ndarray]:
+    """(N,) for each measure, as `compute_scores` writes them to the dataset."""
+    from active_learning.operators.scoring import Wanted, compute_scores
+
+    uncertainty = {"strategy": "uncertainty"}
+    boxes = {**uncertainty, "column": "predictions", "empty": "least"}
+    wanted = [
+        Wanted(name, {**boxes, "measure": measure, "aggregate": how})
         for name, (measure, how) in BOXES.items()
-    }
-    for name, how in PIXELS.items():
-        found[name] = np.array(
-            [
-                aggregate_pixels(pixel_scores(one, "entropy"), how, decision=pixel_decision(one))
-                for one in maps
-            ]
-        )
+    ]
+    pixels = {**uncertainty, "column": "map_path", "measure": "entropy"}
+    wanted += [Wanted(name, {**pixels, "aggregate": how}) for name, how in PIXELS.items()]
+    compute_scores(dataset.view(), wanted)
+    found = {one.field: np.array(dataset.values(one.field)) for one in wanted}
     found[TRUTH] = detection_disagreement([objects, truth])
     return found
 
@@ -250,7 +251,7 @@ def main() -> None:
         paths, map_paths, ids = dataset.values(["filepath", "map_path", "id"])
         objects, truth = objects_of(dataset, "predictions"), objects_of(dataset, "ground_truth")
         maps = Maps(lambda row: np.load(map_paths[row]), len(paths), VOC, ids)
-        found = scores_of(objects, truth, maps)
+        found = scores_of(dataset, objects, truth)
         print_table(found, objects, truth)
         kept = {options.only: found[options.only]} if options.only else found
         write_pictures(kept, objects, truth, maps, paths)

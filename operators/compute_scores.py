@@ -56,7 +56,7 @@ class ComputeScores(foo.Operator):
         for name, words in known.items():
             view.add_choice(name, label=name.replace("_", " "), description=words.line)
         chosen = inputs.list(
-            "measures",
+            informative.input_of("measures", known),
             types.String(),
             label="Measures",
             description="A field for each",
@@ -160,7 +160,8 @@ def _wanted(dataset: Any, params: dict[str, Any]) -> list[Wanted]:
             raise InvalidInput("scores: must be a dict from field names to entries of a recipe")
         return [Wanted(field, entry, _described(entry)) for field, entry in named.items()]
     known = informative.measures_of(dataset, params)
-    chosen = params.get("measures") or [params.get("measure") or next(iter(known))]
+    chosen = params.get(informative.input_of("measures", known)) or params.get("measures")
+    chosen = chosen or [params.get("measure") or next(iter(known))]
     prefix = params.get("prefix", "al")
     wanted = []
     for measure in chosen:

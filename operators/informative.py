@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import fiftyone as fo
@@ -112,6 +112,7 @@ def kind_of(dataset: Any, path: str | None) -> str:
 def entry_of(dataset: Any, params: dict[str, Any], measure: str | None = None) -> dict[str, Any]:
     """The recipe's entry of filled options; ``measure`` goes before theirs."""
     source = source_of(params)
+    measure = measure or params.get(input_of("measure", measures_of(dataset, params)))
     measure = measure or params.get("measure") or None
     if source == "predicted loss":
         return {"strategy": "weight", "column": params.get("predicted_loss")}
@@ -144,7 +145,7 @@ def entry_of(dataset: Any, params: dict[str, Any], measure: str | None = None) -
         fit = params.get("fit_temperature") and source == "one field"
         entry["temperature"] = "fit" if fit else params.get("temperature")
     if kind != "samples":
-        entry["aggregate"] = params.get("aggregate")
+        entry["aggregate"] = _aggregate_of(kind, params)
         entry |= {name: params.get(name) for name in NUMBERS if name in _takes(source, kind)}
     entry["given"] = params.get("given")
     return {name: value for name, value in entry.items() if value not in (None, "", False)}
@@ -227,14 +228,16 @@ def detail_inputs(ctx: Any, inputs: Any, params: dict[str, Any]) -> None:
     kind = kind_of(ctx.dataset, path) if source in ("one field", "several fields") else "samples"
     if kind == "objects" and source == "one field":
         over = measures.told(measures.OVER_OBJECTS)
-        forms.choice_input(inputs, "aggregate", "From objects to an image", over, "max")
+        name = input_of("aggregate", over)
+        forms.choice_input(inputs, name, "From objects to an image", over, "max")
         forms.choice_input(inputs, "empty", "An image without objects counts", measures.EMPTY, "median")
     elif kind == "pixels":
         over = measures.told(measures.OVER_PIXELS)
-        forms.choice_input(inputs, "aggregate", "From pixels to an image", over, "mean")
+        name = input_of("aggregate", over)
+        forms.choice_input(inputs, name, "From pixels to an image", over, "mean")
     takes = _takes(source, kind) if kind != "samples" else ()
     for name, (label, told, default, low, high) in _NUMBER_INPUTS.items():
-        wanted = name in takes and _asked_for(name, params)
+        wanted = name in takes and _NEEDS.get(name) in (None, _aggregate_of(kind, params))
         if wanted and name == "top_k":
             inputs.int(name, label=label, description=told, default=int(default), min=1)
         elif wanted:
@@ -263,10 +266,21 @@ def _takes(source: str, kind: str) -> tuple[str, ...]:
     return ("top_k", "min_confidence") if source == "one field" else ("min_confidence",)
 
 
-def _asked_for(name: str, params: dict[str, Any]) -> bool:
-    """Whether the aggregate that is chosen depends on a number."""
-    needs = {"top_k": "top_k", "quantile": "quantile", "share": "top_share", "threshold": "share_above"}
-    return name not in needs or params.get("aggregate") == needs[name]
+# The aggregate that depends on a number.
+_NEEDS = {"top_k": "top_k", "quantile": "quantile", "share": "top_share", "threshold": "share_above"}
+
+
+def _aggregate_of(kind: str, params: dict[str, Any]) -> Any:
+    over = measures.OVER_OBJECTS if kind == "objects" else measures.OVER_PIXELS
+    return params.get(input_of("aggregate", over)) or params.get("aggregate")
+
+
+def input_of(option: str, offered: Iterable[str]) -> str:
+    """The name of a form's input for an option whose values depend on the source.
+
+    The App keeps what was chosen under a name, also where another source offers other values.
+    """
+    return f"{option}_{next(iter(offered))}"
 
 
 def parsed_matrix(given: Any) -> Any:

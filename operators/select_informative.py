@@ -27,7 +27,8 @@ class SelectInformative(SelectOperator):
         offered = self._batches(params)
         known = informative.measures_of(ctx.dataset, params)
         if batch != "batch_bald" or batch not in offered:
-            forms.choice_input(inputs, "measure", "Measure", measures.told(known), next(iter(known)))
+            name = informative.input_of("measure", known)
+            forms.choice_input(inputs, name, "Measure", measures.told(known), next(iter(known)))
             informative.detail_inputs(ctx, inputs, params)
         self._temperature_input(ctx, inputs, params)
         forms.choice_input(inputs, "batch", "Batch", measures.told(offered), "top")

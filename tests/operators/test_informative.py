@@ -134,11 +134,11 @@ def test_what_is_wrong_is_said_and_nothing_written(kinds, select, invalid, state
 @pytest.mark.parametrize(
     ("params", "asked"),
     [
-        ({}, {"predictions", "measure", "batch", "temperature", "multi_label"}),
-        ({"predictions": "boxes"}, {"aggregate", "empty", "min_confidence"}),
-        ({"predictions": "boxes", "aggregate": "top_k"}, {"top_k"}),
-        ({"predictions": "seg", "aggregate": "quantile"}, {"quantile"}),
-        ({"source": "several fields", "several": ["one", "two"]}, {"several", "measure"}),
+        ({}, {"predictions", "measure_margin", "batch", "temperature", "multi_label"}),
+        ({"predictions": "boxes"}, {"aggregate_max", "empty", "min_confidence"}),
+        ({"predictions": "boxes", "aggregate_max": "top_k"}, {"top_k"}),
+        ({"predictions": "seg", "aggregate_mean": "quantile"}, {"quantile"}),
+        ({"source": "several fields", "several": ["one", "two"]}, {"several", "measure_bald"}),
         ({"source": "members", "batch": "batch_bald"}, {"members", "samples"}),
         ({"source": "predicted loss", "batch": "power"}, {"predicted_loss", "coldness"}),
         ({"source": "costs"}, {"predictions", "cost"}),
@@ -147,7 +147,7 @@ def test_what_is_wrong_is_said_and_nothing_written(kinds, select, invalid, state
 def test_the_form_asks_what_the_source_needs(kinds, select, params, asked):
     form = form_of(select, kinds, **params)
     assert asked <= set(form)
-    described = [form[n].view for n in ("measure", "batch", "empty") if n in form]
+    described = [form[n].view for n in (*asked, "batch") if hasattr(form[n].view, "choices")]
     assert all(choice.label for view in described for choice in view.choices)
 
 
@@ -252,6 +252,6 @@ def test_a_write_that_fails_leaves_no_field(dataset, compute, state, monkeypatch
 
 def test_the_form_of_scores(kinds, compute):
     form = form_of(compute, kinds, predictions="one")
-    assert "margin" in form["measures"].view.values()
+    assert "margin" in form["measures_margin"].view.values()
     taken = form_of(compute, kinds, predictions="one", prefix="1")
-    assert "must start with a letter" in taken["error"].view.label and taken["measures"].invalid
+    assert "must start with a letter" in taken["error"].view.label and taken["measures_margin"].invalid
