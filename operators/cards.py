@@ -65,8 +65,9 @@ def default_cards(dataset: Any, labels: str) -> list[dict[str, Any]]:
 
 
 def next_strategy(dataset: Any, used: set[str]) -> str:
-    """A strategy that no card has yet and that has a field to go by."""
-    fitting = (s for s in HINTS if s not in used and s != "random" and _fields_for(dataset, s))
+    """A strategy that no card has yet, and that has a field and needs nothing else to go by."""
+    ready = (s for s in HINTS if s not in used and s not in ("random", "expected_cost"))
+    fitting = (s for s in ready if _fields_for(dataset, s))
     return next(fitting, "random")
 
 
@@ -106,7 +107,8 @@ def draw_card(
     if strategy in OPTIONS:
         name, values = OPTIONS[strategy]
         options = [Choice(value, told) for value, told in values.items()]
-        dropdown(row, name, name.capitalize(), options, card.get(name))
+        changes = on_field if any(values.values()) else None
+        dropdown(row, name, name.capitalize(), options, card.get(name), changes)
     over = OVER.get(kind_of(dataset, card.get("column"))) if strategy == "uncertainty" else None
     if over:
         options = [Choice(name, words.line) for name, words in over.items()]
@@ -117,8 +119,22 @@ def draw_card(
         dropdown(row, "weights", "Weigh by", weights, card.get("weights", NONE))
     row.float("strength", label="Strength", default=card.get("strength", 1.0))
     if strategy == "expected_cost":
-        form.define_property(f"costs_{number}", _costs(card))
-    form.md(f"*{strategy.replace('_', ' ')}*: {HINTS[strategy]}", name=f"hint_{number}")
+        form.str(
+            f"costs_{number}",
+            label="Costs",
+            description="CSV: a first row of decisions, a first column of truths; or JSON",
+            view=types.TextFieldView(multiline=True, rows=4),
+        )
+    form.md(_hint(card), name=f"hint_{number}")
+
+
+def _hint(card: dict[str, Any]) -> str:
+    """What the card favours and when it misleads, of its measure where it has one."""
+    strategy = card["strategy"]
+    name, values = OPTIONS.get(strategy, ("", {}))
+    told = values.get(card.get(name, ""))
+    what = card[name] if told else strategy
+    return f"*{what.replace('_', ' ')}*: {told or HINTS[strategy]}"
 
 
 def entry_of(dataset: Any, card: dict[str, Any], costs: str | None = None) -> dict[str, Any]:
@@ -156,16 +172,6 @@ def dropdown(
         view.add_choice(choice.path, label=choice.path or "none", description=choice.holds)
     more = {"on_change": on_change} if on_change else {}
     row.enum(name, view.values(), label=label, default=value, view=view, **more)
-
-
-def _costs(card: dict[str, Any]) -> Any:
-    return types.Property(
-        types.String(),
-        label="Costs",
-        description="CSV: a first row of decisions, a first column of truths; or JSON",
-        default=card.get("cost", ""),
-        view=types.TextFieldView(multiline=True, rows=4),
-    )
 
 
 def _fields_for(dataset: Any, strategy: str, labels: str | None = None) -> list[Choice]:

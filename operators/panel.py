@@ -9,7 +9,7 @@ import fiftyone.operators.types as types
 from fiftyone.core.expressions import ViewExpression, ViewField
 
 from ..alcore import InvalidInput
-from . import plots
+from . import measures, plots
 from .cards import HINTS, default_cards, draw_card, dropdown, entry_of, new_card, next_strategy
 from .fields import Choice, label_fields
 from .forms import NONE
@@ -20,6 +20,11 @@ from .writing import Names, chosen_view, selections, undo
 
 MOST_CARDS = 6
 SHOWN_SELECTIONS = 10
+MAKERS = {
+    "compute_dropout_predictions": "Dropout predictions",
+    "fit_loss_predictor": "Predicted loss",
+    "compute_scores": "Scores as fields",
+}
 
 
 class ActiveLearning(foo.Panel):
@@ -50,7 +55,7 @@ class ActiveLearning(foo.Panel):
                     "source": "current view" if ctx.has_custom_view else "whole dataset",
                     "skip_chosen": True,
                 },
-                "wanted": {"budget": 100, "tag": ""},
+                "wanted": {"budget": 100, "tag": "", "batch": "top"},
                 "error": "",
                 "previewed": "",
             }
@@ -82,6 +87,10 @@ class ActiveLearning(foo.Panel):
 
     def on_field(self, ctx: Any) -> None:
         """Another field may ask for other options: what follows an event is drawn anew."""
+
+    def on_make(self, ctx: Any) -> None:
+        """Open the form of an operator that computes what strategies judge by."""
+        ctx.prompt(f"@alcore/active_learning/{ctx.params['make']}")
 
     def on_add(self, ctx: Any) -> None:
         cards = _cards(ctx)
@@ -195,6 +204,7 @@ class ActiveLearning(foo.Panel):
     def _recipe(self, ctx: Any) -> dict[str, Any]:
         return {
             "budget": ctx.panel.get_state("wanted.budget"),
+            "batch": ctx.panel.get_state("wanted.batch") or "top",
             "strategies": [
                 entry_of(ctx.dataset, card, ctx.panel.get_state(f"form.costs_{number}"))
                 for number, card in enumerate(_cards(ctx))
@@ -250,12 +260,18 @@ class ActiveLearning(foo.Panel):
             row.btn("add", label="Add strategy", icon="add", on_click=self.on_add)
         if cards:
             row.btn("remove", label="Remove last", icon="remove", on_click=self.on_remove)
+        panel.md("To judge by what is not there yet:", name="makers_text")
+        makers = panel.h_stack("makers", gap=1)
+        for name, label in MAKERS.items():
+            makers.btn(name, label=label, on_click=self.on_make, params={"make": name})
 
     def _draw_run(self, ctx: Any, panel: Any) -> None:
         wanted = panel.h_stack("wanted", gap=2)
         budget, tag = ctx.panel.get_state("wanted.budget"), ctx.panel.get_state("wanted.tag")
         wanted.int("budget", label="Budget", default=budget, min=1)
         wanted.str("tag", label="Tag and saved view", default=tag)
+        batches = [Choice(n, w.line) for n, w in measures.BATCHES.items() if n != "batch_bald"]
+        dropdown(wanted, "batch", "Batch", batches, ctx.panel.get_state("wanted.batch"))
         error = ctx.panel.get_state("error")
         if error:
             panel.view("error_text", types.AlertView(severity="error", label=error))

@@ -136,6 +136,11 @@ def test_cards_are_added_removed_and_changed(
     panel.click("Remove last")
     expect(panel.strategies()).to_have_count(3)
 
+    panel.choose(2, "Strategy", "expected_cost")
+    panel.click("Preview")
+    expect(panel.root.get_by_text("cost: CSV needs a first row")).to_be_visible()
+    screenshot(page, "panel-costs-refused")
+    panel.choose(2, "Strategy", "balance")
     panel.choose(1, "Strategy", "diversity")
     panel.choose(1, "Metric", "cosine")
     panel.choose(3, "Strategy", "uncertainty")
@@ -165,6 +170,13 @@ def test_cards_take_members_boxes_and_costs(
     panel.choose(2, "Strategy", "uncertainty")
     panel.choose(2, "Field", "boxes")
     panel.choose(2, "Aggregate", "sum")
+    expect(panel.root.get_by_text("margin: the best two classes are close")).to_be_visible()
+    panel.choose(1, "Measure", "vote_entropy")
+    expect(panel.root.get_by_text("vote entropy: members vote for different")).to_be_visible()
+    form_field(panel.root, "Batch", "dropdown").click()
+    screenshot(page, "panel-batches")
+    page.get_by_role("option").get_by_text("power", exact=True).first.click()
+    panel.settle()
     screenshot(page, "panel-members-and-boxes")
     panel.fill("Budget", "5")
     panel.fill("Tag and saved view", "unknown")
@@ -173,9 +185,17 @@ def test_cards_take_members_boxes_and_costs(
     screenshot(page, "panel-members-preview")
     panel.click("Select")
     expect(page.get_by_test_id("entry-counts")).to_have_text("5 samples")
-    disagreement, uncertainty = recipe_of(judged, "unknown")["strategies"]
-    assert disagreement["column"] == "dropout.members" and disagreement["measure"] == "bald"
+    recipe = recipe_of(judged, "unknown")
+    disagreement, uncertainty = recipe["strategies"]
+    assert recipe["batch"] == "power"
+    assert disagreement["column"] == "dropout.members"
+    assert disagreement["measure"] == "vote_entropy"
     assert (uncertainty["column"], uncertainty["aggregate"]) == ("boxes", "sum")
+
+    panel.click("Scores as fields")
+    form = page.get_by_test_id("operators-prompt-modal")
+    expect(form.get_by_text("Writes how uncertain each sample is")).to_be_visible()
+    screenshot(page, "panel-opens-scores")
 
 
 def test_what_cannot_be_chosen_from_is_said_and_nothing_is_written(
