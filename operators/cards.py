@@ -10,6 +10,7 @@ import fiftyone as fo
 import fiftyone.operators.types as types
 
 from . import measures
+from .costs import parsed_matrix
 from .fields import (
     Choice,
     category_fields,
@@ -21,7 +22,7 @@ from .fields import (
     uncertain_fields,
 )
 from .forms import NONE
-from .informative import kind_of, parsed_matrix
+from .informative import kind_of
 
 HINTS = {
     "coverage": "stand for many others; the best first choice",

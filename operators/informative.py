@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -10,7 +9,8 @@ import fiftyone as fo
 import fiftyone.operators.types as types
 
 from ..alcore import InvalidInput
-from . import forms, measures
+from . import costs, forms, measures
+from .costs import parsed_matrix
 from .fields import (
     LIST_OF,
     Choice,
@@ -49,8 +49,7 @@ OPTIONS = (
     "temperature",
     "fit_temperature",
     "given",
-    "cost",
-    "gain",
+    *costs.OPTIONS,
 )
 NUMBERS = ("top_k", "quantile", "share", "threshold", "min_confidence")
 
@@ -123,14 +122,14 @@ def entry_of(dataset: Any, params: dict[str, Any], measure: str | None = None) -
         entry = {"strategy": "disagreement", "column": column, "measure": measure}
         kind = kind_of(dataset, column[0] if isinstance(column, list) else column)
     elif source == "costs":
-        if not params.get("cost") and not params.get("gain"):
-            raise InvalidInput("cost: say what each decision costs, as CSV or JSON")
+        given = {name: parsed_matrix(params[name]) for name in ("cost", "gain") if params.get(name)}
+        given = given or {"cost": costs.of_table(dataset, params)}
         cost = measure if measure in measures.COSTS else "risk"
         entry = {
             "strategy": "expected_cost",
             "column": params.get("predictions"),
             "measure": {"risk": "risk", "cost_margin": "margin"}[cost],
-            **{name: parsed_matrix(params[name]) for name in ("cost", "gain") if params.get(name)},
+            **given,
         }
         kind = "samples"
     elif source == "one field":
@@ -211,16 +210,7 @@ def detail_inputs(ctx: Any, inputs: Any, params: dict[str, Any]) -> None:
     """Ask for what the kind of prediction leaves open."""
     source = source_of(params)
     if source == "costs":
-        inputs.str(
-            "cost",
-            label="Costs",
-            description=(
-                "What each decision costs: CSV with a first row of decisions and a first column of "
-                'truths, or JSON such as {"glass": {"paper": 5}, "paper": {"glass": 1}}'
-            ),
-            required=False,
-            view=types.TextFieldView(multiline=True, rows=5),
-        )
+        costs.cost_inputs(ctx, inputs, params.get("predictions"))
     several = params.get("several") or []
     path = (
         (several[0] if several else None) if source == "several fields" else params.get("predictions")
@@ -281,13 +271,3 @@ def input_of(option: str, offered: Iterable[str]) -> str:
     The App keeps what was chosen under a name, also where another source offers other values.
     """
     return f"{option}_{next(iter(offered))}"
-
-
-def parsed_matrix(given: Any) -> Any:
-    """A matrix of costs as a form has it: JSON, or CSV as it is."""
-    if isinstance(given, str) and given.lstrip()[:1] in ("{", "["):
-        try:
-            return json.loads(given)
-        except json.JSONDecodeError as error:
-            raise InvalidInput(f"cost: is not JSON: {error}") from None
-    return given

@@ -141,7 +141,7 @@ def test_what_is_wrong_is_said_and_nothing_written(kinds, select, invalid, state
         ({"source": "several fields", "several": ["one", "two"]}, {"several", "measure_bald"}),
         ({"source": "members", "batch": "batch_bald"}, {"members", "samples"}),
         ({"source": "predicted loss", "batch": "power"}, {"predicted_loss", "coldness"}),
-        ({"source": "costs"}, {"predictions", "cost"}),
+        ({"source": "costs"}, {"predictions", "costs_as", "cost_0", "cost_2"}),
     ],
 )
 def test_the_form_asks_what_the_source_needs(kinds, select, params, asked):
@@ -255,3 +255,25 @@ def test_the_form_of_scores(kinds, compute):
     assert "margin" in form["measures_margin"].view.values()
     taken = form_of(compute, kinds, predictions="one", prefix="1")
     assert "must start with a letter" in taken["error"].view.label and taken["measures_margin"].invalid
+
+
+def test_costs_by_the_table_of_a_form(dataset, select):
+    """As the App sends them: a row for each truth, which lacks what was left at 1."""
+    form = form_of(select, dataset, source="costs", predictions="sure")
+    assert {"costs_as", "cost_0", "cost_1", "cost_2"} <= set(form) and "error" not in form
+    import fiftyone.operators as foo
+
+    table = {"costs_as": "table", "cost_0": {"to_1": 7.0, "to_2": 1.0}, "cost_2": {"to_0": 0.0}}
+    params = {"source": "costs", "predictions": "sure", "budget": 4, "tag": "t", **table}
+    foo.execute_operator(select.uri, {"dataset": dataset}, params=params)
+    names = sorted(dataset.distinct("sure.label"))
+    cost = dataset.get_run_info("t").config.recipe["strategies"][0]["cost"]
+    assert cost[names[0]] == {names[1]: 7.0, names[2]: 1.0}
+    assert cost[names[1]] == {names[0]: 1.0, names[2]: 1.0}
+    assert cost[names[2]] == {names[0]: 0.0, names[1]: 1.0}
+
+
+def test_costs_of_many_classes_are_text(dataset, select):
+    dataset.default_classes = [str(number) for number in range(20)]
+    form = form_of(select, dataset, source="costs", predictions="sure")
+    assert "cost" in form and "cost_0" not in form
