@@ -142,6 +142,12 @@ class Pool:
             values = values.detach().to(device="cpu", dtype=_numpy_like(values.dtype)).numpy()
         if not isinstance(values, np.ndarray):
             values = list(values) if np.iterable(values) and not isinstance(values, str) else [values]
+            shapes = {np.shape(one) for one in values if isinstance(one, np.ndarray) and one.ndim == 2}
+            if len(shapes) > 1:
+                told = ", ".join(map(str, sorted(shapes)))
+                raise InvalidInput(
+                    f"column {name!r}: the members are of unequal shape: {told}; give (T, N, C)"
+                )
             if len(values) == self.n and any(map(_is_sequence, values)):
                 self._check_lengths(name, values)
         try:
@@ -157,8 +163,10 @@ class Pool:
                 column = np.where(absent, np.nan, column).astype(np.float64)
         elif column.dtype.kind == "M":
             absent = np.isnat(column)
-        elif column.dtype.kind == "f" and (column.dtype.itemsize > 8 or not column.dtype.isnative):
+        elif column.dtype.kind == "f" and column.dtype.itemsize > 8:
             column = column.astype(np.float64)
+        elif not column.dtype.isnative:
+            column = column.astype(column.dtype.newbyteorder("="))
         rows = column.shape[1 if column.ndim == 3 else 0]
         no_members = column.ndim == 3 and column.shape[0] == 0
         if column.ndim not in (1, 2, 3) or rows != self.n or no_members:

@@ -45,7 +45,7 @@ def as_probabilities(
         p = torch.softmax(chunk / temperature, dim=-1)
     else:
         _refuse(name, "NaN or infinite probabilities", ~chunk.isfinite(), known)
-        _refuse(name, "negative probabilities", chunk < 0, known)
+        _refuse(name, "negative probabilities (if they are logits, say so)", chunk < 0, known)
         total = chunk.sum(-1, keepdim=True)
         not_one = "probabilities that do not sum to 1 (if they are logits, say so)"
         _refuse(name, not_one, (total - 1).abs() > SUM_TOLERANCE, known)

@@ -7,7 +7,9 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
@@ -31,13 +33,27 @@ MemberMeasure = Literal[
     "detection",
 ]
 Given = Literal["probabilities", "logits"]
-Columns = str | Annotated[list[str], Field(min_length=2)]
 OverObjects = Literal["max", "mean", "sum", "top_k", "count_normalised"]
 OverPixels = Literal["mean", "quantile", "top_share", "share_above", "boundary"]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Batch = Literal["top", "power", "softmax", "softrank"]
-Matrix = list[list[float]] | dict[str, dict[str, float]] | str
+
+
+def _several(column: str | list[str]) -> str | list[str]:
+    if isinstance(column, list) and len(column) < 2:
+        raise ValueError("give a column's name, or a list of 2 or more")
+    return column
+
+
+def _is_matrix(given: Any) -> Any:
+    if not isinstance(given, list | dict | str):
+        raise ValueError("give rows of numbers, a dict by class names, or CSV")
+    return given
+
+
+Columns = Annotated[str | list[str], AfterValidator(_several)]
+Matrix = Annotated[list[list[float]] | dict[str, dict[str, float]] | str, BeforeValidator(_is_matrix)]
 Budget = Annotated[int, Field(gt=0, strict=True)] | Annotated[float, Field(gt=0, le=1, strict=True)]
 
 
@@ -104,7 +120,8 @@ class ExpectedCost(_Entry):
     @model_validator(mode="after")
     def _one_matrix(self) -> ExpectedCost:
         if (self.cost is None) == (self.gain is None):
-            raise ValueError("needs one of: cost, gain")
+            either = "needs one of" if self.cost is None else "takes only one of"
+            raise ValueError(f"{either}: cost, gain")
         return self
 
 

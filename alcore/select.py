@@ -58,7 +58,9 @@ def select(
     names: list[str] = []
     for number, stage in enumerate(stages):
         at = f"stages[{number}]." if recipe.stages is not None else ""
-        rows, names, picks, told = _run_stage(pool, rows, stage, recipe.seed, where, at, progress)
+        rows, names, picks, told = _run_stage(
+            pool, rows, stage, number, recipe.seed, where, at, progress
+        )
         report["stages"].append(told)
     assert picks is not None
     report["chosen"] = len(rows)
@@ -77,6 +79,7 @@ def _run_stage(
     pool: Pool,
     rows: np.ndarray,
     stage: Stage,
+    number: int,
     seed: int,
     device: torch.device,
     at: str,
@@ -124,7 +127,7 @@ def _run_stage(
     else:
         _refuse_changing(terms, kept, stage.batch, at)
         # Drawn for the whole pool, so that a filter does not change what the other samples drew.
-        gumbel = np.random.default_rng([seed, 1]).gumbel(size=pool.n)[with_values]
+        gumbel = np.random.default_rng([seed, 1, number]).gumbel(size=pool.n)[with_values]
         picks = draw(
             terms,
             min(budget, len(with_values)),

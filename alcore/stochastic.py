@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from .errors import InvalidInput
 from .greedy import Picks, Term, combined
 
 
@@ -33,9 +34,17 @@ def draw(
         batch: "power", "softmax" or "softrank".
         coldness: the paper's beta, above 0: the higher, the nearer to the best few.
         combine: as in ``greedy``.
+
+    Raises:
+        InvalidInput: "power" where no value is above 0.
     """
     values = [term.objective.values(None).cpu().numpy() for term in terms]
     total = combined(terms, values, combine)
+    if batch == "power" and not (total > 0).any():
+        raise InvalidInput(
+            f"batch: 'power' draws in proportion to values above 0, and all {len(total)} are 0 or "
+            "below; use softmax or softrank"
+        )
     with np.errstate(divide="ignore"):
         if batch == "power":
             keys = np.log(np.maximum(total, 0))
@@ -45,7 +54,7 @@ def draw(
             ranks = np.empty(len(total))
             ranks[np.argsort(-total, kind="stable")] = np.arange(1, len(total) + 1)
             keys = -np.log(ranks)
-    # Of those that are never drawn, equal to the last, the noise must not choose.
-    drawn = np.argsort(-(coldness * keys + gumbel), kind="stable")[:budget]
+    # Those of no chance come last, the better first.
+    drawn = np.lexsort((-total, -(coldness * keys + gumbel)))[:budget]
     reasons = np.stack([value[drawn] for value in values], axis=1)
     return Picks(drawn.astype(np.int64), total[drawn], reasons)

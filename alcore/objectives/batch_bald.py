@@ -12,7 +12,8 @@ import numpy as np
 import torch
 
 NUMBERS_A_CHUNK = 1 << 20
-ROUNDING = 1e-13  # a gain below it is but the rounding of 0
+# A gain below it is but the rounding of 0: in float64, and in the float32 of drawn outcomes.
+ROUNDING, NOISE = 1e-13, 1e-6
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,11 @@ class Outcomes:
     mass: torch.Tensor
     drawn_by: torch.Tensor | None
     chosen: tuple[torch.Tensor, ...]
+
+    @property
+    def exact(self) -> bool:
+        """Whether these are all outcomes."""
+        return self.drawn_by is None
 
     @classmethod
     def of_nothing(cls, members: int, device: torch.device) -> Outcomes:
@@ -130,7 +136,7 @@ class BatchBald:
     Args:
         members: T arrays (N, C) of probabilities or logits.
         rows: (n,) the candidates' places among the N.
-        samples: how many outcomes are kept.
+        samples: how many outcomes are kept; of drawn ones as many of each member, so rounded up.
         seed: of what is drawn.
         logits: whether the members are logits.
     """
@@ -143,7 +149,7 @@ class BatchBald:
 
     def __init__(
         self,
-        members: Sequence[torch.Tensor],
+        members: Sequence[np.ndarray],
         rows: torch.Tensor,
         samples: int,
         seed: int,
@@ -187,21 +193,22 @@ class BatchBald:
 
     def gain(self, outcomes: Outcomes, p: torch.Tensor, expected: torch.Tensor) -> torch.Tensor:
         """(R,) nats for candidates of probabilities ``p`` (R, K, C)."""
-        gain = outcomes.entropy_of(p) - expected
-        return torch.where(gain > ROUNDING, gain, 0.0)
+        step = max(1, NUMBERS_A_CHUNK // (max(outcomes.weights.shape) * max(1, p.shape[2])))
+        gain = torch.cat([outcomes.entropy_of(part) for part in p.split(step)]) - expected
+        return torch.where(gain <= (ROUNDING if outcomes.exact else NOISE), 0.0, gain)
 
     def members_of(self, rows: torch.Tensor) -> torch.Tensor:
         """(R, K, C) float64 probabilities of some candidates."""
-        where = self._rows[rows].cpu()
-        p = torch.stack([member[where] for member in self._members], 1)
-        p = p.to(device=self._device, dtype=torch.float64)
+        where = self._rows[rows].cpu().numpy()
+        taken = np.stack([member[where] for member in self._members], axis=1)
+        p = torch.from_numpy(taken.astype(np.float64)).to(self._device)
         return p.softmax(-1) if self._logits else p / p.sum(-1, keepdim=True)
 
     def report(self) -> dict[str, Any]:
         return {
             "joint_information": self._information,
             "most_there_is": self.most,
-            "exact": self.outcomes.drawn_by is None,
+            "exact": self.outcomes.exact,
         }
 
     def _parts(self, rows: torch.Tensor, outcomes: int) -> list[torch.Tensor]:

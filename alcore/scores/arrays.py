@@ -6,11 +6,22 @@ import numpy as np
 import torch
 
 
-def tensor_of(values: Any) -> torch.Tensor:
-    """A tensor of ``values``, in memory shared with them where it can be."""
-    if isinstance(values, torch.Tensor):
-        return values.detach()
-    return torch.as_tensor(np.require(values, requirements=["C", "W"]))  # torch takes no other
+def array_of(values: Any) -> Any:
+    """``values`` as a tensor or a numpy array, of which parts are taken before anything is copied."""
+    return values.detach() if isinstance(values, torch.Tensor) else np.asarray(values)
+
+
+def tensor_of(part: Any) -> torch.Tensor:
+    """A tensor of a part, in memory shared with it where it can be."""
+    if isinstance(part, torch.Tensor):
+        return part
+    if not part.dtype.isnative:
+        part = part.astype(part.dtype.newbyteorder("="))
+    return torch.as_tensor(np.require(part, requirements=["C", "W"]))  # torch takes no other
+
+
+def device_of(array: Any) -> torch.device:
+    return array.device if isinstance(array, torch.Tensor) else torch.device("cpu")
 
 
 def as_given(result: torch.Tensor, given: Any) -> Any:

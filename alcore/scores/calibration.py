@@ -7,7 +7,7 @@ import torch
 from scipy.optimize import minimize_scalar
 
 from ..errors import InvalidInput
-from .arrays import tensor_of
+from .arrays import array_of, tensor_of
 
 LEAST_TEMPERATURE, GREATEST_TEMPERATURE = 0.05, 20.0
 SMALLEST = 1e-12  # a probability of 0 is taken as this
@@ -32,7 +32,7 @@ def fit_temperature(predictions: Any, labels: Any, given: str = "probabilities")
     Raises:
         InvalidInput: no samples, values that are not finite, or labels that are no classes.
     """
-    values = tensor_of(predictions).to(device="cpu", dtype=torch.float64)
+    values = tensor_of(array_of(predictions)).to(device="cpu", dtype=torch.float64)
     truth = torch.as_tensor(np.asarray(labels), dtype=torch.int64)
     if values.ndim != 2 or truth.shape != values.shape[:1]:
         raise InvalidInput(

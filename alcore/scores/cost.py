@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from ..errors import InvalidInput
-from .arrays import as_given, tensor_of
+from .arrays import array_of, as_given, device_of, tensor_of
 
 NUMBERS_A_CHUNK = 1 << 18
 ROUNDING = 1e-12  # of the span: a margin below it is but the rounding of 0
@@ -51,7 +51,7 @@ def cost_margin(probabilities: Any, cost: Any) -> Any:
             return torch.zeros_like(costs[:, 0])
         best = costs.topk(2, dim=1, largest=False).values
         margin = span - (best[:, 1] - best[:, 0])
-        return torch.where(margin > ROUNDING * span, margin, 0.0)
+        return torch.where(margin <= ROUNDING * span, 0.0, margin)
 
     return _by_chunks(probabilities, cost, measure)
 
@@ -102,7 +102,10 @@ def cost_matrix(given: Any, classes: Sequence[str] | None = None, name: str = "c
         InvalidInput: a wrong size, unknown or missing classes, or values that are not finite.
     """
     if isinstance(given, Path):
-        given = given.read_text()
+        try:
+            given = given.read_text()
+        except (OSError, UnicodeDecodeError) as error:
+            raise InvalidInput(f"{name}: {given} cannot be read: {error}") from None
     if isinstance(given, str):
         given = _of_csv(given, name)
     if isinstance(given, Mapping):
@@ -112,6 +115,8 @@ def cost_matrix(given: Any, classes: Sequence[str] | None = None, name: str = "c
     except (TypeError, ValueError):
         raise InvalidInput(f"{name}: must be rows of numbers, as many as each has columns") from None
     wanted = len(classes) if classes is not None else len(matrix) if matrix.ndim else 0
+    if matrix.ndim != 2:
+        raise InvalidInput(f"{name}: give rows of numbers, a dict by class names, or CSV")
     if matrix.shape != (wanted, wanted) or wanted == 0:
         raise InvalidInput(
             f"{name}: must have a row and a column for each of the {wanted} classes, "
@@ -160,9 +165,14 @@ def _of_csv(text: str, name: str) -> dict[str, dict[str, float]]:
     if len(rows) < 2 or any(len(row) != len(rows[0]) for row in rows):
         raise InvalidInput(
             f"{name}: CSV needs a first row that names the decisions, and a row for each truth, "
-            "all of one length"
+            "all of one length, separated by commas (a file is given as a pathlib.Path)"
         )
     decisions = [one.strip() for one in rows[0][1:]]
+    truths = [row[0].strip() for row in rows[1:]]
+    for of, names in (("a column", decisions), ("a row", truths)):
+        twice = [one for one in names if names.count(one) > 1]
+        if twice:
+            raise InvalidInput(f"{name}: CSV has {of} for {twice[0]!r} twice; give it once")
     try:
         return {
             row[0].strip(): dict(zip(decisions, map(float, row[1:]), strict=True)) for row in rows[1:]
@@ -181,16 +191,17 @@ def _check_width(width: int, matrix: np.ndarray) -> None:
 def _by_chunks(
     probabilities: Any, cost: Any, measure: Callable[[torch.Tensor, float], torch.Tensor]
 ) -> Any:
-    p = tensor_of(probabilities)
+    p = array_of(probabilities)
     if p.ndim != 2:
         raise ValueError(f"probabilities must be (N, C), not {tuple(p.shape)}")
     matrix = cost_matrix(cost)
     _check_width(p.shape[1], matrix)
     span = float(np.ptp(matrix, axis=1).max())
-    costs = torch.as_tensor(matrix, device=p.device)
-    out = torch.zeros(len(p), dtype=torch.float64, device=p.device)
+    device = device_of(p)
+    costs = torch.as_tensor(matrix, device=device)
+    out = torch.zeros(len(p), dtype=torch.float64, device=device)
     step = max(1, NUMBERS_A_CHUNK // p.shape[1])
     for start in range(0, len(p), step):
-        chunk = p[start : start + step].to(torch.float64)
+        chunk = tensor_of(p[start : start + step]).to(torch.float64)
         out[start : start + step] = measure(chunk / chunk.sum(1, keepdim=True) @ costs, span)
     return as_given(out, probabilities)

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.special import entr
+from scipy.special import entr, xlog1py
 
 from ..errors import InvalidInput
-from .arrays import as_given, at_least_float32, tensor_of
+from .arrays import array_of, as_given, at_least_float32, device_of, tensor_of
 from .probabilities import entropy, least_confidence, margin, ratio
 
 MEASURES: dict[str, Callable[[Any], Any]] = {
@@ -18,6 +18,7 @@ MEASURES: dict[str, Callable[[Any], Any]] = {
     "least_confidence": least_confidence,
     "ratio": ratio,
 }
+AGGREGATES = ("mean", "max", "sum")
 CLASSES_A_CHUNK = 1 << 18
 
 
@@ -44,13 +45,16 @@ def multi_label(probabilities: Any, measure: str = "entropy", aggregate: str = "
     Returns:
         (N,) float64 of the same kind, higher = more worth labelling; 0 where there is no class.
     """
-    p = tensor_of(probabilities)
+    p = array_of(probabilities)
     if p.ndim != 2:
         raise ValueError(f"probabilities must be (N, C), not {tuple(p.shape)}")
-    out = torch.zeros(len(p), dtype=torch.float64, device=p.device)
+    measure_named(measure)
+    if aggregate not in AGGREGATES:
+        raise InvalidInput(f"aggregate: there is no {aggregate!r}; use {', '.join(AGGREGATES)}")
+    out = torch.zeros(len(p), dtype=torch.float64, device=device_of(p))
     step = max(1, CLASSES_A_CHUNK // max(1, p.shape[1]))
     for start in range(0, len(p) if p.shape[1] else 0, step):
-        chunk = at_least_float32(p[start : start + step]).cpu().to(torch.float64).numpy()
+        chunk = at_least_float32(tensor_of(p[start : start + step])).cpu().to(torch.float64).numpy()
         if aggregate == "max":
             found = most_uncertain(chunk, measure)
         else:
@@ -79,6 +83,6 @@ def two_class(probabilities: np.ndarray, measure: str) -> np.ndarray:
     measure_named(measure)
     p = np.asarray(probabilities, dtype=np.float64)
     if measure == "entropy":
-        return (entr(p) + entr(1 - p)) / math.log(2)
+        return (entr(p) - xlog1py(1 - p, -p)) / math.log(2)
     other = np.minimum(p, 1 - p)
     return other / (1 - other) if measure == "ratio" else 2 * other

@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from .arrays import as_given, tensor_of
+from .arrays import array_of, as_given, device_of, tensor_of
 
 ROUNDING = 1e-12  # a difference of entropies below it is but the rounding of 0
 NUMBERS_A_CHUNK = 1 << 16  # of one member: half a MiB of float64, which stays in a core's cache
@@ -73,21 +73,20 @@ def mean_std(members: Any) -> Any:
 
 def variance(members: Any) -> Any:
     """Variance over members of a regression's values (T, N) or (T, N, D), mean over D; at least 0."""
-    values = members if isinstance(members, torch.Tensor) else tensor_of(members)
-    if values.ndim == 2:
-        values = values[..., None]
-    if values.ndim != 3:
-        raise ValueError(f"members must be (T, N) or (T, N, D), not {tuple(values.shape)}")
-    found = torch.zeros(values.shape[1], dtype=torch.float64, device=values.device)
-    step = max(1, NUMBERS_A_CHUNK // max(1, values.shape[2]))
-    for start in range(0, values.shape[1], step):
-        chunk = slice(start, start + step)
-        mean = values[:, chunk].to(torch.float64).mean(0)
+    stack = _same_shape(members)
+    count, *more = stack[0].shape
+    if len(more) > 1:
+        raise ValueError(f"members must be (T, N) or (T, N, D), not T x {tuple(stack[0].shape)}")
+    found = torch.zeros(count, dtype=torch.float64, device=device_of(stack[0]))
+    step = max(1, NUMBERS_A_CHUNK // max(1, *more, 1))
+    for start in range(0, count, step):
+        chunk = [tensor_of(one[start : start + step]).to(torch.float64) for one in stack]
+        mean = sum(chunk, torch.zeros(())) / len(chunk)
         total = torch.zeros_like(mean)
-        for member in values[:, chunk]:
-            total += (member.to(torch.float64) - mean).square_()
-        found[chunk] = (total / len(values)).mean(-1)
-    return as_given(found, members)
+        for member in chunk:
+            total += (member - mean).square_()
+        found[start : start + step] = (total / len(chunk)).reshape(len(mean), -1).mean(-1)
+    return as_given(found, _first(members))
 
 
 class _Chunk:
@@ -134,7 +133,7 @@ class _Chunk:
 
     def divergences(self) -> torch.Tensor:
         """(T, R), each member's divergence from the mean."""
-        logs = self.mean().log()
+        logs = self.mean().clamp(min=torch.finfo(torch.float64).tiny).log()
         rows = []
         for p in self:
             # Where p is 0 its term is 0, whatever the mean; where p is not, neither is the mean.
@@ -144,7 +143,8 @@ class _Chunk:
 
 
 def _no_rounding(difference: torch.Tensor) -> torch.Tensor:
-    return torch.where(difference > ROUNDING, difference, 0.0)
+    # Not the other way round, for NaN is no 0.
+    return torch.where(difference <= ROUNDING, 0.0, difference)
 
 
 def _entropy(p: torch.Tensor) -> torch.Tensor:
@@ -156,26 +156,39 @@ def _entropy(p: torch.Tensor) -> torch.Tensor:
 def _over(members: Any, measure: Callable[[_Chunk], torch.Tensor]) -> Any:
     stack = stacked(members)
     count, classes = stack[0].shape
-    out = torch.zeros(count, dtype=torch.float64, device=stack[0].device)
+    out = torch.zeros(count, dtype=torch.float64, device=device_of(stack[0]))
     step = max(1, NUMBERS_A_CHUNK // max(1, classes))
     for start in range(0, count if classes else 0, step):
         chunk = slice(start, start + step)
-        out[chunk] = measure(_Chunk([member[chunk] for member in stack]))
-    return as_given(out, members if not isinstance(members, list | tuple) else members[0])
+        out[chunk] = measure(_Chunk([tensor_of(member[chunk]) for member in stack]))
+    return as_given(out, _first(members))
 
 
-def stacked(members: Any) -> list[torch.Tensor]:
-    """T tensors (N, C) of one shape, in memory shared with ``members`` where it can be.
+def stacked(members: Any) -> list[Any]:
+    """T tensors or arrays (N, C) of one shape, not copied.
 
     Raises:
         ValueError: no members, or members of unequal shape.
     """
-    if isinstance(members, list | tuple) and any(hasattr(one, "shape") for one in members):
-        stack = [tensor_of(one) for one in members]
+    stack = _same_shape(members)
+    if len(stack[0].shape) != 2:
+        told = ", ".join(map(str, stack[0].shape))
+        raise ValueError(f"members must be (T, N, C), T arrays of one shape (N, C), not ({told})")
+    return stack
+
+
+def _same_shape(members: Any) -> list[Any]:
+    if isinstance(members, list | tuple):
+        stack = [array_of(one) for one in members]
     else:
-        stack = list(tensor_of(members))
+        whole = array_of(members)
+        stack = [whole[t] for t in range(len(whole))] if whole.ndim > 1 else []
     shapes = {tuple(one.shape) for one in stack}
-    if len(shapes) != 1 or len(next(iter(shapes))) != 2:
+    if len(shapes) != 1:
         told = ", ".join(map(str, sorted(shapes))) or "nothing"
         raise ValueError(f"members must be (T, N, C), T arrays of one shape (N, C), not {told}")
     return stack
+
+
+def _first(members: Any) -> Any:
+    return members[0] if isinstance(members, list | tuple) else members

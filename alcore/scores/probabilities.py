@@ -12,12 +12,13 @@ from typing import Any
 
 import torch
 
-from .arrays import as_given, at_least_float32, tensor_of
+from .arrays import array_of, as_given, at_least_float32, device_of, tensor_of
 
 NUMBERS_A_CHUNK = 1 << 17  # half a MiB of float32, which stays in a core's cache
 # From here on sums of float32 give a row's entropy to 5 digits; surer rows are worked out in float64.
 FLOAT32_ENTROPY = 0.05
 FLOAT32_SUM = 1e-3
+SURE = 1e-5  # a value below it has lost digits to 1
 
 
 def entropy(probabilities: Any) -> Any:
@@ -30,7 +31,8 @@ def margin(probabilities: Any) -> Any:
 
     def measure(p: torch.Tensor) -> torch.Tensor:
         best = p.topk(2, dim=1).values.to(torch.float64)
-        return 1 - (best[:, 0] - best[:, 1]) / _total(p)
+        found = 1 - (best[:, 0] - best[:, 1]) / _total(p)
+        return _redone_where_sure(found, p, lambda q, rest: rest + q.topk(2, dim=1).values[:, 1])
 
     return _by_chunks(probabilities, measure)
 
@@ -40,7 +42,9 @@ def least_confidence(probabilities: Any) -> Any:
 
     def measure(p: torch.Tensor) -> torch.Tensor:
         classes = p.shape[1]
-        return (1 - p.amax(1).to(torch.float64) / _total(p)) * (classes / (classes - 1))
+        lacking = 1 - p.amax(1).to(torch.float64) / _total(p)
+        lacking = _redone_where_sure(lacking, p, lambda q, rest: rest)
+        return lacking * (classes / (classes - 1))
 
     return _by_chunks(probabilities, measure)
 
@@ -59,12 +63,36 @@ def nats(p: torch.Tensor) -> torch.Tensor:
     """(R,) float64 entropy of the rows of (R, C) ``p`` over their sums, in nats."""
     if p.dtype == torch.float64:
         q = p / _total(p)[:, None]
-        return 0 - _times_log(q).sum(1)
+        found = 0 - _times_log(q).sum(1)
+        return _redone_where_sure(found, p, _nats_of_sure)
     total = p.sum(1).to(torch.float64)
     found = total.log() - _times_log(p).sum(1).to(torch.float64) / total
     inexact = ((found < FLOAT32_ENTROPY) | ((total - 1).abs() > FLOAT32_SUM)).nonzero().flatten()
     if len(inexact):
         found[inexact] = nats(p[inexact].to(torch.float64))
+    return found
+
+
+def _nats_of_sure(q: torch.Tensor, rest: torch.Tensor) -> torch.Tensor:
+    others = q.scatter(1, q.argmax(1, keepdim=True), 0)
+    return -torch.log1p(-rest) * (1 - rest) - _times_log(others).sum(1)
+
+
+def _redone_where_sure(
+    found: torch.Tensor,
+    p: torch.Tensor,
+    measure: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+) -> torch.Tensor:
+    """Values near 0 anew, from the sum of all but the best class, which 1 less the best has lost.
+
+    ``measure`` takes (R, C) probabilities and (R,) what the best lacks to 1.
+    """
+    sure = (found < SURE).nonzero().flatten()
+    if len(sure):
+        q = p[sure].to(torch.float64)
+        q = q / q.sum(1, keepdim=True)
+        rest = q.scatter(1, q.argmax(1, keepdim=True), 0).sum(1)
+        found[sure] = measure(q, rest)
     return found
 
 
@@ -78,12 +106,12 @@ def _total(p: torch.Tensor) -> torch.Tensor:
 
 
 def _by_chunks(probabilities: Any, measure: Callable[[torch.Tensor], torch.Tensor]) -> Any:
-    p = tensor_of(probabilities)
+    p = array_of(probabilities)
     if p.ndim != 2:
         raise ValueError(f"probabilities must be (N, C), not {tuple(p.shape)}")
-    out = torch.zeros(len(p), dtype=torch.float64, device=p.device)
+    out = torch.zeros(len(p), dtype=torch.float64, device=device_of(p))
     step = max(1, NUMBERS_A_CHUNK // max(1, p.shape[1]))
     for start in range(0, len(p) if p.shape[1] > 1 else 0, step):
-        chunk = at_least_float32(p[start : start + step])
+        chunk = at_least_float32(tensor_of(p[start : start + step]))
         out[start : start + step] = measure(chunk).clamp_(0, 1)
     return as_given(out, probabilities)

@@ -12,7 +12,7 @@ from ..errors import InvalidInput, name_samples
 from ..objectives import Balance, Objective
 from ..pool import Pool
 from .predictions import probabilities
-from .task import Task, listed
+from .task import Task, class_name, listed
 
 
 def balance(entry: entries.Balance, task: Task) -> Objective:
@@ -69,10 +69,10 @@ def _category_names(entry: entries.Balance, pool: Pool) -> list[str]:
     if entry.column in pool.classes:
         return pool.classes[entry.column]
     column = pool.columns[entry.column]
-    names = set(map(str, column[~pool.missing[entry.column]].tolist()))
+    names = set(map(class_name, column[~pool.missing[entry.column]].tolist()))
     if entry.labels in pool.columns:
         truth = pool.columns[entry.labels][pool.labelled & ~pool.missing[entry.labels]]
-        names |= set(map(str, truth.tolist()))
+        names |= set(map(class_name, truth.tolist()))
     return sorted(names)
 
 
@@ -82,13 +82,13 @@ def _one_hot(
     if column.ndim != 1:
         raise InvalidInput(f"{task.user}: column {name!r} must hold one category a sample")
     position = {name: index for index, name in enumerate(classes)}
-    codes = np.array([position.get(str(value), -1) for value in column.tolist()])
+    codes = np.array([position.get(class_name(value), -1) for value in column.tolist()])
 
     def rows_of(rows: np.ndarray) -> np.ndarray:
         unknown = rows[codes[rows] < 0]
         if len(unknown):
             raise InvalidInput(
-                f"{task.user}: column {name!r} holds {str(column[unknown[0]])!r} "
+                f"{task.user}: column {name!r} holds {class_name(column[unknown[0]])!r} "
                 f"({name_samples(task.pool.ids, unknown)}), which is no class; "
                 f"the classes are {listed(classes)}"
             )

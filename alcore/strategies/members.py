@@ -9,7 +9,6 @@ import torch
 
 from .. import recipe as entries
 from .. import scores
-from ..device import to_tensor
 from ..errors import InvalidInput
 from ..maps import Maps
 from ..objectives import BatchBald, Objective
@@ -65,9 +64,8 @@ def batch_bald(entry: entries.BatchBald, task: Task) -> Objective:
     members = _members(entry, task)
     for _ in _checked(entry, task, members, task.candidates):
         task.tick()
-    tensors = [to_tensor(one, torch.from_numpy(one[:0]).dtype, torch.device("cpu")) for one in members]
     return BatchBald(
-        tensors,
+        members,
         torch.from_numpy(task.candidates).to(task.device),
         entry.samples,
         task.seed,
@@ -154,6 +152,9 @@ def _of_numbers(entry: entries.Disagreement, task: Task) -> Objective:
 
 def _of_objects(entry: entries.Disagreement, task: Task, columns: list[Objects]) -> Objective:
     _need_two(len(columns), entry, task)
+    for name, column in zip(_names(entry), columns, strict=True):
+        if column.boxes is None:
+            raise InvalidInput(f"{task.user}: column {name!r} has no boxes; give objects with boxes")
     few = [column.take(task.candidates) for column in columns]
     found = scores.detection_disagreement(few, iou=entry.iou, min_confidence=entry.min_confidence)
     return score(found, task)
@@ -178,4 +179,5 @@ def _of_maps(entry: entries.Disagreement, task: Task, columns: list[Maps], measu
         with naming(task, row):
             pixels = scores.member_pixel_scores(maps, getattr(scores, measure), entry.given)
             out[place] = over_pixels(entry, pixels, maps[0], how)
-    return score(out, task, HIGHEST[measure](len(columns), classes))
+    scale = 1.0 if how == "share_above" else HIGHEST[measure](len(columns), classes)
+    return score(out, task, scale)

@@ -18,7 +18,7 @@ from ..scores.cost import cost_of_gain
 from ..scores.objects import AGGREGATES as OVER_OBJECTS
 from ..scores.pixels import AGGREGATES as OVER_PIXELS
 from ..scores.pixels import pixel_decision
-from .task import IdsOf, Task, listed, score
+from .task import IdsOf, Task, class_name, listed, score
 
 NUMBERS_A_CHUNK = 1 << 21
 OVER_CLASSES = ("mean", "max", "sum")
@@ -30,7 +30,9 @@ def uncertainty(entry: entries.Uncertainty, task: Task) -> Objective:
         temperature = fitted_temperature(entry, task)
         told["temperature"] = temperature
         entry = entry.model_copy(update={"temperature": temperature})
-    return score(measured(entry, task, task.candidates), task, told=told)
+    values = measured(entry, task, task.candidates)
+    # Sums over objects, stored numbers and the like have no bound of their own.
+    return score(values, task, max(1.0, float(values.max(initial=0))), told)
 
 
 def expected_cost(entry: entries.ExpectedCost, task: Task) -> Objective:
@@ -47,7 +49,8 @@ def expected_cost(entry: entries.ExpectedCost, task: Task) -> Objective:
         )
     measure = scores.expected_cost if entry.measure == "risk" else scores.cost_margin
     parts = [measure(p, matrix) for p in probabilities(entry, task, task.candidates)]
-    return score(np.concatenate(parts), task, scale=float(np.ptp(matrix, axis=1).max()))
+    highest = matrix.max(0).min() if entry.measure == "risk" else np.ptp(matrix, axis=1).max()
+    return score(np.concatenate(parts), task, float(highest))
 
 
 def measured(entry: entries.Uncertainty, task: Task, rows: np.ndarray) -> np.ndarray:
@@ -81,21 +84,32 @@ def fitted_temperature(entry: entries.Uncertainty, task: Task) -> float:
     if entry.multi_label:
         raise InvalidInput(f"{task.user}: temperature: 'fit' is for classes that exclude each other")
     truth = pool.column(entry.labels, task.user)
-    width = array_column(entry.column, task).shape[-1]
+    if not isinstance(truth, np.ndarray) or truth.ndim != 1:
+        raise InvalidInput(f"{task.user}: labels: column {entry.labels!r} must hold one class a sample")
+    column = array_column(entry.column, task)
+    if column.ndim == 3:
+        raise InvalidInput(
+            f"{task.user}: temperature: 'fit' is for one prediction a sample; {entry.column!r} holds "
+            "members"
+        )
+    width = column.shape[-1]
     classes = pool.classes.get(entry.column) or [str(c) for c in range(width)]
     position = {name: index for index, name in enumerate(classes)}
     known = np.flatnonzero(pool.labelled & pool.present([entry.column, entry.labels]))
-    codes = np.array([position.get(str(truth[row]), -1) for row in known.tolist()], dtype=np.int64)
+    codes = np.array(
+        [position.get(class_name(truth[row]), -1) for row in known.tolist()], dtype=np.int64
+    )
     if (codes < 0).any():
         odd = truth[known[codes < 0][0]]
         raise InvalidInput(
-            f"{task.user}: column {entry.labels!r} holds {str(odd)!r}, which is no class; the classes "
-            f"are {listed(classes)}"
+            f"{task.user}: column {entry.labels!r} holds {class_name(odd)!r}, which is no class; "
+            f"the classes are {listed(classes)}"
         )
     as_they_are = entry.model_copy(update={"temperature": 1.0})
-    parts = list(probabilities(as_they_are, task, known)) or [np.zeros((0, width))]
+    parts = list(probabilities(as_they_are, task, known)) or [np.zeros((0, width))]  # checked here
+    values = column[known] if entry.given == "logits" else np.concatenate(parts)
     try:
-        return scores.fit_temperature(np.concatenate(parts), codes)
+        return scores.fit_temperature(values, codes, entry.given)
     except InvalidInput as error:
         raise InvalidInput(f"{task.user}: {error}") from None
 
@@ -135,7 +149,16 @@ def _of_objects(entry: entries.Uncertainty, task: Task, objects: Objects) -> np.
     """(N,) for the whole pool, whose other samples say what one without objects is taken as."""
     _refuse_temperature(entry, task)
     how = _aggregate_of(entry, task, OVER_OBJECTS, "objects", "max")
-    # Whether vectors are distributions is seen from their sums.
+    here = ~task.pool.missing[entry.column]
+    if not here.all():
+        out = np.zeros(len(objects))
+        out[here] = _aggregated(entry, task, objects.take(here), how)
+        return out
+    return _aggregated(entry, task, objects, how)
+
+
+def _aggregated(entry: entries.Uncertainty, task: Task, objects: Objects, how: str) -> np.ndarray:
+    # Whether vectors are distributions is seen from their sums, unless it is said.
     each = scores.object_scores(objects, _named(entry, task), entry.multi_label or None)
     keep = None
     if objects.confidences is not None and entry.min_confidence > 0:
@@ -177,6 +200,8 @@ def _of_maps(entry: entries.Uncertainty, task: Task, maps: Maps, rows: np.ndarra
         one = maps[row]
         with naming(task, row):
             pixels = scores.pixel_scores(one, entry.measure, entry.given, entry.multi_label)
+            if entry.measure == "stored" and (pixels < 0).any():
+                raise InvalidInput("its stored uncertainty is below 0 in places; it must be 0 or more")
             out[place] = over_pixels(entry, pixels, one, how)
     return out
 

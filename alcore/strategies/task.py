@@ -41,6 +41,12 @@ def listed(names: list[str]) -> str:
     return ", ".join(map(repr, names[:10])) + (", ..." if len(names) > 10 else "")
 
 
+def class_name(value: Any) -> str:
+    """A label as the name of a class: numbers become floats where some are missing."""
+    whole = isinstance(value, float | np.floating) and float(value).is_integer()
+    return str(int(value)) if whole else str(value)
+
+
 class IdsOf:
     """The ids of some rows, looked up only for an error."""
 

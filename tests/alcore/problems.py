@@ -209,8 +209,8 @@ def expected_costs(draw):
         entry = {"strategy": "expected_cost", "column": "predictions", "measure": measure}
         entry["gain" if gain else "cost"] = matrix.tolist()
         cost = matrix.max(1, keepdims=True) - matrix if gain else matrix
-        span = np.ptp(cost, axis=1).max() or 1.0
-        return entry, twins.Fixed(twins.expected_cost(P, cost, measure), span)
+        highest = np.ptp(cost, axis=1).max() if measure == "margin" else cost.max(0).min()
+        return entry, twins.Fixed(twins.expected_cost(P, cost, measure), highest or 1.0)
 
     return make
 

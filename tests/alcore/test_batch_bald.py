@@ -84,7 +84,7 @@ def test_the_noise_of_drawn_outcomes_falls_with_their_number():
     def error(samples):
         found = []
         for seed in range(12):
-            objective = BatchBald(list(torch.tensor(M)), rows, samples, seed, torch.device("cpu"))
+            objective = BatchBald(list(M), rows, samples, seed, torch.device("cpu"))
             objective.add(torch.arange(6))
             found.append(objective.report()["joint_information"])
         return np.sqrt(np.mean((np.array(found) - exact) ** 2))
@@ -152,3 +152,20 @@ def test_a_gpu_chooses_the_same():
 def test_one_member_is_refused():
     with pytest.raises(InvalidInput, match="has 1 member; members cannot disagree"):
         choose(random_members(1, 5, 3), 2)
+
+
+def test_members_that_agree_leave_nothing_to_gain_however_outcomes_are_kept():
+    M = np.repeat(random_members(1, 60, 4, alpha=4), 7, axis=0)
+    for samples in (10_000, 2):
+        chosen = choose(M, 6, samples=samples)
+        assert chosen.indices.tolist() == list(range(6))
+        assert not chosen.gains.any()
+
+
+def test_takes_arrays_of_any_layout():
+    M = random_members(3, 30, 4)
+    backwards = np.ascontiguousarray(M[:, ::-1])[:, ::-1]
+    read_only = M.copy()
+    read_only.flags.writeable = False
+    for same in (backwards, read_only, M.astype(">f8")):
+        assert choose(same, 5).indices.tolist() == choose(M, 5).indices.tolist()

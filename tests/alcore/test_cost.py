@@ -1,5 +1,7 @@
 """Costs of mistakes, business value, temperature, and classes that do not exclude each other."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -87,6 +89,10 @@ def test_a_matrix_comes_from_rows_names_or_csv(tmp_path):
         ),
         ("a,b", "CSV needs a first row"),
         ("t,aluminium\naluminium,x", "CSV holds what is no number"),
+        ("t,aluminium\naluminium,0\naluminium,1", "CSV has a row for 'aluminium' twice"),
+        ("t,paper,paper\npaper,0,1", "CSV has a column for 'paper' twice"),
+        (Path("/no/such/file.csv"), "/no/such/file.csv cannot be read"),
+        (3, "give rows of numbers, a dict by class names, or CSV"),
     ],
 )
 def test_says_what_is_wrong_with_a_matrix(matrix, told):

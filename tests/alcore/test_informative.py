@@ -120,7 +120,8 @@ def test_costs_may_be_named_and_gains_are_what_is_forgone():
     ("more", "sentence"),
     [
         ({}, "needs one of: cost, gain"),
-        ({"cost": [[0]], "gain": [[0]]}, "needs one of: cost, gain"),
+        ({"cost": [[0]], "gain": [[0]]}, "takes only one of: cost, gain"),
+        ({"cost": 5}, "give rows of numbers, a dict by class names, or CSV"),
         ({"cost": [[0, 1], [1, 0]]}, "for each of the 4 classes, not shape (2, 2)"),
         ({"cost": {"glass": {"a": 1}}}, "'glass' is no class; the classes are '0', '1', '2', '3'"),
         ({"cost": (-np.eye(4)).tolist()}, "4 costs are below 0"),
@@ -309,3 +310,77 @@ def test_objects_and_maps_are_neither_numbers_nor_vectors():
     assert "must hold one vector a sample" in told(diversity, p=Maps(PIXELS.__getitem__, N))
     with pytest.raises(InvalidInput, match="column 'p': is of 12 samples, not 5"):
         Pool(5, columns={"p": objects()})
+
+
+def test_a_temperature_is_fitted_on_the_logits_themselves():
+    n = 200
+    logits = 20 * (RNG.normal(size=(n, C)) + 2 * np.eye(C)[np.arange(n) % C])
+    truth = np.arange(n) % C
+    for labels in (np.array(CLASSES, dtype=object)[truth], truth, [*truth[:-1].tolist(), None]):
+        classes = CLASSES if isinstance(labels, np.ndarray) and labels.dtype == object else None
+        pool = Pool(
+            n,
+            labelled=np.arange(n) < n - 1,
+            columns={"p": logits, "truth": labels},
+            classes={"p": classes} if classes else None,
+        )
+        entry = uncertainty(temperature="fit", labels="truth", given="logits")
+        chosen = alcore.select(pool, {"budget": 1, "strategies": [entry]}, device="cpu")
+        after = chosen.report["stages"][0]["reached"]["uncertainty"]["after"]
+        expected = scores.fit_temperature(logits[:-1], truth[:-1], "logits")
+        assert after["temperature"] == pytest.approx(expected, rel=1e-6)
+
+
+def test_no_temperature_is_fitted_to_members_or_to_many_labels():
+    truth = np.array(["0"] * N, dtype=object)
+    fit = {"temperature": "fit", "labels": "truth"}
+    assert "'m' holds members" in told({**uncertainty(**fit), "column": "m"}, m=M, truth=truth)
+    assert "must hold one class a sample" in told(uncertainty(**fit), p=P, truth=objects())
+
+
+def test_a_sample_declared_missing_is_no_context():
+    confidences = [[], [0.5], [0.9]]
+    some = Objects.from_lists(confidences=confidences)
+    columns, missing = {"p": some}, {"p": np.array([False, False, True])}
+    found = alcore.score(Pool(3, columns=columns, missing=missing), uncertainty(empty="most"))
+    assert found[:2].tolist() == [1, 1] and np.isnan(found[2])
+    unknown = Objects.from_lists(confidences=[[0.5], [np.nan], [0.7]])
+    missing = {"p": np.array([False, True, False])}
+    found = alcore.score(Pool(3, columns={"p": unknown}, missing=missing), uncertainty())
+    assert np.isnan(found).tolist() == [False, True, False]
+
+
+def test_sums_are_brought_to_at_most_1_to_be_summed():
+    entry = uncertainty(aggregate="sum", min_confidence=0)
+    number = RNG.random(N)
+    weight = {"strategy": "weight", "column": "w"}
+    recipe = {"budget": 3, "strategies": [entry, weight], "combine": "sum"}
+    chosen = alcore.select(pool(p=objects(), w=number), recipe, device="cpu")
+    assert chosen.gains.max() <= 2
+    cost = [[50, 51, 51, 51], [51, 50, 51, 51], [51, 51, 50, 51], [51, 51, 51, 50]]
+    entry = {"strategy": "expected_cost", "column": "p", "cost": cost}
+    recipe = {"budget": 3, "strategies": [entry], "combine": "sum"}
+    assert alcore.select(pool(p=P), recipe, device="cpu").gains.max() <= 1
+
+
+def test_a_stored_uncertainty_below_0_is_refused():
+    negative = Maps(lambda row: np.full((3, 3), -1.0 if row == 5 else 1.0), N)
+    assert "sample 5: its stored uncertainty is below 0" in told(
+        uncertainty(measure="stored"), p=negative
+    )
+
+
+def test_objects_without_boxes_cannot_disagree():
+    assert "column 'a' has no boxes" in told(disagreement(["a", "b"]), a=objects(), b=objects())
+
+
+def test_members_of_unequal_shape_are_told_by_their_shapes():
+    with pytest.raises(
+        InvalidInput, match=r"'m': the members are of unequal shape: \(1, 4\), \(12, 4\)"
+    ):
+        Pool(N, columns={"m": [P, P[:1]]})
+
+
+@pytest.mark.parametrize("column", [[], ["m"]])
+def test_a_list_of_columns_needs_two(column):
+    assert "give a column's name, or a list of 2 or more" in told(disagreement(column), m=M)

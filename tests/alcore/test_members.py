@@ -137,3 +137,20 @@ def test_refuses_members_of_unequal_shape():
         scores.bald([np.ones((3, 2)), np.ones((3, 4))])
     with pytest.raises(ValueError, match=r"must be \(T, N, C\)"):
         scores.bald(np.ones((3, 2)))
+
+
+@pytest.mark.parametrize("measure", ["bald", "kl_to_consensus", "max_disagreement"])
+def test_nan_does_not_pass_for_agreement(measure):
+    M = random_members(2, 3, 2)
+    M[0, 1, 0] = np.nan
+    assert np.isnan(getattr(scores, measure)(M)).tolist() == [False, True, False]
+
+
+@every_measure
+def test_the_smallest_numbers_there_are_do_no_harm(measure):
+    assert np.isfinite(getattr(scores, measure)([[[5e-324, 1]], [[0, 1]]])).all()
+
+
+def test_variance_refuses_members_of_unequal_shape():
+    with pytest.raises(ValueError, match=r"of one shape .* not \(3, 2\), \(3, 3\)"):
+        scores.variance([np.zeros((3, 2)), np.zeros((3, 3))])

@@ -150,3 +150,29 @@ def test_torch_in_torch_out_and_half_precision(measure):
     half = torch.tensor(P).half()
     expected = getattr(scores, measure)(half.double().numpy())
     assert getattr(scores, measure)(half).tolist() == pytest.approx(expected.tolist(), rel=1e-5)
+
+
+@pytest.mark.parametrize("lead", [10, 40, 45, 60, 300])
+def test_very_sure_rows_are_still_told_apart(lead):
+    """Where the best class is 1 but for what float64 can hold, the others still say how sure."""
+    tail = np.exp(-float(lead))
+    row = np.array([[1.0, tail]]) / (1 + tail)
+    share = tail / (1 + tail)
+    assert scores.least_confidence(row)[0] == pytest.approx(2 * share, rel=1e-9)
+    assert scores.margin(row)[0] == pytest.approx(2 * share, rel=1e-9)
+    nats = share * (lead + np.log1p(tail)) - (1 - share) * np.log1p(-share)
+    assert scores.entropy(row)[0] == pytest.approx(nats / np.log(2), rel=1e-9)
+
+
+@every_measure
+def test_takes_arrays_of_any_layout(measure, tmp_path):
+    P = random_predictions(30, 4)
+    expected = getattr(scores, measure)(P).tolist()
+    np.save(tmp_path / "p.npy", P)
+    for same in (
+        np.load(tmp_path / "p.npy", mmap_mode="r"),
+        np.asfortranarray(P),
+        P[:, ::-1].copy()[:, ::-1],
+        P.astype(">f8"),
+    ):
+        np.testing.assert_allclose(getattr(scores, measure)(same), expected, rtol=1e-12)

@@ -96,3 +96,31 @@ def test_a_stage_of_a_cascade_may_draw():
     for seed in range(20):
         chosen = alcore.select(pool, {"stages": stages, "seed": seed}, device="cpu")
         assert set(chosen.indices.tolist()) <= {2, 3, 4, 5}
+
+
+def test_power_needs_a_value_above_0_and_orders_the_others():
+    pool = alcore.Pool(5, columns={"number": np.arange(5.0)})
+    down = {"strategy": "weight", "column": "number", "strength": -1}
+    recipe = {"budget": 3, "strategies": [down], "batch": "power", "combine": "sum"}
+    with pytest.raises(InvalidInput, match=r"'power' draws .* all 5 are 0 or below; use softmax"):
+        alcore.select(pool, recipe, device="cpu")
+    up = {"strategy": "weight", "column": "number", "name": "up", "strength": 3}
+    mixed = recipe | {"budget": 5, "strategies": [up | {"prefer": [4, 4]}, down | {"strength": -2}]}
+    chosen = alcore.select(pool, mixed, device="cpu")
+    below = chosen.gains[chosen.gains <= 0]
+    assert sorted(below, reverse=True) == below.tolist()
+
+
+def test_stages_draw_for_themselves():
+    """With one draw for both, what the first stage chose would decide the second."""
+    pool = alcore.Pool(3, columns={"a": np.array([10, 0.1, 0.2]), "b": np.ones(3)})
+    stages = [
+        {"budget": 2, "strategies": [{"strategy": "weight", "column": "a"}], "batch": "softmax"},
+        {"budget": 1, "strategies": [{"strategy": "weight", "column": "b"}], "batch": "power"},
+    ]
+    stages[0]["coldness"] = 3.0
+    drawn = 0
+    for seed in range(600):
+        chosen = alcore.select(pool, {"stages": stages, "seed": seed}, device="cpu")
+        drawn += chosen.indices[0] == 0
+    assert 240 < drawn < 360  # sample 0 is nearly always one of the two
