@@ -7,6 +7,8 @@ from typing import Any
 
 import fiftyone as fo
 
+from ..alcore import InvalidInput
+
 # Where a label may hold one number per class, in the order they are looked for.
 VECTOR_ATTRIBUTES = ("probs", "probabilities", "logits")
 # The attribute under which a label keeps its list.
@@ -102,7 +104,7 @@ def member_fields(dataset: Any) -> list[Choice]:
         for path, field in dataset.get_field_schema(flat=True).items()
         if isinstance(field, fo.ArrayField)
         and not path.endswith((".map", ".mask"))
-        and not _inside_list(dataset, path)
+        and not inside_list(dataset, path)
     ]
 
 
@@ -120,7 +122,7 @@ def embedding_fields(dataset: Any) -> list[Choice]:
         if _holds_vector(field)
         and path not in OWN_FIELDS
         and path.rsplit(".", 1)[-1] not in VECTOR_ATTRIBUTES
-        and not _inside_list(dataset, path)
+        and not inside_list(dataset, path)
     ]
     return choices + [Choice(key, "a similarity run") for key in similarity_runs(dataset)]
 
@@ -130,7 +132,7 @@ def number_fields(dataset: Any) -> list[Choice]:
     return [
         Choice(path, type(field).__name__.removesuffix("Field").lower())
         for path, field in dataset.get_field_schema(flat=True).items()
-        if isinstance(field, NUMBERS) and path not in OWN_FIELDS and not _inside_list(dataset, path)
+        if isinstance(field, NUMBERS) and path not in OWN_FIELDS and not inside_list(dataset, path)
     ]
 
 
@@ -142,7 +144,7 @@ def category_fields(dataset: Any) -> list[Choice]:
         if isinstance(field, (fo.StringField, fo.BooleanField))
         and path not in OWN_FIELDS
         and not path.startswith("metadata.")
-        and not _inside_list(dataset, path)
+        and not inside_list(dataset, path)
     ]
 
 
@@ -179,16 +181,40 @@ def class_vector_path(flat: dict[str, Any], path: str) -> str | None:
     return None
 
 
-def _holds_vector(field: Any) -> bool:
-    if isinstance(field, fo.VectorField):
-        return True
-    return isinstance(field, fo.ListField) and isinstance(field.field, (fo.FloatField, fo.IntField))
-
-
-def _inside_list(dataset: Any, path: str) -> bool:
+def inside_list(dataset: Any, path: str) -> bool:
     """Whether the path goes through a list, and so has several values a sample."""
     parts = path.split(".")
     return any(
         isinstance(dataset.get_field(".".join(parts[:end])), fo.ListField)
         for end in range(1, len(parts))
     )
+
+
+def only(choices: list[Choice], what: str) -> str:
+    """The one field that fits, or among several the one with the usual name.
+
+    Raises:
+        InvalidInput: there is none, or it cannot be told which.
+    """
+    if not choices:
+        raise InvalidInput(f"{what}: the dataset has no field that fits; name one")
+    usual = [choice.path for choice in choices if choice.path == what]
+    if usual or len(choices) == 1:
+        return (usual or [choices[0].path])[0]
+    names = ", ".join(repr(choice.path) for choice in choices)
+    raise InvalidInput(f"several fields could be the {what}: {names}; name the one")
+
+
+def first(choices: list[Choice], what: str) -> str:
+    """The first field that fits, as a form proposes it.
+
+    Raises:
+        InvalidInput: there is none.
+    """
+    return choices[0].path if choices else only(choices, what)
+
+
+def _holds_vector(field: Any) -> bool:
+    if isinstance(field, fo.VectorField):
+        return True
+    return isinstance(field, fo.ListField) and isinstance(field.field, (fo.FloatField, fo.IntField))

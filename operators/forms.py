@@ -9,10 +9,12 @@ import fiftyone.operators as foo
 import fiftyone.operators.types as types
 
 from ..alcore import InvalidInput
-from .fields import Choice, label_fields
+from .fields import Choice, label_fields, object_fields
+from .object_fields import Find, of_objects
+from .object_labels import count_objects
 from .reading import Labelled
-from .running import Request
-from .writing import check_names, name_selection
+from .running import Request, names_of
+from .writing import check_names
 
 NONE = ""
 COMMON = (
@@ -26,6 +28,8 @@ COMMON = (
     "bad",
     "device",
     "seed",
+    "objects",
+    "result",
 )
 
 
@@ -95,6 +99,34 @@ def budget_input(inputs: Any, default: int = 100) -> None:
     )
 
 
+def objects_input(ctx: Any, inputs: Any) -> None:
+    """Whether images are chosen, or objects; and of objects, what becomes of those chosen."""
+    choices = object_fields(ctx.dataset)
+    if not choices:
+        return
+    view = types.DropdownView()
+    view.add_choice(NONE, label="images")
+    for choice in choices:
+        view.add_choice(choice.path, label=f"objects of {choice.path}", description=choice.holds)
+    inputs.enum("objects", view.values(), label="Choose", default=NONE, view=view)
+    if ctx.params.get("objects"):
+        choice_input(
+            inputs,
+            "result",
+            "Result",
+            {
+                "labels": "the objects are tagged, and shown as patches",
+                "samples": "the images they lie in are tagged, in the order first chosen",
+            },
+            "labels",
+        )
+
+
+def fields_for(ctx: Any, find: Find) -> list[Choice]:
+    """The fields that fit, those of the objects to choose among first."""
+    return of_objects(find, ctx.params.get("objects") or None)(ctx.dataset)
+
+
 def labelled_input(ctx: Any, inputs: Any) -> None:
     """Which samples are labelled already, and how many of each that makes."""
     choices = label_fields(ctx.dataset)
@@ -128,6 +160,7 @@ def labelled_input(ctx: Any, inputs: Any) -> None:
         ctx.params.get("label_field", usual) or None,
         ctx.params.get("labelled_tag") or None,
         ctx.params.get("predictions") or None,
+        ctx.params.get("objects") or None,
     )
     if told["total"] == 0:
         inputs.view("empty", types.Error(label="The view is empty: there is nothing to choose from"))
@@ -141,7 +174,12 @@ def view_key(ctx: Any) -> str:
 
 @foo.execution_cache(prompt_scoped=True, residency="ephemeral")
 def count_samples(
-    ctx: Any, view: str, label_field: str | None, tag: str | None, predictions: str | None
+    ctx: Any,
+    view: str,
+    label_field: str | None,
+    tag: str | None,
+    predictions: str | None,
+    objects: str | None,
 ) -> dict[str, Any]:
     """How many samples the form speaks of. ``view`` is part of the key of the cache alone."""
     samples = ctx.target_view(require_flat=True)
@@ -156,12 +194,16 @@ def count_samples(
         without = total - len(samples.exists(predictions))
         if without:
             text += f", {without} without a prediction (these cannot be chosen)"
+    if objects and ctx.dataset.get_field(objects) is not None and not samples._is_generated:
+        among = count_objects(samples.exclude(list(labelled)), objects)
+        text = f"{among} objects to choose from, in {total - len(labelled)} samples; {len(labelled)} "
+        text += "samples are labelled"
     return {"total": total, "labelled": len(labelled), "text": text}
 
 
 def result_inputs(ctx: Any, inputs: Any) -> None:
     """Under which names the selection is written, refused at once where they are taken."""
-    inputs.view("result", types.Header(label="Result", divider=True))
+    inputs.view("names", types.Header(label="Result", divider=True))
     tag = inputs.str(
         "tag",
         label="Tag",
@@ -187,8 +229,7 @@ def result_inputs(ctx: Any, inputs: Any) -> None:
     inputs.int("seed", label="Seed", description="The same seed chooses the same", default=0, min=0)
     try:
         request = request_of(ctx.params)
-        names = name_selection(ctx.dataset, request.run_key, request.tag, request.saved_view)
-        check_names(ctx.dataset, names, request.overwrite)
+        check_names(ctx.dataset, names_of(ctx.dataset, request), request.overwrite)
     except InvalidInput as error:
         tag.invalid = True
         tag.error_message = str(error)
@@ -208,6 +249,8 @@ def request_of(params: dict[str, Any]) -> Request:
         overwrite=bool(params.get("overwrite")),
         bad=params.get("bad") or "error",
         device=params.get("device") or "auto",
+        objects=params.get("objects") or None,
+        result=params.get("result") or "labels",
     )
 
 

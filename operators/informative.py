@@ -21,6 +21,7 @@ from .fields import (
     prediction_fields,
     uncertain_fields,
 )
+from .object_fields import nearest
 
 Pick = Callable[[list[Choice], str], str]
 SOURCES = {
@@ -84,18 +85,19 @@ def fill(dataset: Any, params: dict[str, Any], pick: Pick) -> dict[str, Any]:
     """
     params = dict(params)
     source = params["source"] = source_of(params)
+    objects = params.get("objects") or None
     if params.get("temperature") == "fit":
         del params["temperature"]
         params["fit_temperature"] = True
     if isinstance(params.get("predictions"), list):
         params["several"] = params.pop("predictions")
     if source == "members" and not params.get("members"):
-        params["members"] = pick(member_fields(dataset), "members")
+        params["members"] = pick(nearest(member_fields, objects)(dataset), "members")
     elif source == "predicted loss" and not params.get("predicted_loss"):
-        params["predicted_loss"] = pick(loss_fields(dataset), "predicted_loss")
+        params["predicted_loss"] = pick(nearest(loss_fields, objects)(dataset), "predicted_loss")
     elif source in ("one field", "costs") and not params.get("predictions"):
         fitting = uncertain_fields if source == "one field" else prediction_fields
-        params["predictions"] = pick(fitting(dataset), "predictions")
+        params["predictions"] = pick(nearest(fitting, objects)(dataset), "predictions")
     return params
 
 
@@ -180,12 +182,12 @@ def source_inputs(ctx: Any, inputs: Any) -> dict[str, Any]:
     params = dict(ctx.params)
     source = params["source"] = source_of(params)
     if source == "members":
-        choices = member_fields(ctx.dataset)
+        choices = forms.fields_for(ctx, member_fields)
         told = "This dataset has no array of members; compute dropout predictions makes one"
         forms.field_input(ctx, inputs, "members", "Members", choices, missing=told)
         params.setdefault("members", choices[0].path if choices else None)
     elif source == "predicted loss":
-        choices = loss_fields(ctx.dataset)
+        choices = forms.fields_for(ctx, loss_fields)
         told = "This dataset has no field of numbers; fit loss predictor makes one"
         forms.field_input(ctx, inputs, "predicted_loss", "Predicted loss", choices, missing=told)
         params.setdefault("predicted_loss", choices[0].path if choices else None)
@@ -194,12 +196,12 @@ def source_inputs(ctx: Any, inputs: Any) -> dict[str, Any]:
             inputs,
             "several",
             "Fields",
-            uncertain_fields(ctx.dataset) + number_fields(ctx.dataset),
+            forms.fields_for(ctx, uncertain_fields) + forms.fields_for(ctx, number_fields),
             "One for each member: of the same kind, with the same classes",
         )
     else:
         find = uncertain_fields if source == "one field" else prediction_fields
-        choices = find(ctx.dataset)
+        choices = forms.fields_for(ctx, find)
         told = "This dataset has no field of predictions"
         forms.field_input(ctx, inputs, "predictions", "Predictions", choices, missing=told)
         params.setdefault("predictions", choices[0].path if choices else None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import Any
 
@@ -30,6 +30,11 @@ NPY = (".npy", ".npz")
 
 class ObjectList(Source):
     """The objects of a label list: their class vectors or confidences, and boxes where asked for."""
+
+    # How what is wrong with an object is told of its sample.
+    vector_has = "an object whose vector has"
+    classes_lie = "an object whose class probabilities lie"
+    with_neither = "an object with neither"
 
     def __init__(
         self, n: int, path: str, kind: type, flat: dict[str, Any], *, boxes: bool = False
@@ -59,15 +64,20 @@ class ObjectList(Source):
         self._boxless: list[int] = []
         self._decode = ArrayDecoder()
 
-    def put(self, row: int, sample: str, values: list[Any]) -> None:
-        labels, confidences, ids = values[:3]
+    def put(self, row: int, sample: str, values: Sequence[Any]) -> None:
+        ids = values[2]
         if ids is None:
             return
         self._missing[row] = False
         self._counts[row] = len(ids)
+        self._add(row, values)
+
+    def _add(self, row: int, values: Sequence[Any]) -> None:
+        """Objects, of which a list of each of their attributes is given."""
+        labels, confidences, ids = values[:3]
         self._ids += ids
         self._labels += labels
-        self._confidences.extend(map(_confidence, confidences))
+        self._confidences.extend(map(confidence_of, confidences))
         if "vector" in self._at:
             self._vectors += values[self._at["vector"]]
         if "boxes" in self._at:
@@ -93,7 +103,7 @@ class ObjectList(Source):
             reader.refuse(column, off, "a box that is none")
         else:
             unknown = np.isnan(confidences) & ~has_vector
-            what = "an object with neither a confidence nor a class vector"
+            what = f"{self.with_neither} a confidence nor a class vector"
             reader.refuse(column, _any(unknown, offsets), what)
             boxes = None
         # Objects of samples that are left out would be refused once more, by the engine.
@@ -122,11 +132,11 @@ class ObjectList(Source):
         has_vector = ~stored.missing
         if not has_vector.any():
             return None, has_vector
-        what = f"an object whose vector has not the {stored.width} classes of most"
+        what = f"{self.vector_has} not the {stored.width} classes of most"
         reader.refuse(column, _any(stored.odd, offsets), what)
         matrix = stored.matrix()
         bad = has_vector & ~np.isfinite(matrix).all(1)
-        reader.refuse(column, _any(bad, offsets), "an object whose vector has NaN or infinite values")
+        reader.refuse(column, _any(bad, offsets), f"{self.vector_has} NaN or infinite values")
         outside = has_vector & ((matrix < 0) | (matrix > 1 + 1e-3)).any(1)
         if (self._is_logits and 2 * outside.sum() > has_vector.sum()) or column in reader.logits:
             if column in reader.independent:
@@ -134,7 +144,7 @@ class ObjectList(Source):
             else:
                 softmax_in_place(matrix)
         else:
-            what = "an object whose class probabilities lie outside 0 to 1 (logits go into 'logits')"
+            what = f"{self.classes_lie} outside 0 to 1 (logits go into 'logits')"
             reader.refuse(column, _any(outside, offsets), what)
         matrix[~has_vector] = np.nan
         return matrix, has_vector
@@ -169,7 +179,7 @@ class TagList(ObjectList):
         self.paths.append(f"{path}.logits")
         self._logits = ArrayColumn(n)
 
-    def put(self, row: int, sample: str, values: list[Any]) -> None:
+    def put(self, row: int, sample: str, values: Sequence[Any]) -> None:
         super().put(row, sample, values)
         self._logits.put(row, values[-1])
 
@@ -200,7 +210,7 @@ class Members(Source):
         self._path = path
         self._arrays = ArrayColumn(n, dimensions=2)
 
-    def put(self, row: int, sample: str, values: list[Any]) -> None:
+    def put(self, row: int, sample: str, values: Sequence[Any]) -> None:
         self._arrays.put(row, values[0])
 
     def finish(self, reader: Reader, column: str) -> None:
@@ -243,7 +253,7 @@ class PixelMaps(Source):
         if not self.paths:
             self.paths = ["_id"]
 
-    def put(self, row: int, sample: str, values: list[Any]) -> None:
+    def put(self, row: int, sample: str, values: Sequence[Any]) -> None:
         if self._file_path:
             self._files[row] = values[0]
         if self._range_path:
@@ -330,7 +340,7 @@ def _scaled(values: np.ndarray, limits: Any) -> np.ndarray:
     return values
 
 
-def _confidence(value: Any) -> float:
+def confidence_of(value: Any) -> float:
     """A number; of a list, such as a keypoint's points, the mean of those known."""
     if value is None:
         return float("nan")

@@ -8,7 +8,7 @@ import fiftyone.operators as foo
 import fiftyone.operators.types as types
 
 from .selecting import call
-from .writing import selections
+from .writing import selections, told
 
 
 class ListSelections(foo.Operator):
@@ -31,6 +31,7 @@ class ListSelections(foo.Operator):
                 "run_key": one["run_key"],
                 "created_at": one["created_at"],
                 "chosen": one["chosen"],
+                "told": told(one),
                 "tag": one["names"]["tag"],
                 "saved_view": one["names"]["saved_view"],
                 "strategies": strategies_of(one["recipe"]),
@@ -44,7 +45,7 @@ class ListSelections(foo.Operator):
         for key, label in (
             ("run_key", "Selection"),
             ("created_at", "Made"),
-            ("chosen", "Samples"),
+            ("told", "Chosen"),
             ("tag", "Tag"),
             ("strategies", "Strategies"),
         ):

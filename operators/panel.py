@@ -16,7 +16,7 @@ from .forms import NONE
 from .list_selections import strategies_of
 from .reading import Labelled
 from .running import Request, preview, run_selection, view_of
-from .writing import Names, chosen_view, selections, undo
+from .writing import Names, chosen_view, selections, shows, told, undo
 
 MOST_CARDS = 6
 SHOWN_SELECTIONS = 10
@@ -115,11 +115,11 @@ class ActiveLearning(foo.Panel):
         ):
             ctx.panel.set_data(f"shown.{name}", plot["data"] if plot else [])
             ctx.panel.set_state(f"{name}_layout", plot["layout"] if plot else None)
-        told = [
+        lines = [
             f"**{len(chosen):,}** of {chosen.report['pool']:,} would be chosen; nothing is written yet",
             *reading.notes,
         ]
-        ctx.panel.set_state({"previewed": "\n\n".join(told), "error": ""})
+        ctx.panel.set_state({"previewed": "\n\n".join(lines), "error": ""})
 
     def on_select(self, ctx: Any) -> None:
         request = self._request(ctx)
@@ -147,14 +147,15 @@ class ActiveLearning(foo.Panel):
         one = self._row(ctx)
         if one is None:
             return
-        count = undo(ctx.dataset, one["run_key"])
+        shown = _is_chosen_view(ctx.view, one)  # asked first: its saved view may be what is open
+        undo(ctx.dataset, one["run_key"])
         ctx.panel.set_state("previewed", "")
         self._list(ctx)
         self._count(ctx)
-        if _is_chosen_view(ctx.view, one):
+        if shown:
             ctx.ops.clear_view()
         ctx.ops.reload_dataset()
-        ctx.ops.notify(f"Undone: {one['run_key']}, {count} samples", variant="success")
+        ctx.ops.notify(f"Undone: {one['run_key']}, {told(one)}", variant="success")
 
     # State
 
@@ -174,7 +175,8 @@ class ActiveLearning(foo.Panel):
         view = self._view(ctx)
         known = [self._labels(ctx)]
         if ctx.panel.get_state("start.skip_chosen"):
-            known += [one["names"]["rank_field"] for one in selections(ctx.dataset)]
+            earlier = [one["names"] for one in selections(ctx.dataset)]
+            known += [names["rank_field"] for names in earlier if not names.get("objects")]
         known = [path for path in known if path and ctx.dataset.get_field(path) is not None]
         total = len(view)
         has_any = [ViewField(path).exists() for path in known]
@@ -188,7 +190,7 @@ class ActiveLearning(foo.Panel):
             {
                 "selection": one["run_key"],
                 "made": one["created_at"][:16].replace("T", " "),
-                "samples": one["chosen"],
+                "chosen": told(one),
                 "strategies": strategies_of(one["recipe"]),
             }
             for one in _latest(ctx.dataset)
@@ -304,7 +306,7 @@ class ActiveLearning(foo.Panel):
         table = types.TableView(
             max_inline_actions=2, componentsProps={"table": {"sx": {"minWidth": 300}}}
         )
-        for key in ("selection", "made", "samples", "strategies"):
+        for key in ("selection", "made", "chosen", "strategies"):
             table.add_column(key, label=key.capitalize())
         table.add_row_action("show", self.on_show, icon="visibility", tooltip="Show")
         table.add_row_action("undo", self.on_undo, icon="undo", tooltip="Undo")
@@ -319,8 +321,7 @@ def _cards(ctx: Any) -> list[dict[str, Any]]:
 
 def _is_chosen_view(view: Any, selection: dict[str, Any]) -> bool:
     """Whether a view is the one that shows a selection."""
-    shown = chosen_view(view._dataset, Names(**selection["names"]))
-    return bool(view._serialize(include_uuids=False) == shown._serialize(include_uuids=False))
+    return shows(view, Names(**selection["names"]))
 
 
 def _latest(dataset: Any) -> list[dict[str, Any]]:

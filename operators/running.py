@@ -5,21 +5,27 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Literal, get_args
 
-from ..alcore import Recipe, Selection, select
+from ..alcore import InvalidInput, Recipe, Selection, select
+from .object_fields import list_path
 from .reading import Bad, Labelled, Reading, read
 from .writing import Names, check_names, chosen_view, name_selection, write
 
 Progress = Callable[[float, str], None]
+Result = Literal["labels", "samples"]
 SECONDS_BETWEEN_REPORTS = 0.5
 READ_SHARE, CHOOSE_SHARE = 0.4, 0.5
 
 
 @dataclass
 class Request:
-    """What is asked for, beside the view and the recipe."""
+    """What is asked for, beside the view and the recipe.
+
+    With ``objects``, the field of a list of labels, each label is a candidate; ``result`` says whether
+    the chosen labels are written on, or the samples in which they lie, in the order first chosen.
+    """
 
     labelled: Labelled = field(default_factory=Labelled)
     tag: str | None = None
@@ -28,6 +34,8 @@ class Request:
     overwrite: bool = False
     bad: Bad = "error"
     device: str = "auto"
+    objects: str | None = None
+    result: Result = "labels"
 
 
 def preview(
@@ -45,15 +53,22 @@ def preview(
         request.labelled,
         request.bad,
         lambda share: report(READ_SHARE * share, "Reading"),
+        request.objects,
     )
-    chosen = select(
-        reading.pool,
-        reading.recipe,
-        request.device,
-        lambda done, budget: report(
-            READ_SHARE + CHOOSE_SHARE * done / budget, f"Chosen {done} of {budget}"
-        ),
-    )
+    try:
+        chosen = select(
+            reading.pool,
+            reading.recipe,
+            request.device,
+            lambda done, budget: report(
+                READ_SHARE + CHOOSE_SHARE * done / budget, f"Chosen {done} of {budget}"
+            ),
+        )
+    except InvalidInput as error:
+        if request.objects is None:
+            raise
+        told = f"objects of {request.objects!r}, each counted as a sample: {error}"
+        raise InvalidInput(told) from None
     chosen.report["notes"] = reading.notes
     return reading, chosen
 
@@ -67,24 +82,39 @@ def run_selection(
         InvalidInput: what is wrong; the dataset is then as it was.
     """
     started = time.perf_counter()
-    dataset = view._dataset
-    names = name_selection(dataset, request.run_key, request.tag, request.saved_view)
+    dataset = view._root_dataset
+    names = names_of(dataset, request)
     check_names(dataset, names, request.overwrite)
     reading, chosen = preview(view, recipe, request, progress)
     throttled(progress)(READ_SHARE + CHOOSE_SHARE, "Writing")
     write_selection(view, reading, chosen, names, request)
+    samples = _samples_of(reading, chosen)
     return {
-        "run_key": names.run_key,
-        "tag": names.tag,
-        "saved_view": names.saved_view,
-        "rank_field": names.rank_field,
+        **asdict(names),
         "chosen": len(chosen),
+        "chosen_from": request.objects or "samples",
+        "images": len(chosen) if samples is None else len(set(samples)),
         "stopped": chosen.report["stopped"],
         "pool": chosen.report["pool"],
         "labelled": chosen.report["labelled"],
         "notes": reading.notes,
         "seconds": round(time.perf_counter() - started, 3),
     }
+
+
+def names_of(dataset: Any, request: Request) -> Names:
+    """Under which names a selection is written, those not given filled in.
+
+    Raises:
+        InvalidInput: a run key that FiftyOne does not take, or a field that holds no list of labels.
+    """
+    if request.result not in get_args(Result):
+        takes = " or ".join(map(repr, get_args(Result)))
+        raise InvalidInput(f"result: there is no {request.result!r}; choose {takes}")
+    if request.objects:
+        list_path(dataset, request.objects)
+    on = request.objects if request.result == "labels" else None
+    return name_selection(dataset, request.run_key, request.tag, request.saved_view, on)
 
 
 def write_selection(
@@ -96,13 +126,20 @@ def write_selection(
         "labelled": asdict(request.labelled),
         "device": chosen.report["device"],
     }
-    write(view, chosen, names, recipe, details, request.overwrite)
+    samples = _samples_of(reading, chosen)
+    if samples is not None:
+        details |= {"objects": request.objects, "result": request.result, "images": len(set(samples))}
+    write(view, chosen, names, recipe, details, request.overwrite, samples)
 
 
 def view_of(dataset: Any, result: dict[str, Any]) -> Any:
-    """The chosen samples of a finished selection, in the order chosen."""
-    names = Names(result["run_key"], result["tag"], result["saved_view"], result["rank_field"])
-    return chosen_view(dataset, names)
+    """The chosen samples, or objects, of a finished selection, in the order chosen."""
+    return chosen_view(dataset, Names(**{one.name: result[one.name] for one in fields(Names)}))
+
+
+def _samples_of(reading: Reading, chosen: Selection) -> list[str] | None:
+    """The sample of each chosen object; None where samples were chosen."""
+    return None if reading.samples is None else reading.samples[chosen.indices].tolist()
 
 
 def throttled(progress: Progress | None) -> Progress:

@@ -28,9 +28,10 @@ class SelectBalanced(SelectOperator):
 
     def strategy_inputs(self, ctx: Any, inputs: Any) -> None:
         forms.budget_input(inputs)
-        predictions = prediction_fields(ctx.dataset)
+        predictions = forms.fields_for(ctx, prediction_fields)
         taken = {choice.path for choice in predictions}
-        categories = [c for c in category_fields(ctx.dataset) if c.path.rsplit(".", 1)[0] not in taken]
+        found = forms.fields_for(ctx, category_fields)
+        categories = [c for c in found if c.path.rsplit(".", 1)[0] not in taken]
         forms.field_input(
             ctx,
             inputs,

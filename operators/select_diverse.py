@@ -29,7 +29,7 @@ class SelectDiverse(SelectOperator):
             inputs,
             "embeddings",
             "Embeddings",
-            embedding_fields(ctx.dataset),
+            forms.fields_for(ctx, embedding_fields),
             missing="This dataset has no vector field and no similarity run",
         )
         forms.choice_input(inputs, "method", "Method", METHODS, "coverage")

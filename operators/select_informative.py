@@ -53,7 +53,7 @@ class SelectInformative(SelectOperator):
                 inputs,
                 "embeddings",
                 "Spread over",
-                embedding_fields(ctx.dataset),
+                forms.fields_for(ctx, embedding_fields),
                 missing="",
                 description="Embeddings: also keep the chosen samples apart from each other (k-center)",
                 required=False,

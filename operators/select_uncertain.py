@@ -25,7 +25,7 @@ class SelectUncertain(SelectOperator):
             inputs,
             "predictions",
             "Predictions",
-            prediction_fields(ctx.dataset),
+            forms.fields_for(ctx, prediction_fields),
             missing="This dataset has no Classification field to judge",
             description=(
                 "Logits or probabilities are used in full. With label and confidence alone, least "
@@ -44,7 +44,7 @@ class SelectUncertain(SelectOperator):
             inputs,
             "embeddings",
             "Spread over",
-            embedding_fields(ctx.dataset),
+            forms.fields_for(ctx, embedding_fields),
             missing="",
             description="Embeddings: also keep the chosen samples apart from each other (k-center)",
             required=False,

@@ -13,6 +13,7 @@ import fiftyone.operators.types as types
 from ..alcore import InvalidInput, Recipe
 from . import forms
 from .fields import Choice
+from .object_fields import nearest
 from .reading import check, first, only
 from .running import run_selection, view_of
 
@@ -60,7 +61,7 @@ class SelectOperator(foo.Operator):
         """The options with the fields that are not named, picked from those that fit."""
         named = {name: value for name, value in params.items() if value is not None}
         found = {
-            name: pick(fitting(dataset), name)
+            name: pick(nearest(fitting, named.get("objects") or None)(dataset), name)
             for name, fitting in self.fields.items()
             if name not in named
         }
@@ -72,6 +73,7 @@ class SelectOperator(foo.Operator):
             inputs.view("none", types.Error(label="Open a dataset first"))
             return types.Property(inputs, view=types.View(label=self.label))
         inputs.md(self.about, name="about")
+        forms.objects_input(ctx, inputs)
         self.strategy_inputs(ctx, inputs)
         forms.labelled_input(ctx, inputs)
         forms.result_inputs(ctx, inputs)
@@ -83,7 +85,9 @@ class SelectOperator(foo.Operator):
         try:
             params = self.fill(ctx.dataset, ctx.params, first)
             recipe = Recipe.of(self.recipe_of(ctx.dataset, params))
-            check(ctx.target_view(require_flat=True), recipe, forms.request_of(ctx.params).labelled)
+            request = forms.request_of(ctx.params)
+            view = ctx.target_view(require_flat=True)
+            check(view, recipe, request.labelled, request.objects)
         except InvalidInput as error:
             inputs.view("recipe_error", types.Error(label=str(error)))
             prop = inputs.properties["budget"]
@@ -107,7 +111,12 @@ class SelectOperator(foo.Operator):
 
     def resolve_output(self, ctx: Any) -> Any:
         outputs = types.Object()
-        outputs.int("chosen", label="Chosen")
+        among = ctx.results.get("chosen_from", "samples")
+        if among == "samples":
+            outputs.int("chosen", label="Chosen")
+        else:
+            outputs.int("chosen", label=f"Chosen objects of {among}")
+            outputs.int("images", label="Images they lie in")
         outputs.str("tag", label="Tag")
         outputs.str("saved_view", label="Saved view, in the order chosen")
         outputs.str("run_key", label="Run, to show or undo it")
@@ -130,7 +139,7 @@ class SelectOperator(foo.Operator):
             an ``ExecutionResult``; its ``result`` has the run's key, tag and counts.
         """
         known = {*self.options, *forms.COMMON}
-        dataset = sample_collection._dataset
+        dataset = sample_collection._root_dataset
         for name in options:
             if name not in known:
                 raise InvalidInput(
@@ -139,7 +148,8 @@ class SelectOperator(foo.Operator):
         options = self.fill(dataset, options, only)
         options = as_form(options)
         request = forms.request_of(options)
-        check(sample_collection.view(), Recipe.of(self.recipe_of(dataset, options)), request.labelled)
+        recipe = Recipe.of(self.recipe_of(dataset, options))
+        check(sample_collection.view(), recipe, request.labelled, request.objects)
         return call(self, sample_collection, options, delegate)
 
 

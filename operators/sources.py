@@ -18,6 +18,7 @@ from .vectors import ArrayColumn
 class Reader(Protocol):
     """What a source may ask of the reader, and where it leaves its column."""
 
+    thing: str
     dataset: Any
     view: Any
     n: int
@@ -38,8 +39,13 @@ class Reader(Protocol):
 class Source:
     paths: list[str]
 
-    def put(self, row: int, sample: str, values: list[Any]) -> None:
+    def put(self, row: int, sample: str, values: Sequence[Any]) -> None:
         raise NotImplementedError
+
+    def put_several(self, row: int, ids: list[str], lists: list[list[Any]]) -> None:
+        """Rows from ``row`` on, whose values come as a list for each path."""
+        for number, values in enumerate(zip(*lists, strict=True) if lists else [()] * len(ids)):
+            self.put(row + number, ids[number], values)
 
     def finish(self, reader: Reader, column: str) -> None:
         raise NotImplementedError
@@ -51,8 +57,11 @@ class Scalars(Source):
         self.values: list[Any] = [None] * n
         self._numbers = numbers
 
-    def put(self, row: int, sample: str, values: list[Any]) -> None:
+    def put(self, row: int, sample: str, values: Sequence[Any]) -> None:
         self.values[row] = values[0]
+
+    def put_several(self, row: int, ids: list[str], lists: list[list[Any]]) -> None:
+        self.values[row : row + len(ids)] = lists[0]
 
     def finish(self, reader: Reader, column: str) -> None:
         missing = np.array([value is None for value in self.values], dtype=bool)
@@ -77,7 +86,7 @@ class Embeddings(Source):
         self.paths = [path]
         self._vectors = ArrayColumn(n)
 
-    def put(self, row: int, sample: str, values: list[Any]) -> None:
+    def put(self, row: int, sample: str, values: Sequence[Any]) -> None:
         self._vectors.put(row, values[0])
 
     def finish(self, reader: Reader, column: str) -> None:
@@ -111,7 +120,7 @@ class Loaded(Embeddings):
         vectors, sample_ids, _ = index.get_embeddings()
         return dict(zip(map(str, sample_ids), np.asarray(vectors), strict=True))
 
-    def put(self, row: int, sample: str, values: list[Any]) -> None:
+    def put(self, row: int, sample: str, values: Sequence[Any]) -> None:
         self._vectors.put(row, self._by_id.get(sample))
 
 
@@ -128,7 +137,7 @@ class Predictions(Source):
         self._labels: list[Any] = [None] * n
         self._confidences = np.full(n, np.nan)
 
-    def put(self, row: int, sample: str, values: list[Any]) -> None:
+    def put(self, row: int, sample: str, values: Sequence[Any]) -> None:
         self._vectors.put(row, values[0])
         if not self._plain:
             self._labels[row] = values[1]
@@ -225,9 +234,9 @@ def name_classes(
             continue
         if seen.setdefault(position, label) != label:
             raise InvalidInput(
-                f"field {column!r}: the classes differ between samples: position {position} "
-                f"is {seen[position]!r} in one and {label!r} in sample {ids[row]}; "
-                "predict all samples with one model"
+                f"field {column!r}: the classes differ between {reader.thing}s: position {position} "
+                f"is {seen[position]!r} in one and {label!r} in {reader.thing} {ids[row]}; "
+                f"predict all {reader.thing}s with one model"
             )
     names = [seen.get(position, str(position)) for position in range(width)]
     if len(set(names)) != width:
@@ -245,7 +254,7 @@ def declared_classes(dataset: Any, column: str) -> list[str]:
 
 def need_some(reader: Reader, column: str, what: str) -> None:
     if reader.missing[column].all():
-        raise InvalidInput(f"field {column!r}: none of the {reader.n} samples has a {what}")
+        raise InvalidInput(f"field {column!r}: none of the {reader.n} {reader.thing}s has a {what}")
 
 
 def softmax_in_place(matrix: np.ndarray) -> None:

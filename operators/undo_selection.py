@@ -8,7 +8,7 @@ import fiftyone.operators as foo
 import fiftyone.operators.types as types
 
 from .selecting import call
-from .writing import selections, undo
+from .writing import selections, told, undo
 
 
 class UndoSelection(foo.Operator):
@@ -27,8 +27,8 @@ class UndoSelection(foo.Operator):
         inputs = types.Object()
         view = types.DropdownView()
         for one in reversed(selections(ctx.dataset)):
-            told = f"{one['chosen']} samples, {one['created_at'][:16].replace('T', ' ')}"
-            view.add_choice(one["run_key"], label=one["run_key"], description=told)
+            about = f"{told(one)}, {one['created_at'][:16].replace('T', ' ')}"
+            view.add_choice(one["run_key"], label=one["run_key"], description=about)
         if not view.choices:
             inputs.view("none", types.Notice(label="This dataset has no selections"))
         inputs.enum("run_key", view.values(), label="Selection", required=True, view=view)
@@ -40,15 +40,18 @@ class UndoSelection(foo.Operator):
 
     def execute(self, ctx: Any) -> dict[str, Any]:
         run_key = ctx.params["run_key"]
+        of = {one["run_key"]: one["names"].get("objects") for one in selections(ctx.dataset)}
         count = undo(ctx.dataset, run_key)
         ctx.ops.clear_view()
         ctx.ops.reload_dataset()
-        return {"run_key": run_key, "samples": count}
+        return {"run_key": run_key, "objects" if of.get(run_key) else "samples": count}
 
     def resolve_output(self, ctx: Any) -> Any:
         outputs = types.Object()
         outputs.str("run_key", label="Undone")
-        outputs.int("samples", label="Samples it had chosen")
+        for things in ("samples", "objects"):
+            if things in (ctx.results or {}):
+                outputs.int(things, label=f"{things.capitalize()} it had chosen")
         return types.Property(outputs)
 
     def __call__(self, sample_collection: Any, run_key: str) -> Any:

@@ -14,27 +14,50 @@ import fiftyone as fo
 
 from .. import alcore
 from ..alcore import InvalidInput, Selection
+from .object_fields import list_path
+from .object_labels import (
+    add_tag,
+    chosen_objects,
+    count_tag,
+    remove_tag,
+    set_ranks,
+    shows_objects,
+    without_tag,
+)
 
 METHOD = "alcore/select"
 
 
 @dataclass
 class Names:
-    """Under which names a selection is written; None for what is not wanted."""
+    """Under which names a selection is written; None for what is not wanted.
+
+    With ``objects``, the field of a list of labels, tag and rank are those of labels, else of samples.
+    """
 
     run_key: str
     tag: str | None
     saved_view: str | None
     rank_field: str
+    objects: str | None = None
 
 
-def name_selection(dataset: Any, run_key: str | None, tag: str | None, saved_view: str | None) -> Names:
+def name_selection(
+    dataset: Any,
+    run_key: str | None,
+    tag: str | None,
+    saved_view: str | None,
+    objects: str | None = None,
+) -> Names:
     """Fill in the names that are not given: one from another, else the next free number.
 
     An empty tag or saved view means that none is wanted.
 
+    Args:
+        objects: the field whose labels are to be written on; None for samples.
+
     Raises:
-        InvalidInput: a run key that FiftyOne does not take.
+        InvalidInput: a run key that FiftyOne does not take, or a field that holds no list of labels.
     """
     if not run_key:
         run_key = re.sub(r"\W+", "_", tag or saved_view or "").strip("_").lower()
@@ -54,7 +77,8 @@ def name_selection(dataset: Any, run_key: str | None, tag: str | None, saved_vie
         run_key=run_key,
         tag=(tag if tag is not None else run_key) or None,
         saved_view=(saved_view if saved_view is not None else tag or run_key) or None,
-        rank_field=f"{run_key}_rank",
+        rank_field=f"{list_path(dataset, objects)}.{run_key}_rank" if objects else f"{run_key}_rank",
+        objects=objects or None,
     )
 
 
@@ -75,14 +99,15 @@ def check_names(dataset: Any, names: Names, overwrite: bool) -> None:
             raise InvalidInput(
                 f"the selection {names.run_key!r} exists; choose another name, or set overwrite"
             )
-    if ours is None and dataset.get_field(names.rank_field) is not None:
+    own = ours is not None and ours["names"]["rank_field"] == names.rank_field
+    if not own and dataset.get_field(names.rank_field) is not None:
         raise InvalidInput(f"field {names.rank_field!r} exists; choose another name")
     if overwrite:
         return
-    if names.tag and names.tag in dataset.distinct("tags"):
-        count = dataset.match_tags(names.tag).count()
+    count = _count_tag(dataset, names)
+    if count:
         raise InvalidInput(
-            f"tag: {names.tag!r} is in use, by {count} sample{'s' if count != 1 else ''}; "
+            f"tag: {names.tag!r} is in use, by {_counted(count, names.objects)}; "
             "choose another, or set overwrite"
         )
     if names.saved_view and dataset.has_saved_view(names.saved_view):
@@ -98,18 +123,24 @@ def write(
     recipe: dict[str, Any],
     details: dict[str, Any],
     overwrite: bool = False,
+    samples: list[str] | None = None,
 ) -> None:
-    """Write a selection: run record, rank field, tag, saved view. All of it, or nothing.
+    """Write a selection: run record, rank, tag, saved view. All of it, or nothing.
 
     The record goes first, so that whatever happens to the process, undo knows what to remove.
+
+    Args:
+        samples: where objects were chosen, the id of each one's sample. Unless ``names.objects`` says
+            that it is labels that are written on, it is these samples, in the order first chosen.
     """
-    dataset = view._dataset
+    dataset = view._root_dataset
     check_names(dataset, names, overwrite)
     earlier = _keep(dataset, names.run_key)
     if earlier is not None:
         undo(dataset, names.run_key)
+    results = _results(chosen, names, samples)
     try:
-        _write(view, names, _config(names, recipe, chosen, details), _results(chosen))
+        _write(view, names, _config(names, recipe, results, details), results)
     except BaseException:
         with suppress(InvalidInput):
             undo(dataset, names.run_key)
@@ -119,7 +150,7 @@ def write(
 
 
 def undo(dataset: Any, run_key: str) -> int:
-    """Remove exactly what a selection added; returns how many samples it had chosen.
+    """Remove exactly what a selection added; returns how many samples, or objects, it had written on.
 
     Raises:
         InvalidInput: there is no such selection.
@@ -131,7 +162,9 @@ def undo(dataset: Any, run_key: str) -> int:
     results = dataset.load_run_results(run_key)
     names = Names(**record["names"])
     tagged = results.tagged if results is not None else []
-    if names.tag and tagged:
+    if names.tag and tagged and names.objects:
+        remove_tag(dataset, names.objects, names.tag, [(sample, label) for sample, label in tagged])
+    elif names.tag and tagged:
         dataset.select(tagged).untag_samples(names.tag)
     if names.saved_view and dataset.has_saved_view(names.saved_view):
         dataset.delete_saved_view(names.saved_view)
@@ -152,14 +185,39 @@ def selections(dataset: Any) -> list[dict[str, Any]]:
 
 
 def chosen_view(dataset: Any, names: Names) -> Any:
-    """The chosen samples, in the order chosen: a light view, whatever their number."""
+    """The chosen samples, in the order chosen: a light view, whatever their number. Or objects."""
+    if names.objects:
+        return chosen_objects(dataset, names.objects, names.rank_field)
     return dataset.exists(names.rank_field).sort_by(names.rank_field)
 
 
+def shows(view: Any, names: Names) -> bool:
+    """Whether a view is the one that shows a selection."""
+    if names.objects:
+        return shows_objects(view, names.objects, names.rank_field)
+    if view._is_generated:
+        return False
+    shown = chosen_view(view._dataset, names)
+    return bool(view._serialize(include_uuids=False) == shown._serialize(include_uuids=False))
+
+
+def told(selection: dict[str, Any]) -> str:
+    """What one of ``selections`` chose, in a few words."""
+    objects, chosen = selection.get("objects"), selection["chosen"]
+    if not objects:
+        return _counted(chosen)
+    samples = _counted(selection["images"])
+    among = _counted(chosen, objects)
+    return f"{among}, in {samples}" if selection["names"].get("objects") else f"{samples}, by {among}"
+
+
 def _write(view: Any, names: Names, config: dict[str, Any], results: dict[str, Any]) -> None:
-    dataset = view._dataset
+    dataset = view._root_dataset
     ids = results["ids"]
-    if names.tag:
+    pairs = list(zip(results["sample_ids"], ids, strict=True)) if names.objects else []
+    if names.tag and names.objects:
+        results["tagged"] = without_tag(dataset, names.objects, names.tag, pairs)
+    elif names.tag:
         theirs = set(dataset.select(ids).match_tags(names.tag).values("id"))
         results["tagged"] = [one for one in ids if one not in theirs]
     view.register_run(names.run_key, dataset.init_run(**config))
@@ -169,28 +227,34 @@ def _write(view: Any, names: Names, config: dict[str, Any], results: dict[str, A
     dataset.add_sample_field(
         names.rank_field, fo.IntField, description=f"Place in the selection {names.run_key}"
     )
-    ranks = {one: rank for rank, one in enumerate(ids, start=1)}
-    dataset.set_values(names.rank_field, ranks, key_field="id")
-    if names.tag:
+    if names.objects:
+        set_ranks(dataset, names.rank_field, pairs)
+    else:
+        ranks = {one: rank for rank, one in enumerate(ids, start=1)}
+        dataset.set_values(names.rank_field, ranks, key_field="id")
+    if names.tag and names.objects:
+        add_tag(dataset, names.objects, names.tag, results["tagged"])
+    elif names.tag:
         dataset.select(results["tagged"]).tag_samples(names.tag)
     if names.saved_view:
+        told = _counted(len(ids), names.objects)
         dataset.save_view(
             names.saved_view,
             chosen_view(dataset, names),
-            description=f"Selection {names.run_key}: {len(ids)} samples, in the order chosen",
+            description=f"Selection {names.run_key}: {told}, in the order chosen",
             overwrite=True,
         )
 
 
 def _config(
-    names: Names, recipe: dict[str, Any], chosen: Selection, details: dict[str, Any]
+    names: Names, recipe: dict[str, Any], results: dict[str, Any], details: dict[str, Any]
 ) -> dict[str, Any]:
     return {
         "method": METHOD,
         "names": asdict(names),
         "recipe": recipe,
         "seed": recipe.get("seed", 0),
-        "chosen": len(chosen),
+        "chosen": len(results["gains"]),
         "created_at": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
         "versions": {
             "active_learning": alcore.__version__,
@@ -200,8 +264,9 @@ def _config(
     }
 
 
-def _results(chosen: Selection) -> dict[str, Any]:
-    return {
+def _results(chosen: Selection, names: Names, samples: list[str] | None) -> dict[str, Any]:
+    """``ids`` are those written on; of objects, gains and reasons follow ``label_ids``."""
+    results = {
         "ids": list(chosen.ids),
         "gains": [_plain(gain) for gain in chosen.gains.tolist()],
         "reasons": [
@@ -210,6 +275,26 @@ def _results(chosen: Selection) -> dict[str, Any]:
         "report": chosen.report,
         "tagged": [],
     }
+    if samples is None:
+        return results
+    ids = results["ids"] if names.objects else list(dict.fromkeys(samples))
+    return results | {"ids": ids, "label_ids": list(chosen.ids), "sample_ids": samples}
+
+
+def _count_tag(dataset: Any, names: Names) -> int:
+    """How many have the tag already."""
+    if not names.tag:
+        return 0
+    if names.objects:
+        return count_tag(dataset, names.objects, names.tag)
+    if names.tag not in dataset.distinct("tags"):
+        return 0
+    return int(dataset.match_tags(names.tag).count())
+
+
+def _counted(count: int, objects: str | None = None) -> str:
+    thing = "object" if objects else "sample"
+    return f"{count} {thing}{'s' if count != 1 else ''}{f' of {objects}' if objects else ''}"
 
 
 def _plain(value: float) -> float | None:
@@ -232,7 +317,8 @@ def _keep(dataset: Any, run_key: str) -> tuple[Any, Names, dict[str, Any], dict[
     results = dataset.load_run_results(run_key)
     if results is None:
         return None
-    kept = {name: getattr(results, name) for name in ("ids", "gains", "reasons", "report")}
+    names = ("ids", "gains", "reasons", "report", "label_ids", "sample_ids")
+    kept = {name: getattr(results, name) for name in names if hasattr(results, name)}
     return (
         dataset.load_run_view(run_key),
         Names(**record["names"]),

@@ -141,7 +141,7 @@ def test_what_is_wrong_is_said_and_nothing_written(kinds, select, invalid, state
         ({"source": "several fields", "several": ["one", "two"]}, {"several", "measure_bald"}),
         ({"source": "members", "batch": "batch_bald"}, {"members", "samples"}),
         ({"source": "predicted loss", "batch": "power"}, {"predicted_loss", "coldness"}),
-        ({"source": "costs"}, {"predictions", "costs_as", "cost_0", "cost_2"}),
+        ({"source": "costs"}, {"predictions", "costs_as", "cost_0", "cost_1"}),
     ],
 )
 def test_the_form_asks_what_the_source_needs(kinds, select, params, asked):
@@ -277,3 +277,21 @@ def test_costs_of_many_classes_are_text(dataset, select):
     dataset.default_classes = [str(number) for number in range(20)]
     form = form_of(select, dataset, source="costs", predictions="sure")
     assert "cost" in form and "cost_0" not in form
+
+
+def test_objects_are_chosen_and_tagged(kinds, operator, state):
+    """Each box a candidate: label tags, and a view of patches; or the images they lie in."""
+    import fiftyone.operators as foo
+
+    before = state(kinds)
+    result = operator("select_uncertain")(kinds, objects="boxes", budget=3, tag="hard").result
+    assert (result["chosen"], result["chosen_from"]) == (3, "boxes")
+    assert kinds.count_label_tags("boxes") == {"hard": 3}
+    assert len(kinds.load_saved_view("hard")) == 3
+    operator("undo_selection")(kinds, "hard")
+    assert state(kinds) == before and not kinds.count_label_tags("boxes")
+    options = {"objects": "boxes", "result": "samples", "budget": 4, "tag": "images"}
+    result = operator("select_informative")(kinds, measure="entropy", **options).result
+    assert result["images"] == len(kinds.match_tags("images")) <= 4
+    form = form_of(foo.get_operator(operator("select_informative").uri), kinds, objects="boxes")
+    assert {"objects", "result"} <= set(form) and "recipe_error" not in form

@@ -1,0 +1,90 @@
+"""What a recipe reads: its columns, what each is read for, and how its entries are changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..alcore import InvalidInput, Recipe
+from ..alcore import recipe as entries
+
+
+def uses_of(recipe: Recipe) -> dict[str, tuple[str, str]]:
+    """What each column is read for, and which entry asks for it first."""
+    uses: dict[str, tuple[str, str]] = {}
+
+    def use(column: str, purpose: str, who: str) -> None:
+        known = uses.get(column)
+        # A class distribution serves uncertainty and balance alike.
+        if known is None or {known[0], purpose} == {"classes", "predictions"}:
+            purpose = "predictions" if known else purpose
+            uses[column] = (purpose, who)
+        elif {known[0], purpose} <= {"classes", "predictions", "member"}:
+            uses[column] = ("member", who)
+        elif purpose not in (known[0], "values"):
+            raise InvalidInput(
+                f"{who}: field {column!r} is used as {purpose} here and as {known[0]} by {known[1]}; "
+                "name the path of what is meant, such as predictions.label"
+            )
+
+    for stage in recipe.in_stages():
+        for entry in stage.strategies or []:
+            _use_entry(entry, use)
+    for one in [*recipe.filters, *(f for s in recipe.in_stages() for f in s.filters)]:
+        if one.column != "id":
+            use(one.column, "values", "a filter")
+    return uses
+
+
+def judges_of(recipe: Recipe) -> list[Any]:
+    """Every entry, and every uncertainty by which an entry weighs."""
+    judges: list[Any] = [entry for stage in recipe.in_stages() for entry in stage.strategies or []]
+    weights = [getattr(entry, "weights", None) for entry in judges]
+    return judges + [one for one in weights if one is not None and not isinstance(one, str)]
+
+
+def declared_in(recipe: Recipe) -> tuple[set[str], set[str]]:
+    """The columns said to be logits, and those said to be of classes that do not exclude each other."""
+    logits: set[str] = set()
+    independent: set[str] = set()
+    for one in judges_of(recipe):
+        if getattr(one, "given", None) == "logits":
+            logits |= set(entries.columns_of(one))
+        if getattr(one, "multi_label", False):
+            independent |= set(entries.columns_of(one))
+    return logits, independent
+
+
+def map_entries(recipe: Recipe, change: Callable[[Any], Any]) -> Recipe:
+    """The recipe with every entry changed."""
+    if recipe.stages is None:
+        changed = [change(entry) for entry in recipe.strategies or []]
+        return recipe.model_copy(update={"strategies": changed})
+    stages = [
+        stage.model_copy(update={"strategies": [change(e) for e in stage.strategies or []]})
+        for stage in recipe.stages
+    ]
+    return recipe.model_copy(update={"stages": stages})
+
+
+def _use_entry(entry: Any, use: Callable[[str, str, str], None]) -> None:
+    who = entry.strategy
+    if isinstance(entry, (entries.Uncertainty, entries.ExpectedCost)):
+        use(entry.column, "predictions", who)
+    elif isinstance(entry, (entries.Disagreement, entries.BatchBald)):
+        several = isinstance(entry.column, list)
+        for column in entries.columns_of(entry):
+            use(column, "member" if several else "members", who)
+    elif isinstance(entry, (entries.Diversity, entries.Coverage)):
+        use(entry.column, "vectors", who)
+    elif isinstance(entry, entries.Balance):
+        use(entry.column, "classes", who)
+    elif isinstance(entry, entries.Weight):
+        use(entry.column, "numbers", who)
+    if getattr(entry, "labels", None):
+        use(entry.labels, "categories", who)
+    weights = getattr(entry, "weights", None)
+    if isinstance(weights, str):
+        use(weights, "numbers", who)
+    elif weights is not None:
+        _use_entry(weights, use)
