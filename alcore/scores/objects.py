@@ -14,7 +14,7 @@ AGGREGATES = ("max", "mean", "sum", "top_k", "count_normalised")
 EMPTY = ("least", "median", "most")
 FEW = 32  # up to here the k highest are kept one by one, beyond it sorting is faster
 SHORT = 256  # objects a sample; the few samples with more are sorted
-TOGETHER = 1 << 14  # samples whose k highest are sought at once, so that they stay in cache
+TOGETHER = 1 << 16  # samples whose k highest are sought at once
 
 
 def object_scores(
