@@ -15,7 +15,7 @@ from . import forms
 from .models import IMAGE_SIZE, architectures, factories, load, source_of, zoo_names
 from .predicting import Request, check_request, predict_with_dropout
 from .running import throttled
-from .selecting import call
+from .selecting import call, writing_config
 
 SOURCES = {
     "zoo": "a model of FiftyOne's zoo, downloaded where needed; its classes are ImageNet's",
@@ -29,15 +29,11 @@ class ComputeDropoutPredictions(foo.Operator):
 
     @property
     def config(self) -> Any:
-        return foo.OperatorConfig(
-            name="compute_dropout_predictions",
-            label=self.label,
-            description="Predicts each image many times with dropout active, for disagreement measures",
-            dynamic=True,
-            icon="scatter_plot",
-            allow_immediate_execution=True,
-            allow_delegated_execution=True,
-            risk_level="medium",
+        return writing_config(
+            "compute_dropout_predictions",
+            self.label,
+            "Predicts each image many times with dropout active, for disagreement measures",
+            "scatter_plot",
         )
 
     def resolve_input(self, ctx: Any) -> Any:
@@ -70,7 +66,7 @@ class ComputeDropoutPredictions(foo.Operator):
             default=False,
             view=types.CheckboxView(),
         )
-        told = forms.count_samples(ctx, forms.view_key(ctx), None, None, None)
+        told = forms.count_samples(ctx, forms.view_key(ctx), None, None, None, None)
         notice = (
             f"{told['total']} images; those done already with the same settings are left as they are"
         )

@@ -12,7 +12,7 @@ from ..alcore import InvalidInput
 from . import forms, informative, measures
 from .reading import Labelled, first, only
 from .scoring import Wanted, check_scores, compute_scores
-from .selecting import as_form, call
+from .selecting import as_form, call, writing_config
 
 OPTIONS = (
     *informative.OPTIONS,
@@ -33,15 +33,11 @@ class ComputeScores(foo.Operator):
 
     @property
     def config(self) -> Any:
-        return foo.OperatorConfig(
-            name="compute_scores",
-            label=self.label,
-            description=self.about,
-            dynamic=True,
-            icon="calculate",
-            allow_immediate_execution=True,
-            allow_delegated_execution=True,
-            risk_level="medium",
+        return writing_config(
+            "compute_scores",
+            self.label,
+            self.about,
+            "calculate",
         )
 
     def resolve_input(self, ctx: Any) -> Any:

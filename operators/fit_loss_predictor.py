@@ -14,7 +14,7 @@ from . import forms
 from .fields import Choice, category_fields, embedding_fields, label_fields, prediction_fields
 from .fitting import Request, check_request, predict_loss
 from .reading import Bad, only
-from .selecting import call
+from .selecting import call, writing_config
 
 
 class FitLossPredictor(foo.Operator):
@@ -22,15 +22,11 @@ class FitLossPredictor(foo.Operator):
 
     @property
     def config(self) -> Any:
-        return foo.OperatorConfig(
-            name="fit_loss_predictor",
-            label=self.label,
-            description="Learns from labelled samples how large the model's loss on each sample is",
-            dynamic=True,
-            icon="model_training",
-            allow_immediate_execution=True,
-            allow_delegated_execution=True,
-            risk_level="medium",
+        return writing_config(
+            "fit_loss_predictor",
+            self.label,
+            "Learns from labelled samples how large the model's loss on each sample is",
+            "model_training",
         )
 
     def resolve_input(self, ctx: Any) -> Any:
@@ -178,16 +174,13 @@ def _embeddings_input(ctx: Any, inputs: Any) -> None:
     if not choices:
         missing = types.Error(label="This dataset has no vector field and no similarity run")
         inputs.view("embeddings_missing", missing)
-    view = types.DropdownView(multiple=True)
-    for choice in choices:
-        view.add_choice(choice.path, label=choice.path, description=choice.holds)
-    inputs.list(
+    forms.fields_input(
+        inputs,
         "embeddings",
-        types.String(),
-        label="Embeddings",
-        description="Several are learned from together",
-        default=[choices[0].path] if choices else [],
-        view=view,
+        "Embeddings",
+        choices,
+        "Several are learned from together",
+        [choices[0].path] if choices else [],
     )
 
 

@@ -17,6 +17,7 @@ from .fields import document_type
 from .predicting import check_field_name
 from .reading import Bad, check, read
 from .running import Progress, throttled
+from .scoring import write_scores
 
 METHOD = "alcore/predicted_loss"
 READ_SHARE, TRAIN_SHARE = 0.3, 0.6
@@ -200,33 +201,19 @@ def _verdict(found: LossPrediction, p: np.ndarray, losses: np.ndarray) -> list[s
 
 
 def _write(dataset: Any, request: Request, found: LossPrediction, scores: dict[str, float]) -> None:
-    """The field with all scores, or no field."""
+    described = DESCRIPTION.format(predictions=request.predictions, correlation=found.correlation)
+    info = {
+        "method": METHOD,
+        "embeddings": request.embeddings,
+        "predictions": request.predictions,
+        "label_field": request.label_field,
+        "correlation": found.correlation,
+        "labelled": found.labelled,
+        "folds": request.folds,
+        "seed": request.seed,
+    }
     name = request.field
-    if dataset.get_field(name) is not None:
-        dataset.delete_sample_field(name)
-    try:
-        dataset.add_sample_field(
-            name,
-            fo.FloatField,
-            description=DESCRIPTION.format(
-                predictions=request.predictions, correlation=found.correlation
-            ),
-            info={
-                "method": METHOD,
-                "embeddings": request.embeddings,
-                "predictions": request.predictions,
-                "label_field": request.label_field,
-                "correlation": found.correlation,
-                "labelled": found.labelled,
-                "folds": request.folds,
-                "seed": request.seed,
-            },
-        )
-        dataset.set_values(name, scores, key_field="id")
-    except BaseException:
-        if dataset.get_field(name) is not None:
-            dataset.delete_sample_field(name)
-        raise
+    write_scores(dataset, {name: scores}, {name: described}, {name: info})
 
 
 def _rows(column: np.ndarray, rows: np.ndarray) -> np.ndarray:

@@ -73,13 +73,26 @@ def field_input(
 
 
 def fields_input(
-    inputs: Any, name: str, label: str, choices: list[Choice], description: str = ""
+    inputs: Any,
+    name: str,
+    label: str,
+    choices: list[Choice],
+    description: str = "",
+    default: list[str] | None = None,
 ) -> None:
     """A dropdown of which several are chosen."""
     view = types.DropdownView(multiple=True)
     for choice in choices:
         view.add_choice(choice.path, label=choice.path, description=choice.holds)
-    inputs.list(name, types.String(), label=label, description=description, required=False, view=view)
+    inputs.list(
+        name,
+        types.String(),
+        label=label,
+        description=description,
+        default=default or [],
+        required=False,
+        view=view,
+    )
 
 
 def choice_input(inputs: Any, name: str, label: str, options: dict[str, str], default: str) -> None:

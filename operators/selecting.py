@@ -35,16 +35,7 @@ class SelectOperator(foo.Operator):
 
     @property
     def config(self) -> Any:
-        return foo.OperatorConfig(
-            name=self.name_of(),
-            label=self.label,
-            description=self.about,
-            dynamic=True,
-            icon="filter_center_focus",
-            allow_immediate_execution=True,
-            allow_delegated_execution=True,
-            risk_level="medium",
-        )
+        return writing_config(self.name_of(), self.label, self.about, "filter_center_focus")
 
     @classmethod
     def name_of(cls) -> str:
@@ -151,6 +142,20 @@ class SelectOperator(foo.Operator):
         recipe = Recipe.of(self.recipe_of(dataset, options))
         check(sample_collection.view(), recipe, request.labelled, request.objects)
         return call(self, sample_collection, options, delegate)
+
+
+def writing_config(name: str, label: str, description: str, icon: str) -> Any:
+    """Of an operator with a form, which writes on the dataset and may be scheduled."""
+    return foo.OperatorConfig(
+        name=name,
+        label=label,
+        description=description,
+        dynamic=True,
+        icon=icon,
+        allow_immediate_execution=True,
+        allow_delegated_execution=True,
+        risk_level="medium",
+    )
 
 
 def as_form(options: dict[str, Any]) -> dict[str, Any]:
