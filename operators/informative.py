@@ -57,11 +57,12 @@ NUMBERS = ("top_k", "quantile", "share", "threshold", "min_confidence")
 
 def loss_fields(dataset: Any) -> list[Choice]:
     """Numbers, those that were written as scores first."""
-    info = {c.path: dataset.get_field(c.path).info or {} for c in number_fields(dataset)}
-    return sorted(
-        number_fields(dataset),
-        key=lambda c: not str(info[c.path].get("method", "")).startswith("alcore/"),
-    )
+
+    def is_other(choice: Choice) -> bool:
+        info = dataset.get_field(choice.path).info or {}
+        return not str(info.get("method", "")).startswith("alcore/")
+
+    return sorted(number_fields(dataset), key=is_other)
 
 
 def source_of(params: dict[str, Any]) -> str:
