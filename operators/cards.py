@@ -195,7 +195,7 @@ def _fields_for(dataset: Any, strategy: str, labels: str | None = None) -> list[
 
 def _kinds_differ(dataset: Any, choices: list[Choice]) -> bool:
     """Whether another field asks for other options."""
-    return any(kind_of(dataset, choice.path) != "samples" for choice in choices)
+    return not set(choices) <= set(prediction_fields(dataset))
 
 
 def _together(dataset: Any, strategy: str, labels: str | None) -> list[Choice]:

@@ -15,7 +15,7 @@ from .fields import (
     LIST_OF,
     Choice,
     document_type,
-    map_fields,
+    map_paths,
     member_fields,
     number_fields,
     prediction_fields,
@@ -108,7 +108,12 @@ def kind_of(dataset: Any, path: str | None) -> str:
     kind = document_type(field)
     if kind in LIST_OF:
         return "objects"
-    return "pixels" if path in {c.path for c in map_fields(dataset)} else "samples"
+    if not path or field is None or "." in path:
+        return "samples"
+    # By this field alone: forms ask at every change, and the flat schema of all fields is long.
+    inside = field.get_field_schema() if kind else {}
+    flat = {path: field, **{f"{path}.{name}": one for name, one in inside.items()}}
+    return "pixels" if any(map_paths(flat, path)) else "samples"
 
 
 def entry_of(dataset: Any, params: dict[str, Any], measure: str | None = None) -> dict[str, Any]:
