@@ -9,7 +9,7 @@ import fiftyone.operators as foo
 import fiftyone.operators.types as types
 
 from ..alcore import InvalidInput
-from .fields import Choice, label_fields, object_fields
+from .fields import Choice, embedding_fields, label_fields, object_fields
 from .object_fields import Find, of_objects
 from .object_labels import count_objects
 from .reading import Labelled
@@ -109,6 +109,28 @@ def budget_input(inputs: Any, default: int = 100) -> None:
         label="Budget",
         description="How many samples to choose; a number below 1 is a share of the candidates",
         default=default,
+    )
+
+
+def temperature_input(inputs: Any) -> None:
+    inputs.float(
+        "temperature",
+        label="Temperature",
+        description="Above 1 makes an overconfident model's probabilities softer",
+        default=1.0,
+    )
+
+
+def spread_input(ctx: Any, inputs: Any) -> None:
+    field_input(
+        ctx,
+        inputs,
+        "embeddings",
+        "Spread over",
+        fields_for(ctx, embedding_fields),
+        missing="",
+        description="Embeddings: also keep the chosen samples apart from each other (k-center)",
+        required=False,
     )
 
 

@@ -8,7 +8,6 @@ import fiftyone.operators.types as types
 
 from ..alcore import InvalidInput
 from . import forms, informative, measures
-from .fields import embedding_fields
 from .selecting import SelectOperator
 
 
@@ -48,16 +47,7 @@ class SelectInformative(SelectOperator):
                 default=1.0,
             )
         else:
-            forms.field_input(
-                ctx,
-                inputs,
-                "embeddings",
-                "Spread over",
-                forms.fields_for(ctx, embedding_fields),
-                missing="",
-                description="Embeddings: also keep the chosen samples apart from each other (k-center)",
-                required=False,
-            )
+            forms.spread_input(ctx, inputs)
 
     def _batches(self, params: dict[str, Any]) -> dict[str, measures.Words]:
         """BatchBALD is for members."""
@@ -80,12 +70,7 @@ class SelectInformative(SelectOperator):
                 view=types.CheckboxView(),
             )
         if not params.get("fit_temperature"):
-            inputs.float(
-                "temperature",
-                label="Temperature",
-                description="Above 1 makes an overconfident model's probabilities softer",
-                default=1.0,
-            )
+            forms.temperature_input(inputs)
 
     def fill(self, dataset: Any, params: dict[str, Any], pick: informative.Pick) -> dict[str, Any]:
         return informative.fill(dataset, params, pick)

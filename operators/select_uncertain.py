@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from . import forms, measures
-from .fields import embedding_fields, prediction_fields
+from .fields import prediction_fields
 from .selecting import SelectOperator
 
 
@@ -33,22 +33,8 @@ class SelectUncertain(SelectOperator):
             ),
         )
         forms.choice_input(inputs, "measure", "Measure", measures.told(measures.SINGLE), "margin")
-        inputs.float(
-            "temperature",
-            label="Temperature",
-            description="Above 1 makes an overconfident model's probabilities softer",
-            default=1.0,
-        )
-        forms.field_input(
-            ctx,
-            inputs,
-            "embeddings",
-            "Spread over",
-            forms.fields_for(ctx, embedding_fields),
-            missing="",
-            description="Embeddings: also keep the chosen samples apart from each other (k-center)",
-            required=False,
-        )
+        forms.temperature_input(inputs)
+        forms.spread_input(ctx, inputs)
 
     def recipe_of(self, dataset: Any, params: dict[str, Any]) -> dict[str, Any]:
         strategies: list[dict[str, Any]] = [
