@@ -12,7 +12,7 @@ from ..alcore import InvalidInput
 from . import forms, informative, measures
 from .reading import Labelled, first, only
 from .scoring import Wanted, check_scores, compute_scores
-from .selecting import as_form, call, writing_config
+from .selecting import as_form, call, refuse_unknown, writing_config
 
 OPTIONS = (
     *informative.OPTIONS,
@@ -127,11 +127,7 @@ class ComputeScores(foo.Operator):
             an ``ExecutionResult``; its ``result`` has the fields and how many samples each scored.
         """
         dataset = sample_collection._dataset
-        for name in options:
-            if name not in OPTIONS:
-                raise InvalidInput(
-                    f"compute_scores: unknown option {name!r}; it takes {', '.join(sorted(OPTIONS))}"
-                )
+        refuse_unknown("compute_scores", options, OPTIONS)
         options = _filled(dataset, options)
         wanted = _wanted(dataset, options)
         overwrite = bool(options.get("overwrite"))

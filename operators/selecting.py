@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, ClassVar
 
 import fiftyone as fo
@@ -129,13 +129,8 @@ class SelectOperator(foo.Operator):
         Returns:
             an ``ExecutionResult``; its ``result`` has the run's key, tag and counts.
         """
-        known = {*self.options, *forms.COMMON}
+        refuse_unknown(self.name_of(), options, {*self.options, *forms.COMMON})
         dataset = sample_collection._root_dataset
-        for name in options:
-            if name not in known:
-                raise InvalidInput(
-                    f"{self.name_of()}: unknown option {name!r}; it takes {', '.join(sorted(known))}"
-                )
         options = self.fill(dataset, options, only)
         options = as_form(options)
         request = forms.request_of(options)
@@ -156,6 +151,19 @@ def writing_config(name: str, label: str, description: str, icon: str) -> Any:
         allow_delegated_execution=True,
         risk_level="medium",
     )
+
+
+def refuse_unknown(operator: str, options: Iterable[str], known: Collection[str]) -> None:
+    """Refuse an option that an operator does not take.
+
+    Raises:
+        InvalidInput: the first such option, and those it takes.
+    """
+    for name in options:
+        if name not in known:
+            raise InvalidInput(
+                f"{operator}: unknown option {name!r}; it takes {', '.join(sorted(known))}"
+            )
 
 
 def as_form(options: dict[str, Any]) -> dict[str, Any]:
