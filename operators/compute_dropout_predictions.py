@@ -37,10 +37,9 @@ class ComputeDropoutPredictions(foo.Operator):
         )
 
     def resolve_input(self, ctx: Any) -> Any:
-        inputs = types.Object()
         if ctx.dataset is None:
-            inputs.view("none", types.Error(label="Open a dataset first"))
-            return types.Property(inputs, view=types.View(label=self.label))
+            return forms.without_dataset(self.label)
+        inputs = types.Object()
         inputs.md(
             "Predicts each image as often as there are members, each member with dropout masks of its "
             "own. Where members disagree the model could learn most: BALD and BatchBALD choose by it.",
@@ -101,8 +100,7 @@ class ComputeDropoutPredictions(foo.Operator):
         outputs.str("model", label="Model")
         outputs.int("members", label="Members")
         outputs.int("predicted", label="Predicted")
-        for number, note in enumerate(ctx.results.get("notes") or []):
-            outputs.view(f"note_{number}", types.Notice(label=note))
+        forms.notes_output(ctx, outputs)
         return types.Property(outputs, view=types.View(label="Predicted"))
 
     def __call__(

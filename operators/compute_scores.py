@@ -41,10 +41,9 @@ class ComputeScores(foo.Operator):
         )
 
     def resolve_input(self, ctx: Any) -> Any:
-        inputs = types.Object()
         if ctx.dataset is None:
-            inputs.view("none", types.Error(label="Open a dataset first"))
-            return types.Property(inputs, view=types.View(label=self.label))
+            return forms.without_dataset(self.label)
+        inputs = types.Object()
         inputs.md(self.about, name="about")
         params = informative.source_inputs(ctx, inputs)
         known = informative.measures_of(ctx.dataset, params)
@@ -107,8 +106,7 @@ class ComputeScores(foo.Operator):
         outputs = types.Object()
         outputs.list("fields", types.String(), label="Fields")
         outputs.int("samples", label="Samples")
-        for number, note in enumerate(ctx.results.get("notes") or []):
-            outputs.view(f"note_{number}", types.Notice(label=note))
+        forms.notes_output(ctx, outputs)
         return types.Property(outputs, view=types.View(label="Computed"))
 
     def __call__(self, sample_collection: Any, delegate: bool = False, **options: Any) -> Any:

@@ -30,10 +30,9 @@ class FitLossPredictor(foo.Operator):
         )
 
     def resolve_input(self, ctx: Any) -> Any:
-        inputs = types.Object()
         if ctx.dataset is None:
-            inputs.view("none", types.Error(label="Open a dataset first"))
-            return types.Property(inputs, view=types.View(label=self.label))
+            return forms.without_dataset(self.label)
+        inputs = types.Object()
         inputs.md(
             "Learns from the labelled samples where the model's loss is large, by embeddings, and "
             "writes a score for every sample. The predictions must be of a model that did not train "
@@ -111,8 +110,7 @@ class FitLossPredictor(foo.Operator):
         outputs.float("correlation", label="Rank correlation with the true loss, held out")
         outputs.int("labelled", label="Learned from")
         outputs.int("scored", label="Samples with a score")
-        for number, note in enumerate(ctx.results.get("notes") or []):
-            outputs.view(f"note_{number}", types.Notice(label=note))
+        forms.notes_output(ctx, outputs)
         return types.Property(outputs, view=types.View(label="Fitted"))
 
     def __call__(

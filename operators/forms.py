@@ -33,6 +33,19 @@ COMMON = (
 )
 
 
+def without_dataset(label: str) -> Any:
+    """The form of an operator where no dataset is open."""
+    inputs = types.Object()
+    inputs.view("none", types.Error(label="Open a dataset first"))
+    return types.Property(inputs, view=types.View(label=label))
+
+
+def notes_output(ctx: Any, outputs: Any) -> None:
+    """What a run has to say beside its figures, a line each."""
+    for number, note in enumerate(ctx.results.get("notes") or []):
+        outputs.view(f"note_{number}", types.Notice(label=note))
+
+
 def field_input(
     ctx: Any,
     inputs: Any,

@@ -59,10 +59,9 @@ class SelectOperator(foo.Operator):
         return {**named, **found}
 
     def resolve_input(self, ctx: Any) -> Any:
-        inputs = types.Object()
         if ctx.dataset is None:
-            inputs.view("none", types.Error(label="Open a dataset first"))
-            return types.Property(inputs, view=types.View(label=self.label))
+            return forms.without_dataset(self.label)
+        inputs = types.Object()
         inputs.md(self.about, name="about")
         forms.objects_input(ctx, inputs)
         self.strategy_inputs(ctx, inputs)
@@ -112,8 +111,7 @@ class SelectOperator(foo.Operator):
         outputs.str("saved_view", label="Saved view, in the order chosen")
         outputs.str("run_key", label="Run, to show or undo it")
         outputs.str("stopped", label="Stopped")
-        for number, note in enumerate(ctx.results.get("notes") or []):
-            outputs.view(f"note_{number}", types.Notice(label=note))
+        forms.notes_output(ctx, outputs)
         return types.Property(outputs, view=types.View(label="Selected"))
 
     def __call__(self, sample_collection: Any, delegate: bool = False, **options: Any) -> Any:
