@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -85,9 +84,4 @@ class EachClass(EachPrediction):
 class LoadedPatches(Loaded):
     """Vectors that a similarity run over objects keeps itself, by label id."""
 
-    @cached_property
-    def _by_id(self) -> dict[str, np.ndarray]:
-        # Loaded anew, for a search in the App shifts the vectors of the instance it keeps.
-        index = self._dataset.load_brain_results(self._key, cache=False)
-        vectors, _, label_ids = index.get_embeddings()
-        return dict(zip(map(str, label_ids), np.asarray(vectors), strict=True))
+    ids_at = 2

@@ -107,6 +107,8 @@ class Embeddings(Source):
 class Loaded(Embeddings):
     """Vectors that a similarity run keeps itself, by sample id."""
 
+    ids_at = 1  # FiftyOne gives vectors, sample ids and label ids
+
     def __init__(self, n: int, dataset: Any, key: str) -> None:
         super().__init__(n, key)
         self.paths = []
@@ -117,8 +119,8 @@ class Loaded(Embeddings):
     def _by_id(self) -> dict[str, np.ndarray]:
         # Loaded anew, for a search in the App shifts the vectors of the instance it keeps.
         index = self._dataset.load_brain_results(self._key, cache=False)
-        vectors, sample_ids, _ = index.get_embeddings()
-        return dict(zip(map(str, sample_ids), np.asarray(vectors), strict=True))
+        found = index.get_embeddings()
+        return dict(zip(map(str, found[self.ids_at]), np.asarray(found[0]), strict=True))
 
     def put(self, row: int, sample: str, values: Sequence[Any]) -> None:
         self._vectors.put(row, self._by_id.get(sample))
