@@ -103,6 +103,27 @@ def state():
     return state_of
 
 
+@pytest.fixture
+def break_at(monkeypatch):
+    """Has one call of a dataset's method break off; gives the list that every call is added to."""
+    import fiftyone as fo
+
+    def broken(step, number=1):
+        calls = []
+        whole = getattr(fo.Dataset, step)
+
+        def break_once(self, *args, **kwargs):
+            calls.append(step)
+            if len(calls) == number:
+                raise KeyboardInterrupt
+            return whole(self, *args, **kwargs)
+
+        monkeypatch.setattr(fo.Dataset, step, break_once)
+        return calls
+
+    return broken
+
+
 @pytest.fixture(scope="session")
 def arrays():
     rng = np.random.default_rng(0)

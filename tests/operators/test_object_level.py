@@ -576,9 +576,7 @@ BREAKS = ["register_run", "save_run_results", "add_sample_field", "set_label_val
 
 @pytest.mark.parametrize("overwrite", [False, True])
 @pytest.mark.parametrize("step", [*BREAKS, "the second set_label_values"])
-def test_a_failure_half_way_leaves_nothing(street, run, monkeypatch, step, overwrite):
-    import fiftyone as fo
-
+def test_a_failure_half_way_leaves_nothing(street, run, break_at, step, overwrite):
     if overwrite:
         run(street, {**RECIPE, "budget": 4}, tag="round-1")
     before = everything(street)
@@ -586,16 +584,7 @@ def test_a_failure_half_way_leaves_nothing(street, run, monkeypatch, step, overw
     name = step.rsplit(" ", 1)[-1]
     # Undoing the earlier selection writes labels too.
     breaks_at = 1 + ("second" in step) + (overwrite and name == "set_label_values")
-    calls = []
-    whole = getattr(fo.Dataset, name)
-
-    def break_once(self, *args, **kwargs):
-        calls.append(name)
-        if len(calls) == breaks_at:
-            raise KeyboardInterrupt
-        return whole(self, *args, **kwargs)
-
-    monkeypatch.setattr(fo.Dataset, name, break_once)
+    calls = break_at(name, breaks_at)
     with pytest.raises(KeyboardInterrupt):
         run(street if name == "register_run" else street.view(), tag="round-1", overwrite=overwrite)
     assert len(calls) >= breaks_at, "the step was never reached"

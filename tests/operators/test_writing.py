@@ -137,23 +137,12 @@ BREAKS = ["register_run", "save_run_results", "add_sample_field", "set_values", 
 
 @pytest.mark.parametrize("overwrite", [False, True])
 @pytest.mark.parametrize("step", BREAKS)
-def test_a_failure_half_way_leaves_nothing(dataset, run, state, monkeypatch, step, overwrite):
-    import fiftyone as fo
-
+def test_a_failure_half_way_leaves_nothing(dataset, run, state, break_at, step, overwrite):
     if overwrite:
         run(dataset, {**RECIPE, "budget": 4}, tag="round-1")
     before = state(dataset)
     rows = dataset.values("round_1_rank") if overwrite else None
-    calls = []
-    whole = getattr(fo.Dataset, step)
-
-    def break_once(self, *args, **kwargs):
-        calls.append(step)
-        if len(calls) == 1:
-            raise KeyboardInterrupt
-        return whole(self, *args, **kwargs)
-
-    monkeypatch.setattr(fo.Dataset, step, break_once)
+    calls = break_at(step)
     view = dataset if step == "register_run" else dataset.view()
     with pytest.raises(KeyboardInterrupt):
         run(view, tag="round-1", overwrite=overwrite)
