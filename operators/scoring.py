@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -125,18 +126,42 @@ def write_scores(
     descriptions: dict[str, str],
     infos: dict[str, dict[str, Any]],
 ) -> None:
-    """Write fields of numbers by sample id, each with its description: all of them, or none."""
-    for name in columns:
-        if dataset.get_field(name) is not None:
-            dataset.delete_sample_field(name)
+    """Write fields of numbers by sample id, each with its description: all of them, or none.
+
+    Fields of these names stay as they were until all is written.
+    """
+    earlier = [name for name in columns if dataset.get_field(name) is not None]
+    spare = {name: f"{name}_{uuid.uuid4().hex[:8]}" for name in earlier}
     try:
         for name, values in columns.items():
+            field = spare.get(name, name)
             dataset.add_sample_field(
-                name, fo.FloatField, description=descriptions[name], info=infos[name]
+                field, fo.FloatField, description=descriptions[name], info=infos[name]
             )
-            dataset.set_values(name, values, key_field="id")
+            dataset.set_values(field, values, key_field="id")
+        if earlier:
+            _replace(dataset, spare)
     except BaseException:
-        for name in columns:
-            if dataset.get_field(name) is not None:
-                dataset.delete_sample_field(name)
+        _delete(dataset, [spare.get(name, name) for name in columns])
         raise
+
+
+def _replace(dataset: Any, spare: dict[str, str]) -> None:
+    """Put each field's spare in its place."""
+    aside = {name: f"{field}_old" for name, field in spare.items()}
+    try:
+        dataset.rename_sample_fields(aside)
+        dataset.rename_sample_fields({field: name for name, field in spare.items()})
+    except BaseException:
+        back = {old: name for name, old in aside.items() if dataset.get_field(old) is not None}
+        _delete(dataset, list(back.values()))
+        if back:
+            dataset.rename_sample_fields(back)
+        raise
+    _delete(dataset, list(aside.values()))
+
+
+def _delete(dataset: Any, names: list[str]) -> None:
+    there = [name for name in names if dataset.get_field(name) is not None]
+    if there:
+        dataset.delete_sample_fields(there)

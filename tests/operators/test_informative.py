@@ -250,6 +250,34 @@ def test_a_write_that_fails_leaves_no_field(dataset, compute, state, monkeypatch
     assert state(dataset) == before
 
 
+@pytest.mark.parametrize(
+    ("step", "number"), [("set_values", 2), ("rename_sample_fields", 1), ("rename_sample_fields", 2)]
+)
+def test_an_overwrite_that_fails_leaves_the_earlier_scores(
+    dataset, compute, plugin, state, break_at, step, number
+):
+    names = ("al_margin", "al_entropy")
+
+    def found():
+        fields = [dataset.get_field(name) for name in names]
+        told = [(field.description, field.info) for field in fields]
+        return state(dataset), [dataset.values(name) for name in names], told
+
+    compute(dataset, predictions="sure", measures=["margin", "entropy"])
+    before = found()
+    scoring = plugin("operators.scoring")
+    columns = {name: {one: 2.0 for one in dataset.values("id")} for name in names}
+    described = {name: "new" for name in names}
+    infos = {name: {"method": scoring.METHOD} for name in names}
+    calls = break_at(step, number)
+    with pytest.raises(KeyboardInterrupt):
+        scoring.write_scores(dataset, columns, described, infos)
+    assert len(calls) >= number, "the step was never reached"
+    assert found() == before
+    scoring.write_scores(dataset, columns, described, infos)
+    assert found() == (before[0], [[2.0] * 48] * 2, [("new", infos[name]) for name in names])
+
+
 def test_the_form_of_scores(kinds, compute):
     form = form_of(compute, kinds, predictions="one")
     assert "margin" in form["measures_margin"].view.values()
