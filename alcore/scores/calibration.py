@@ -7,7 +7,8 @@ import torch
 from scipy.optimize import minimize_scalar
 
 from ..errors import InvalidInput
-from .arrays import array_of, tensor_of
+from .arrays import tensor_of
+from .cost import numbers_of
 
 LEAST_TEMPERATURE, GREATEST_TEMPERATURE = 0.05, 20.0
 SMALLEST = 1e-12  # a probability of 0 is taken as this
@@ -30,10 +31,11 @@ def fit_temperature(predictions: Any, labels: Any, given: str = "probabilities")
         one were better still.
 
     Raises:
-        InvalidInput: no samples, values that are not finite, or labels that are no classes.
+        InvalidInput: no samples, values that are not finite numbers, or labels that are no classes.
     """
-    values = tensor_of(array_of(predictions)).to(device="cpu", dtype=torch.float64)
-    truth = torch.as_tensor(np.asarray(labels), dtype=torch.int64)
+    values = tensor_of(numbers_of(predictions, "temperature: predictions"))
+    values = values.to(device="cpu", dtype=torch.float64)
+    truth = torch.tensor(np.asarray(numbers_of(labels, "temperature: labels"), dtype=np.float64))
     if values.ndim != 2 or truth.shape != values.shape[:1]:
         raise InvalidInput(
             f"temperature: needs predictions (N, C) and N labels, not {tuple(values.shape)} and "
@@ -46,11 +48,12 @@ def fit_temperature(predictions: Any, labels: Any, given: str = "probabilities")
         )
     if not values.isfinite().all() or (given != "logits" and (values < 0).any()):
         raise InvalidInput(f"temperature: the predictions are no {given}: NaN, infinite or negative")
-    if ((truth < 0) | (truth >= values.shape[1])).any():
+    odd = truth[~torch.isin(truth, torch.arange(values.shape[1], dtype=torch.float64))]
+    if len(odd):
         raise InvalidInput(
-            f"temperature: labels must be classes from 0 to {values.shape[1] - 1}, "
-            f"not {int(truth.min())} to {int(truth.max())}"
+            f"temperature: labels must be classes from 0 to {values.shape[1] - 1}, not {odd[0]:g}"
         )
+    truth = truth.to(torch.int64)
     logits = values if given == "logits" else values.clamp(min=SMALLEST).log()
 
     def loss(log_temperature: float) -> float:

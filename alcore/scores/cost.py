@@ -69,21 +69,20 @@ def business_value(truth: Any, predictions: Any, gain: Any) -> np.ndarray:
         (N,) float64 in the unit of ``gain``.
 
     Raises:
-        InvalidInput: classes that the matrix does not have.
+        InvalidInput: what is no number, or classes that the matrix does not have.
     """
-    matrix = cost_matrix(gain)
-    known, given = np.asarray(truth), np.asarray(predictions)
+    matrix = cost_matrix(gain, name="gain")
+    known = np.asarray(numbers_of(truth, "business_value: truth"))
+    given = np.asarray(numbers_of(predictions, "business_value: predictions"))
     if given.ndim == 2:
         _check_width(given.shape[1], matrix)
         decided = (given.astype(np.float64) @ matrix).argmax(1)
     else:
         decided = given
     for name, values in (("truth", known), ("predictions", decided)):
-        if values.shape != (len(known),) or (
-            len(values) and (values.min() < 0 or values.max() >= len(matrix))
-        ):
+        if values.shape != (known.size,) or not np.isin(values, np.arange(len(matrix))).all():
             raise InvalidInput(
-                f"business_value: {name} must be {len(known)} classes from 0 to {len(matrix) - 1}"
+                f"business_value: {name} must be {known.size} classes from 0 to {len(matrix) - 1}"
             )
     return matrix[known.astype(np.int64), decided.astype(np.int64)]
 
@@ -130,6 +129,21 @@ def cost_matrix(given: Any, classes: Sequence[str] | None = None, name: str = "c
 def cost_of_gain(gain: np.ndarray) -> np.ndarray:
     """What a decision forgoes beside the best one for the truth: at least 0, 0 for the best."""
     return gain.max(1, keepdims=True) - gain
+
+
+def numbers_of(given: Any, name: str) -> Any:
+    """A tensor or numpy array of numbers.
+
+    Raises:
+        InvalidInput: strings, other objects, or rows of unequal length.
+    """
+    try:
+        values = array_of(given)
+    except ValueError:
+        values = None
+    if isinstance(values, torch.Tensor) or (values is not None and values.dtype.kind in "biuf"):
+        return values
+    raise InvalidInput(f"{name} must hold numbers, a class by its place from 0, in rows of one length")
 
 
 def _of_names(given: Mapping[str, Any], classes: Sequence[str] | None, name: str) -> list[list[Any]]:

@@ -121,6 +121,25 @@ def test_business_value_is_the_gain_of_each_decision():
         scores.business_value([0], np.ones((1, 3)), gain)
 
 
+@pytest.mark.parametrize("odd", [["glass"], [None], [[0], [0, 1]], "glass", {"glass": 1}])
+def test_what_is_no_number_is_refused_in_a_sentence(odd):
+    gain = np.eye(2)
+    for name, values in (("truth", (odd, [0])), ("predictions", ([0], odd))):
+        with pytest.raises(InvalidInput, match=f"business_value: {name} must hold numbers"):
+            scores.business_value(*values, gain)
+    for name, values in (("predictions", (odd, [0])), ("labels", ([[0.5, 0.5]], odd))):
+        with pytest.raises(InvalidInput, match=f"temperature: {name} must hold numbers"):
+            scores.fit_temperature(*values)
+
+
+@pytest.mark.parametrize("odd", [0.5, np.nan, -1, 2])
+def test_a_label_between_or_beyond_the_classes_is_refused(odd):
+    with pytest.raises(InvalidInput, match="truth must be 1 classes from 0 to 1"):
+        scores.business_value([odd], [0], np.eye(2))
+    with pytest.raises(InvalidInput, match=f"labels must be classes from 0 to 1, not {odd}"):
+        scores.fit_temperature([[0.5, 0.5]], [odd])
+
+
 @pytest.mark.parametrize("true_temperature", [0.5, 1.0, 3.0])
 @pytest.mark.parametrize("given_as", ["logits", "probabilities"])
 def test_the_temperature_fitted_is_the_one_that_made_the_labels(true_temperature, given_as):
