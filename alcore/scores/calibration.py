@@ -11,7 +11,9 @@ from .arrays import tensor_of
 from .cost import numbers_of
 
 LEAST_TEMPERATURE, GREATEST_TEMPERATURE = 0.05, 20.0
-SMALLEST = 1e-12  # a probability of 0 is taken as this
+# A probability of 0 is taken as this. Temperatures are applied to probabilities as they are: a floor
+# above those that float32 tells from 0 would fit another curve than the one that is applied.
+SMALLEST = float(np.finfo(np.float32).tiny)
 
 
 def fit_temperature(predictions: Any, labels: Any, given: str = "probabilities") -> float:

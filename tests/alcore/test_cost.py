@@ -151,6 +151,17 @@ def test_the_temperature_fitted_is_the_one_that_made_the_labels(true_temperature
     assert scores.fit_temperature(values, labels, given_as) == pytest.approx(true_temperature, rel=0.05)
 
 
+def test_a_temperature_is_recovered_from_tiny_probabilities():
+    """What is fitted is applied as it is, below any floor that would bend the fit."""
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(20_000, 4)) * 20
+    P = softmax(logits / 8, axis=1)
+    labels = (rng.random((len(P), 1)) > P.cumsum(1)).sum(1)
+    values = softmax(logits, axis=1).astype(np.float32)
+    assert (values < 1e-12).mean() > 0.3
+    assert scores.fit_temperature(values, labels) == pytest.approx(8, rel=0.02)
+
+
 def test_no_other_temperature_has_a_lower_loss():
     rng = np.random.default_rng(1)
     logits, labels = rng.normal(size=(40, 3)), rng.integers(0, 3, 40)
