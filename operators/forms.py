@@ -232,21 +232,24 @@ def count_samples(
     """How many samples the form speaks of. ``view`` is part of the key of the cache alone."""
     samples = ctx.target_view(require_flat=True)
     total = len(samples)
-    labelled = set()
+    left = samples
     if label_field and ctx.dataset.get_field(label_field) is not None:
-        labelled |= set(samples.exists(label_field).values("id"))
+        left = left.exists(label_field, False)
     if tag:
-        labelled |= set(samples.match_tags(tag).values("id"))
-    text = f"{total - len(labelled)} samples to choose from, {len(labelled)} labelled"
+        left = left.match_tags(tag, bool=False)
+    candidates = len(left)
+    labelled = total - candidates
+    text = f"{candidates} samples to choose from, {labelled} labelled"
     if predictions and ctx.dataset.get_field(predictions) is not None:
         without = total - len(samples.exists(predictions))
         if without:
             text += f", {without} without a prediction (these cannot be chosen)"
     if objects and ctx.dataset.get_field(objects) is not None and not samples._is_generated:
-        among = count_objects(samples.exclude(list(labelled)), objects)
-        text = f"{among} objects to choose from, in {total - len(labelled)} samples; {len(labelled)} "
-        text += "samples are labelled"
-    return {"total": total, "labelled": len(labelled), "text": text}
+        among = count_objects(left, objects)
+        text = (
+            f"{among} objects to choose from, in {candidates} samples; {labelled} samples are labelled"
+        )
+    return {"total": total, "labelled": labelled, "text": text}
 
 
 def result_inputs(ctx: Any, inputs: Any) -> None:

@@ -145,6 +145,22 @@ def test_forms_count(dataset, operator):
     assert "40 samples to choose from, 8 labelled" in told and "8 without a prediction" in told
 
 
+def test_forms_count_what_is_labelled_by_field_and_tag_once(dataset, operator):
+    dataset[6:10].tag_samples("done")
+    form = form_of(operator("select_uncertain"), dataset, labelled_tag="done")
+    assert "38 samples to choose from, 10 labelled" in form["counts"].view.label
+
+
+def test_forms_count_objects_of_samples_without_labels(kinds, operator):
+    kinds.limit(1).tag_samples("done")
+    given = {"objects": "boxes", "labelled_tag": "done", "label_field": "lines"}
+    told = form_of(operator("select_uncertain"), kinds, **given)["counts"].view.label
+    assert told == "0 objects to choose from, in 1 samples; 5 samples are labelled"
+    del given["label_field"]
+    told = form_of(operator("select_uncertain"), kinds, **given)["counts"].view.label
+    assert told == "5 objects to choose from, in 5 samples; 1 samples are labelled"
+
+
 def test_forms_refuse(dataset, operator):
     form = form_of(operator("select_uncertain"), dataset, predictions="predictions", budget=0)
     assert form["budget"].invalid and "not a budget" in form["budget"].error_message
