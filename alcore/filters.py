@@ -1,36 +1,54 @@
 """Filters: which samples stay."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
 import numpy as np
 
+from .duplicates import near_duplicates
 from .errors import InvalidInput
-from .pool import Pool
 from .recipe import Filter
+from .strategies import Task
+from .strategies.embeddings import cosines
+from .strategies.vectors import vectors_of
 
 
-def passing(pool: Pool, filters: list[Filter]) -> np.ndarray:
-    """(N,) bool, true where a sample passes every filter. A missing value passes none.
+def passing(task: Task, filters: list[Filter]) -> np.ndarray:
+    """(N,) bool, true where a sample of the pool passes every filter. A missing value passes none.
 
     Raises:
         InvalidInput: an unknown column, or a range on what is not numbers.
     """
-    keep = np.ones(pool.n, dtype=bool)
-    for position, one in enumerate(filters):
-        keep &= _passes(pool, one, f"filters[{position}]")
+    keep = np.ones(task.pool.n, dtype=bool)
+    # Those of one value first: of near-duplicates, the one that stays is one that passes them.
+    for position, one in sorted(enumerate(filters), key=lambda f: f[1].minimum_distance is not None):
+        at = replace(task, user=f"filters[{position}]")
+        keep &= _is_kept(at, one, keep) if one.minimum_distance else _passes(at, one)
     return keep
 
 
-def _passes(pool: Pool, one: Filter, user: str) -> np.ndarray:
+def _is_kept(task: Task, one: Filter, keep: np.ndarray) -> np.ndarray:
+    """Of a group of near-duplicates one stays; none where one is labelled."""
+    assert one.minimum_distance is not None
+    pool = task.pool
+    prepare = vectors_of(one.column, "euclidean", task)
+    rows = np.flatnonzero(~pool.missing[one.column] & (keep | pool.labelled))
+    stands = near_duplicates(prepare(rows), one.minimum_distance, pool.labelled[rows], task.tick)
+    kept = np.zeros(pool.n, dtype=bool)
+    kept[rows] = stands == np.arange(len(rows))
+    return kept
+
+
+def _passes(task: Task, one: Filter) -> np.ndarray:
+    pool, user = task.pool, task.user
+    if one.similar_to is not None:
+        return _within(one, cosines(one.column, one.similar_to, task))
     if one.min is not None or one.max is not None:
         if one.column == "id":
             raise InvalidInput(f"{user}: ids have no range; use in or not_in")
-        values = pool.numbers(one.column, user)
-        low, high = _number(one.min, -np.inf), _number(one.max, np.inf)
-        with np.errstate(invalid="ignore"):
-            return (values >= low) & (values <= high)
+        return _within(one, pool.numbers(one.column, user))
     wanted = one.in_ if one.in_ is not None else one.not_in or []
     if one.column == "id":
         found, here = _is_in(pool.ids, wanted), np.ones(pool.n, dtype=bool)
@@ -42,6 +60,12 @@ def _passes(pool: Pool, one: Filter, user: str) -> np.ndarray:
             )
         found, here = _is_in(column.tolist(), wanted), ~pool.missing[one.column]
     return here & (found if one.in_ is not None else ~found)
+
+
+def _within(one: Filter, values: np.ndarray) -> np.ndarray:
+    low, high = _number(one.min, -np.inf), _number(one.max, np.inf)
+    with np.errstate(invalid="ignore"):
+        return (values >= low) & (values <= high)
 
 
 def _is_in(values: Iterable[Any], wanted: list[Any]) -> np.ndarray:

@@ -114,6 +114,7 @@ class _Greedy:
 
     def _pick_one(self, renew: list[bool]) -> bool:
         """Choose one of all, whose values are exact; then evaluate the terms to ``renew`` for all."""
+        self._renewed()
         total = combined(self.terms, self.bounds, self.combine)
         total[self.chosen] = -torch.inf
         value = total.max()
@@ -131,6 +132,8 @@ class _Greedy:
     def _pick_round(self) -> bool:
         size = BLOCK[max(t.objective.cost for t in self.terms)]
         upper = self._refresh(size)
+        if self._renewed():
+            return True
         rows, limit, limit_row = _best(upper, size)
         if len(rows) == 0:
             return False
@@ -156,7 +159,7 @@ class _Greedy:
             # The first is the best of all by construction; a later one has to beat what is outside.
             if taken and (value < limit or (value == limit and where[best] > limit_row)):
                 break
-            if value == -np.inf:
+            if value == -np.inf or (taken and self._spent(values, best)):
                 break
             gains.append(float(value))
             reasons.append(np.array([v[best] for v in values]))
@@ -166,6 +169,27 @@ class _Greedy:
         if taken:
             self._commit(rows[taken], gains, reasons)
         return True
+
+    def _renewed(self) -> bool:
+        """Whether a strategy whose values are all 0 now goes on by others."""
+        left = ~self.chosen
+        spent = [
+            t.objective.spare is not None and bool((bound[left] <= 0).all())
+            for t, bound in zip(self.terms, self.bounds, strict=True)
+        ]
+        for term, bound, wanted in zip(self.terms, self.bounds, spent, strict=True):
+            if wanted and term.objective.spare is not None:
+                term.objective.spare()
+                bound.copy_(term.objective.values(None))
+        self._set_scales(spent)
+        return any(spent)
+
+    def _spent(self, values: list[np.ndarray], best: int) -> bool:
+        """Whether the best has no value for a strategy that has others to go on by."""
+        return any(
+            term.objective.spare is not None and value[best] <= 0
+            for term, value in zip(self.terms, values, strict=True)
+        )
 
     def _commit(self, rows: torch.Tensor, gains: list[float], reasons: list[np.ndarray]) -> None:
         self.rows += rows.tolist()

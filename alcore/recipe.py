@@ -6,6 +6,7 @@ import json
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
+import numpy as np
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -38,6 +39,7 @@ OverPixels = Literal["mean", "quantile", "top_share", "share_above", "boundary"]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Batch = Literal["top", "power", "softmax", "softrank"]
+Metric = Literal["euclidean", "cosine"]
 
 
 def _several(column: str | list[str]) -> str | list[str]:
@@ -52,6 +54,20 @@ def _is_matrix(given: Any) -> Any:
     return given
 
 
+def _plain(given: Any) -> Any:
+    """Arrays as lists, so that a recipe is JSON whatever it was written with."""
+    if isinstance(given, np.ndarray | np.generic):
+        given = given.tolist()
+    return [_plain(one) for one in given] if isinstance(given, list | tuple) else given
+
+
+def _examples(given: Any) -> Any:
+    if not isinstance(given, list | tuple | np.ndarray) or len(given) == 0:
+        raise ValueError("give a list of ids, or of vectors, with at least one")
+    return _plain(given)
+
+
+Examples = Annotated[list[Any], BeforeValidator(_examples)]
 Columns = Annotated[str | list[str], AfterValidator(_several)]
 Matrix = Annotated[list[list[float]] | dict[str, dict[str, float]] | str, BeforeValidator(_is_matrix)]
 Budget = Annotated[int, Field(gt=0, strict=True)] | Annotated[float, Field(gt=0, le=1, strict=True)]
@@ -66,6 +82,16 @@ class _Entry(_Strict):
     strength: float = Field(
         1.0, allow_inf_nan=False, description="its weight; negative turns it round, 0 leaves it out"
     )
+
+
+class _Rule(_Entry):
+    """An entry that chooses by a rule of its own, and stands alone in its stage."""
+
+    @model_validator(mode="after")
+    def _no_strength(self) -> _Rule:
+        if self.strength != 1:
+            raise ValueError("strength: it chooses by a rule of its own, which takes none")
+        return self
 
 
 class Uncertainty(_Entry):
@@ -160,10 +186,23 @@ class Diversity(_Entry):
 
     strategy: Literal["diversity"] = "diversity"
     column: str = Field(description="embeddings")
-    metric: Literal["euclidean", "cosine"] = "euclidean"
+    metric: Metric = "euclidean"
     minimum_distance: float | None = Field(
         None, gt=0, allow_inf_nan=False, description="nearer samples are not chosen"
     )
+    ignore_outliers: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.0, description="the share of the pool, farthest from its neighbours, that is not chosen"
+    )
+
+
+class Badge(_Rule):
+    """Samples drawn far apart in the gradients of the model's last layer (BADGE)."""
+
+    strategy: Literal["badge"] = "badge"
+    column: str = Field(description="probabilities or logits")
+    embeddings: str = Field(description="the features that the model's last layer takes")
+    given: Given = "probabilities"
+    temperature: Positive = 1.0
 
 
 class Coverage(_Entry):
@@ -171,8 +210,17 @@ class Coverage(_Entry):
 
     strategy: Literal["coverage"] = "coverage"
     column: str = Field(description="embeddings; they are normalised")
-    kernel: Literal["gaussian", "cosine"] = "gaussian"
-    bandwidth: Positive | Literal["auto"] = "auto"
+    kernel: Literal["gaussian", "cosine", "ball"] = Field(
+        "gaussian",
+        description="gaussian: MaxHerding; cosine: facility location; ball: all within the radius",
+    )
+    bandwidth: Positive | Literal["auto"] = Field("auto", description="of gaussian")
+    radius: Positive | Literal["auto"] = Field(
+        "auto", description="of ball; auto: the largest whose balls hold 95% of one cluster each"
+    )
+    clusters: int | None = Field(
+        None, gt=1, description="for radius auto: how many, as many as classes; default: if known"
+    )
     weights: str | Uncertainty | None = Field(
         None, description="how much each covered sample counts: a column, or an uncertainty"
     )
@@ -182,6 +230,71 @@ class Coverage(_Entry):
         description="a larger pool is stood for by so many of its samples, drawn: a share of it that "
         "is said to be covered is then within 0.01 of the true one, 19 times in 20",
     )
+
+
+class Typicality(_Entry):
+    """Samples in dense surroundings; negative strength: outliers."""
+
+    strategy: Literal["typicality"] = "typicality"
+    column: str = Field(description="embeddings")
+    metric: Metric = "euclidean"
+    neighbours: int = Field(20, gt=0)
+
+
+class TypiClust(_Rule):
+    """The most typical sample of each cluster, those without labelled samples first."""
+
+    strategy: Literal["typiclust"] = "typiclust"
+    column: str = Field(description="embeddings; they are normalised")
+    neighbours: int = Field(20, gt=0)
+    max_clusters: int = Field(500, gt=0)
+
+
+class Representatives(_Rule):
+    """One sample for each cluster, the nearest to its middle."""
+
+    strategy: Literal["representatives"] = "representatives"
+    column: str = Field(description="embeddings")
+    method: Literal["k_means", "k_medoids"] = "k_means"
+    metric: Metric = "euclidean"
+
+
+class RepresentativeInformative(_Entry):
+    """Samples that keep the labelled ones like the pool, and are uncertain (Du et al. 2019)."""
+
+    strategy: Literal["representative_informative"] = "representative_informative"
+    column: str = Field(description="probabilities or logits")
+    gamma: Positive = Field(1.0, description="of the kernel exp(-gamma d^2)")
+    beta: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
+        1.0, description="how much being uncertain counts"
+    )
+    scaling: Literal["published", "mean_discrepancy"] = Field(
+        "published",
+        description="of the likeness to labelled and to unlabelled samples; published weighs the "
+        "second by their number, mean_discrepancy as the maximum mean discrepancy has it",
+    )
+    max_compared: int = Field(
+        50_000, gt=0, description="a larger pool is stood for by so many of its samples, drawn"
+    )
+    given: Given = "probabilities"
+    temperature: Positive = 1.0
+
+
+class Determinantal(_Entry):
+    """Samples that span the largest volume with those labelled or chosen (greedy MAP of a DPP)."""
+
+    strategy: Literal["determinantal"] = "determinantal"
+    column: str = Field(description="embeddings; they are normalised")
+    kernel: Literal["gaussian", "cosine"] = "gaussian"
+    bandwidth: Positive | Literal["auto"] = "auto"
+
+
+class Similarity(_Entry):
+    """Samples like the nearest of some examples; negative strength: unlike all of them."""
+
+    strategy: Literal["similarity"] = "similarity"
+    column: str = Field(description="embeddings")
+    to: Examples = Field(description="ids of samples of the pool, or vectors")
 
 
 class Balance(_Entry):
@@ -223,7 +336,14 @@ Strategy = Annotated[
     | Disagreement
     | BatchBald
     | Diversity
+    | Badge
     | Coverage
+    | Typicality
+    | TypiClust
+    | Representatives
+    | RepresentativeInformative
+    | Determinantal
+    | Similarity
     | Balance
     | Weight
     | Random,
@@ -238,7 +358,14 @@ STRATEGIES: dict[str, type[_Entry]] = {
     "disagreement": Disagreement,
     "batch_bald": BatchBald,
     "diversity": Diversity,
+    "badge": Badge,
     "coverage": Coverage,
+    "typicality": Typicality,
+    "typiclust": TypiClust,
+    "representatives": Representatives,
+    "representative_informative": RepresentativeInformative,
+    "determinantal": Determinantal,
+    "similarity": Similarity,
     "balance": Balance,
     "weight": Weight,
     "random": Random,
@@ -246,19 +373,29 @@ STRATEGIES: dict[str, type[_Entry]] = {
 
 
 class Filter(_Strict):
-    """Samples that stay: a range of numbers or dates, or a list of values in or not in."""
+    """Samples that stay: a range of numbers or dates, or a list of values in or not in; of
+    embeddings, a range of cosine similarity to examples, or one of each group of near-duplicates."""
 
     column: str
     min: float | datetime | None = None
     max: float | datetime | None = None
     in_: list[Any] | None = Field(None, alias="in")
     not_in: list[Any] | None = None
+    similar_to: Examples | None = Field(
+        None, description="ids or vectors; min and max are then of the cosine to the nearest"
+    )
+    minimum_distance: Positive | None = Field(
+        None, description="of those nearer to each other one stays, a labelled one or the first"
+    )
 
     @model_validator(mode="after")
     def _one_kind(self) -> Filter:
         ranged = self.min is not None or self.max is not None
-        if ranged + (self.in_ is not None) + (self.not_in is not None) != 1:
-            raise ValueError("needs one of: min and/or max, in, not_in")
+        if self.similar_to is not None and not ranged:
+            raise ValueError("similar_to: needs min and/or max, of the cosine to the nearest example")
+        others = [self.in_, self.not_in, self.minimum_distance]
+        if ranged + sum(one is not None for one in others) != 1:
+            raise ValueError("needs one of: min and/or max, in, not_in, minimum_distance")
         return self
 
 
@@ -274,7 +411,7 @@ class Stage(_Strict):
 
     @model_validator(mode="after")
     def _distinct_names(self) -> Stage:
-        _refuse_same_names(self.strategies)
+        _check_together(self)
         return self
 
 
@@ -303,7 +440,7 @@ class Recipe(_Strict):
         if self.stages is None:
             if self.budget is None:
                 raise ValueError("budget: is missing; say how many samples to choose")
-            _refuse_same_names(self.strategies)
+            _check_together(self)
         elif self.model_fields_set & {"budget", "strategies", "combine", "batch", "coldness"}:
             raise ValueError(
                 "stages: budget, strategies, combine, batch and coldness belong inside the stages"
@@ -349,7 +486,7 @@ class Recipe(_Strict):
 def columns_of(entry: Any) -> list[str]:
     """The columns without which an entry cannot judge a sample."""
     columns: list[str] = []
-    for one in (entry, getattr(entry, "weights", None)):
+    for one in (entry, getattr(entry, "weights", None), getattr(entry, "embeddings", None)):
         column = one if isinstance(one, str) else getattr(one, "column", None)
         columns += [column] if isinstance(column, str) else column or []
     return columns
@@ -369,11 +506,21 @@ def entry_names(strategies: list[Any]) -> list[str]:
     ]
 
 
-def _refuse_same_names(strategies: list[Any] | None) -> None:
-    names = entry_names(strategies or [])
+def _check_together(stage: Stage | Recipe) -> None:
+    """Refuse entries of one name, and company for one that chooses by a rule of its own."""
+    strategies: list[Any] = stage.strategies or []
+    names = entry_names(strategies)
     for name in names:
         if names.count(name) > 1:
             raise ValueError(f"strategies: two are named {name!r}; give each a name of its own")
+    rules = [name for name, entry in zip(names, strategies, strict=True) if isinstance(entry, _Rule)]
+    if rules and len(strategies) > 1:
+        raise ValueError(
+            f"strategies: {rules[0]!r} chooses by a rule of its own and stands alone in its stage; "
+            "use stages to combine it with others"
+        )
+    if rules and stage.batch != "top":
+        raise ValueError(f"batch: {stage.batch!r} does not go with {rules[0]!r}, which chooses itself")
 
 
 def _sentence(error: ValidationError, recipe: Any) -> str:

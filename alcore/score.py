@@ -10,6 +10,7 @@ from .errors import InvalidInput
 from .greedy import Progress
 from .pool import Pool
 from .recipe import Recipe, columns_of
+from .rules import RULES
 from .strategies import Task, build
 
 
@@ -25,7 +26,7 @@ def score(
     Args:
         pool: the samples.
         entry: a strategy as in a recipe, whose values no pick changes: uncertainty, expected_cost,
-            disagreement, weight or random. Its strength does not count.
+            disagreement, typicality, similarity, weight or random. Its strength does not count.
         device: as in ``select``.
         progress: called with (0, 1) now and then; what it raises ends the work.
         seed: of what is drawn.
@@ -39,6 +40,11 @@ def score(
     strategies = Recipe.of({"budget": 1, "strategies": [entry]}).strategies
     assert strategies is not None
     judge = strategies[0]
+    if type(judge) in RULES:
+        raise InvalidInput(
+            f"{judge.strategy}: chooses by a rule of its own, so that there is no score to compute; "
+            "select by it instead"
+        )
     columns = columns_of(judge)
     for column in columns:
         pool.column(column, judge.strategy)

@@ -1,6 +1,7 @@
 """Recipe + pool -> selection."""
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -15,9 +16,11 @@ from .greedy import Picks, Progress, Term, greedy
 from .objectives import Score
 from .pool import Pool
 from .recipe import Recipe, Stage, columns_of, entry_names
+from .rules import RULES
 from .selection import Selection
 from .stochastic import draw
 from .strategies import Task, build
+from .strategies.embeddings import outliers
 
 
 def select(
@@ -45,7 +48,8 @@ def select(
     where = resolve_device(device)
     started = time.perf_counter()
     stages = recipe.in_stages()
-    candidates = np.flatnonzero(~pool.labelled & passing(pool, recipe.filters))
+    task = Task(pool, np.flatnonzero(~pool.labelled), 0, recipe.seed, where, tick=_ticking(progress, 1))
+    candidates = task.candidates[passing(task, recipe.filters)[task.candidates]]
     report: dict[str, Any] = {
         "pool": int(pool.n - pool.labelled.sum()),
         "labelled": int(pool.labelled.sum()),
@@ -59,7 +63,7 @@ def select(
     for number, stage in enumerate(stages):
         at = f"stages[{number}]." if recipe.stages is not None else ""
         rows, names, picks, told = _run_stage(
-            pool, rows, stage, number, recipe.seed, where, at, progress
+            replace(task, candidates=rows), stage, number, at, progress
         )
         report["stages"].append(told)
     assert picks is not None
@@ -76,82 +80,117 @@ def select(
 
 
 def _run_stage(
-    pool: Pool,
-    rows: np.ndarray,
-    stage: Stage,
-    number: int,
-    seed: int,
-    device: torch.device,
-    at: str,
-    progress: Progress | None,
+    task: Task, stage: Stage, number: int, at: str, progress: Progress | None
 ) -> tuple[np.ndarray, list[str], Picks, dict[str, Any]]:
     started = time.perf_counter()
+    pool = task.pool
     strategies = stage.strategies or default_strategies(pool)
     names = entry_names(strategies)
-    for position, entry in enumerate(strategies):
+    places = [_place(at, position, entry) for position, entry in enumerate(strategies)]
+    for place, entry in zip(places, strategies, strict=True):
         for column in columns_of(entry):
-            pool.column(column, _place(at, position, entry))
+            pool.column(column, place)
     needed = [column for entry in strategies for column in columns_of(entry)]
     # Ascending, whatever order an earlier stage chose them in: ties go to the lower index.
-    candidates = np.sort(rows[passing(pool, stage.filters)[rows]])
+    candidates = np.sort(task.candidates[passing(task, stage.filters)[task.candidates]])
     with_values = candidates[pool.present(needed)[candidates]]
     if len(with_values) == 0:
-        raise InvalidInput(_nothing_left(pool, len(rows), candidates, needed))
-    budget = _count(stage.budget, len(with_values))
+        raise InvalidInput(_nothing_left(pool, len(task.candidates), candidates, needed))
+    usual = _without_outliers(task, with_values, strategies, places)
+    budget = _count(stage.budget, len(usual))
+    task = replace(
+        task, candidates=usual, picks=min(budget, len(usual)), tick=_ticking(progress, budget)
+    )
+    tasks = [replace(task, user=place) for place in places]
+    built = time.perf_counter()
+    rule = RULES.get(type(strategies[0]))
+    if rule is not None:
+        choice = rule(strategies[0], tasks[0])
+        picks, kept = Picks(choice.rows, choice.values, choice.values[:, None]), names
+        reached = {names[0]: {"before": {}, "after": choice.told}} if choice.told else {}
+    else:
+        terms, kept = _terms(strategies, names, tasks)
+        before = [term.objective.report() for term in terms]
+        built = time.perf_counter()
+        picks = _picked(terms, kept, stage, task, number, at, budget, progress)
+        reached = {
+            name: {"before": earlier, "after": term.objective.report()}
+            for name, earlier, term in zip(kept, before, terms, strict=True)
+            if earlier
+        }
+    told = {
+        "strategies": [entry.model_dump(exclude_none=True) for entry in strategies],
+        "candidates": len(usual),
+        "without_value": len(candidates) - len(with_values),
+        "outliers": len(with_values) - len(usual),
+        "budget": budget,
+        "chosen": len(picks.rows),
+        "without_gain": int((picks.gains <= 0).sum()) if _has_gains(stage, rule) else 0,
+        "stopped": _why_stopped(len(picks.rows), budget, len(usual)),
+        "reached": reached,
+        "seconds": {"prepare": built - started, "choose": time.perf_counter() - built},
+    }
+    return usual[picks.rows], kept, picks, told
 
+
+def _ticking(progress: Progress | None, budget: int) -> Callable[[], None]:
     def tick() -> None:
         if progress is not None:
             progress(0, budget)
 
-    task = Task(pool, with_values, min(budget, len(with_values)), seed, device, tick=tick)
+    return tick
+
+
+def _without_outliers(
+    task: Task, candidates: np.ndarray, strategies: list[Any], places: list[str]
+) -> np.ndarray:
+    """The candidates less those that a strategy ignores as outliers; all, if that leaves none."""
+    kept = np.ones(task.pool.n, dtype=bool)
+    for entry, place in zip(strategies, places, strict=True):
+        if getattr(entry, "ignore_outliers", 0):
+            kept[outliers(entry, replace(task, user=place))] = False
+    return candidates[kept[candidates]] if kept[candidates].any() else candidates
+
+
+def _terms(strategies: list[Any], names: list[str], tasks: list[Task]) -> tuple[list[Term], list[str]]:
     terms, kept = [], []
-    for position, (name, entry) in enumerate(zip(names, strategies, strict=True)):
-        objective = build(entry, replace(task, user=_place(at, position, entry)))
+    for name, entry, task in zip(names, strategies, tasks, strict=True):
+        objective = build(entry, task)
         if entry.strength != 0:
             terms.append(Term(objective, entry.strength))
             kept.append(name)
     if not terms:
-        level = torch.ones(len(with_values), dtype=torch.float64, device=device)
+        level = torch.ones(len(tasks[0].candidates), dtype=torch.float64, device=tasks[0].device)
         terms, kept = [Term(Score(level), 1.0)], ["none"]
-    before = [term.objective.report() for term in terms]
-    built = time.perf_counter()
+    return terms, kept
+
+
+def _picked(
+    terms: list[Term],
+    names: list[str],
+    stage: Stage,
+    task: Task,
+    number: int,
+    at: str,
+    budget: int,
+    progress: Progress | None,
+) -> Picks:
+    count = len(task.candidates)
     if stage.batch == "top":
-        picks = greedy(
-            terms,
-            len(with_values),
-            budget,
-            combine=stage.combine,
-            device=device,
-            progress=progress,
+        return greedy(
+            terms, count, budget, combine=stage.combine, device=task.device, progress=progress
         )
-    else:
-        _refuse_changing(terms, kept, stage.batch, at)
-        # Drawn for the whole pool, so that a filter does not change what the other samples drew.
-        gumbel = np.random.default_rng([seed, 1, number]).gumbel(size=pool.n)[with_values]
-        picks = draw(
-            terms,
-            min(budget, len(with_values)),
-            gumbel,
-            batch=stage.batch,
-            coldness=stage.coldness,
-            combine=stage.combine,
-        )
-    told = {
-        "strategies": [entry.model_dump(exclude_none=True) for entry in strategies],
-        "candidates": len(with_values),
-        "without_value": len(candidates) - len(with_values),
-        "budget": budget,
-        "chosen": len(picks.rows),
-        "without_gain": int((picks.gains <= 0).sum()) if stage.combine == "product" else 0,
-        "stopped": _why_stopped(len(picks.rows), budget, len(with_values)),
-        "reached": {
-            name: {"before": earlier, "after": term.objective.report()}
-            for name, earlier, term in zip(kept, before, terms, strict=True)
-            if earlier
-        },
-        "seconds": {"prepare": built - started, "choose": time.perf_counter() - built},
-    }
-    return with_values[picks.rows], kept, picks, told
+    _refuse_changing(terms, names, stage.batch, at)
+    # Drawn for the whole pool, so that a filter does not change what the other samples drew.
+    gumbel = np.random.default_rng([task.seed, 1, number]).gumbel(size=task.pool.n)[task.candidates]
+    return draw(
+        terms, task.picks, gumbel, batch=stage.batch, coldness=stage.coldness, combine=stage.combine
+    )
+
+
+def _has_gains(stage: Stage, rule: Any) -> bool:
+    """Whether 0 means that a pick adds nothing."""
+    return rule is None and stage.combine == "product"
 
 
 def _refuse_changing(terms: list[Term], names: list[str], batch: str, at: str) -> None:

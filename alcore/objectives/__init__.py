@@ -2,9 +2,23 @@
 
 from .balance import Balance
 from .batch_bald import BatchBald
-from .coverage import Coverage, Kernel
+from .coverage import Coverage
+from .determinantal import Determinantal
 from .diversity import Diversity
+from .kernels import Kernel
 from .objective import Block, Objective
+from .representative import Representative
 from .score import Score
 
-__all__ = ["Balance", "BatchBald", "Block", "Coverage", "Diversity", "Kernel", "Objective", "Score"]
+__all__ = [
+    "Balance",
+    "BatchBald",
+    "Block",
+    "Coverage",
+    "Determinantal",
+    "Diversity",
+    "Kernel",
+    "Objective",
+    "Representative",
+    "Score",
+]

@@ -43,6 +43,7 @@ class Balance:
     cost = 0
     cold = False
     minimum = None
+    spare = None
     slack = 0.0
 
     def __init__(

@@ -145,6 +145,7 @@ class BatchBald:
     cost = 3
     cold = False
     minimum = None
+    spare = None
     slack = 0.0
 
     def __init__(

@@ -1,18 +1,16 @@
 """Coverage: how much of the pool the labelled and chosen samples stand for (facility location)."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 
-from .distances import squared_distances
+from .kernels import Kernel
 
 TILE_ROWS = 256
 TILE_COLUMNS = 2048
-
-# Below exp(-80) a float32 kernel value is 0 for every sum it enters, and slow to compute with.
-LOWEST_EXPONENT = -80.0
 
 # So many earlier states are kept to update gains from; gains older than these are computed anew.
 STATES = 128
@@ -22,27 +20,6 @@ FEW = 64
 # What sums and differences of float32 kernels may be off by, of a value.
 ROUNDED = 1e-5
 ROUNDING = {torch.float64: 1e-14, torch.float32: 1e-9}
-
-
-class Kernel:
-    """Similarity of unit vectors: ``exp(-d^2 / bandwidth^2)``, or their cosine, not below 0."""
-
-    def __init__(self, kind: str, bandwidth: float) -> None:
-        self._gaussian = kind == "gaussian"
-        self._sharpness = 1 / bandwidth**2 if self._gaussian else 0.0
-
-    def __call__(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-        """(len(a), len(b)) similarities."""
-        if a.dtype == torch.float64:
-            d2 = squared_distances(a, b)
-            if self._gaussian:
-                return d2.mul_(-self._sharpness).exp_()
-            return (1 - d2 / 2).clamp_(min=0)
-        similarity = a @ b.T
-        if not self._gaussian:
-            return similarity.clamp_(0, 1)
-        exponent = similarity.sub_(1).mul_(2 * self._sharpness)
-        return exponent.clamp_(LOWEST_EXPONENT, 0).exp_()
 
 
 class CoverageBlock:
@@ -73,6 +50,9 @@ class Coverage:
     facility location, which only falls (Krause and Golovin 2014; with a gaussian kernel MaxHerding,
     Bae et al. 2024; with uncertainty as weights UHerding, Bae et al. 2025).
 
+    With a ball as kernel it is ProbCover (Yehuda et al. 2022), which goes on as MaxHerding of the same
+    radius once all that can be covered is.
+
     A gain is brought up to date by what it lost to the samples that picks since then cover better,
     which late in a selection are few: a pick is the new nearest of about one sample in |chosen|.
 
@@ -99,19 +79,34 @@ class Coverage:
         self._vectors = vectors
         self._covered = covered
         self._weights = weights / weights.sum()
+        self._centres = [centres]
+        self._full_after: int | None = None
+        self.scale = 1.0
+        self._begin(kernel)
+
+    def _begin(self, kernel: Kernel) -> None:
         self._kernel = kernel
         self._best = torch.zeros_like(self._weights)
-        self._raise_best(centres)
-        self._gains = torch.full((len(vectors),), math.inf, dtype=torch.float64).to(vectors.device)
+        for centres in self._centres:
+            self._raise_best(centres)
+        self._gains = self._weights.new_full((len(self._vectors),), math.inf, dtype=torch.float64)
         # The number of states so far; what each row's gain was computed at; the last few states.
         self._now = 0
         self._level = torch.full_like(self._gains, -1, dtype=torch.int64)
         self._states: dict[int, torch.Tensor] = {}
-        self.scale = 1.0
 
     @property
     def slack(self) -> float:
         return ROUNDED if self._vectors.dtype != torch.float64 else 0.0
+
+    @property
+    def spare(self) -> Callable[[], None] | None:
+        return self._go_on if self._kernel.kind == "ball" else None
+
+    def _go_on(self) -> None:
+        """Once nothing is left to cover by a ball, a gaussian of its radius tells the rest apart."""
+        self._full_after = sum(map(len, self._centres[1:]))
+        self._begin(Kernel("gaussian", self._kernel.width))
 
     def values(self, rows: torch.Tensor | None) -> torch.Tensor:
         if rows is None:
@@ -138,10 +133,16 @@ class Coverage:
         self._states[self._now] = self._best.clone()
         self._states.pop(self._now - STATES, None)
         self._now += 1
-        self._raise_best(self._vectors[rows])
+        self._centres.append(self._vectors[rows])
+        self._raise_best(self._centres[-1])
 
     def report(self) -> dict[str, Any]:
-        return {"covered": float((self._best * self._weights).sum(dtype=torch.float64))}
+        told = {"covered": float((self._best * self._weights).sum(dtype=torch.float64))}
+        if self._kernel.kind != "cosine":
+            told["width"] = self._kernel.width
+        if self._full_after is not None:
+            told["covered_by_balls_after"] = self._full_after
+        return told
 
     def _raise_best(self, centres: torch.Tensor) -> None:
         for first in range(0, len(self._covered), TILE_COLUMNS):

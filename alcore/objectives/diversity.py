@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from .distances import (
+from ..distances import (
     nearest_exactly,
     nearest_squared,
     squared_distances,
@@ -47,6 +47,7 @@ class Diversity:
 
     changes = True
     cost = 1
+    spare = None
 
     def __init__(
         self,

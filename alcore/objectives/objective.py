@@ -4,6 +4,7 @@ Rows count candidates: row 0 is the first sample that may be chosen. An objectiv
 of its rows, and learns of picks as rows; it never reads another objective.
 """
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -54,6 +55,11 @@ class Objective(Protocol):
     @property
     def slack(self) -> float:
         """By what share of them values may be off the block's, which are the better rounded."""
+        ...
+
+    @property
+    def spare(self) -> Callable[[], None] | None:
+        """Makes it go on by other values, for when all are 0; None where it has no others."""
         ...
 
     def values(self, rows: torch.Tensor | None) -> torch.Tensor:

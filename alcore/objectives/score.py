@@ -27,6 +27,7 @@ class Score:
     cost = 0
     cold = False
     minimum = None
+    spare = None
     slack = 0.0
 
     def __init__(

@@ -19,6 +19,7 @@ from .members import (
 from .objects import aggregate, object_scores
 from .pixels import aggregate_pixels, member_pixel_scores, pixel_scores
 from .probabilities import entropy, least_confidence, margin, ratio
+from .typicality import typicality
 
 __all__ = [
     "aggregate",
@@ -44,6 +45,7 @@ __all__ = [
     "pixel_scores",
     "predictive_entropy",
     "ratio",
+    "typicality",
     "variance",
     "variation_ratio",
     "vote_entropy",

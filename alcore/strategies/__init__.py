@@ -6,7 +6,9 @@ from typing import Any
 from .. import recipe as entries
 from ..objectives import Objective
 from .classes import balance
-from .embeddings import coverage, diversity
+from .coverage import coverage
+from .embeddings import determinantal, diversity, similarity, typicality
+from .likeness import representative_informative
 from .members import batch_bald, disagreement
 from .numbers import random, weight
 from .predictions import expected_cost, uncertainty
@@ -21,6 +23,10 @@ BUILDERS: dict[type, Callable[[Any, Task], Objective]] = {
     entries.BatchBald: batch_bald,
     entries.Diversity: diversity,
     entries.Coverage: coverage,
+    entries.Typicality: typicality,
+    entries.RepresentativeInformative: representative_informative,
+    entries.Determinantal: determinantal,
+    entries.Similarity: similarity,
     entries.Balance: balance,
     entries.Weight: weight,
     entries.Random: random,

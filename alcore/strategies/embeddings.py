@@ -1,30 +1,36 @@
-"""Strategies that take embeddings: diversity, coverage."""
+"""Strategies that take embeddings: diversity, typicality, similarity, determinantal."""
+
+from typing import Any
 
 import numpy as np
 import torch
 
 from .. import recipe as entries
-from ..device import FLOAT64_UP_TO, to_tensor
+from ..device import to_tensor
+from ..distances import squared_lengths
 from ..errors import InvalidInput
-from ..objectives import Coverage, Diversity, Kernel, Objective
-from ..objectives.distances import squared_distances, squared_lengths
-from ..recipe import columns_of
-from .predictions import measured
-from .task import Task
+from ..neighbours import nearest_neighbours
+from ..objectives import Determinantal, Diversity, Kernel, Objective
+from ..pool import Pool
+from ..scores.typicality import NEIGHBOURS, of_distances
+from .coverage import auto_bandwidth
+from .task import Task, score
+from .vectors import mean_of, vectors_of
 
-ROWS_A_CHUNK = 1 << 14
-SAMPLES_FOR_BANDWIDTH, OTHERS_FOR_BANDWIDTH = 1_000, 10_000
 SAME = 1e-12
+ROWS_A_CHUNK = 1 << 14
+# The factor of the chosen's kernel matrix has its square in float64 numbers.
+MOST_SPANNING = 10_000
 
 
 def diversity(entry: entries.Diversity, task: Task) -> Objective:
     cosine = entry.metric == "cosine"
-    column = task.pool.vectors(entry.column, task.user, directions=cosine)
+    prepare = vectors_of(entry.column, entry.metric, task)
+    column = task.pool.columns[entry.column]
     here = ~task.pool.missing[entry.column]
-    mean = _mean(column, np.flatnonzero(here), unit=cosine)
-    prepare = _Vectors(column, None if cosine else mean, task.device)
     vectors = prepare(task.candidates)
     if cosine:
+        mean = mean_of(column, np.flatnonzero(here), unit=True)
         direction = mean / max(float(np.linalg.norm(mean)), 1e-12)
         apart = (1 - vectors @ to_tensor(direction, vectors.dtype, task.device)).clamp_(min=0)
     else:
@@ -42,105 +48,108 @@ def diversity(entry: entries.Diversity, task: Task) -> Objective:
     )
 
 
-def coverage(entry: entries.Coverage, task: Task) -> Objective:
+def typicality(entry: entries.Typicality, task: Task) -> Objective:
+    values, how = typicality_of(entry.column, entry.metric, entry.neighbours, task)
+    return score(values[task.candidates], task, float(np.nanmax(values)), {"neighbours": how})
+
+
+def outliers(entry: entries.Diversity, task: Task) -> np.ndarray:
+    """The rows of the pool that are the least typical share of it, ties to the lower row."""
+    values, _ = typicality_of(entry.column, entry.metric, NEIGHBOURS, task)
+    here = np.flatnonzero(~np.isnan(values))
+    count = int(entry.ignore_outliers * len(here))
+    return here[np.argsort(values[here], kind="stable")[:count]]
+
+
+def typicality_of(column: str, metric: str, neighbours: int, task: Task) -> tuple[np.ndarray, str]:
+    """(N,) float64 typicality in the whole pool, NaN where missing; how neighbours were found."""
+    here = np.flatnonzero(~task.pool.missing[column])
+    found = nearest_neighbours(vectors_of(column, metric, task)(here), neighbours, task.tick)
+    values = np.full(task.pool.n, np.nan)
+    values[here] = of_distances(found.distances)
+    return values, found.how
+
+
+def similarity(entry: entries.Similarity, task: Task) -> Objective:
+    return score((1 + cosines(entry.column, entry.to, task)[task.candidates]) / 2, task)
+
+
+def cosines(column: str, to: list[Any], task: Task) -> np.ndarray:
+    """(N,) float64 cosine of each sample to the nearest of ``to``, NaN where missing.
+
+    Args:
+        to: ids of samples of the pool, or vectors.
+
+    Raises:
+        InvalidInput: an id that is not in the pool or has no vector, or a vector that does not fit.
+    """
+    prepare = vectors_of(column, "cosine", task)
+    examples = prepare.of(_examples(column, to, task))
+    here = np.flatnonzero(~task.pool.missing[column])
+    nearest = np.full(task.pool.n, np.nan)
+    for start in range(0, len(here), ROWS_A_CHUNK):
+        rows = here[start : start + ROWS_A_CHUNK]
+        alike = prepare(rows) @ examples.T
+        nearest[rows] = alike.amax(1).clamp_(-1, 1).to(torch.float64).cpu().numpy()
+        task.tick()
+    return nearest
+
+
+def _examples(column: str, to: list[Any], task: Task) -> np.ndarray:
     pool = task.pool
-    column = pool.vectors(entry.column, task.user, directions=True)
+    vectors = pool.columns[column]
+    if all(isinstance(one, list) for one in to):
+        if any(len(one) != vectors.shape[1] for one in to):
+            raise InvalidInput(
+                f"{task.user}: to: a vector has not the {vectors.shape[1]} values that those of "
+                f"{column!r} have"
+            )
+        given = np.array(to, dtype=np.float64)
+        if not np.isfinite(given).all() or not given.any(1).all():
+            raise InvalidInput(f"{task.user}: to: a vector is zero, or has NaN or infinite values")
+        return given
+    rows = _rows_of(pool, to, task.user)
+    without = rows[pool.missing[column][rows]]
+    if len(without):
+        raise InvalidInput(
+            f"{task.user}: to: {len(without)} of the examples have no {column!r}: "
+            f"{', '.join(str(pool.ids[row]) for row in without[:3].tolist())}"
+        )
+    return vectors[rows]
+
+
+def _rows_of(pool: Pool, ids: list[Any], user: str) -> np.ndarray:
+    if any(isinstance(one, list) for one in ids):
+        raise InvalidInput(f"{user}: to: give ids or vectors, not both")
+    wanted = set(ids)
+    rows = {one: row for row, one in enumerate(pool.ids) if one in wanted}
+    unknown = [one for one in ids if one not in rows]
+    if unknown:
+        raise InvalidInput(
+            f"{user}: to: {len(unknown)} of the examples are not in the pool: "
+            f"{', '.join(map(str, unknown[:3]))}"
+        )
+    return np.array([rows[one] for one in ids], dtype=np.int64)
+
+
+def determinantal(entry: entries.Determinantal, task: Task) -> Objective:
+    pool = task.pool
+    prepare = vectors_of(entry.column, "cosine", task)
     here = ~pool.missing[entry.column]
-    covered = np.flatnonzero(pool.present(columns_of(entry)) & ~pool.labelled)
-    generator = np.random.default_rng(task.seed)
-    if len(covered) > entry.max_covered:
-        covered = np.sort(generator.choice(covered, entry.max_covered, replace=False))
-    centres = np.flatnonzero(here & pool.labelled)
-    prepare = _Vectors(column, None, task.device)
-    vectors = prepare(task.candidates)
-    same = np.array_equal(covered, task.candidates)
-    bandwidth = 1.0
+    labelled = np.flatnonzero(here & pool.labelled)
+    if len(labelled) + task.picks > MOST_SPANNING:
+        raise InvalidInput(
+            f"{task.user}: takes at most {MOST_SPANNING} labelled and chosen samples together, not "
+            f"{len(labelled) + task.picks}; use diversity or coverage"
+        )
+    width = 1.0
     if entry.kernel == "gaussian":
-        bandwidth = (
-            _auto_bandwidth(prepare, covered, len(centres) + task.picks, generator)
+        everyone = np.flatnonzero(here & ~pool.labelled)
+        generator = np.random.default_rng(task.seed)
+        centres = len(labelled) + task.picks
+        width = (
+            auto_bandwidth(prepare, everyone, centres, generator)
             if entry.bandwidth == "auto"
             else entry.bandwidth
         )
-    weights = _covered_weights(entry, task, covered)
-    return Coverage(
-        vectors,
-        vectors if same else prepare(covered),
-        to_tensor(weights, vectors.dtype, task.device),
-        prepare(centres),
-        Kernel(entry.kernel, bandwidth),
-    )
-
-
-def _covered_weights(entry: entries.Coverage, task: Task, covered: np.ndarray) -> np.ndarray:
-    if entry.weights is None:
-        weights = np.ones(len(covered))
-    elif isinstance(entry.weights, str):
-        weights = task.pool.numbers(entry.weights, task.user)[covered]
-        negative = covered[weights < 0]
-        if len(negative):
-            raise InvalidInput(
-                f"{task.user}: weights {entry.weights!r} are below 0 for {len(negative)} samples"
-            )
-    else:
-        weights = measured(entry.weights, task, covered)
-    # A model that is sure of everything says nothing about what matters: all count the same.
-    return weights if weights.sum() > 0 else np.ones(len(covered))
-
-
-def _auto_bandwidth(
-    prepare: "_Vectors", covered: np.ndarray, centres: int, generator: np.random.Generator
-) -> float:
-    """The distance within which each of ``centres`` samples finds its share of the pool.
-
-    The median, over 1,000 samples drawn, of the distance to the one of rank n / centres among up to
-    10,000 drawn: an estimate, within a few percent of the whole pool's. On photos and on digits it
-    chose as well as the best fixed bandwidth, and it shrinks as more is labelled.
-    """
-    drawn = generator.permutation(covered)[:OTHERS_FOR_BANDWIDTH]
-    others = prepare(drawn)
-    squared = squared_distances(others[:SAMPLES_FOR_BANDWIDTH], others)
-    rank = min(len(others), max(2, round(len(others) / max(1, centres)) + 1))
-    typical = float(squared.kthvalue(rank, dim=1).values.median()) ** 0.5
-    # Where half the pool are duplicates the nearest distance above 0 is the scale there is.
-    apart = squared[squared > SAME]
-    smallest = float(apart.min()) ** 0.5 if len(apart) else 1.0
-    return max(typical, smallest)
-
-
-class _Vectors:
-    """Rows of a column as a tensor, brought in chunk by chunk: less the mean, or of length 1."""
-
-    def __init__(self, column: np.ndarray, mean: np.ndarray | None, device: torch.device) -> None:
-        self._column = column
-        self._mean = mean
-        self._device = device
-        small = column.size <= FLOAT64_UP_TO
-        self._dtype = torch.float64 if small else torch.float32
-
-    def __call__(self, rows: np.ndarray) -> torch.Tensor:
-        out = torch.empty((len(rows), self._column.shape[1]), dtype=self._dtype, device=self._device)
-        mean = None if self._mean is None else to_tensor(self._mean, self._dtype, self._device)
-        for start in range(0, len(rows), ROWS_A_CHUNK):
-            chunk = slice(start, start + ROWS_A_CHUNK)
-            part = to_tensor(_part(self._column, rows[chunk]), self._dtype, self._device)
-            if mean is not None:
-                torch.sub(part, mean, out=out[chunk])
-            else:
-                torch.div(part, part.norm(dim=1, keepdim=True), out=out[chunk])
-        return out
-
-
-def _mean(column: np.ndarray, rows: np.ndarray, *, unit: bool) -> np.ndarray:
-    total = np.zeros(column.shape[1])
-    for start in range(0, len(rows), ROWS_A_CHUNK):
-        part = _part(column, rows[start : start + ROWS_A_CHUNK])
-        if unit:
-            part = part / np.linalg.norm(part, axis=1, keepdims=True)
-        total += np.ones(len(part), dtype=part.dtype) @ part
-    return total / max(1, len(rows))
-
-
-def _part(column: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Some rows of a column, ascending: a view of it where they lie together."""
-    together = len(rows) > 0 and rows[-1] - rows[0] == len(rows) - 1
-    return column[rows[0] : rows[-1] + 1] if together else column[rows]
+    return Determinantal(prepare(task.candidates), prepare(labelled), Kernel(entry.kernel, width))

@@ -126,9 +126,7 @@ def array_column(name: str, task: Task) -> np.ndarray:
     return column
 
 
-def probabilities(
-    entry: entries.Uncertainty | entries.ExpectedCost | entries.Balance, task: Task, rows: np.ndarray
-) -> Iterator[np.ndarray]:
+def probabilities(entry: Any, task: Task, rows: np.ndarray) -> Iterator[np.ndarray]:
     """(R, C) float64 probabilities, some rows at a time."""
     column = array_column(entry.column, task)
     assert entry.temperature != "fit"

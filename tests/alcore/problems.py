@@ -123,8 +123,8 @@ def diversities(draw):
 
 @st.composite
 def coverages(draw):
-    kernel = draw(st.sampled_from(["gaussian", "cosine"]))
-    bandwidth = draw(st.sampled_from([0.2, 1.0]))
+    kernel = draw(st.sampled_from(["gaussian", "cosine", "ball"]))
+    width = draw(st.sampled_from([0.2, 1.0]))
     weighted = draw(st.booleans())
 
     def make(X, P, number, M):
@@ -132,13 +132,13 @@ def coverages(draw):
             "strategy": "coverage",
             "column": "embeddings",
             "kernel": kernel,
-            "bandwidth": bandwidth,
+            "radius" if kernel == "ball" else "bandwidth": width,
         }
         weights = None
         if weighted:
             entry["weights"] = {"column": "predictions", "measure": "margin"}
             weights = twins.uncertainty(P, "margin")
-        return entry, twins.Coverage(X, kernel, bandwidth, weights)
+        return entry, twins.Coverage(X, kernel, width, weights)
 
     return make
 
@@ -215,6 +215,35 @@ def expected_costs(draw):
     return make
 
 
+@st.composite
+def typicalities(draw):
+    metric = draw(st.sampled_from(["euclidean", "cosine"]))
+    neighbours = draw(st.sampled_from([1, 5, 20]))
+
+    def make(X, P, number, M):
+        entry = {"strategy": "typicality", "column": "embeddings", "metric": metric}
+        units = X / np.linalg.norm(X, axis=1, keepdims=True)
+        values = twins.typicality(units if metric == "cosine" else X, neighbours)
+        return entry | {"neighbours": neighbours}, twins.Fixed(values, values.max())
+
+    return make
+
+
+@st.composite
+def similarities(draw):
+    seed, by_id = draw(st.integers(0, 100)), draw(st.booleans())
+
+    def make(X, P, number, M):
+        rng = np.random.default_rng(seed)
+        rows = rng.integers(0, len(X), 3)
+        vectors = X[rows] if by_id else rng.normal(size=(3, X.shape[1]))
+        to = rows if by_id else vectors
+        entry = {"strategy": "similarity", "column": "embeddings", "to": to.tolist()}
+        return entry, twins.Fixed(twins.similarity(X, vectors))
+
+    return make
+
+
 MAKERS = {
     "uncertainty": uncertainties(),
     "diversity": diversities(),
@@ -223,4 +252,6 @@ MAKERS = {
     "weight": weights(),
     "disagreement": disagreements(),
     "expected_cost": expected_costs(),
+    "typicality": typicalities(),
+    "similarity": similarities(),
 }

@@ -60,12 +60,12 @@ def test_float32_chooses_as_well_up_to_rounding(problem, size, tile, few):
     with patched(
         {
             "alcore.device.FLOAT64_UP_TO": 0,
-            "alcore.strategies.embeddings.FLOAT64_UP_TO": 0,
+            "alcore.strategies.vectors.FLOAT64_UP_TO": 0,
             "alcore.strategies.classes.FLOAT64_UP_TO": 0,
-            "alcore.strategies.embeddings.ROWS_A_CHUNK": tile,
+            "alcore.strategies.vectors.ROWS_A_CHUNK": tile,
             "alcore.strategies.predictions.NUMBERS_A_CHUNK": tile,
-            "alcore.objectives.distances.TILE_ROWS": tile,
-            "alcore.objectives.distances.TILE_COLUMNS": tile,
+            "alcore.distances.TILE_ROWS": tile,
+            "alcore.distances.TILE_COLUMNS": tile,
             "alcore.objectives.coverage.TILE_ROWS": tile,
             "alcore.objectives.coverage.TILE_COLUMNS": tile,
             "alcore.objectives.coverage.FEW": few,

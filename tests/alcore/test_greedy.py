@@ -22,6 +22,7 @@ class Optimist:
     cold = False
     minimum = 0.5
     slack = 0.0
+    spare = None
     scale = 1.0
 
     def __init__(self, n):

@@ -115,7 +115,8 @@ def test_the_json_schema_describes_every_strategy_and_option():
     assert set(known) == set(STRATEGIES)
     measures = entries["Uncertainty"]["properties"]["measure"]["anyOf"]
     assert measures[0]["enum"] == ["entropy", "margin", "least_confidence", "ratio"]
-    assert set(entries["Filter"]["properties"]) == {"column", "min", "max", "in", "not_in"}
+    of_filters = {"column", "min", "max", "in", "not_in", "similar_to", "minimum_distance"}
+    assert set(entries["Filter"]["properties"]) == of_filters
     assert all(entry["additionalProperties"] is False for entry in entries.values())
     assert all("description" in entry for entry in entries.values())
 

@@ -126,7 +126,7 @@ def test_filtered_samples_are_still_to_be_covered(weighted):
         entry["weights"] = {"column": "predictions"}
         weights = twins.uncertainty(pool.columns["predictions"], "margin")
     kept_rows = np.flatnonzero(~pool.labelled & (pool.columns["number"] >= 0.5))
-    twin = twins.Coverage(pool.columns["embeddings"], bandwidth=0.5, weights=weights)
+    twin = twins.Coverage(pool.columns["embeddings"], width=0.5, weights=weights)
     expected, gains = twins.greedy([twin], [1], kept_rows, np.flatnonzero(pool.labelled), 8)
     chosen = choose(pool, [entry], budget=8, filters=[{"column": "number", "min": 0.5}])
     assert chosen.indices.tolist() == expected
@@ -406,7 +406,7 @@ def test_reasons_are_each_strategys_value_at_the_pick():
     terms = {
         "uncertainty": twins.Fixed(twins.uncertainty(P, "margin")),
         "diversity": twins.Diversity(X),
-        "coverage": twins.Coverage(X, bandwidth=0.5),
+        "coverage": twins.Coverage(X, width=0.5),
         "even": twins.Balance(P, np.full(4, 0.25)),
     }
     chosen = choose(pool, entries, budget=12)
@@ -445,7 +445,7 @@ def test_the_report_says_what_was_reached():
     for when, centres in (("before", labelled), ("after", after)):
         radius = twins.distances(X[free], X[centres], "euclidean").min(1).max()
         assert reached["diversity"][when]["radius"] == pytest.approx(radius)
-        covered = twins.Coverage(X, bandwidth=0.5).K[free][:, centres].max(1).mean()
+        covered = twins.Coverage(X, width=0.5).kernels[0][free][:, centres].max(1).mean()
         assert reached["coverage"][when]["covered"] == pytest.approx(covered)
         counts = reached["balance"][when]["counts"]
         assert list(counts) == ["0", "1", "2", "3"]
@@ -596,7 +596,7 @@ def test_weights_of_0_everywhere_count_as_equal():
 def test_a_column_of_weights_is_what_a_sample_counts():
     counts = np.arange(60) % 3
     pool = Pool(60, columns={**make_pool().columns, "counts": counts})
-    twin = twins.Coverage(pool.columns["embeddings"], bandwidth=0.5, weights=counts.astype(float))
+    twin = twins.Coverage(pool.columns["embeddings"], width=0.5, weights=counts.astype(float))
     expected, gains = twins.greedy([twin], [1], np.arange(60), [], 10)
     chosen = choose(pool, [{**COVERAGE, "weights": "counts"}])
     assert chosen.indices.tolist() == expected

@@ -114,23 +114,89 @@ class Diversity:
 
 
 class Coverage:
-    def __init__(self, X, kernel="gaussian", bandwidth=1.0, weights=None):
+    def __init__(self, X, kernel="gaussian", width=1.0, weights=None):
         units = X / np.linalg.norm(X, axis=1, keepdims=True)
         squared = ((units[:, None] - units[None]) ** 2).sum(-1)
-        cosine = np.maximum(1 - squared / 2, 0)
-        self.K = np.exp(-squared / bandwidth**2) if kernel == "gaussian" else cosine
+        gaussian = np.exp(-squared / width**2)
+        self.kernels = {
+            "gaussian": [gaussian],
+            "cosine": [np.maximum(1 - squared / 2, 0)],
+            "ball": [(squared < width**2).astype(float), gaussian],
+        }[kernel]
         self.weights = np.ones(len(X)) if weights is None else weights
 
     def values(self, candidates, labelled, chosen):
-        free = np.setdiff1d(np.arange(len(self.K)), labelled)
+        return self.gains(
+            self.kernels[self.turn(candidates, labelled, chosen)], candidates, labelled, chosen
+        )
+
+    def turn(self, candidates, labelled, chosen):
+        """Which kernel it goes by: the next where by one nobody has a gain."""
+        left = np.setdiff1d(candidates, chosen)
+        spent = len(self.kernels) > 1 and not self.gains(self.kernels[0], left, labelled, chosen).any()
+        return int(spent)
+
+    def gains(self, K, candidates, labelled, chosen):
+        free = np.setdiff1d(np.arange(len(K)), labelled)
         w = self.weights[free]
         w = np.ones(len(free)) if w.sum() == 0 else w
-        K = self.K[free]
+        K = K[free]
         centres = list(labelled) + list(chosen)
         best = K[:, centres].max(1) if centres else np.zeros(len(free))
         more = np.maximum(K[:, candidates] - best[:, None], 0)
         gains = (more * (w / w.sum())[:, None]).sum(0)
         return np.where(gains < ZERO, 0, gains)
+
+
+def typicality(X, neighbours=20):
+    apart = np.sqrt(((X[:, None] - X[None]) ** 2).sum(-1))
+    np.fill_diagonal(apart, np.inf)
+    k = min(neighbours, len(X) - 1)
+    if k < 1:
+        return np.ones(len(X))
+    mean = np.sort(apart, axis=1)[:, :k].mean(1)
+    usual = np.median(mean) or mean.max()
+    return 1 / np.maximum(mean, 1e-5 * usual) if usual > 0 else np.ones(len(X))
+
+
+def similarity(X, examples):
+    units, others = (A / np.linalg.norm(A, axis=1, keepdims=True) for A in (X, examples))
+    return (1 + np.clip((units @ others.T).max(1), -1, 1)) / 2
+
+
+class Determinantal:
+    def __init__(self, X, kernel="gaussian", width=1.0):
+        units = X / np.linalg.norm(X, axis=1, keepdims=True)
+        squared = ((units[:, None] - units[None]) ** 2).sum(-1)
+        self.K = np.exp(-squared / width**2) if kernel == "gaussian" else 1 - squared / 2
+
+    def values(self, candidates, labelled, chosen):
+        given = list(labelled) + list(chosen)
+        inverse = np.linalg.pinv(self.K[np.ix_(given, given)], rcond=1e-10, hermitian=True)
+        across = self.K[np.ix_(given, candidates)]
+        left = np.diag(self.K)[candidates] - (across * (inverse @ across)).sum(0)
+        return np.where(left < 1e-10, 0, left)
+
+
+class Representative:
+    """By the formula, with the whole kernel matrix."""
+
+    def __init__(self, P, labelled, picks, gamma=1.0, beta=1.0, scaling="published"):
+        self.K = np.exp(-gamma * ((P[:, None] - P[None]) ** 2).sum(-1))
+        free = np.setdiff1d(np.arange(len(P)), labelled)
+        n, n_l, n_u = len(P), len(labelled), len(free)
+        known, others = (n_l + picks) / (2 * n), (n_u - picks) / (2 * n)
+        if scaling == "mean_discrepancy":
+            known, others = (n_u - picks) / n, (n_l + picks) / n
+        M2, M3 = known * self.K[:, labelled].sum(1), others * self.K[:, free].sum(1)
+        sure = 1 - uncertainty(P, "margin")
+        if n_l:
+            sure = sure * np.exp(((P[:, None] - P[labelled][None]) ** 2).sum(-1).min(1))
+        self.fixed, self.picks, self.free = M3 - M2 - beta * sure, picks, free
+
+    def values(self, candidates, labelled, chosen):
+        lowest = self.fixed[self.free].min()
+        return self.fixed[candidates] - lowest + self.picks - self.K[np.ix_(candidates, chosen)].sum(1)
 
 
 class Balance:
@@ -156,7 +222,7 @@ def totals(terms, strengths, candidates, labelled, chosen, combine="product"):
     Whoever iterates appends the pick to ``chosen``. Terms are the classes above.
     """
     labelled = list(labelled)
-    scales = [None] * len(terms)
+    scales, turns = [None] * len(terms), [0] * len(terms)
     while len(chosen) < len(candidates):
         left = np.array([c for c in candidates if c not in chosen])
         total = np.ones(len(left)) if combine == "product" else np.zeros(len(left))
@@ -173,9 +239,12 @@ def totals(terms, strengths, candidates, labelled, chosen, combine="product"):
                     total = total * values**strength
             else:
                 cold = isinstance(term, Diversity) and not centres
+                turn = term.turn(left, labelled, chosen) if isinstance(term, Coverage) else 0
                 if isinstance(term, Fixed) or cold:
                     scale = getattr(term, "scale", 1.0)
                 else:
+                    if turn != turns[k]:
+                        scales[k], turns[k] = None, turn
                     if scales[k] is None:
                         everyone = term.values(np.array(candidates), labelled, chosen)
                         scales[k] = everyone.max() if everyone.max() > 0 else 1.0

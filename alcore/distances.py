@@ -2,7 +2,7 @@
 
 import torch
 
-from ..device import TILE_COLUMNS, TILE_ROWS
+from .device import TILE_COLUMNS, TILE_ROWS
 
 # Squared distances below this many roundings of the squared length are those of equal vectors.
 ROUNDINGS = 16

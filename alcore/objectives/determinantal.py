@@ -1,0 +1,127 @@
+"""Determinantal: the volume that the labelled and chosen samples span (greedy MAP of a DPP)."""
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from .kernels import Kernel
+
+# A residual below it is but rounding: the sample lies in the span of those chosen.
+NOTHING = 1e-10
+CENTRES_A_STEP = 256
+NUMBERS_A_CHUNK = 1 << 24
+
+
+class DeterminantalBlock:
+    """The candidates' kernel, given all that is chosen: B x B."""
+
+    def __init__(self, kernel: torch.Tensor) -> None:
+        self._kernel = kernel
+        self.values: np.ndarray = _residuals(kernel.diagonal()).cpu().numpy()
+
+    def pick(self, position: int) -> None:
+        left = self._kernel[position, position]
+        if left < NOTHING:
+            return
+        column = self._kernel[:, position] / left.sqrt()
+        self._kernel = self._kernel - torch.outer(column, column)
+        self.values = _residuals(self._kernel.diagonal()).cpu().numpy()
+
+
+class Determinantal:
+    """The factor by which a candidate makes the determinant of the kernel matrix of the labelled and
+    chosen grow, in [0, 1]; higher = less like any mixture of them. Its logarithm is the gain of the log
+    determinant.
+
+    Choosing the highest each time is the greedy MAP of a determinantal point process, with the labelled
+    samples given (Chen et al., Fast Greedy MAP Inference for DPP, 2018). Multiplied by a score whose
+    strength is 2 it is that of the process of kernel ``q_i S_ij q_j``. Values are
+    ``1 - |L^-1 k|^2``, L the Cholesky factor of the chosen, and computed only for candidates that may
+    win. 0 once a candidate lies in the span of those chosen: with the cosine kernel that is all of them
+    after d.
+
+    Args:
+        vectors: (n, d) candidates of length 1.
+        centres: (L, d) labelled samples of length 1.
+        kernel: 1 for a vector and itself.
+    """
+
+    changes = True
+    cost = 2
+    cold = False
+    minimum = None
+    spare = None
+    slack = 1e-7
+
+    def __init__(self, vectors: torch.Tensor, centres: torch.Tensor, kernel: Kernel) -> None:
+        self._vectors = vectors
+        self._kernel = kernel
+        self._spanning = vectors.new_empty((0, vectors.shape[1]), dtype=torch.float64)
+        self._factor = self._spanning.new_empty((0, 0))
+        self._log = 0.0
+        self.scale = 1.0
+        for start in range(0, len(centres), CENTRES_A_STEP):
+            self._span(centres[start : start + CENTRES_A_STEP])
+
+    def values(self, rows: torch.Tensor | None) -> torch.Tensor:
+        vectors = self._vectors if rows is None else self._vectors[rows]
+        out = torch.empty(len(vectors), dtype=torch.float64, device=vectors.device)
+        step = max(1, NUMBERS_A_CHUNK // (len(self._spanning) + vectors.shape[1]))
+        for start in range(0, len(vectors), step):
+            chunk = slice(start, start + step)
+            explained = self._explained(vectors[chunk].to(torch.float64))
+            out[chunk] = _residuals(1 - explained.square_().sum(0))
+        return out
+
+    def block(self, rows: torch.Tensor, values: torch.Tensor) -> DeterminantalBlock:
+        return DeterminantalBlock(self._given_chosen(self._vectors[rows]))
+
+    def add(self, rows: torch.Tensor) -> None:
+        self._span(self._vectors[rows])
+
+    def report(self) -> dict[str, Any]:
+        return {"log_determinant": self._log, "width": self._kernel.width}
+
+    def _explained(self, vectors: torch.Tensor) -> torch.Tensor:
+        """(chosen, R): what the chosen explain of each vector, by orthogonal parts."""
+        similar = _similar(self._kernel, self._spanning, vectors)
+        return torch.linalg.solve_triangular(self._factor, similar, upper=False)
+
+    def _given_chosen(self, vectors: torch.Tensor) -> torch.Tensor:
+        """(R, R) kernel of some vectors, less what the chosen explain."""
+        vectors = vectors.to(torch.float64)
+        explained = self._explained(vectors)
+        return _similar(self._kernel, vectors, vectors) - explained.T @ explained
+
+    def _span(self, vectors: torch.Tensor) -> None:
+        """Extend the factor by the vectors, but for those in the span of the ones before."""
+        vectors = vectors.to(torch.float64)
+        left = self._given_chosen(vectors)
+        kept: list[int] = []
+        for position in range(len(vectors)):
+            if left[position, position] >= NOTHING:
+                column = left[:, position] / left[position, position].sqrt()
+                left = left - torch.outer(column, column)
+                kept.append(position)
+        new = vectors[kept]
+        below = self._explained(new)
+        corner = torch.linalg.cholesky(_similar(self._kernel, new, new) - below.T @ below)
+        size, more = len(self._factor), len(new)
+        factor = self._factor.new_zeros((size + more, size + more))
+        factor[:size, :size], factor[size:, :size], factor[size:, size:] = self._factor, below.T, corner
+        self._factor = factor
+        self._spanning = torch.cat([self._spanning, new])
+        self._log += float(2 * corner.diagonal().log().sum())
+
+
+def _similar(kernel: Kernel, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """The kernel in float64 by one matrix product; a vector and itself are 1 up to rounding."""
+    cosine = (a @ b.T).clamp_(-1, 1)
+    if kernel.kind == "cosine":
+        return cosine
+    return cosine.sub_(1).mul_(2 / kernel.width**2).exp_()
+
+
+def _residuals(values: torch.Tensor) -> torch.Tensor:
+    return torch.where(values < NOTHING, 0.0, values)

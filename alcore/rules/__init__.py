@@ -1,0 +1,17 @@
+"""Strategies that choose by a rule of their own, and stand alone in their stage; a file for each."""
+
+from collections.abc import Callable
+from typing import Any
+
+from .. import recipe as entries
+from ..strategies import Task
+from . import badge, representatives, typiclust
+from .choice import Choice
+
+__all__ = ["RULES", "Choice"]
+
+RULES: dict[type, Callable[[Any, Task], Choice]] = {
+    entries.Badge: badge.choose,
+    entries.TypiClust: typiclust.choose,
+    entries.Representatives: representatives.choose,
+}

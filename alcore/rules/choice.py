@@ -1,0 +1,21 @@
+"""What a rule has chosen."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Candidates in the order chosen.
+
+    Attributes:
+        rows: (k,) int64 positions among the task's candidates.
+        values: (k,) float64, what the rule says for each.
+        told: what the report says.
+    """
+
+    rows: np.ndarray
+    values: np.ndarray
+    told: dict[str, Any]

@@ -1,0 +1,109 @@
+"""One representative of each cluster: of k-means, or medoids."""
+
+import numpy as np
+import torch
+
+from .. import recipe as entries
+from ..clusters import cluster
+from ..distances import squared_distances, squared_lengths
+from ..greedy import Term, greedy
+from ..objectives import Diversity
+from ..strategies import Task
+from ..strategies.vectors import Vectors, vectors_of
+from .choice import Choice
+from .rounds import choose_in_rounds
+
+MOST_ROUNDS = 100
+ROWS_A_CHUNK = 1 << 11
+
+
+def choose(entry: entries.Representatives, task: Task) -> Choice:
+    """k-means: as many clusters as labelled samples and budget together, and of each the candidate
+    nearest its mean, those with fewest labelled samples first.
+
+    k-medoids: the labelled samples are medoids that stay, and as many as the budget are found among
+    the candidates: k-center's to begin with, then in turn each sample goes to its nearest medoid and
+    each cluster takes as medoid the candidate with the least distance to all of it, until none changes
+    or 100 times (Park and Jun 2009). The largest clusters come first.
+    """
+    prepare = vectors_of(entry.column, entry.metric, task)
+    rows = np.flatnonzero(~task.pool.missing[entry.column])
+    if entry.method == "k_medoids":
+        return _medoids(rows, prepare, task)
+    vectors = prepare(rows)
+    labelled = int(task.pool.labelled[rows].sum())
+    clusters = cluster(vectors, labelled + task.picks, task.seed)
+    sums = torch.zeros((int(clusters.max()) + 1, vectors.shape[1]), dtype=torch.float64)
+    sums.index_add_(0, torch.from_numpy(clusters), vectors.cpu().to(torch.float64))
+    means = sums.numpy() / np.maximum(np.bincount(clusters), 1)[:, None]
+    apart = np.empty(task.pool.n)
+    for start in range(0, len(rows), ROWS_A_CHUNK):
+        part = slice(start, start + ROWS_A_CHUNK)
+        off = vectors[part].cpu().to(torch.float64).numpy() - means[clusters[part]]
+        apart[rows[part]] = np.sqrt((off**2).sum(1))
+    return choose_in_rounds(rows, clusters, lambda some: -apart[some], task)
+
+
+def _medoids(rows: np.ndarray, prepare: Vectors, task: Task) -> Choice:
+    vectors = prepare(rows)
+    place = {row: position for position, row in enumerate(rows.tolist())}
+    candidates = np.array([place[row] for row in task.candidates.tolist()], dtype=np.int64)
+    fixed = np.flatnonzero(task.pool.labelled[rows])
+    may = np.zeros(len(rows), dtype=bool)
+    may[candidates] = True
+    medoids = candidates[_k_center(vectors, candidates, fixed, task)]
+    for _ in range(MOST_ROUNDS):
+        nearest = _nearest(vectors, np.concatenate([fixed, medoids])) - len(fixed)
+        better = np.array(
+            [_medoid(vectors, np.flatnonzero(nearest == k), may, m) for k, m in enumerate(medoids)]
+        )
+        task.tick()
+        if (better == medoids).all():
+            break
+        medoids = better
+    sizes = np.bincount(nearest[nearest >= 0], minlength=len(medoids))
+    order = np.lexsort((medoids, -sizes))
+    chosen = np.searchsorted(candidates, medoids[order])
+    return Choice(chosen, sizes[order] / len(rows), {"clusters": len(fixed) + len(medoids)})
+
+
+def _k_center(
+    vectors: torch.Tensor, candidates: np.ndarray, fixed: np.ndarray, task: Task
+) -> np.ndarray:
+    mine = vectors[torch.from_numpy(candidates).to(vectors.device)]
+    closeness = 1 / (1 + squared_lengths(mine - vectors.mean(0)).to(torch.float64))
+    centres = vectors[torch.from_numpy(fixed).to(vectors.device)]
+    start = Diversity(mine, centres, closeness, picks=task.picks)
+    return greedy([Term(start, 1.0)], len(mine), task.picks, device=vectors.device).rows
+
+
+def _nearest(vectors: torch.Tensor, medoids: np.ndarray) -> np.ndarray:
+    """(n,) position of each vector's nearest medoid, ties to the first."""
+    out = np.empty(len(vectors), dtype=np.int64)
+    centres = vectors[torch.from_numpy(medoids).to(vectors.device)]
+    lengths = squared_lengths(centres)
+    for start in range(0, len(vectors), ROWS_A_CHUNK):
+        chunk = vectors[start : start + ROWS_A_CHUNK]
+        if vectors.dtype == torch.float64:
+            apart = squared_distances(chunk, centres)
+        else:
+            apart = torch.addmm(lengths, chunk, centres.T, alpha=-2)
+        out[start : start + ROWS_A_CHUNK] = apart.argmin(1).cpu().numpy()
+    return out
+
+
+def _medoid(vectors: torch.Tensor, mine: np.ndarray, may: np.ndarray, now: int) -> int:
+    """The candidate of a cluster with the least distance to all of it; the one it has, if as good."""
+    choices = mine[may[mine]]
+    if len(choices) == 0:
+        return now
+    members = vectors[torch.from_numpy(mine).to(vectors.device)]
+    total = np.empty(len(choices))
+    for start in range(0, len(choices), ROWS_A_CHUNK):
+        some = torch.from_numpy(choices[start : start + ROWS_A_CHUNK]).to(vectors.device)
+        apart = squared_distances(vectors[some], members).sqrt_().sum(1)
+        total[start : start + ROWS_A_CHUNK] = apart.cpu().numpy()
+    best = int(total.argmin())
+    if now in choices and total[np.searchsorted(choices, now)] <= total[best] * (1 + 1e-9):
+        return now
+    return int(choices[best])

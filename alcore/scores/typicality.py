@@ -1,0 +1,58 @@
+"""Typicality: how dense the surroundings of a sample are."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..device import FLOAT64_UP_TO
+from ..errors import InvalidInput
+from ..neighbours import nearest_neighbours
+
+NEIGHBOURS = 20
+# Copies have neighbours at distance 0. A mean distance below this share of the usual one counts as it.
+LEAST = 1e-5
+
+
+def typicality(
+    X: Any, neighbours: int = NEIGHBOURS, tick: Callable[[], None] = lambda: None
+) -> np.ndarray:
+    """1 / mean distance to the nearest others; higher = in denser surroundings.
+
+    Source: Hacohen et al., Active Learning on a Budget (TypiClust, 2022), equation 1. A sample does
+    not count as its own neighbour, but copies of it do; a mean distance below 1e-5 of the median one
+    is taken as that, so that no value is infinite. Exact up to 2^43 multiplications, and by faiss
+    beyond (see ``alcore.neighbours``).
+
+    Args:
+        X: (N, d) vectors, numpy or torch.
+        neighbours: how many; all others where there are fewer.
+        tick: called now and then; what it raises ends the work.
+
+    Returns:
+        (N,) float64, above 0; all 1 where there is nothing to compare.
+
+    Raises:
+        InvalidInput: not (N, d), or values that are not finite.
+    """
+    X = X.detach().cpu().numpy() if isinstance(X, torch.Tensor) else np.asarray(X)
+    if X.ndim != 2 or X.dtype == object:
+        raise InvalidInput(f"typicality: needs one vector a sample, (N, d), not shape {X.shape}")
+    if not np.isfinite(X).all():
+        raise InvalidInput("typicality: there are vectors with NaN or infinite values")
+    if neighbours < 1:
+        raise InvalidInput(f"typicality: neighbours: {neighbours} is not a count of at least 1")
+    dtype = np.float64 if X.size <= FLOAT64_UP_TO else np.float32
+    centred = (X - X.mean(0, dtype=np.float64)).astype(dtype) if len(X) else X.astype(dtype)
+    found = nearest_neighbours(torch.from_numpy(centred), neighbours, tick)
+    return of_distances(found.distances)
+
+
+def of_distances(distances: np.ndarray) -> np.ndarray:
+    """(n,) typicality from (n, k) distances to the nearest others."""
+    if distances.shape[1] == 0:
+        return np.ones(len(distances))
+    mean = distances.mean(1)
+    usual = np.median(mean) or mean.max()
+    return 1 / np.maximum(mean, LEAST * usual) if usual > 0 else np.ones(len(mean))

@@ -1,0 +1,202 @@
+"""What chooses by embeddings or likeness: determinants, Du et al., radii, outliers."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import alcore
+import twins
+
+
+def make_pool(n, d=6, labelled=0, seed=0, classes=3, **columns):
+    rng = np.random.default_rng(seed)
+    mask = np.zeros(n, dtype=bool)
+    mask[rng.permutation(n)[:labelled]] = True
+    made = {
+        "embeddings": rng.normal(size=(n, d)),
+        "predictions": rng.dirichlet(np.ones(classes), n),
+        "number": rng.random(n) + 0.5,
+    }
+    return alcore.Pool(n, labelled=mask, columns=made | columns)
+
+
+def choose(pool, *strategies, budget=10, **options):
+    recipe = {"budget": budget, "strategies": list(strategies), **options}
+    return alcore.select(pool, recipe, device="cpu")
+
+
+def worths(pool, terms, strengths, picked):
+    candidates = np.flatnonzero(~pool.labelled)
+    labelled = np.flatnonzero(pool.labelled)
+    return twins.replay(terms, strengths, candidates, labelled, picked.indices)
+
+
+@given(
+    st.integers(0, 10**6),
+    st.integers(2, 80),
+    st.sampled_from([0, 3, 8]),
+    st.sampled_from(["gaussian", "cosine"]),
+    st.booleans(),
+)
+def test_determinantal_picks_are_those_of_the_determinant(seed, n, labelled, kernel, weighted):
+    pool = make_pool(n, labelled=min(labelled, n - 1), seed=seed)
+    entry = {"strategy": "determinantal", "column": "embeddings", "kernel": kernel}
+    entry |= {"bandwidth": 0.7} if kernel == "gaussian" else {}
+    term = twins.Determinantal(pool.columns["embeddings"], kernel, 0.7)
+    entries, terms, strengths = [entry], [term], [1]
+    if weighted:  # the process of kernel q_i S_ij q_j
+        entries.append({"strategy": "weight", "column": "number", "prefer": "high", "strength": 2})
+        number = pool.columns["number"]
+        terms.append(twins.Fixed((number - number.min()) / (np.ptp(number) or 1)))
+        strengths.append(2)
+    picked = choose(pool, *entries, budget=12)
+    worth, best = worths(pool, terms, strengths, picked)
+    np.testing.assert_allclose(worth, best, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(picked.gains, worth, rtol=1e-6, atol=1e-9)
+    assert len(set(picked.ids)) == len(picked.ids) == min(12, n - pool.labelled.sum())
+
+
+def test_the_determinant_it_reports_is_the_determinant():
+    pool = make_pool(60, labelled=5)
+    entry = {"strategy": "determinantal", "column": "embeddings", "bandwidth": 0.7}
+    picked = choose(pool, entry)
+    given_ = [*np.flatnonzero(pool.labelled), *picked.indices]
+    K = twins.Determinantal(pool.columns["embeddings"], "gaussian", 0.7).K
+    reached = picked.report["stages"][0]["reached"]["determinantal"]["after"]["log_determinant"]
+    assert reached == pytest.approx(np.linalg.slogdet(K[np.ix_(given_, given_)])[1])
+
+
+def test_determinantal_takes_copies_last_and_fills_up_past_the_span():
+    X = np.concatenate([np.eye(4), np.eye(4), [[1.0, 1, 0, 0]]])
+    pool = make_pool(9, embeddings=X)
+    picked = choose(
+        pool, {"strategy": "determinantal", "column": "embeddings", "kernel": "cosine"}, budget=9
+    )
+    assert sorted(picked.indices[:4] % 4) == [0, 1, 2, 3]
+    assert (picked.gains[4:] == 0).all()
+    assert len(picked) == 9
+
+
+def test_determinantal_says_when_there_is_too_much_to_span(monkeypatch):
+    monkeypatch.setattr("alcore.strategies.embeddings.MOST_SPANNING", 12)
+    with pytest.raises(
+        alcore.InvalidInput, match="at most 12 labelled and chosen samples together, not 15"
+    ):
+        choose(make_pool(40, labelled=5), {"strategy": "determinantal", "column": "embeddings"})
+
+
+@given(
+    st.integers(0, 10**6),
+    st.integers(2, 80),
+    st.sampled_from([0, 4]),
+    st.sampled_from(["published", "mean_discrepancy"]),
+    st.sampled_from([0.5, 1.0]),
+    st.sampled_from([0.0, 1.0, 3.0]),
+)
+def test_representative_informative_is_the_greedy_form_of_its_programme(
+    seed, n, labelled, scaling, gamma, beta
+):
+    pool = make_pool(n, labelled=min(labelled, n - 1), seed=seed)
+    budget = min(8, n - int(pool.labelled.sum()))
+    entry = {
+        "strategy": "representative_informative",
+        "column": "predictions",
+        "scaling": scaling,
+        "gamma": gamma,
+        "beta": beta,
+    }
+    term = twins.Representative(
+        pool.columns["predictions"], np.flatnonzero(pool.labelled), budget, gamma, beta, scaling
+    )
+    picked = choose(pool, entry, budget=budget)
+    worth, best = worths(pool, [term], [1], picked)
+    np.testing.assert_allclose(worth, best, rtol=1e-9)
+    np.testing.assert_allclose(picked.gains, worth, rtol=1e-9)
+
+
+def test_representative_informative_by_a_drawn_part_of_the_pool_is_close():
+    pool = make_pool(3000)
+    entry = {"strategy": "representative_informative", "column": "predictions"}
+    whole = choose(pool, entry, budget=1).gains[0]
+    assert choose(pool, entry | {"max_compared": 1000}, budget=1).gains[0] == pytest.approx(
+        whole, rel=0.05
+    )
+
+
+def test_a_pure_radius_is_the_largest_by_trying():
+    rng = np.random.default_rng(0)
+    centres = rng.normal(size=(4, 5)) * 3
+    X = centres[np.arange(200) % 4] + rng.normal(size=(200, 5))
+    pool = make_pool(200, embeddings=X)
+    entry = {"strategy": "coverage", "column": "embeddings", "kernel": "ball", "clusters": 4}
+    told = choose(pool, entry, budget=3).report["stages"][0]["reached"]["coverage"]["before"]
+    from sklearn.cluster import KMeans
+
+    units = X / np.linalg.norm(X, axis=1, keepdims=True)
+    labels = KMeans(4, n_init=1, random_state=0).fit_predict(units)
+    apart = np.linalg.norm(units[:, None] - units[None], axis=-1)
+
+    def purity(radius):
+        return np.mean([(labels[apart[i] < radius] == labels[i]).all() for i in range(200)])
+
+    assert purity(told["width"] - 1e-9) >= 0.95
+    assert purity(told["width"] + 1e-6) < 0.95
+
+
+def test_a_radius_of_its_own_needs_the_number_of_classes():
+    entry = {"strategy": "coverage", "column": "embeddings", "kernel": "ball"}
+    with pytest.raises(alcore.InvalidInput, match="radius: 'auto' needs clusters"):
+        choose(make_pool(50), entry)
+    pool = make_pool(50)
+    pool.classes["predictions"] = ["a", "b", "c"]
+    assert len(choose(pool, entry)) == 10
+    with pytest.raises(alcore.InvalidInput, match="'auto' finds none"):
+        choose(make_pool(20, embeddings=np.ones((20, 2))), entry | {"clusters": 3})
+
+
+def test_balls_covered_all_a_gaussian_goes_on():
+    angles = np.linspace(0, np.pi, 50)
+    X = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    entry = {"strategy": "coverage", "column": "embeddings", "kernel": "ball", "radius": 0.5}
+    picked = choose(make_pool(50, embeddings=X), entry, budget=20)
+    told = picked.report["stages"][0]["reached"]["coverage"]["after"]
+    assert told["covered_by_balls_after"] < 10
+    assert (picked.gains > 0).all()
+    assert (np.diff(np.sort(picked.indices)) <= 6).all()  # spread, not the first few
+
+
+def test_outliers_are_ignored_but_still_context():
+    rng = np.random.default_rng(1)
+    X = np.concatenate(
+        [rng.normal(size=(95, 2)), rng.normal(size=(5, 2)) * 2 + 40 * np.eye(2)[rng.integers(0, 2, 5)]]
+    )
+    pool = make_pool(100, embeddings=X)
+    entry = {"strategy": "diversity", "column": "embeddings"}
+    assert (choose(pool, entry).indices >= 95).sum() >= 4
+    picked = choose(pool, entry | {"ignore_outliers": 0.05})
+    assert (picked.indices < 95).all()
+    assert picked.report["stages"][0]["outliers"] == 5
+    everyone = choose(pool, entry | {"ignore_outliers": 0.05}, budget=100)
+    assert len(everyone) == 95
+
+
+def test_outliers_alone_are_still_chosen_from():
+    X = np.concatenate([np.random.default_rng(0).normal(size=(40, 2)), [[50.0, 50.0]]])
+    mask = np.ones(41, dtype=bool)
+    mask[40] = False
+    pool = alcore.Pool(41, labelled=mask, columns={"embeddings": X})
+    entry = {"strategy": "diversity", "column": "embeddings", "ignore_outliers": 0.1}
+    assert choose(pool, entry, budget=1).ids == [40]
+
+
+def test_negative_typicality_prefers_outliers_and_similarity_what_is_unlike():
+    X = np.concatenate([np.random.default_rng(0).normal(size=(40, 2)) * 0.1 + 1, [[50.0, -50.0]]])
+    pool = make_pool(41, embeddings=X)
+    typical = {"strategy": "typicality", "column": "embeddings"}
+    assert choose(pool, typical | {"strength": -1}, budget=1).ids == [40]
+    assert choose(pool, typical, budget=1).ids != [40]
+    like = {"strategy": "similarity", "column": "embeddings", "to": [0]}
+    assert choose(pool, like, budget=1).ids == [0]
+    assert choose(pool, like | {"strength": -1}, budget=1).ids == [40]
+    np.testing.assert_allclose(alcore.score(pool, typical), twins.typicality(X), rtol=1e-9)

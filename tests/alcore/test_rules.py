@@ -1,0 +1,330 @@
+"""Strategies that choose by a rule of their own: BADGE, TypiClust, representatives."""
+
+from collections import Counter
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import chisquare
+from sklearn.cluster import KMeans, kmeans_plusplus
+
+import alcore
+import twins
+from alcore.embed.gradient import GradientEmbeddings
+from alcore.rules import badge
+from alcore.strategies import Task
+
+BADGE = {"strategy": "badge", "column": "predictions", "embeddings": "embeddings"}
+TYPICLUST = {"strategy": "typiclust", "column": "embeddings"}
+
+
+def make_pool(n, d=4, labelled=0, seed=0, classes=3, **columns):
+    rng = np.random.default_rng(seed)
+    mask = np.zeros(n, dtype=bool)
+    mask[rng.permutation(n)[:labelled]] = True
+    made = {
+        "embeddings": rng.normal(size=(n, d)),
+        "predictions": rng.dirichlet(np.ones(classes), n),
+        "number": rng.random(n),
+    }
+    return alcore.Pool(n, labelled=mask, columns=made | columns)
+
+
+def choose(pool, entry, budget=10, **options):
+    return alcore.select(pool, {"budget": budget, "strategies": [entry], **options}, device="cpu")
+
+
+def written_out(P, H):
+    """(n, C d): the outer products themselves."""
+    A = P - np.eye(P.shape[1])[P.argmax(1)]
+    return (A[:, :, None] * H[:, None, :]).reshape(len(P), -1)
+
+
+# Gradient embeddings and BADGE
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_distances_of_gradients_are_those_of_the_outer_products(dtype):
+    pool = make_pool(80, d=7, classes=5)
+    P, H = pool.columns["predictions"], pool.columns["embeddings"]
+    made = GradientEmbeddings(torch.from_numpy(P).to(dtype), torch.from_numpy(H).to(dtype))
+    G = torch.from_numpy(written_out(P, H))
+    exact = torch.cdist(G, G).square()
+    everyone = torch.arange(80)
+    tolerance = 1e-12 if dtype == torch.float64 else 1e-5
+    torch.testing.assert_close(
+        made.squared_distances(everyone, everyone), exact, rtol=tolerance, atol=10 * tolerance
+    )
+    torch.testing.assert_close(
+        made.squared_lengths, G.square().sum(1), rtol=tolerance, atol=10 * tolerance
+    )
+    nearest = torch.full((80,), torch.inf, dtype=torch.float64)
+    made.lower(nearest, torch.tensor([3, 9]))
+    torch.testing.assert_close(
+        nearest, exact[:, [3, 9]].amin(1), rtol=10 * tolerance, atol=10 * tolerance
+    )
+    assert (made.squared_distances(everyone, everyone).diagonal() == 0).all()
+
+
+def law_of_kmeans_plusplus(G, count):
+    """The chance of every ordered choice that starts with the longest vector."""
+    squared = ((G[:, None] - G[None]) ** 2).sum(-1)
+    chances = {(int((G**2).sum(1).argmax()),): 1.0}
+    for _ in range(count - 1):
+        longer = {}
+        for chosen, chance in chances.items():
+            weights = squared[:, list(chosen)].min(1)
+            for row in np.flatnonzero(weights):
+                longer[(*chosen, int(row))] = chance * weights[row] / weights.sum()
+        chances = longer
+    return chances
+
+
+@pytest.mark.parametrize("picks_a_pass", [1, 128])
+def test_badge_draws_as_kmeans_plusplus_does(monkeypatch, picks_a_pass):
+    """3,000 seeds; the draws by stale distances have the same law."""
+    monkeypatch.setattr(badge, "PICKS_A_PASS", picks_a_pass)
+    pool = make_pool(6, classes=3)
+    P, H = pool.columns["predictions"], pool.columns["embeddings"]
+    chances = law_of_kmeans_plusplus(written_out(P, H), 3)
+    made = GradientEmbeddings(torch.from_numpy(P), torch.from_numpy(H))
+    task = Task(pool, np.arange(6), 3, 0, torch.device("cpu"))
+    counts = Counter(
+        tuple(badge.draw(made, 3, np.random.default_rng(seed), task)[0].tolist())
+        for seed in range(3000)
+    )
+    assert set(counts) <= set(chances)
+    expected = np.array([chances[one] * 3000 for one in chances])
+    found = np.array([counts[one] for one in chances])
+    assert chisquare(found, expected).pvalue > 0.001
+    # A wrong law is found out: that of drawing evenly.
+    assert chisquare(found, np.full(len(found), 3000 / len(found))).pvalue < 0.001
+
+
+def test_its_law_is_that_of_scikit_learn():
+    """The second pick, given the first, over many seeds of each."""
+    pool = make_pool(8)
+    G = written_out(pool.columns["predictions"], pool.columns["embeddings"])
+    first = int((G**2).sum(1).argmax())
+    theirs = Counter()
+    for seed in range(8000):
+        rows = kmeans_plusplus(G, 2, random_state=seed, n_local_trials=1)[1]
+        if rows[0] == first:
+            theirs[int(rows[1])] += 1
+    mine = Counter(choose(pool, BADGE, 2, seed=seed).ids[1] for seed in range(700))
+    rows = [row for row in range(8) if row != first]
+    expected = np.array([theirs[row] for row in rows]) / sum(theirs.values())
+    assert chisquare(np.array([mine[row] for row in rows]), expected * 700).pvalue > 0.001
+
+
+def test_badge_never_repeats_itself_and_fills_up_with_copies():
+    pool = make_pool(5)
+    repeated = alcore.Pool(
+        40,
+        columns={
+            "embeddings": np.tile(pool.columns["embeddings"], (8, 1)),
+            "predictions": np.tile(pool.columns["predictions"], (8, 1)),
+        },
+    )
+    for seed in range(20):
+        picked = choose(repeated, BADGE, 12, seed=seed)
+        assert len(set(picked.ids)) == 12
+        assert len({one % 5 for one in picked.ids[:5]}) == 5
+        assert (picked.gains[5:] == 0).all()
+
+
+def test_badge_is_the_same_in_float32_and_takes_logits():
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(900, 10)) * 2
+    P = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    large = make_pool(900, d=80, predictions=P)
+    small = choose(make_pool(900, d=80, predictions=P.astype(np.float32)), BADGE, 40)
+    given_logits = make_pool(900, d=80, predictions=logits)
+    assert choose(large, BADGE, 40).ids == small.ids
+    assert choose(given_logits, BADGE | {"given": "logits"}, 40).ids == small.ids
+    assert choose(large, BADGE, 40, seed=1).ids != small.ids
+
+
+# TypiClust
+
+
+def typiclust_by_hand(X, labelled, budget, seed=0, neighbours=20, most=500):
+    """The authors' loop on scikit-learn's clusters, with the paper's plain distances."""
+    units = X / np.linalg.norm(X, axis=1, keepdims=True)
+    count = min(len(labelled) + budget, most)
+    assert count <= 50
+    clusters = KMeans(count, n_init=1, random_state=seed).fit_predict(units)
+    sizes = np.bincount(clusters, minlength=count)
+    known = np.bincount(clusters[labelled], minlength=count)
+    order = sorted(range(count), key=lambda c: (known[c], -sizes[c], c))
+    order = [c for c in order if sizes[c] > 5]
+    clusters[labelled] = -1
+    chosen = []
+    while len(chosen) < budget:
+        for c in order:
+            left = np.flatnonzero(clusters == c)
+            if len(left) and len(chosen) < budget:
+                k = min(neighbours, len(left) // 2)
+                values = twins.typicality(units[left], k) if k else np.ones(len(left))
+                chosen.append(int(left[values.argmax()]))
+                clusters[chosen[-1]] = -1
+    return chosen
+
+
+@pytest.mark.parametrize(("labelled", "budget", "most"), [(0, 10, 500), (7, 15, 500), (5, 30, 8)])
+def test_typiclust_is_the_authors_loop(labelled, budget, most):
+    pool = make_pool(300, labelled=labelled)
+    picked = choose(pool, TYPICLUST | {"max_clusters": most}, budget)
+    expected = typiclust_by_hand(
+        pool.columns["embeddings"], np.flatnonzero(pool.labelled), budget, most=most
+    )
+    assert picked.ids == expected
+
+
+@settings(max_examples=25)
+@given(st.integers(0, 10**6), st.integers(1, 60), st.integers(1, 70), st.booleans())
+def test_rules_choose_as_many_as_there_are_once_each_and_never_labelled(seed, n, budget, copies):
+    pool = make_pool(n, labelled=n // 3, seed=seed)
+    if copies:
+        pool.columns["embeddings"] = np.round(pool.columns["embeddings"] / 2) + 0.1
+    for entry in (
+        TYPICLUST,
+        BADGE,
+        {"strategy": "representatives", "column": "embeddings"},
+        {"strategy": "representatives", "column": "embeddings", "method": "k_medoids"},
+    ):
+        picked = choose(pool, entry, budget)
+        free = n - n // 3
+        assert len(set(picked.ids)) == len(picked.ids) == min(budget, free)
+        assert not pool.labelled[picked.indices].any()
+        assert picked.ids == choose(pool, entry, budget).ids
+
+
+def test_clusters_are_of_the_whole_pool_but_only_candidates_are_chosen():
+    pool = make_pool(200)
+    low = {"column": "number", "max": 0.3}
+    for entry in (TYPICLUST, {"strategy": "representatives", "column": "embeddings"}):
+        picked = choose(pool, entry, 20, filters=[low])
+        assert (pool.columns["number"][picked.indices] <= 0.3).all()
+        assert picked.report["stages"][0]["reached"][entry["strategy"]]["after"]["clusters"] == 20
+
+
+# Representatives
+
+
+@pytest.fixture
+def heaps():
+    """Five heaps of 40, 30, 20, 10 and 10, and where their middles are."""
+    rng = np.random.default_rng(0)
+    middles = np.array([[0, 0], [20, 0], [0, 20], [20, 20], [50, 50]], dtype=float)
+    sizes = [40, 30, 20, 10, 10]
+    X = np.concatenate([rng.normal(size=(s, 2)) + m for s, m in zip(sizes, middles, strict=True)])
+    return X, np.repeat(np.arange(5), sizes)
+
+
+@pytest.mark.parametrize("method", ["k_means", "k_medoids"])
+def test_representatives_are_the_middles_of_the_heaps_the_larger_first(heaps, method):
+    X, heap = heaps
+    pool = make_pool(110, embeddings=X)
+    picked = choose(pool, {"strategy": "representatives", "column": "embeddings", "method": method}, 5)
+    assert sorted(heap[picked.indices]) == [0, 1, 2, 3, 4]
+    assert heap[picked.indices][:3].tolist() == [0, 1, 2]
+    for row in picked.indices:
+        mine = X[heap == heap[row]]
+        if method == "k_means":
+            apart = np.linalg.norm(X[heap == heap[row]] - mine.mean(0), axis=1)
+            assert np.linalg.norm(X[row] - mine.mean(0)) == apart.min()
+        else:
+            total = np.linalg.norm(mine[:, None] - mine[None], axis=-1).sum(1)
+            assert np.linalg.norm(mine - X[row], axis=1).sum() == pytest.approx(total.min())
+
+
+@pytest.mark.parametrize("method", ["k_means", "k_medoids"])
+def test_heaps_with_labelled_samples_come_last(heaps, method):
+    X, heap = heaps
+    labelled = np.zeros(110, dtype=bool)
+    labelled[[0, 45]] = True  # of the first two heaps
+    pool = alcore.Pool(110, labelled=labelled, columns={"embeddings": X})
+    picked = choose(pool, {"strategy": "representatives", "column": "embeddings", "method": method}, 3)
+    assert sorted(heap[picked.indices]) == [2, 3, 4]
+
+
+def test_medoids_lower_the_total_distance_from_where_k_center_began():
+    pool = make_pool(150, labelled=4)
+    X, labelled = pool.columns["embeddings"], np.flatnonzero(pool.labelled)
+
+    def total(rows):
+        centres = X[[*labelled, *rows]]
+        return np.linalg.norm(X[:, None] - centres[None], axis=-1).min(1).sum()
+
+    medoids = choose(
+        pool, {"strategy": "representatives", "column": "embeddings", "method": "k_medoids"}
+    )
+    begun = choose(pool, {"strategy": "diversity", "column": "embeddings"})
+    assert total(medoids.indices) < 0.9 * total(begun.indices)
+
+
+# In recipes
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (
+            {"strategies": [TYPICLUST, {"strategy": "random"}]},
+            "'typiclust' chooses by a rule of its own and stands alone in its stage; use stages",
+        ),
+        ({"strategies": [BADGE], "batch": "power"}, "batch: 'power' does not go with 'badge'"),
+        (
+            {"strategies": [BADGE | {"strength": 2}]},
+            "strength: it chooses by a rule of its own, which takes none",
+        ),
+    ],
+)
+def test_a_rule_stands_alone(options, sentence):
+    with pytest.raises(alcore.InvalidInput) as error:
+        alcore.select(make_pool(20), {"budget": 5, **options})
+    assert sentence in str(error.value)
+
+
+def test_a_rule_is_no_score():
+    with pytest.raises(alcore.InvalidInput, match="typiclust: chooses by a rule of its own"):
+        alcore.score(make_pool(20), TYPICLUST)
+
+
+def test_a_rule_is_combined_in_stages_and_says_why():
+    pool = make_pool(200)
+    stages = [
+        {"budget": 60, "strategies": [{"strategy": "uncertainty", "column": "predictions"}]},
+        {"budget": 10, "strategies": [BADGE]},
+    ]
+    picked = alcore.select(pool, {"stages": stages}, device="cpu")
+    unsure = choose(pool, stages[0]["strategies"][0], 60)
+    assert set(picked.ids) <= set(unsure.ids)
+    assert [list(why) for why in picked.reasons] == [["badge"]] * 10
+    assert picked.report["stages"][1]["chosen"] == 10
+
+
+def test_rules_can_be_stopped():
+    pool = make_pool(100)
+    for entry in (
+        BADGE,
+        TYPICLUST,
+        {"strategy": "representatives", "column": "embeddings", "method": "k_medoids"},
+    ):
+        with pytest.raises(InterruptedError):
+            alcore.select(pool, {"budget": 5, "strategies": [entry]}, progress=_stop)
+
+
+def _stop(chosen, budget):
+    raise InterruptedError
+
+
+def test_the_gains_of_badge_fall_as_a_whole():
+    """Each is the squared distance to the nearest chosen: later ones are shorter on the whole."""
+    gains = np.mean([choose(make_pool(300), BADGE, 60, seed=s).gains for s in range(10)], axis=0)
+    thirds = [gains[i : i + 20].mean() for i in (0, 20, 40)]
+    assert all(a > b for a, b in pairwise(thirds))
