@@ -20,17 +20,22 @@ FEW = 64
 # What sums and differences of float32 kernels may be off by, of a value.
 ROUNDED = 1e-5
 ROUNDING = {torch.float64: 1e-14, torch.float32: 1e-9}
+# What balls cover is added and taken away in whole weights; float32 leaves this behind.
+BALL_ROUNDING = {torch.float64: 1e-14, torch.float32: 1e-7}
 
 
 class CoverageBlock:
     """Holds the candidates' whole kernel rows: B times the covered samples."""
 
-    def __init__(self, kernel: torch.Tensor, best: torch.Tensor, weights: torch.Tensor) -> None:
+    def __init__(
+        self, kernel: torch.Tensor, best: torch.Tensor, weights: torch.Tensor, least: float
+    ) -> None:
         self._kernel = kernel
+        self._least = least
         self._best = best
         self._weights = weights
         gains = _weighted(torch.sub(kernel, best).clamp_(min=0), weights)
-        self.values: np.ndarray = _settled(gains, kernel.dtype).cpu().numpy()
+        self.values: np.ndarray = _settled(gains, least).cpu().numpy()
 
     def pick(self, position: int) -> None:
         row = self._kernel[position]
@@ -38,7 +43,7 @@ class CoverageBlock:
         best, rise = self._best[raised], row[raised] - self._best[raised]
         lost = torch.minimum(self._kernel[:, raised].sub_(best).clamp_(min=0), rise)
         self.values = _settled(
-            self.values - _weighted(lost, self._weights[raised]).cpu().numpy(), self._kernel.dtype
+            self.values - _weighted(lost, self._weights[raised]).cpu().numpy(), self._least
         )
         self._best = torch.maximum(self._best, row)
 
@@ -86,6 +91,7 @@ class Coverage:
 
     def _begin(self, kernel: Kernel) -> None:
         self._kernel = kernel
+        self._least = (BALL_ROUNDING if kernel.kind == "ball" else ROUNDING)[self._vectors.dtype]
         self._best = torch.zeros_like(self._weights)
         for centres in self._centres:
             self._raise_best(centres)
@@ -121,13 +127,13 @@ class Coverage:
                 anew |= level == earlier
         late = rows[anew]
         anew_gains = self._newly_covered(late, self._covered, self._weights, self._best, None)
-        self._gains[late] = _settled(anew_gains, self._vectors.dtype)
+        self._gains[late] = _settled(anew_gains, self._least)
         self._level[late] = self._now
         return self._gains[rows]
 
     def block(self, rows: torch.Tensor, values: torch.Tensor) -> CoverageBlock:
         kernel = self._kernel(self._vectors[rows], self._covered)
-        return CoverageBlock(kernel, self._best, self._weights)
+        return CoverageBlock(kernel, self._best, self._weights, self._least)
 
     def add(self, rows: torch.Tensor) -> None:
         self._states[self._now] = self._best.clone()
@@ -170,7 +176,7 @@ class Coverage:
             before[changed],
             self._best[changed] - before[changed],
         )
-        self._gains[rows] = _settled(self._gains[rows] - lost, self._vectors.dtype)
+        self._gains[rows] = _settled(self._gains[rows] - lost, self._least)
         self._level[rows] = self._now
         return True
 
@@ -197,9 +203,9 @@ class Coverage:
         return out
 
 
-def _settled(gains: Any, dtype: torch.dtype) -> Any:
+def _settled(gains: Any, least: float) -> Any:
     """A gain is 0 where it is within rounding of it, so that those without any come out equal."""
-    gains[gains < ROUNDING[dtype]] = 0
+    gains[gains < least] = 0
     return gains
 
 
