@@ -114,9 +114,11 @@ class _Greedy:
 
     def _pick_one(self, renew: list[bool]) -> bool:
         """Choose one of all, whose values are exact; then evaluate the terms to ``renew`` for all."""
-        self._renewed()
         total = combined(self.terms, self.bounds, self.combine)
         total[self.chosen] = -torch.inf
+        if self._renewed(total):
+            total = combined(self.terms, self.bounds, self.combine)
+            total[self.chosen] = -torch.inf
         value = total.max()
         if value == -torch.inf:
             return False
@@ -132,7 +134,7 @@ class _Greedy:
     def _pick_round(self) -> bool:
         size = BLOCK[max(t.objective.cost for t in self.terms)]
         upper = self._refresh(size)
-        if self._renewed():
+        if self._renewed(upper):
             return True
         rows, limit, limit_row = _best(upper, size)
         if len(rows) == 0:
@@ -170,17 +172,20 @@ class _Greedy:
             self._commit(rows[taken], gains, reasons)
         return True
 
-    def _renewed(self) -> bool:
+    def _renewed(self, total: torch.Tensor) -> bool:
         """Whether a strategy whose values are all 0 now goes on by others."""
-        left = ~self.chosen
-        spent = [
-            t.objective.spare is not None and bool((bound[left] <= 0).all())
-            for t, bound in zip(self.terms, self.bounds, strict=True)
-        ]
-        for term, bound, wanted in zip(self.terms, self.bounds, spent, strict=True):
-            if wanted and term.objective.spare is not None:
-                term.objective.spare()
-                bound.copy_(term.objective.values(None))
+        left, best = ~self.chosen, int(total.argmax())
+        spent = []
+        for term, bound in zip(self.terms, self.bounds, strict=True):
+            objective = term.objective
+            spent.append(False)
+            # While the best has a value, not all are 0; where it has none, the others' may be stale.
+            if objective.spare is not None and bound[best] <= 0:
+                bound.copy_(objective.values(None))
+                if bool((bound[left] <= 0).all()):
+                    objective.spare()
+                    bound.copy_(objective.values(None))
+                    spent[-1] = True
         self._set_scales(spent)
         return any(spent)
 

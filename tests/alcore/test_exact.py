@@ -13,6 +13,7 @@ import twins
 from problems import problems
 
 NO_HEALTH_CHECKS = list(HealthCheck)
+ROUNDING = 1e-12
 
 
 @settings(max_examples=300, suppress_health_check=NO_HEALTH_CHECKS)
@@ -136,10 +137,12 @@ def assert_brute_force(problem):
         if not any(problem.strengths):
             worth = 1.0  # nothing to go by
         elif np.isfinite(best):
-            assert worth >= best - twins.TIE * abs(best)
+            assert worth >= best - twins.TIE * abs(best) - ROUNDING
         else:
             assert worth == best
-        assert pick <= left[equal(total, best)].min()
+        # What a sum leaves of equal parts with opposite signs is but rounding, which breaks ties.
+        if problem.recipe["combine"] == "product" or abs(best) > ROUNDING:
+            assert pick <= left[equal(total, best)].min()
         assert gain == pytest.approx(worth, rel=1e-8, abs=1e-12)
         chosen.append(int(pick))
     assert chosen == picked.indices.tolist()
