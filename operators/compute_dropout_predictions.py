@@ -12,6 +12,7 @@ from fiftyone.operators.executor import ExecutionResult
 from ..alcore import InvalidInput
 from ..alcore.dropout import MEMBERS
 from . import forms
+from .model_inputs import name_input, size_input, source_input, whole
 from .models import IMAGE_SIZE, architectures, factories, load, source_of, zoo_names
 from .predicting import Request, check_request, predict_with_dropout
 from .running import throttled
@@ -167,38 +168,21 @@ class ComputeDropoutPredictions(foo.Operator):
 
 
 def _model_inputs(ctx: Any, inputs: Any) -> None:
-    allowed = factories()
-    offered = {name: told for name, told in SOURCES.items() if name != "factory" or allowed}
     given = _source_of(ctx.params)
-    forms.choice_input(inputs, "source", "Model", {given: SOURCES[given], **offered}, "zoo")
+    source_input(inputs, "Model", SOURCES, given, "zoo")
     if given == "zoo":
-        _name_input(ctx, inputs, "zoo", "Zoo model", zoo_names())
+        name_input(ctx, inputs, "zoo", "Zoo model", zoo_names())
     elif given == "torchvision":
-        _name_input(ctx, inputs, "torchvision", "Architecture", architectures())
+        name_input(ctx, inputs, "torchvision", "Architecture", architectures())
         inputs.str(
             "weights",
             label="State file",
             description="A path on the machine that runs this; torch.save(module.state_dict(), path)",
         )
     else:
-        _name_input(ctx, inputs, "factory", "Factory", allowed)
+        name_input(ctx, inputs, "factory", "Factory", factories())
     if given != "zoo":
-        inputs.int(
-            "image_size",
-            label="Image size",
-            description="Images are resized to this square, unless the model brings a transform",
-            default=IMAGE_SIZE,
-            min=1,
-        )
-
-
-def _name_input(ctx: Any, inputs: Any, name: str, label: str, names: list[str]) -> None:
-    view = types.DropdownView()
-    # A name from Python stays a choice: whether it can be loaded is judged on loading.
-    given = ctx.params.get(name)
-    for one in [*names, *([given] if given and given not in names else [])]:
-        view.add_choice(one, label=one)
-    inputs.enum(name, view.values(), label=label, required=True, view=view)
+        size_input(inputs)
 
 
 def _source_of(params: dict[str, Any]) -> str:
@@ -228,15 +212,11 @@ def _classes_of(params: dict[str, Any]) -> list[str] | None:
 
 
 def _request_of(params: dict[str, Any]) -> Request:
-    def number(name: str, default: int) -> int:
-        value = params.get(name)
-        return default if value is None else int(value)
-
     return Request(
         field=params.get("field") or "dropout",
-        members=number("members", MEMBERS),
-        batch_size=number("batch_size", 32),
-        seed=number("seed", 0),
+        members=whole(params, "members", MEMBERS),
+        batch_size=whole(params, "batch_size", 32),
+        seed=whole(params, "seed", 0),
         overwrite=bool(params.get("overwrite")),
         device=params.get("device") or "auto",
     )

@@ -14,7 +14,7 @@ from ..alcore.errors import name_samples
 from ..alcore.learning_loss import FOLDS, MINIMUM_LABELLED, LossPrediction, fit_loss_predictor
 from ..alcore.scores import entropy
 from .fields import document_type
-from .predicting import check_field_name
+from .parts import check_field_name
 from .reading import Bad, check, read
 from .running import Progress, throttled
 from .scoring import write_scores

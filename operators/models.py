@@ -6,7 +6,6 @@ lists in the environment variable ALCORE_MODEL_FACTORIES, as ``package.module:fu
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import os
 import re
@@ -19,17 +18,15 @@ import torch
 from torch import nn
 
 from ..alcore import InvalidInput
+from .images import Squared, Transform
 
 FACTORIES = "ALCORE_MODEL_FACTORIES"
 # Architectures with dropout layers that drop, by how their names begin.
 WITH_DROPOUT = ("alexnet", "efficientnet", "mnasnet", "mobilenet", "squeezenet", "vgg")
 # They rescale their input, or not, as their pretrained weights had it: a state file does not say.
 UNTOLD = ("googlenet", "inception_v3")
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 IMAGE_SIZE = 224
 SHOWN = 2
-
-Transform = Callable[[Any], torch.Tensor]
 
 
 @dataclass(frozen=True)
@@ -69,7 +66,8 @@ def load(
         model: a zoo model's name; a torchvision architecture's, with ``weights``; a factory that the
             server allows; or from Python a module, a FiftyOne torch model, or a function without
             arguments that gives a module, or a module and its transform.
-        weights: a state file, written by ``torch.save(module.state_dict(), path)``.
+        weights: a state file, written by ``torch.save(module.state_dict(), path)``; of a torchvision
+            architecture also a name under which torchvision has weights to download, or "DEFAULT".
         classes: names of the outputs, in order.
         image_size: images are resized to this square, and normalised as for ImageNet, where the
             model brings no transform.
@@ -104,40 +102,15 @@ def load(
     return Classifier(
         name,
         module,
-        transform or own_transform or usual_transform(image_size),
+        transform or own_transform or Squared(image_size),
         list(map(str, classes or own_classes or [])) or None,
     )
-
-
-def usual_transform(image_size: int = IMAGE_SIZE) -> Transform:
-    """The whole image resized to a square, normalised as networks pretrained on ImageNet want it."""
-    from torchvision import transforms
-
-    made: Transform = transforms.Compose(
-        [
-            transforms.Resize((image_size, image_size)),
-            transforms.ToTensor(),
-            transforms.Normalize(IMAGENET_MEAN, IMAGENET_STD),
-        ]
-    )
-    return made
 
 
 def describe(transform: Transform) -> str:
     """A transform in words that stay the same from one process to the next."""
     named = getattr(transform, "__qualname__", None)
     return re.sub(r" at 0x[0-9a-f]+", "", str(named) if named else repr(transform))
-
-
-def fingerprint(module: nn.Module) -> str:
-    """A digest of a network's layers and numbers: the same network, the same digest."""
-    digest = hashlib.sha256(repr(module).encode())
-    for name, value in module.state_dict().items():
-        digest.update(name.encode())
-        if isinstance(value, torch.Tensor):
-            flat = value.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
-            digest.update(flat.numpy().data)
-    return digest.hexdigest()
 
 
 def zoo_names() -> list[str]:
@@ -166,15 +139,24 @@ Found = tuple[str, nn.Module, Transform | None, list[str] | None]
 
 
 def _from_zoo(name: str) -> Found:
+    return _from_fiftyone(zoo_model(name), name)
+
+
+def zoo_model(name: str, tags: tuple[str, ...] = ("torch",)) -> Any:
+    """A model of FiftyOne's zoo, downloaded where needed.
+
+    Raises:
+        InvalidInput: the zoo has no such model.
+    """
     import fiftyone.zoo as foz
 
     # Only names: load_zoo_model would also take an address, and run what it finds there.
-    if name not in foz.list_zoo_models(tags=["torch"]):
+    if name not in foz.list_zoo_models(tags=list(tags)):
         raise InvalidInput(
             f"model: {name!r} is not a torch model of FiftyOne's zoo; for a torchvision architecture "
             "give its state file too (weights)"
         )
-    return _from_fiftyone(foz.load_zoo_model(name), name)
+    return foz.load_zoo_model(name)
 
 
 def _from_fiftyone(model: Any, name: str) -> Found:
@@ -194,6 +176,11 @@ def _from_torchvision(name: str, weights: str, classes: list[str] | None) -> Fou
 
     if name not in torchvision.models.list_models(module=torchvision.models):
         raise InvalidInput(f"model: torchvision has no classifier {name!r}")
+    offered = torchvision.models.get_model_weights(name)
+    if weights in offered.__members__:
+        chosen = offered[weights]
+        module = torchvision.models.get_model(name, weights=chosen)
+        return f"{name} ({weights})", module, chosen.transforms(), list(chosen.meta["categories"])
     if name in UNTOLD:
         raise InvalidInput(
             f"model: {name!r} may rescale its input, which a state file does not say; give the module "

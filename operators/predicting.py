@@ -15,12 +15,13 @@ import torch
 from ..alcore import InvalidInput
 from ..alcore.device import resolve_device
 from ..alcore.dropout import MEMBERS, dropout_layers, predict_members
+from ..alcore.embed import fingerprint
 from ..alcore.errors import name_samples
-from .images import read_batches
-from .models import Classifier, describe, fingerprint
+from .images import prepare_of, read_batches
+from .models import Classifier, describe
+from .parts import Kind, Parts, check_field_name, check_images, check_kind
 
-METHOD = "alcore/dropout_predictions"
-SAMPLES_A_WRITE = 256
+KIND = Kind("alcore/dropout_predictions", "dropout predictions", "predictions", "predicted")
 DESCRIPTION = (
     "Mean prediction of {members} dropout members of {model}; logits are the log of the mean "
     "probability, so that their softmax is the mean prediction"
@@ -28,10 +29,6 @@ DESCRIPTION = (
 MEMBERS_DESCRIPTION = "(members, classes) logits; each member is one network for all samples"
 
 Progress = Callable[[float, str], None]
-
-
-class Unfinished(RuntimeError):
-    """A run that broke off, of which something was written: it can be taken up again."""
 
 
 @dataclass
@@ -60,24 +57,7 @@ def check_request(dataset: Any, request: Request) -> None:
         raise InvalidInput(f"seed: {request.seed} is negative; give 0 or more")
     check_field_name(request.field)
     resolve_device(request.device)
-    if dataset.get_field(request.field) is not None and record_of(dataset, request.field) is None:
-        raise InvalidInput(
-            f"field: {request.field!r} exists and holds no dropout predictions; choose another name"
-        )
-
-
-def check_field_name(name: str) -> None:
-    if not name.isidentifier() or name.startswith("_"):
-        raise InvalidInput(
-            f"field: {name!r} must start with a letter and hold letters, digits and _ alone"
-        )
-
-
-def record_of(dataset: Any, name: str) -> dict[str, Any] | None:
-    """What a field of dropout predictions was made with, else None."""
-    field = dataset.get_field(name)
-    info = getattr(field, "info", None) or {}
-    return dict(info) if info.get("method") == METHOD else None
+    check_kind(dataset, request.field, KIND)
 
 
 def predict_with_dropout(
@@ -99,13 +79,7 @@ def predict_with_dropout(
     dataset = view._dataset
     check_request(dataset, request)
     dropout_layers(model.module)
-    if len(view) == 0:
-        raise InvalidInput("the view is empty: there is nothing to predict")
-    if view.media_type != "image":
-        raise InvalidInput(
-            f"the samples are of media type {view.media_type!r}; this takes images (of grouped samples "
-            "choose the slice that holds them)"
-        )
+    check_images(view, "predict")
     writer = _Writer(dataset, model, request)
     todo, skipped = writer.what_is_left(view)
     broken: list[str] = []
@@ -162,11 +136,12 @@ def _predict(
 ) -> Generator[tuple[list[str], np.ndarray], None, None]:
     """Ids and (T, B, C) logits, batch by batch."""
     names: list[str] = []
+    prepare = prepare_of(model.transform)
 
     def tensors() -> Iterator[torch.Tensor]:
         for ids, tensor in read_batches(todo, model.transform, request.batch_size, broken):
             names[:] = ids
-            yield tensor
+            yield prepare(tensor) if prepare else tensor
 
     device = resolve_device(request.device)
     members = predict_members(model.module, tensors(), request.members, request.seed, device)
@@ -175,10 +150,9 @@ def _predict(
 
 
 class _Writer:
-    """Makes the field at the first write, and fills it in parts."""
+    """From logits to labels, and these to the field."""
 
     def __init__(self, dataset: Any, model: Classifier, request: Request) -> None:
-        self.count = 0  # predicted, of which some may wait to be written
         self.classes: list[str] = list(model.classes or [])
         self._dataset = dataset
         self._model = model
@@ -190,31 +164,37 @@ class _Writer:
             "members": request.members,
             "seed": request.seed,
         }
-        self._known = record_of(dataset, request.field)
-        self._resumes = self._known is not None and self._known["settings"] == self._settings
-        self._waiting: dict[str, Any] = {}
-        self._created = False
-        self._written = 0
-        if self._known is not None and not self._resumes and not request.overwrite:
-            theirs = self._known["settings"]
-            other = [name for name, value in self._settings.items() if theirs.get(name) != value]
-            raise InvalidInput(
-                f"field: {self._field!r} holds predictions of another {' and '.join(other)}; choose "
-                "another name, or set overwrite"
-            )
-        if self._known is not None and self._resumes:
-            self.classes = self.classes or list(self._known["classes"])
-            if self.classes != self._known["classes"] and not request.overwrite:
+        self._parts = Parts(
+            dataset,
+            request.field,
+            KIND,
+            self._settings,
+            request.overwrite,
+            self._make,
+            lambda values: dataset.set_values(request.field, values, key_field="id"),
+            self._remove,
+        )
+        known = self._parts.known
+        if known is not None and self._parts.resumes:
+            self.classes = self.classes or list(known["classes"])
+            if self.classes != known["classes"] and not request.overwrite:
                 raise InvalidInput(
                     f"field: {self._field!r} holds predictions with other class names; choose another "
                     "name, or set overwrite"
                 )
-            self._resumes = self.classes == self._known["classes"]
+            self._parts.resumes = self.classes == known["classes"]
+        self.flush = self._parts.flush
+        self.break_off = self._parts.break_off
+
+    @property
+    def count(self) -> int:
+        return self._parts.count
 
     def what_is_left(self, view: Any) -> tuple[list[tuple[str, str]], int]:
         """Ids and paths of samples to predict, and how many are there already."""
         ids, paths = view.values(["id", "filepath"])
-        there = set(view.exists(f"{self._field}.members").values("id")) if self._resumes else set()
+        resumes = self._parts.resumes
+        there = set(view.exists(f"{self._field}.members").values("id")) if resumes else set()
         todo = [(one, path) for one, path in zip(ids, paths, strict=True) if one not in there]
         return todo, len(ids) - len(todo)
 
@@ -224,34 +204,15 @@ class _Writer:
         tensor = torch.from_numpy(logits).to(torch.float64)
         mean = torch.logsumexp(torch.log_softmax(tensor, dim=2), dim=0) - np.log(len(logits))
         best = mean.argmax(1).tolist()
+        labels = {}
         for column, one in enumerate(ids):
-            self._waiting[one] = fo.Classification(
+            labels[one] = fo.Classification(
                 label=self.classes[best[column]],
                 confidence=float(mean[column, best[column]].exp()),
                 logits=mean[column].numpy().astype(np.float32),
                 members=np.ascontiguousarray(logits[:, column]),
             )
-        self.count += len(ids)
-        if len(self._waiting) >= SAMPLES_A_WRITE:
-            self.flush()
-
-    def flush(self) -> None:
-        if not self._waiting:
-            return
-        self._open()
-        self._dataset.set_values(self._field, self._waiting, key_field="id")
-        self._written += len(self._waiting)
-        self._waiting = {}
-
-    def break_off(self, error: BaseException) -> None:
-        """Leave nothing half-made: remove a field that holds nothing; say what stays."""
-        if self._created and not self._written:
-            self._remove()
-        if self._written and isinstance(error, Exception):
-            raise Unfinished(
-                f"{str(error).rstrip('.')} ({type(error).__name__}); {self._written} samples are "
-                "predicted and stay, and the same call goes on from there"
-            ) from error
+        self._parts.put(labels)
 
     def _name_classes(self, outputs: int) -> None:
         if not self.classes:
@@ -268,12 +229,7 @@ class _Writer:
                 "output, in order"
             )
 
-    def _open(self) -> None:
-        if self._created or self._resumes:
-            return
-        if self._known is not None:
-            self._remove()
-        self._created = True
+    def _make(self) -> None:
         about = DESCRIPTION.format(members=self._members, model=self._model.name)
         self._dataset.add_sample_field(
             self._field,
@@ -281,7 +237,7 @@ class _Writer:
             embedded_doc_type=fo.Classification,
             description=about,
             info={
-                "method": METHOD,
+                "method": KIND.method,
                 "model": self._model.name,
                 "settings": self._settings,
                 "classes": self.classes,

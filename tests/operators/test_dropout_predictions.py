@@ -53,7 +53,7 @@ def compute(dataset, operator):
 
 @pytest.fixture
 def parts(plugin, monkeypatch):
-    monkeypatch.setattr(plugin("operators.predicting"), "SAMPLES_A_WRITE", 8)
+    monkeypatch.setattr(plugin("operators.parts"), "SAMPLES_A_WRITE", 8)
 
 
 @pytest.fixture
@@ -246,7 +246,7 @@ def test_a_run_that_breaks_off_before_anything_is_written(dataset, compute, stat
 
 
 def test_a_run_that_breaks_off_later_can_be_taken_up(dataset, compute, plugin, parts):
-    unfinished = plugin("operators.predicting").Unfinished
+    unfinished = plugin("operators.parts").Unfinished
     with pytest.raises(unfinished, match=r"a fault .* 24 samples are predicted and stay") as error:
         compute(transform=Prepare(fails_at=30), batch_size=8)
     assert "the same call goes on" in str(error.value)
@@ -412,7 +412,7 @@ def test_checkpoints_as_others_write_them(plugin, tmp_path, state_file):
     state = torch.load(state_file, weights_only=True)
     torch.save({"state_dict": {f"module.{key}": one for key, one in state.items()}}, tmp_path / "w.pt")
     found = plugin("operators.models").load("squeezenet1_1", str(tmp_path / "w.pt"))
-    digest = plugin("operators.models").fingerprint
+    digest = plugin("alcore.embed").fingerprint
     same = plugin("operators.models").load("squeezenet1_1", state_file)
     assert digest(found.module) == digest(same.module)
     assert digest(Tiny()) == digest(Tiny()) != digest(Tiny(seed=1))
