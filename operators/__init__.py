@@ -6,6 +6,7 @@ from typing import Any
 def register(plugin: Any) -> None:
     """Register every operator and panel that the manifest lists."""
     from .compute_dropout_predictions import ComputeDropoutPredictions
+    from .compute_embeddings import ComputeEmbeddings
     from .compute_scores import ComputeScores
     from .fit_loss_predictor import FitLossPredictor
     from .list_selections import ListSelections
@@ -27,6 +28,7 @@ def register(plugin: Any) -> None:
         ListSelections,
         ComputeScores,
         ComputeDropoutPredictions,
+        ComputeEmbeddings,
         FitLossPredictor,
         ActiveLearning,
     ):

@@ -44,6 +44,7 @@ def test_every_operator_declares_its_risk(plugin):
         "undo_selection": "high",
         "list_selections": "low",
         "compute_dropout_predictions": "medium",
+        "compute_embeddings": "medium",
         "fit_loss_predictor": "medium",
         "compute_scores": "medium",
     }

@@ -1,0 +1,420 @@
+"""Embeddings on a dataset: embed images or objects, write in parts, go on where a run broke off."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+import fiftyone as fo
+import numpy as np
+import torch
+from fiftyone import ViewField as F
+
+from ..alcore import InvalidInput
+from ..alcore.device import resolve_device
+from ..alcore.embed import embed_batches, fingerprint
+from ..alcore.embed.crops import PADDING
+from ..alcore.errors import name_samples
+from . import reduced
+from .brain import check_brain_key, index
+from .embedders import Embedder
+from .fields import Choice, document_type, object_fields
+from .images import Cuts, prepare_of, read_batches, read_crops
+from .models import describe
+from .object_fields import list_path
+from .parts import Kind, Parts, check_field_name, check_images, check_kind, record_of
+from .pooling import pool_on_samples
+from .running import Progress, throttled
+
+KIND = Kind("alcore/embeddings", "embeddings", "embeddings", "embedded")
+EMBED_SHARE = 0.9
+NOT_FINITE = "NaN or infinite vectors"
+
+
+@dataclass
+class Request:
+    """How to embed, and into which field.
+
+    With ``objects``, a field of Detections, each box is cut out with ``padding`` (a share of its sides)
+    and embedded, and ``field`` is an attribute of the objects; ``pool`` ("mean" or "max") then also
+    gives each image a vector of its objects', in ``pool_field``.
+    """
+
+    field: str = "embeddings"
+    batch_size: int = 32
+    components: int | None = None
+    brain_key: str | None = None
+    objects: str | None = None
+    padding: float = PADDING
+    pool: str | None = None
+    pool_field: str | None = None
+    seed: int = 0
+    overwrite: bool = False
+    device: str = "auto"
+
+
+def check_request(dataset: Any, request: Request) -> None:
+    """Refuse numbers and names that cannot be, before any model is loaded.
+
+    Raises:
+        InvalidInput: what is wrong.
+    """
+    check_field_name(request.field)
+    if request.batch_size < 1:
+        raise InvalidInput(f"batch_size: {request.batch_size} is not a size; give 1 or more")
+    if request.components is not None and request.components < 1:
+        raise InvalidInput(f"components: {request.components} leave nothing; give 1 or more")
+    if not 0 <= request.padding <= 10:
+        raise InvalidInput(f"padding: {request.padding} is not a share of a box's sides; give 0 to 10")
+    if request.seed < 0:
+        raise InvalidInput(f"seed: {request.seed} is negative; give 0 or more")
+    resolve_device(request.device)
+    path = path_of(dataset, request)
+    check_kind(dataset, path, KIND)
+    if request.components is not None:
+        reduced.check_run_key(dataset, path)
+    if request.pool and not request.objects:
+        raise InvalidInput("pool: is over the objects of an image; name their field (objects)")
+    if request.pool and request.pool not in ("mean", "max"):
+        raise InvalidInput(f"pool: there is no {request.pool!r}; choose 'mean' or 'max'")
+    if request.pool:
+        check_field_name(pool_field_of(request))
+        check_kind(dataset, pool_field_of(request), KIND)
+    if request.brain_key:
+        check_brain_key(dataset, request.brain_key, request.field, request.objects)
+
+
+def path_of(dataset: Any, request: Request) -> str:
+    """Where the vectors go: the field, or the attribute of the objects.
+
+    Raises:
+        InvalidInput: there are no such objects, or they have no boxes.
+    """
+    if not request.objects:
+        return request.field
+    root = list_path(dataset, request.objects)
+    if document_type(dataset.get_field(request.objects)) is not fo.Detections:
+        fitting = [choice.path for choice in detection_fields(dataset)]
+        told = f"; {', '.join(fitting)} do" if fitting else ""
+        raise InvalidInput(f"objects: those of {request.objects!r} have no boxes to cut out{told}")
+    return f"{root}.{request.field}"
+
+
+def detection_fields(dataset: Any) -> list[Choice]:
+    """Fields of objects that have boxes."""
+    return [
+        choice
+        for choice in object_fields(dataset)
+        if document_type(dataset.get_field(choice.path)) is fo.Detections
+    ]
+
+
+def pool_field_of(request: Request) -> str:
+    return request.pool_field or f"{request.objects}_{request.pool}"
+
+
+def embed_view(
+    view: Any, embedder: Embedder, request: Request, progress: Progress | None = None
+) -> dict[str, Any]:
+    """Embed every image of a view, or every object, and write as it goes.
+
+    What holds vectors of the same network and settings is left as it is. Nothing is written before the
+    first vectors are there; what is written stays if the run breaks off, and the same call goes on
+    from it. With ``components`` vectors are brought to them once all are there; those that come later
+    are brought to the same basis.
+
+    Raises:
+        InvalidInput: what is wrong; nothing was written.
+        Unfinished: the run broke off after something was written.
+    """
+    started = time.perf_counter()
+    report = throttled(progress)
+    check_request(view._dataset, request)
+    check_images(view, "embed")
+    work = _Objects(view, embedder, request) if request.objects else _Images(view, embedder, request)
+    parts = work.parts
+    todo, skipped = work.what_is_left()
+    left_out: list[str] = []
+    length: int | None = work.length()
+    home = next((p.device for p in embedder.module.parameters()), torch.device("cpu"))
+    try:
+        with closing(work.read(todo)) as batches:
+            for ids, vectors in _vectors(embedder, batches, request):
+                length = length or vectors.shape[1]
+                if vectors.shape[1] != length:
+                    raise InvalidInput(
+                        f"the network gave vectors of {vectors.shape[1]} and of {length} dimensions, "
+                        "which images of different sizes may lead to; give a transform that resizes"
+                    )
+                _check_components(request, len(todo) + skipped, length)
+                fine = np.isfinite(vectors).all(1)
+                left_out += [ids[row] for row in np.flatnonzero(~fine)]
+                parts.put({ids[row]: vectors[row] for row in np.flatnonzero(fine)})
+                done = parts.count + len(left_out)
+                report(EMBED_SHARE * min(1, done / len(todo)), f"Embedded {done} of {len(todo)}")
+        if todo and parts.count == 0 and not skipped:
+            raise InvalidInput(work.nothing(len(todo), len(left_out)))
+        parts.flush()
+    except BaseException as error:
+        parts.break_off(error)
+        raise
+    finally:
+        embedder.module.to(home)
+    report(EMBED_SHARE, "Finishing")
+    notes = work.notes(skipped)
+    if left_out:
+        notes.append(f"{name_samples(left_out, np.arange(len(left_out)))} with {NOT_FINITE}: left out")
+    notes += _finish(view, work, request)
+    record = record_of(view._dataset, work.path, KIND.method) or {}
+    return {
+        "field": request.field,
+        "path": work.path,
+        "model": embedder.name,
+        "layer": embedder.layer,
+        "dimensions": request.components or length or 0,
+        "embedded": parts.count,
+        "skipped": skipped,
+        "left_out": len(work.broken) + len(work.empty) + len(left_out),
+        "made": record.get("made"),
+        "notes": notes,
+        "seconds": round(time.perf_counter() - started, 3),
+    }
+
+
+def _vectors(
+    embedder: Embedder, batches: Iterator[tuple[list[str], Any]], request: Request
+) -> Iterator[tuple[list[str], np.ndarray]]:
+    """Ids and (B, d) float32, batch by batch."""
+    names: list[str] = []
+
+    def given() -> Iterator[Any]:
+        for ids, batch in batches:
+            names[:] = ids
+            yield batch
+
+    device = resolve_device(request.device)
+    prepare = prepare_of(embedder.transform)
+    for vectors in embed_batches(embedder.module, given(), embedder.layer, device, prepare):
+        yield list(names), vectors.numpy()
+
+
+def _check_components(request: Request, count: int, length: int) -> None:
+    components = request.components or 0
+    if components > min(count, length):
+        raise InvalidInput(
+            f"components: {count} vectors of {length} dimensions cannot be brought to {components}; "
+            f"choose {min(count, length)} or fewer"
+        )
+
+
+def _finish(view: Any, work: _Images, request: Request) -> list[str]:
+    """What is done once all vectors are there."""
+    dataset = view._dataset
+    notes = []
+    if request.components is not None:
+        notes.append(_reduce(view, work, request))
+    if request.pool:
+        record = record_of(dataset, work.path, KIND.method) or {}
+        info = {**record, "pooled_from": work.path, "pool": request.pool}
+        done, without = pool_on_samples(view, work.path, pool_field_of(request), request.pool, info)
+        told = f"{pool_field_of(request)}: the {request.pool} over objects, for {done} images"
+        notes.append(f"{told}; {without} without objects have none" if without else told)
+    if request.brain_key:
+        index(view, request.brain_key, request.field, request.objects)
+    return notes
+
+
+def _reduce(view: Any, work: _Images, request: Request) -> str:
+    """Bring the vectors that are not there yet to the field's PCA basis."""
+    dataset, path, components = view._dataset, work.path, int(request.components or 0)
+    ids, vectors = work.stored(view)
+    basis = reduced.kept_basis(dataset, path)
+    if basis is None:
+        basis = reduced.fit_basis(vectors, components, request.seed)
+        reduced.keep_basis(dataset, path, basis)
+        field = dataset.get_field(path)
+        made = _digest({"made": field.info["made"], "basis": reduced.digest_of(basis)})
+        pca = {"components": components, "seed": request.seed, "explained": basis.explained}
+        field.info = {**field.info, "made": made, "pca": pca, "fitted_on": len(vectors)}
+        field.save()
+    raw = [row for row, vector in enumerate(vectors) if len(vector) != components]
+    if raw:
+        small = basis.apply(np.stack([vectors[row] for row in raw]))
+        work.write({ids[row]: vector for row, vector in zip(raw, small, strict=True)})
+    return f"PCA keeps {basis.explained:.0%} of the variance in {components} dimensions"
+
+
+def _digest(settings: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
+
+
+class _Images:
+    """Vectors of samples: what is left to embed, and where it is written."""
+
+    thing = "samples"
+
+    def __init__(self, view: Any, embedder: Embedder, request: Request) -> None:
+        self.broken: list[str] = []
+        self.empty: list[str] = []
+        self.path = path_of(view._dataset, request)
+        self._view, self._embedder, self._request = view, embedder, request
+        self._dataset = view._dataset
+        self._settings = {
+            "model": fingerprint(embedder.module),
+            "layer": embedder.layer,
+            "transform": describe(embedder.transform),
+            "components": request.components,
+            **({"padding": request.padding} if request.objects else {}),
+        }
+        self.parts = Parts(
+            self._dataset,
+            self.path,
+            KIND,
+            self._settings,
+            request.overwrite,
+            self._make,
+            self.write,
+            self._remove,
+        )
+
+    def what_is_left(self) -> tuple[list[Any], int]:
+        """What to embed, and how much is there already."""
+        ids, paths = self._view.values(["id", "filepath"])
+        there = set(self._view.exists(self.path).values("id")) if self.parts.resumes else set()
+        todo = [(one, path) for one, path in zip(ids, paths, strict=True) if one not in there]
+        return todo, len(ids) - len(todo)
+
+    def read(self, todo: list[Any]) -> Any:
+        size, embedder = self._request.batch_size, self._embedder
+        return read_batches(todo, embedder.transform, size, self.broken, embedder.collate)
+
+    def write(self, values: dict[str, Any]) -> None:
+        self._dataset.set_values(self.path, values, key_field="id")
+
+    def stored(self, view: Any) -> tuple[list[str], list[np.ndarray]]:
+        """Ids and vectors of all that have one."""
+        return tuple(view.exists(self.path).values(["id", self.path]))
+
+    def length(self) -> int | None:
+        """Of the vectors that are there and not brought to fewer dimensions."""
+        if not self.parts.resumes or self._request.components is not None:
+            return None
+        first = self._view.exists(self.path).limit(1).values(self.path, unwind=True)
+        return next((len(one) for one in first if one is not None), None)
+
+    def notes(self, skipped: int) -> list[str]:
+        told = []
+        if skipped:
+            told.append(
+                f"{skipped} {self.thing} held embeddings of the same settings: left as they are"
+            )
+        if self.broken:
+            named = name_samples(self.broken, np.arange(len(self.broken)))
+            told.append(f"{named} with images that cannot be opened: left out")
+        return told
+
+    def nothing(self, todo: int, not_finite: int) -> str:
+        what = f"{len(self.broken)} cannot be opened as images" if self.broken else ""
+        what += " and " if self.broken and not_finite else ""
+        what += f"for {not_finite} the network gives {NOT_FINITE}" if not_finite else ""
+        first = f" (the first is {self.broken[0]})" if self.broken else ""
+        return f"nothing could be embedded: of {todo} {self.thing} {what}{first}"
+
+    def _make(self) -> None:
+        embedder = self._embedder
+        about = f"Embeddings: {embedder.name}, layer {embedder.layer}"
+        if self._request.components is not None:
+            about += f", PCA to {self._request.components} dimensions"
+        info = {
+            "method": KIND.method,
+            "model": embedder.name,
+            "layer": embedder.layer,
+            "settings": self._settings,
+            "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            "made": _digest(self._settings),
+            **({"trained": embedder.trained} if embedder.trained else {}),
+        }
+        self._dataset.add_sample_field(self.path, fo.VectorField, description=about, info=info)
+
+    def _remove(self) -> None:
+        if self._dataset.get_field(self.path) is not None:
+            self._dataset.delete_sample_field(self.path)
+        reduced.forget_basis(self._dataset, self.path)
+
+
+class _Objects(_Images):
+    """Vectors of objects, which are written by label id."""
+
+    thing = "objects"
+
+    def __init__(self, view: Any, embedder: Embedder, request: Request) -> None:
+        super().__init__(view, embedder, request)
+        self._root = list_path(self._dataset, str(request.objects))
+        self._sample_of: dict[str, str] = {}
+
+    def what_is_left(self) -> tuple[list[str], int]:
+        root = self._root
+        rows = self._view.values(["id", "filepath", f"{root}.id", f"{root}.bounding_box"])
+        there = set()
+        if self.parts.resumes:
+            there = set(self._with_vectors(self._view).values(f"{root}.id", unwind=True))
+        todo, total = [], 0
+        self._cuts = []
+        for sample, path, ids, boxes in zip(*rows, strict=True):
+            pairs = [(one, box) for one, box in zip(ids or [], boxes or [], strict=True)]
+            total += len(pairs)
+            left = [(one, box) for one, box in pairs if one not in there]
+            self._sample_of |= {one: sample for one, _ in left}
+            todo += [one for one, _ in left]
+            if left:
+                ids, boxes = map(list, zip(*left, strict=True))
+                self._cuts.append(Cuts(path, ids, boxes, self._request.padding))
+        if not total:
+            raise InvalidInput(
+                f"objects: none of the {len(rows[0])} samples has one in {self._request.objects!r}"
+            )
+        return todo, total - len(todo)
+
+    def read(self, todo: list[Any]) -> Any:
+        size, embedder = self._request.batch_size, self._embedder
+        return read_crops(
+            self._cuts, embedder.transform, size, self.broken, self.empty, embedder.collate
+        )
+
+    def write(self, values: dict[str, Any]) -> None:
+        rows = [
+            {"sample_id": self._sample_of[one], "label_id": one, "value": value}
+            for one, value in values.items()
+        ]
+        self._dataset.set_label_values(self.path, rows)
+
+    def stored(self, view: Any) -> tuple[list[str], list[np.ndarray]]:
+        found = self._with_vectors(view)
+        samples, ids, vectors = found.values(["id", f"{self._root}.id", self.path])
+        for sample, labels in zip(samples, ids, strict=True):
+            self._sample_of |= dict.fromkeys(labels, sample)
+        return [one for several in ids for one in several], [
+            one for several in vectors for one in several
+        ]
+
+    def notes(self, skipped: int) -> list[str]:
+        told = super().notes(skipped)
+        if self.broken:
+            told[-1] = (
+                f"{len(self.broken)} images cannot be opened (the first is {self.broken[0]}): their "
+                "objects are left out"
+            )
+        if self.empty:
+            named = name_samples(self.empty, np.arange(len(self.empty)))
+            named = named.replace("sample", "object", 1)
+            told.append(f"{named} without area inside the image: left out")
+        return told
+
+    def _with_vectors(self, view: Any) -> Any:
+        return view.filter_labels(str(self._request.objects), F(self._request.field).exists())
