@@ -28,11 +28,11 @@ from .fields import Choice, document_type, object_fields
 from .images import Cuts, prepare_of, read_batches, read_crops
 from .models import describe
 from .object_fields import list_path
-from .parts import Kind, Parts, check_field_name, check_images, check_kind, record_of
+from .parts import EMBEDDINGS, Parts, check_field_name, check_images, check_kind, record_of
 from .pooling import pool_on_samples
 from .running import Progress, throttled
 
-KIND = Kind("alcore/embeddings", "embeddings", "embeddings", "embedded")
+KIND = EMBEDDINGS
 EMBED_SHARE = 0.9
 NOT_FINITE = "NaN or infinite vectors"
 

@@ -8,6 +8,7 @@ import fiftyone.operators as foo
 import fiftyone.operators.types as types
 
 from .selecting import call
+from .used_embeddings import changes_since
 from .writing import selections, told
 
 
@@ -35,6 +36,7 @@ class ListSelections(foo.Operator):
                 "tag": one["names"]["tag"],
                 "saved_view": one["names"]["saved_view"],
                 "strategies": strategies_of(one["recipe"]),
+                "changed": changes_since(ctx.dataset, one),
             }
             for one in selections(ctx.dataset)
         ]
@@ -48,6 +50,7 @@ class ListSelections(foo.Operator):
             ("told", "Chosen"),
             ("tag", "Tag"),
             ("strategies", "Strategies"),
+            ("changed", "Embeddings"),
         ):
             table.add_column(key, label=label)
         outputs = types.Object()

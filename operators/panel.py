@@ -16,11 +16,13 @@ from .forms import NONE
 from .list_selections import strategies_of
 from .reading import Labelled
 from .running import Request, preview, run_selection, view_of
+from .used_embeddings import changes_since
 from .writing import Names, chosen_view, selections, shows, told, undo
 
 MOST_CARDS = 6
 SHOWN_SELECTIONS = 10
 MAKERS = {
+    "compute_embeddings": "Embeddings",
     "compute_dropout_predictions": "Dropout predictions",
     "fit_loss_predictor": "Predicted loss",
     "compute_scores": "Scores as fields",
@@ -142,6 +144,9 @@ class ActiveLearning(foo.Panel):
         one = self._row(ctx)
         if one is not None:
             ctx.ops.set_view(view=chosen_view(ctx.dataset, Names(**one["names"])))
+            changed = changes_since(ctx.dataset, one)
+            if changed:
+                ctx.ops.notify(f"{one['run_key']}: {changed}", variant="warning")
 
     def on_undo(self, ctx: Any) -> None:
         one = self._row(ctx)
@@ -190,7 +195,7 @@ class ActiveLearning(foo.Panel):
             {
                 "selection": one["run_key"],
                 "made": one["created_at"][:16].replace("T", " "),
-                "chosen": told(one),
+                "chosen": "; ".join(filter(None, [told(one), changes_since(ctx.dataset, one)])),
                 "strategies": strategies_of(one["recipe"]),
             }
             for one in _latest(ctx.dataset)

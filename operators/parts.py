@@ -32,6 +32,10 @@ class Kind:
     done: str
 
 
+# Their records are asked for by what selects by them, too.
+EMBEDDINGS = Kind("alcore/embeddings", "embeddings", "embeddings", "embedded")
+
+
 def check_field_name(name: str) -> None:
     """Refuse what cannot be the name of a field.
 

@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 from ..alcore import InvalidInput, Recipe, Selection, select
 from .object_fields import list_path
 from .reading import Bad, Labelled, Reading, read
+from .used_embeddings import embeddings_used
 from .writing import Names, check_names, chosen_view, name_selection, write
 
 Progress = Callable[[float, str], None]
@@ -122,10 +123,13 @@ def write_selection(
 ) -> None:
     """Write what was chosen, with the recipe as it was applied."""
     recipe = json.loads(reading.recipe.model_dump_json(exclude_none=True, by_alias=True))
-    details = {
+    details: dict[str, Any] = {
         "labelled": asdict(request.labelled),
         "device": chosen.report["device"],
     }
+    used = embeddings_used(view._root_dataset, reading.recipe)
+    if used:
+        details["embeddings"] = used
     samples = _samples_of(reading, chosen)
     if samples is not None:
         details |= {"objects": request.objects, "result": request.result, "images": len(set(samples))}

@@ -425,6 +425,45 @@ def test_objects_that_cannot_be_cut_out(kinds, operator, invalid):
     assert operator(NAME)(kinds, Tiny(), objects="boxes", image_size=SIZE).result["embedded"] == 7
 
 
+# What selections say of the embeddings they were made by
+
+
+def listed(operator, dataset):
+    dataset.reload()
+    rows = operator("list_selections")(dataset).result["selections"]
+    return {one["run_key"]: one["changed"] for one in rows}
+
+
+def test_a_selection_knows_its_embeddings(boxes, compute, operator):
+    made = compute(brain_key="alike")["made"]
+    compute(objects="found", field="embedding", brain_key="alike_objects")
+
+    def choose(column, tag, objects=None):
+        recipe = {"budget": 3, "strategies": [{"strategy": "diversity", "column": column}]}
+        operator("select")(boxes, recipe=recipe, tag=tag, objects=objects)
+        return boxes.get_run_info(tag).config.embeddings
+
+    (used,) = choose("vectors", "by_field")
+    assert (used["field"], used["made"], used["layer"]) == ("vectors", made, "<last")
+    (used,) = choose("alike", "by_run")
+    assert (used["column"], used["field"], used["made"]) == ("alike", "vectors", made)
+    (used,) = choose("alike_objects", "by_objects", "found")
+    assert used["field"] == "found.detections.embedding"
+    recipe = {"budget": 3, "strategies": [{"strategy": "diversity", "column": "embeddings"}]}
+    operator("select")(boxes, recipe=recipe, tag="by_others")
+    assert set(listed(operator, boxes).values()) == {""}
+    compute()  # all is there: nothing is made anew
+    assert set(listed(operator, boxes).values()) == {""}
+    compute(layer="output", overwrite=True)
+    boxes.delete_sample_field("found.detections.embedding")
+    assert listed(operator, boxes) == {
+        "by_field": "since then vectors was made anew",
+        "by_run": "since then vectors was made anew",
+        "by_objects": "since then found.detections.embedding is gone",
+        "by_others": "",
+    }
+
+
 # Networks by name
 
 
