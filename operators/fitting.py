@@ -14,7 +14,7 @@ from ..alcore.errors import name_samples
 from ..alcore.learning_loss import FOLDS, MINIMUM_LABELLED, LossPrediction, fit_loss_predictor
 from ..alcore.scores import entropy
 from .fields import document_type
-from .parts import check_field_name
+from .parts import check_field_name, check_free
 from .reading import Bad, check, read
 from .running import Progress, throttled
 from .scoring import write_scores
@@ -118,15 +118,7 @@ def check_request(view: Any, request: Request) -> None:
             f"predictions: {request.predictions!r} does not hold one class a sample; it takes "
             "Classification, or a vector of probabilities"
         )
-    taken = dataset.get_field(request.field)
-    if taken is None:
-        return
-    if (taken.info or {}).get("method") != METHOD:
-        raise InvalidInput(
-            f"field: {request.field!r} exists and holds no predicted losses; choose another name"
-        )
-    if not request.overwrite:
-        raise InvalidInput(f"field: {request.field!r} exists; choose another name, or set overwrite")
+    check_free(dataset, request.field, METHOD, "no predicted losses", request.overwrite)
 
 
 def _label_path(dataset: Any, name: str) -> str:

@@ -61,8 +61,25 @@ def check_kind(dataset: Any, path: str, kind: Kind) -> None:
     Raises:
         InvalidInput: it does.
     """
-    if dataset.get_field(path) is not None and record_of(dataset, path, kind.method) is None:
-        raise InvalidInput(f"field: {path!r} exists and holds no {kind.holds}; choose another name")
+    check_free(dataset, path, kind.method, f"no {kind.holds}", overwrite=True)
+
+
+def check_free(dataset: Any, path: str, method: str, holds: str, overwrite: bool) -> None:
+    """Refuse the name of a field that is taken.
+
+    Args:
+        method: of fields that may be replaced.
+        holds: what to say that any other holds.
+
+    Raises:
+        InvalidInput: it is; with ``overwrite``, only where the field is not of this method.
+    """
+    if dataset.get_field(path) is None:
+        return
+    if record_of(dataset, path, method) is None:
+        raise InvalidInput(f"field: {path!r} exists and holds {holds}; choose another name")
+    if not overwrite:
+        raise InvalidInput(f"field: {path!r} exists; choose another name, or set overwrite")
 
 
 def check_images(view: Any, what: str) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..alcore import InvalidInput, Recipe, score
 from ..alcore import recipe as entries
+from .parts import check_field_name, check_free
 from .reading import Bad, Labelled, check, read
 from .running import Progress, throttled
 
@@ -107,17 +108,8 @@ def check_score_field(dataset: Any, name: str, method: str, overwrite: bool) -> 
     Raises:
         InvalidInput: what is wrong; with ``overwrite``, only where the field is not of this method.
     """
-    if not name.isidentifier():
-        raise InvalidInput(
-            f"field: {name!r} must start with a letter and hold letters, digits and _ alone"
-        )
-    taken = dataset.get_field(name)
-    if taken is None:
-        return
-    if (taken.info or {}).get("method") != method:
-        raise InvalidInput(f"field: {name!r} exists and holds something else; choose another name")
-    if not overwrite:
-        raise InvalidInput(f"field: {name!r} exists; choose another name, or set overwrite")
+    check_field_name(name)
+    check_free(dataset, name, method, "something else", overwrite)
 
 
 def write_scores(
