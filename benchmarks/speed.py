@@ -1,6 +1,6 @@
 """How fast the engine chooses, beside plain greedy and other libraries.
 
-    python benchmarks/speed.py [--only kcenter|coverage|mongo] [--quick] [--cpu]
+    python benchmarks/speed.py [--only scores|embed|kcenter|coverage|mongo] [--quick] [--cpu]
 
 prints Markdown tables. Every time is of one run, in seconds of wall time; with --cpu, where others
 share the machine, in seconds of processor time on one thread.
@@ -24,6 +24,7 @@ import numpy as np
 import torch
 from machine import machine
 from measuring import Rows, table, timed
+from speed_embed import embed
 from speed_scores import scores
 
 import alcore
@@ -388,7 +389,13 @@ def whole_way(dataset: Any, picks: int) -> list[float]:
     return [*shares, values, reading / values, tagging, writing / tagging]
 
 
-PARTS: dict[str, Any] = {"scores": scores, "kcenter": kcenter, "coverage": coverage, "mongo": mongo}
+PARTS: dict[str, Any] = {
+    "scores": scores,
+    "embed": embed,
+    "kcenter": kcenter,
+    "coverage": coverage,
+    "mongo": mongo,
+}
 
 
 def main() -> None:

@@ -123,14 +123,20 @@ class _FiftyOne(nn.Module):
         network = getattr(model, "_model", None)
         if isinstance(network, nn.Module):
             self.network = network
-        self._embedding = model
-        model.preprocess = False  # the threads that read images do it
+        self._theirs = model
 
     def forward(self, batch: Any) -> torch.Tensor:
-        model = self._embedding
-        if hasattr(self, "network"):
-            # Moved with this module, which the model is not told.
-            device = next((one.device for one in self.network.parameters()), None)
-            if device is not None and hasattr(model, "_device"):
-                model._device = device
-        return torch.as_tensor(np.asarray(model.embed_all(batch)))
+        model = self._theirs
+        # The threads that read images have prepared them; and this module may have been moved.
+        told: dict[str, Any] = {"preprocess": False}
+        device = next((one.device for one in self.parameters()), None)
+        if device is not None and hasattr(model, "_device"):
+            told["_device"] = device
+        before = {name: getattr(model, name) for name in told}
+        try:
+            for name, value in told.items():
+                setattr(model, name, value)
+            return torch.as_tensor(np.asarray(model.embed_all(batch)))
+        finally:
+            for name, value in before.items():
+                setattr(model, name, value)

@@ -86,10 +86,14 @@ def check_images(view: Any, what: str) -> None:
     """Refuse a view that holds no images to predict or embed.
 
     Raises:
-        InvalidInput: it is empty, or of other media.
+        InvalidInput: it is empty, of parts of samples, or of other media.
     """
     if len(view) == 0:
         raise InvalidInput(f"the view is empty: there is nothing to {what}")
+    if view._is_generated:
+        raise InvalidInput(
+            "the view shows parts of samples, such as patches; give the samples themselves"
+        )
     if view.media_type != "image":
         raise InvalidInput(
             f"the samples are of media type {view.media_type!r}; this takes images (of grouped samples "

@@ -420,6 +420,8 @@ def test_objects_with_pca_and_brain_runs(boxes, compute):
 
 
 def test_objects_that_cannot_be_cut_out(kinds, operator, invalid):
+    with pytest.raises(invalid, match="shows parts of samples, such as patches; give the samples"):
+        operator(NAME)(kinds.to_patches("boxes"), Tiny())
     with pytest.raises(invalid, match="'lines' have no boxes to cut out; boxes, bare do"):
         operator(NAME)(kinds, Tiny(), objects="lines")
     assert operator(NAME)(kinds, Tiny(), objects="boxes", image_size=SIZE).result["embedded"] == 7
@@ -557,7 +559,9 @@ def test_models_of_fiftyone_with_a_collate_function(dataset, operator):
         def embed_all(self, batch):
             return 2 * batch
 
-    assert operator(NAME)(dataset, Theirs(), field="doubled").result["embedded"] == 48
+    model = Theirs()
+    assert operator(NAME)(dataset, model, field="doubled").result["embedded"] == 48
+    assert model.preprocess  # as it was
     expected = [2 * np.asarray(one).mean((0, 1)) for one in opened(dataset)]
     np.testing.assert_allclose(stored(dataset, "doubled"), expected, rtol=1e-5)
 
