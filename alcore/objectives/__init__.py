@@ -5,18 +5,21 @@ from .batch_bald import BatchBald
 from .coverage import Coverage
 from .determinantal import Determinantal
 from .diversity import Diversity
+from .kept_coverage import KEPT_UP_TO, KeptCoverage
 from .kernels import Kernel
 from .objective import Block, Objective
 from .representative import Representative
 from .score import Score
 
 __all__ = [
+    "KEPT_UP_TO",
     "Balance",
     "BatchBald",
     "Block",
     "Coverage",
     "Determinantal",
     "Diversity",
+    "KeptCoverage",
     "Kernel",
     "Objective",
     "Representative",

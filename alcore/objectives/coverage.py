@@ -34,16 +34,16 @@ class CoverageBlock:
         self._least = least
         self._best = best
         self._weights = weights
-        gains = _weighted(torch.sub(kernel, best).clamp_(min=0), weights)
-        self.values: np.ndarray = _settled(gains, least).cpu().numpy()
+        gains = weighted(torch.sub(kernel, best).clamp_(min=0), weights)
+        self.values: np.ndarray = settled(gains, least).cpu().numpy()
 
     def pick(self, position: int) -> None:
         row = self._kernel[position]
         raised = (row > self._best).nonzero().flatten()
         best, rise = self._best[raised], row[raised] - self._best[raised]
         lost = torch.minimum(self._kernel[:, raised].sub_(best).clamp_(min=0), rise)
-        self.values = _settled(
-            self.values - _weighted(lost, self._weights[raised]).cpu().numpy(), self._least
+        self.values = settled(
+            self.values - weighted(lost, self._weights[raised]).cpu().numpy(), self._least
         )
         self._best = torch.maximum(self._best, row)
 
@@ -95,6 +95,9 @@ class Coverage:
         self._best = torch.zeros_like(self._weights)
         for centres in self._centres:
             self._raise_best(centres)
+        self._start()
+
+    def _start(self) -> None:
         self._gains = self._weights.new_full((len(self._vectors),), math.inf, dtype=torch.float64)
         # The number of states so far; what each row's gain was computed at; the last few states.
         self._now = 0
@@ -127,7 +130,7 @@ class Coverage:
                 anew |= level == earlier
         late = rows[anew]
         anew_gains = self._newly_covered(late, self._covered, self._weights, self._best, None)
-        self._gains[late] = _settled(anew_gains, self._least)
+        self._gains[late] = settled(anew_gains, self._least)
         self._level[late] = self._now
         return self._gains[rows]
 
@@ -176,7 +179,7 @@ class Coverage:
             before[changed],
             self._best[changed] - before[changed],
         )
-        self._gains[rows] = _settled(self._gains[rows] - lost, self._least)
+        self._gains[rows] = settled(self._gains[rows] - lost, self._least)
         self._level[rows] = self._now
         return True
 
@@ -199,17 +202,17 @@ class Coverage:
                 more = self._kernel(vectors, covered[tile]).sub_(best[tile]).clamp_(min=0)
                 if most is not None:
                     torch.minimum(more, most[tile], out=more)
-                out[chunk] += _weighted(more, weights[tile])
+                out[chunk] += weighted(more, weights[tile])
         return out
 
 
-def _settled(gains: Any, least: float) -> Any:
+def settled(gains: Any, least: float) -> Any:
     """A gain is 0 where it is within rounding of it, so that those without any come out equal."""
     gains[gains < least] = 0
     return gains
 
 
-def _weighted(more: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+def weighted(more: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
     """(rows,) float64 sums. Small problems add row by row, so that equal rows come out equal."""
     if more.dtype == torch.float64:
         return (more * weights).sum(1)

@@ -8,7 +8,7 @@ from ..clusters import cluster
 from ..device import to_tensor
 from ..distances import nearest_squared, squared_distances, squared_lengths
 from ..errors import InvalidInput
-from ..objectives import Coverage, Kernel, Objective
+from ..objectives import KEPT_UP_TO, Coverage, KeptCoverage, Kernel, Objective
 from ..recipe import columns_of
 from .predictions import measured
 from .task import Task
@@ -39,7 +39,8 @@ def coverage(entry: entries.Coverage, task: Task) -> Objective:
     elif entry.kernel == "ball":
         width = _pure_radius(entry, task, prepare) if entry.radius == "auto" else entry.radius
     weights = _covered_weights(entry, task, covered)
-    return Coverage(
+    kept = same and vectors.dtype == torch.float32 and len(covered) ** 2 <= KEPT_UP_TO
+    return (KeptCoverage if kept else Coverage)(
         vectors,
         vectors if same else prepare(covered),
         to_tensor(weights, vectors.dtype, task.device),

@@ -55,8 +55,9 @@ def test_small_blocks_and_stale_bounds_choose_the_same(problem, sizes, few, stat
     st.integers(1, 8),
     st.integers(1, 50),
     st.sampled_from([1, 64]),
+    st.sampled_from([0, 1 << 27]),
 )
-def test_float32_chooses_as_well_up_to_rounding(problem, size, tile, few):
+def test_float32_chooses_as_well_up_to_rounding(problem, size, tile, few, kept):
     """Large matrices are worked on in float32, in tiles; here small ones are, in small tiles."""
     with patched(
         {
@@ -70,6 +71,8 @@ def test_float32_chooses_as_well_up_to_rounding(problem, size, tile, few):
             "alcore.objectives.coverage.TILE_ROWS": tile,
             "alcore.objectives.coverage.TILE_COLUMNS": tile,
             "alcore.objectives.coverage.FEW": few,
+            "alcore.strategies.coverage.KEPT_UP_TO": kept,
+            "alcore.objectives.kept_coverage.ROWS_AT_ONCE": tile,
             "alcore.greedy.BLOCK": {cost: size for cost in range(3)},
         }
     ):

@@ -1,0 +1,55 @@
+"""Coverage of a pool whose kernel matrix is kept in memory: every gain is always up to date."""
+
+import torch
+
+from .coverage import Coverage, CoverageBlock, settled, weighted
+
+# Up to half a GB of float32 similarities.
+KEPT_UP_TO = 1 << 27
+# So many rows of the matrix are worked on at once: they stay in a core's cache.
+ROWS_AT_ONCE = 16
+
+
+class KeptCoverage(Coverage):
+    """Coverage, of float32 candidates that are also what is to be covered.
+
+    A pick takes from every candidate's gain what it had at the samples that are now covered better:
+    as many rows of the matrix as such samples, which over a selection are few times the pool.
+    """
+
+    cost = 0
+
+    def values(self, rows: torch.Tensor | None) -> torch.Tensor:
+        return self._gains if rows is None else self._gains[rows]
+
+    def block(self, rows: torch.Tensor, values: torch.Tensor) -> CoverageBlock:
+        return CoverageBlock(self._matrix[rows], self._best, self._weights, self._least)
+
+    def add(self, rows: torch.Tensor) -> None:
+        before = self._best
+        self._centres.append(self._vectors[rows])
+        self._best = torch.maximum(before, self._matrix[rows].amax(0))
+        self._gains -= self._between(before, self._best)
+        settled(self._gains, self._least)
+
+    def _start(self) -> None:
+        self._matrix = self._kernel(self._vectors, self._covered)
+        # All that can be had is what lies between the present state and a full cover.
+        self._gains = self._between(self._best, torch.ones_like(self._best))
+        settled(self._gains, self._least)
+
+    def _between(self, low: torch.Tensor, high: torch.Tensor) -> torch.Tensor:
+        """(n,) float64: by how much each candidate raises ``low``, counted up to ``high``."""
+        changed = (high > low).nonzero().flatten()
+        start_at, rise = low[changed, None], (high - low)[changed, None]
+        weights = self._weights[changed]
+        total = torch.zeros(len(self._vectors), dtype=torch.float64, device=low.device)
+        room = self._matrix.new_empty((ROWS_AT_ONCE, len(self._vectors)))
+        for start in range(0, len(changed), ROWS_AT_ONCE):
+            some = slice(start, start + ROWS_AT_ONCE)
+            part = room[: len(changed[some])]
+            torch.index_select(self._matrix, 0, changed[some], out=part)
+            part.sub_(start_at[some]).clamp_(min=0)
+            torch.minimum(part, rise[some], out=part)
+            total += weighted(part.T, weights[some])
+        return total
