@@ -4,46 +4,37 @@ from __future__ import annotations
 
 from typing import Any
 
-import fiftyone as fo
 import fiftyone.operators as foo
 import fiftyone.operators.types as types
 from fiftyone.operators.executor import ExecutionResult
 
 from ..alcore import InvalidInput
-from ..alcore.embed import networks
 from ..alcore.embed.crops import PADDING
-from ..alcore.embed.self_supervised import LEARNING_RATE, METHODS, Settings
+from ..alcore.embed.self_supervised import LEARNING_RATE, Settings
 from . import forms
-from .embedders import DEFAULT, Embedder, architectures, is_architecture, load_embedder, zoo_embedders
-from .embedding import Request, check_request, detection_fields, embed_view
-from .fields import document_type, label_fields
+from .embedders import Embedder, load_embedder
+from .embedding import Request, check_request, embed_view
+from .embedding_inputs import (
+    EPOCHS,
+    counts_notice,
+    further_inputs,
+    labels_of,
+    name_of,
+    objects_inputs,
+    request_of,
+    source_for,
+    source_inputs,
+    source_of,
+    training_of,
+    usual_labels,
+)
 from .judging import accuracy_of
-from .model_inputs import name_input, size_input, source_input, whole
-from .models import IMAGE_SIZE, factories
+from .models import IMAGE_SIZE
 from .pretraining import Training, check_training, pretrain
 from .running import Progress, throttled
 from .selecting import call, writing_config
 
-SOURCES = {
-    "zoo": "a model of FiftyOne's zoo, downloaded where needed",
-    "torchvision": "one of torchvision's classifiers, with downloaded weights or your own state file",
-    "factory": "a function that the server's environment variable ALCORE_MODEL_FACTORIES lists",
-    "self_supervised": "a network trained on these images, without labels",
-}
-WAYS = {
-    "simclr": "contrastive; the usual choice",
-    "moco": "contrastive, with a memory of earlier images; for small batches",
-    "simsiam": "needs no negatives; may collapse on few images",
-    "barlow_twins": "makes the dimensions differ; needs no negatives",
-    "dino": "a student follows its teacher, from small crops too; slower",
-}
-POOLS = {
-    "": "none",
-    "mean": "the mean of its objects'",
-    "max": "the largest of its objects', by dimension",
-}
 TRAIN_SHARE = 0.7
-EPOCHS, TRAINING_SIZE = Settings.epochs, Settings.image_size
 
 
 class ComputeEmbeddings(foo.Operator):
@@ -66,10 +57,10 @@ class ComputeEmbeddings(foo.Operator):
             "Gives each image a vector; images that look alike to the network lie close together.",
             name="about",
         )
-        source = _source_of(ctx.params)
-        _source_inputs(ctx, inputs, source)
+        source = source_of(ctx.params)
+        source_inputs(ctx, inputs, source)
         if source != "self_supervised":
-            _objects_inputs(ctx, inputs)
+            objects_inputs(ctx, inputs)
         objects = ctx.params.get("objects") if source != "self_supervised" else None
         field = inputs.str(
             "field",
@@ -77,12 +68,12 @@ class ComputeEmbeddings(foo.Operator):
             description="Written to it",
             default="embedding" if objects else "embeddings",
         )
-        _further_inputs(ctx, inputs, objects)
-        _counts(ctx, inputs, objects)
+        further_inputs(ctx, inputs, objects)
+        counts_notice(ctx, inputs, objects)
         try:
-            check_request(ctx.dataset, _request_of(ctx.params))
+            check_request(ctx.dataset, request_of(ctx.params))
             if source == "self_supervised":
-                check_training(ctx.dataset, _training_of(ctx.params))
+                check_training(ctx.dataset, training_of(ctx.params))
         except InvalidInput as error:
             field.invalid = True
             field.error_message = str(error)
@@ -93,13 +84,13 @@ class ComputeEmbeddings(foo.Operator):
 
     def execute(self, ctx: Any) -> dict[str, Any]:
         params = ctx.params
-        request = _request_of(params)
+        request = request_of(params)
         check_request(ctx.dataset, request)
         report = throttled(lambda share, label: ctx.set_progress(progress=share, label=label))
         view = ctx.target_view(require_flat=True)
-        name, source = _name_of(params), _source_of(params)
+        name, source = name_of(params), source_of(params)
         if source == "self_supervised":
-            result = _train_and_embed(view, _training_of(params), request, _label_field(params), report)
+            result = _train_and_embed(view, training_of(params), request, labels_of(params), report)
         else:
             report(0.0, "Loading the model")
             embedder = load_embedder(
@@ -108,7 +99,7 @@ class ComputeEmbeddings(foo.Operator):
                 params.get("layer") or None,
                 params.get("image_size") or IMAGE_SIZE,
             )
-            result = _embed(view, embedder, request, _label_field(params), report)
+            result = _embed(view, embedder, request, labels_of(params), report)
         ctx.ops.reload_dataset()
         return result
 
@@ -218,9 +209,9 @@ class ComputeEmbeddings(foo.Operator):
                     "name of a model, or do not delegate"
                 )
             embedder = load_embedder(model, weights, layer, image_size or IMAGE_SIZE, transform)
-            labels = label_field or _usual_labels(dataset)
+            labels = label_field or usual_labels(dataset)
             return ExecutionResult(result=_embed(sample_collection, embedder, request, labels))
-        source = _source_for(model)
+        source = source_for(model)
         if source == "self_supervised" and objects:
             raise InvalidInput(
                 "objects: a network is trained on whole images; embed objects with another"
@@ -231,7 +222,7 @@ class ComputeEmbeddings(foo.Operator):
             "weights": weights,
             "layer": layer,
             "image_size": image_size,
-            "label_field": label_field or _usual_labels(dataset),
+            "label_field": label_field or usual_labels(dataset),
             "architecture": architecture,
             "epochs": epochs,
             "training_batch": training_batch,
@@ -240,7 +231,7 @@ class ComputeEmbeddings(foo.Operator):
             **vars(request),
         }
         if source == "self_supervised":
-            check_training(dataset, _training_of(options))
+            check_training(dataset, training_of(options))
         return call(self, sample_collection, options, delegate)
 
 
@@ -271,201 +262,3 @@ def _train_and_embed(
         lambda share, label: report(TRAIN_SHARE + (1 - TRAIN_SHARE) * share, label),
     )
     return {**result, "notes": [*notes, *result["notes"]], "trained": embedder.trained}
-
-
-def _source_inputs(ctx: Any, inputs: Any, source: str) -> None:
-    source_input(inputs, "Network", SOURCES, source, "torchvision")
-    if source == "self_supervised":
-        _training_inputs(ctx, inputs)
-        return
-    if source == "zoo":
-        name_input(ctx, inputs, "zoo", "Zoo model", zoo_embedders())
-    elif source == "torchvision":
-        name_input(ctx, inputs, "torchvision", "Architecture", architectures())
-        inputs.str(
-            "weights",
-            label="Weights",
-            description="DEFAULT downloads torchvision's; or the path of a state file on the machine "
-            "that runs this, torch.save(module.state_dict(), path)",
-            default=DEFAULT,
-        )
-    else:
-        name_input(ctx, inputs, "factory", "Factory", factories())
-    inputs.str(
-        "layer",
-        label="Layer",
-        description="Its output is the vector, with < before it its input; empty: the model's own "
-        "embeddings, else the input of the last linear layer",
-        required=False,
-    )
-    if source != "zoo":
-        size_input(inputs)
-
-
-def _training_inputs(ctx: Any, inputs: Any) -> None:
-    forms.choice_input(inputs, "self_supervised", "Method", WAYS, "simclr")
-    name_input(ctx, inputs, "architecture", "Architecture", networks.architectures(), "resnet18")
-    inputs.str(
-        "weights",
-        label="Start from",
-        description="Empty: from scratch; DEFAULT: torchvision's weights, downloaded; or a state file",
-        required=False,
-    )
-    inputs.int(
-        "image_size",
-        label="Image size",
-        description="64 to 128 suit a small machine",
-        default=TRAINING_SIZE,
-        min=16,
-    )
-    inputs.int(
-        "epochs", label="Epochs", description="How often each image is seen", default=EPOCHS, min=1
-    )
-    inputs.int("training_batch", label="Images a batch", default=Settings.batch_size, min=2)
-    inputs.float("learning_rate", label="Learning rate", default=LEARNING_RATE)
-    inputs.str(
-        "agreement_field",
-        label="Field for the agreement of views",
-        description="Contrastive methods: the sum over epochs of how alike an image's two views were; "
-        "the lowest are a coreset (Ju et al., 2021)",
-        required=False,
-    )
-
-
-def _objects_inputs(ctx: Any, inputs: Any) -> None:
-    boxes = detection_fields(ctx.dataset)
-    if not boxes:
-        return
-    view = types.DropdownView()
-    view.add_choice(forms.NONE, label="whole images")
-    for choice in boxes:
-        view.add_choice(choice.path, label=f"objects of {choice.path}", description=choice.holds)
-    inputs.enum("objects", view.values(), label="Embed", default=forms.NONE, view=view)
-    if ctx.params.get("objects"):
-        inputs.float(
-            "padding",
-            label="Padding",
-            description="Around an object, as a share of its box",
-            default=PADDING,
-        )
-        pools = types.RadioGroup(orientation="vertical")
-        for value, told in POOLS.items():
-            pools.add_choice(value, label=told)
-        inputs.enum("pool", pools.values(), label="A vector an image, too", default="", view=pools)
-
-
-def _further_inputs(ctx: Any, inputs: Any, objects: str | None) -> None:
-    inputs.int(
-        "components",
-        label="PCA",
-        description="Reduce the vectors to so many dimensions; empty: keep them as they are",
-        required=False,
-        min=1,
-    )
-    inputs.str(
-        "brain_key",
-        label="Brain key",
-        description="Also make a similarity run of this key, and key_plane for the embeddings panel",
-        required=False,
-    )
-    if not objects:
-        usual = _usual_labels(ctx.dataset) or forms.NONE
-        labels = [choice for choice in label_fields(ctx.dataset) if choice.holds == "Classification"]
-        forms.field_input(
-            ctx,
-            inputs,
-            "label_field",
-            "Judge by",
-            labels,
-            missing="",
-            required=False,
-            default=usual,
-            description="Labels by which the nearest neighbours are judged; nothing is trained on them",
-        )
-    inputs.int("batch_size", label="Batch size", default=32, min=1)
-    inputs.int("seed", label="Seed", description="Of training and PCA", default=0, min=0)
-    inputs.bool(
-        "overwrite",
-        label="Replace embeddings of other settings",
-        default=False,
-        view=types.CheckboxView(),
-    )
-
-
-def _counts(ctx: Any, inputs: Any, objects: str | None) -> None:
-    told = forms.count_samples(ctx, forms.view_key(ctx), None, None, None, None)
-    thing = f"images, of which the objects of {objects}" if objects else "images"
-    inputs.view(
-        "counts",
-        types.Notice(
-            label=f"{told['total']} {thing}; what is done already with the same settings is kept"
-        ),
-    )
-
-
-def _source_for(model: str) -> str:
-    if model in METHODS:
-        return "self_supervised"
-    if ":" in model:
-        return "factory"
-    return "torchvision" if is_architecture(model) else "zoo"
-
-
-def _source_of(params: dict[str, Any]) -> str:
-    source = params.get("source") or "torchvision"
-    return source if source in SOURCES else "torchvision"
-
-
-def _name_of(params: dict[str, Any]) -> str:
-    name = params.get(_source_of(params))
-    if not name:
-        raise InvalidInput("model: none is chosen")
-    return str(name)
-
-
-def _usual_labels(dataset: Any) -> str | None:
-    kind = document_type(dataset.get_field("ground_truth"))
-    return "ground_truth" if kind is fo.Classification else None
-
-
-def _label_field(params: dict[str, Any]) -> str | None:
-    return params.get("label_field") or None
-
-
-def _request_of(params: dict[str, Any]) -> Request:
-    objects = params.get("objects") or None
-    if _source_of(params) == "self_supervised":
-        objects = None
-    padding = params.get("padding")
-    return Request(
-        field=params.get("field") or ("embedding" if objects else "embeddings"),
-        batch_size=whole(params, "batch_size", 32),
-        components=whole(params, "components", 0) or None,
-        brain_key=params.get("brain_key") or None,
-        objects=objects,
-        padding=PADDING if padding is None else float(padding),
-        pool=(params.get("pool") or None) if objects else None,
-        pool_field=params.get("pool_field") or None,
-        seed=whole(params, "seed", 0),
-        overwrite=bool(params.get("overwrite")),
-        device=params.get("device") or "auto",
-    )
-
-
-def _training_of(params: dict[str, Any]) -> Training:
-    settings = Settings(
-        method=params.get("self_supervised") or "simclr",
-        architecture=params.get("architecture") or Settings.architecture,
-        image_size=whole(params, "image_size", TRAINING_SIZE),
-        epochs=whole(params, "epochs", EPOCHS),
-        batch_size=whole(params, "training_batch", Settings.batch_size),
-        learning_rate=float(params.get("learning_rate") or LEARNING_RATE),
-        seed=whole(params, "seed", 0),
-    )
-    return Training(
-        settings,
-        params.get("weights") or None,
-        params.get("agreement_field") or None,
-        overwrite=bool(params.get("overwrite")),
-        device=params.get("device") or "auto",
-    )
