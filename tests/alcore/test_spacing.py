@@ -1,0 +1,96 @@
+"""Distances to given samples and to the nearest other, groups of near-duplicates, and the plane."""
+
+import numpy as np
+import pytest
+from scipy.spatial.distance import cdist
+
+from alcore import InvalidInput, plane, spacing
+
+METRICS = ["euclidean", "cosine"]
+
+
+def vectors(n=60, d=5, seed=0, copies=0, noise=1e-3):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, d)) + 3
+    X[n - copies :] = X[:copies] + noise * rng.normal(size=(copies, d))
+    return X
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("n", [60, 20_000])  # in float64, and in float32
+def test_distances_to_given_samples(metric, n):
+    X = vectors(n)
+    rows, centres = np.arange(0, 40, 2), np.arange(30, 50)
+    found = spacing.distances_to(X, rows, centres, metric)
+    expected = cdist(X[rows], X[centres], metric).min(1)
+    np.testing.assert_allclose(found, expected, atol=2e-6 if n > 60 else 1e-12)
+    assert np.isinf(spacing.distances_to(X, rows, centres[:0], metric)).all()
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_distances_to_the_nearest_other(metric):
+    X = vectors(copies=5)
+    apart = cdist(X, X, metric)
+    np.fill_diagonal(apart, np.inf)
+    np.testing.assert_allclose(
+        spacing.distances_to_others(X, metric), np.sort(apart.min(1)), atol=1e-12
+    )
+    assert len(spacing.distances_to_others(X[:1], metric)) == 0
+
+
+@pytest.mark.parametrize("copies", [1, 10, 25])
+@pytest.mark.parametrize("metric", METRICS)
+def test_the_suggestion_finds_the_copies(metric, copies):
+    X = vectors(copies=copies)
+    distance = spacing.suggested_distance(spacing.distances_to_others(X, metric))
+    groups = spacing.duplicate_groups(X, distance, metric)
+    assert groups.max() == copies
+    assert (groups[:copies] == groups[60 - copies :]).all() and (groups[:copies] > 0).all()
+
+
+def test_a_suggestion_where_there_are_no_copies():
+    apart = spacing.distances_to_others(vectors())
+    assert 0 < spacing.suggested_distance(apart) < apart[0]
+    assert spacing.suggested_distance(np.zeros(4)) is None
+    assert spacing.suggested_distance(np.zeros(0)) is None
+
+
+def test_the_largest_group_comes_first():
+    X = np.array([[0.0], [9.0], [9.1], [0.1], [5.0], [9.2]])
+    assert spacing.duplicate_groups(X, 0.5).tolist() == [2, 1, 1, 2, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"distance": 0}, "distance: 0 is not"),
+        ({"distance": 1, "metric": "l1"}, "there is no 'l1'"),
+    ],
+)
+def test_what_cannot_be_grouped_is_said(given, told):
+    with pytest.raises(InvalidInput, match=told):
+        spacing.duplicate_groups(vectors(), **given)
+
+
+def test_the_plane_keeps_what_differs_most():
+    X = vectors() * [1, 1, 1, 30, 9]
+    points = plane.plane(X)
+    assert points.shape == (60, 2)
+    for column, direction in ((0, 3), (1, 4)):
+        assert abs(np.corrcoef(points[:, column], X[:, direction])[0, 1]) > 0.99
+
+
+def test_the_plane_of_little():
+    assert plane.plane(np.ones((3, 4))).tolist() == [[0, 0]] * 3
+    assert plane.plane(np.zeros((0, 4))).shape == (0, 2)
+    line = plane.plane(np.arange(4.0)[:, None])
+    assert (line[:, 1] == 0).all() and len(set(line[:, 0])) == 4
+
+
+def test_the_plane_is_offered_by_what_is_installed():
+    assert plane.methods()[0] == "pca"
+    with pytest.raises(InvalidInput, match="there is no 'tsne'"):
+        plane.plane(vectors(), "tsne")
+    for name in set(plane.PACKAGES) - set(plane.methods()):
+        with pytest.raises(InvalidInput, match="which is missing"):
+            plane.plane(vectors(), name)
