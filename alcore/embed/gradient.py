@@ -1,5 +1,6 @@
 """Gradient embeddings, kept as the two factors of which each is the outer product."""
 
+import numpy as np
 import torch
 
 ROWS_A_CHUNK = 1 << 12
@@ -38,14 +39,9 @@ class GradientEmbeddings:
     def __len__(self) -> int:
         return len(self.features)
 
-    def squared_distances(self, rows: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
-        """(R, O) float64 squared distances; below the rounding of their lengths they are 0."""
-        wide = torch.float64
-        inner = self.errors[rows].to(wide) @ self.errors[others].to(wide).T
-        inner *= self.features[rows].to(wide) @ self.features[others].to(wide).T
-        lengths = self.squared_lengths[rows][:, None] + self.squared_lengths[others]
-        squared = lengths - 2 * inner
-        return torch.where(squared < ROUNDINGS * torch.finfo(wide).eps * lengths, 0.0, squared)
+    def few(self, most: int) -> "FewGradients":
+        """Room for some of them, to which one at a time is compared."""
+        return FewGradients(self, most)
 
     def lower(self, nearest: torch.Tensor, others: torch.Tensor) -> None:
         """Lower ``nearest`` (n,) to each row's squared distance to the nearest of ``others``.
@@ -63,3 +59,47 @@ class GradientEmbeddings:
             squared = torch.sub(theirs, inner, alpha=2).amin(1).to(torch.float64) + own
             squared = torch.where(squared < smallest * own, 0.0, squared)
             torch.minimum(nearest[chunk], squared, out=nearest[chunk])
+
+
+class FewGradients:
+    """Some of the embeddings, written one by one, in float64.
+
+    Args:
+        source: where they are from.
+        most: how many there will be.
+    """
+
+    def __init__(self, source: GradientEmbeddings, most: int) -> None:
+        self.most = most
+        self._source = source
+        self._errors = np.empty((most, source.errors.shape[1]))
+        self._features = np.empty((most, source.features.shape[1]))
+        self._lengths = np.empty(most)
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def add(self, row: int) -> None:
+        """Take in the embedding of a row."""
+        self._errors[self._count], self._features[self._count] = self._factors(row)
+        self._lengths[self._count] = self._source.squared_lengths[row]
+        self._count += 1
+
+    def nearest(self, row: int) -> float:
+        """Squared distance of a row to the nearest of them, 0 within rounding; infinite while empty."""
+        if self._count == 0:
+            return np.inf
+        known = slice(self._count)
+        error, feature = self._factors(row)
+        lengths = self._lengths[known] + float(self._source.squared_lengths[row])
+        squared = lengths - 2 * (self._errors[known] @ error) * (self._features[known] @ feature)
+        near = squared < ROUNDINGS * np.finfo(np.float64).eps * lengths
+        return 0.0 if near.any() else float(squared.min())
+
+    def _factors(self, row: int) -> tuple[np.ndarray, np.ndarray]:
+        wide = torch.float64
+        return (
+            self._source.errors[row].to(wide).cpu().numpy(),
+            self._source.features[row].to(wide).cpu().numpy(),
+        )

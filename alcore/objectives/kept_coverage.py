@@ -2,12 +2,13 @@
 
 import torch
 
-from .coverage import Coverage, CoverageBlock, settled, weighted
+from .coverage import Coverage, CoverageBlock, settled
 
 # Up to half a GB of float32 similarities.
 KEPT_UP_TO = 1 << 27
-# So many rows of the matrix are worked on at once: they stay in a core's cache.
-ROWS_AT_ONCE = 16
+# So many numbers are worked on at once: they stay in a core's cache, and torch does not share so few
+# among threads, which would wait for each other more than they work.
+NUMBERS_AT_ONCE = 1 << 15
 
 
 class KeptCoverage(Coverage):
@@ -44,12 +45,13 @@ class KeptCoverage(Coverage):
         start_at, rise = low[changed, None], (high - low)[changed, None]
         weights = self._weights[changed]
         total = torch.zeros(len(self._vectors), dtype=torch.float64, device=low.device)
-        room = self._matrix.new_empty((ROWS_AT_ONCE, len(self._vectors)))
-        for start in range(0, len(changed), ROWS_AT_ONCE):
-            some = slice(start, start + ROWS_AT_ONCE)
+        step = max(1, NUMBERS_AT_ONCE // len(self._vectors))
+        room = self._matrix.new_empty((step, len(self._vectors)))
+        for start in range(0, len(changed), step):
+            some = slice(start, start + step)
             part = room[: len(changed[some])]
             torch.index_select(self._matrix, 0, changed[some], out=part)
             part.sub_(start_at[some]).clamp_(min=0)
             torch.minimum(part, rise[some], out=part)
-            total += weighted(part.T, weights[some])
+            total += weights[some] @ part
         return total

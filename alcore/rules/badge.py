@@ -1,5 +1,7 @@
 """BADGE: k-means++ draws on gradient embeddings."""
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 
@@ -32,12 +34,15 @@ def choose(entry: entries.Badge, task: Task) -> Choice:
         torch.cat([to_tensor(part, dtype, task.device) for part in parts]),
         to_tensor(features[task.candidates], dtype, task.device),
     )
-    rows, values = draw(gradients, task.picks, np.random.default_rng(task.seed), task)
+    rows, values = draw(gradients, task.picks, np.random.default_rng(task.seed), task.tick)
     return Choice(rows, values, {})
 
 
 def draw(
-    gradients: GradientEmbeddings, count: int, generator: np.random.Generator, task: Task
+    gradients: GradientEmbeddings,
+    count: int,
+    generator: np.random.Generator,
+    tick: Callable[[], None] = lambda: None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """(count,) rows drawn without replacement, and their squared distances when they were.
 
@@ -45,44 +50,34 @@ def draw(
     which is an upper bound, and taken with the chance by which it has fallen since. Only the proposed
     row is compared with the picks since then, and a pass is a matrix product.
     """
-    chosen: list[int] = []
-    values: list[float] = []
     nearest = gradients.squared_lengths.clone()  # the distance to the origin, for the first
-    free = np.ones(len(gradients), dtype=bool)
-
-    def take(row: int, value: float) -> None:
-        chosen.append(row)
-        values.append(value)
-        free[row] = False
-
     first = int((nearest == nearest.max()).nonzero()[0])
-    take(first, float(nearest[first]))
+    chosen, values = [first], [float(nearest[first])]
     nearest.fill_(torch.inf)
     passed = 0
     while len(chosen) < count:
-        others = torch.tensor(chosen[passed:], device=nearest.device)
-        gradients.lower(nearest, others)
+        gradients.lower(nearest, torch.tensor(chosen[passed:], device=nearest.device))
         passed = len(chosen)
-        weights = np.where(free, nearest.cpu().numpy(), 0.0)
+        weights = nearest.cpu().numpy().copy()
+        weights[chosen] = 0
         total = np.cumsum(weights)
-        task.tick()
+        tick()
         if total[-1] <= 0:
-            left = generator.permutation(np.flatnonzero(free))[: count - len(chosen)]
-            for row in left.tolist():
-                take(row, 0.0)
+            free = np.setdiff1d(np.arange(len(gradients)), chosen)
+            chosen += generator.permutation(free)[: count - len(chosen)].tolist()
+            values += [0.0] * (len(chosen) - len(values))
             break
+        since = gradients.few(min(PICKS_A_PASS, count - passed))
         refused = 0
-        while len(chosen) < count and len(chosen) - passed < PICKS_A_PASS and refused < REFUSALS:
+        while len(since) < since.most and refused < REFUSALS:
             point, chance = generator.random(2)
-            row = int(np.searchsorted(total, point * total[-1], side="right"))
-            row = min(row, len(total) - 1)
-            now = weights[row] if free[row] else 0.0
-            if now and len(chosen) > passed:
-                mine = torch.tensor([row], device=nearest.device)
-                since = torch.tensor(chosen[passed:], device=nearest.device)
-                now = min(now, float(gradients.squared_distances(mine, since).min()))
+            # A row without weight is not met but by rounding, at the very end.
+            row = min(int(np.searchsorted(total, point * total[-1], side="right")), len(total) - 1)
+            now = min(float(weights[row]), since.nearest(row))
             if chance * weights[row] < now:
-                take(row, float(now))
+                chosen.append(row)
+                values.append(now)
+                since.add(row)
                 refused = 0
             else:
                 refused += 1

@@ -72,7 +72,7 @@ def test_float32_chooses_as_well_up_to_rounding(problem, size, tile, few, kept):
             "alcore.objectives.coverage.TILE_COLUMNS": tile,
             "alcore.objectives.coverage.FEW": few,
             "alcore.strategies.coverage.KEPT_UP_TO": kept,
-            "alcore.objectives.kept_coverage.ROWS_AT_ONCE": tile,
+            "alcore.objectives.kept_coverage.NUMBERS_AT_ONCE": 100 * tile,
             "alcore.greedy.BLOCK": {cost: size for cost in range(3)},
         }
     ):
