@@ -8,13 +8,17 @@ def register(plugin: Any) -> None:
     from .compute_dropout_predictions import ComputeDropoutPredictions
     from .compute_embeddings import ComputeEmbeddings
     from .compute_scores import ComputeScores
+    from .find_near_duplicates import FindNearDuplicates
+    from .find_outliers import FindOutliers
     from .fit_loss_predictor import FitLossPredictor
     from .list_selections import ListSelections
     from .panel import ActiveLearning
     from .select import Select
     from .select_balanced import SelectBalanced
+    from .select_by_similarity import SelectBySimilarity
     from .select_diverse import SelectDiverse
     from .select_informative import SelectInformative
+    from .select_representative import SelectRepresentative
     from .select_uncertain import SelectUncertain
     from .undo_selection import UndoSelection
 
@@ -23,7 +27,11 @@ def register(plugin: Any) -> None:
         SelectUncertain,
         SelectInformative,
         SelectDiverse,
+        SelectRepresentative,
+        SelectBySimilarity,
         SelectBalanced,
+        FindNearDuplicates,
+        FindOutliers,
         UndoSelection,
         ListSelections,
         ComputeScores,

@@ -23,6 +23,8 @@ from .fields import (
 )
 from .forms import NONE
 from .informative import kind_of
+from .select_by_similarity import tagged
+from .spread import class_count
 
 HINTS = {
     "coverage": "stand for many others; the best first choice",
@@ -33,8 +35,28 @@ HINTS = {
     "balance": "of classes that are short",
     "diversity": "far from all chosen; alone it picks outliers",
     "weight": "a number is high or low",
+    "typicality": measures.REPRESENTATIVE["typicality"].line + "; a negative strength: outliers",
+    "similarity": measures.SIMILARITY.line,
+    "determinantal": measures.DIVERSE["determinantal"].line,
+    "representative_informative": measures.REPRESENTATIVE["representative_informative"].line,
+    "typiclust": measures.REPRESENTATIVE["typiclust"].line,
+    "representatives": measures.DIVERSE["k_means"].line,
+    "badge": measures.DIVERSE["badge"].line,
     "random": "by chance, to compare with",
 }
+# Choose by a rule of their own, and so alone.
+RULES = ("typiclust", "representatives", "badge")
+# Take a tag or another field, so that they are no card to begin with.
+NEED_MORE = ("random", "expected_cost", "similarity", *RULES)
+OF_VECTORS = (
+    "coverage",
+    "diversity",
+    "typicality",
+    "similarity",
+    "determinantal",
+    "typiclust",
+    "representatives",
+)
 # The second choice on a card: the option's name in the recipe, and its values with what they favour.
 OPTIONS: dict[str, tuple[str, dict[str, str]]] = {
     "uncertainty": ("measure", measures.told(measures.SINGLE)),
@@ -43,7 +65,13 @@ OPTIONS: dict[str, tuple[str, dict[str, str]]] = {
         "measure",
         {"risk": measures.COSTS["risk"].line, "margin": measures.COSTS["cost_margin"].line},
     ),
-    "coverage": ("kernel", {"gaussian": "", "cosine": ""}),
+    "coverage": ("kernel", {"gaussian": "", "cosine": "", "ball": ""}),
+    "typicality": ("metric", {"euclidean": "", "cosine": ""}),
+    "determinantal": ("kernel", {"gaussian": "", "cosine": ""}),
+    "representatives": (
+        "method",
+        {name: measures.DIVERSE[name].line for name in ("k_means", "k_medoids")},
+    ),
     "diversity": ("metric", {"euclidean": "", "cosine": ""}),
     "balance": ("target", {"uniform": "", "input": ""}),
     "weight": ("prefer", {"high": "", "low": ""}),
@@ -67,7 +95,7 @@ def default_cards(dataset: Any, labels: str) -> list[dict[str, Any]]:
 
 def next_strategy(dataset: Any, used: set[str]) -> str:
     """A strategy that no card has yet, and that has a field and needs nothing else to go by."""
-    ready = (s for s in HINTS if s not in used and s not in ("random", "expected_cost"))
+    ready = (s for s in HINTS if s not in used and s not in NEED_MORE)
     fitting = (s for s in ready if _fields_for(dataset, s))
     return next(fitting, "random")
 
@@ -85,6 +113,9 @@ def new_card(dataset: Any, strategy: str, labels: str | None) -> dict[str, Any]:
     if strategy == "coverage":
         predictions = _fields_for(dataset, "uncertainty", labels)
         card["weights"] = predictions[0].path if predictions else NONE
+    if strategy == "badge":
+        vectors = embedding_fields(dataset)
+        card["embeddings"] = vectors[0].path if vectors else NONE
     return card
 
 
@@ -118,7 +149,13 @@ def draw_card(
     if strategy == "coverage":
         weights = [Choice(NONE, "all count the same"), *uncertain_fields(dataset)]
         dropdown(row, "weights", "Weigh by", weights, card.get("weights", NONE))
-    row.float("strength", label="Strength", default=card.get("strength", 1.0))
+    if strategy == "badge":
+        dropdown(row, "embeddings", "Embeddings", embedding_fields(dataset), card.get("embeddings"))
+    if strategy == "similarity":
+        tags = [Choice(tag, "") for tag in dataset.distinct("tags")]
+        dropdown(row, "examples", "Like those tagged", tags, card.get("examples"))
+    if strategy not in RULES:
+        row.float("strength", label="Strength", default=card.get("strength", 1.0))
     if strategy == "expected_cost":
         form.str(
             f"costs_{number}",
@@ -144,6 +181,10 @@ def entry_of(dataset: Any, card: dict[str, Any], costs: str | None = None) -> di
     names = {"strategy", "strength", "column", OPTIONS.get(strategy, ("",))[0]}
     if strategy == "random":
         names.remove("column")
+    if strategy == "badge":
+        names.add("embeddings")
+    if strategy in RULES:
+        names.remove("strength")
     entry = {name: card[name] for name in names if card.get(name) not in (None, NONE)}
     if strategy in SEVERAL and AND in entry.get("column", ""):
         entry["column"] = entry["column"].split(AND)
@@ -155,9 +196,21 @@ def entry_of(dataset: Any, card: dict[str, Any], costs: str | None = None) -> di
             entry["aggregate"] = card["aggregate"]
     if strategy == "coverage" and card.get("weights"):
         entry["weights"] = {"column": card["weights"]}
+    if entry.get("kernel") == "ball":
+        entry["clusters"] = class_count(dataset)
+    if strategy == "similarity":
+        entry["to"] = tagged(dataset, card.get("examples"))
     if strategy == "expected_cost":
         entry["cost"] = parsed_matrix(costs or "")
     return entry
+
+
+def alone_of(cards: list[dict[str, Any]]) -> str | None:
+    """What to say where a card that chooses by a rule of its own has company."""
+    rule = next((card["strategy"] for card in cards if card["strategy"] in RULES), None)
+    if rule is None or len(cards) == 1:
+        return None
+    return f"{rule} chooses by a rule of its own: nothing combines with it; remove the other cards"
 
 
 def dropdown(
@@ -177,7 +230,7 @@ def dropdown(
 
 def _fields_for(dataset: Any, strategy: str, labels: str | None = None) -> list[Choice]:
     """The fields that fit a strategy; the labels themselves are no predictions."""
-    if strategy in ("coverage", "diversity"):
+    if strategy in OF_VECTORS:
         return embedding_fields(dataset)
     if strategy == "weight":
         return number_fields(dataset)

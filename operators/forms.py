@@ -261,12 +261,27 @@ def result_inputs(ctx: Any, inputs: Any) -> None:
         description="Given to the chosen samples; also the name of the saved view and of the run",
         required=False,
     )
+    overwrite_input(inputs)
+    bad_input(inputs)
+    inputs.int("seed", label="Seed", description="The same seed chooses the same", default=0, min=0)
+    try:
+        request = request_of(ctx.params)
+        check_names(ctx.dataset, names_of(ctx.dataset, request), request.overwrite)
+    except InvalidInput as error:
+        tag.invalid = True
+        tag.error_message = str(error)
+
+
+def overwrite_input(inputs: Any) -> None:
     inputs.bool(
         "overwrite",
         label="Replace an earlier selection of that name",
         default=False,
         view=types.CheckboxView(),
     )
+
+
+def bad_input(inputs: Any) -> None:
     choice_input(
         inputs,
         "bad",
@@ -277,13 +292,6 @@ def result_inputs(ctx: Any, inputs: Any) -> None:
         },
         "error",
     )
-    inputs.int("seed", label="Seed", description="The same seed chooses the same", default=0, min=0)
-    try:
-        request = request_of(ctx.params)
-        check_names(ctx.dataset, names_of(ctx.dataset, request), request.overwrite)
-    except InvalidInput as error:
-        tag.invalid = True
-        tag.error_message = str(error)
 
 
 def request_of(params: dict[str, Any]) -> Request:

@@ -115,6 +115,48 @@ BATCHES = {
     "softrank": Words("drawn by rank", "blind to how far the scores are apart"),
     "batch_bald": OTHERS["batch_bald"],
 }
+DIVERSE = {
+    "coverage": Words(
+        "each stands for many others: the better choice with few labels", "rare cases come last"
+    ),
+    "probcover": Words("each covers a ball around it, for few labels", "all depends on the radius"),
+    "diversity": Words(
+        "the farthest from all chosen so far (k-center)",
+        "goes for outliers: with few labels it can do worse than a random choice",
+    ),
+    "determinantal": Words(
+        "the most different from each other, all taken together", "leans to outliers; for small budgets"
+    ),
+    "k_means": Words(
+        "the sample nearest the middle of each cluster", "a cluster of few counts like one of many"
+    ),
+    "k_medoids": Words(
+        "the sample of each cluster with all of it near", "slower; outliers get few, which may be right"
+    ),
+    "badge": Words(
+        "uncertain and different at once, by the gradients of the model's last layer",
+        "drawn, so that another seed chooses others; needs the features that layer takes",
+    ),
+}
+REPRESENTATIVE = {
+    "typiclust": Words(
+        "the most typical sample of each cluster: needs no label and no model",
+        "chooses by a rule of its own, so that nothing combines with it",
+    ),
+    "coverage": Words(
+        "each stands for many others (facility location): needs no label and no model",
+        "rare cases come last",
+    ),
+    "typicality": Words(
+        "in dense surroundings: the common case", "near-duplicates are the most typical"
+    ),
+    "outliers": Words("far from all others: the edge case", "broken and mislabelled images come first"),
+    "representative_informative": Words(
+        "keeps the labelled like the pool, and uncertain, by the predictions alone",
+        "a weak model's predictions say little of the pool",
+    ),
+}
+SIMILARITY = Words("like some examples, or unlike them", "alone it picks near-duplicates")
 EMPTY = {
     "median": "as an image of middling uncertainty",
     "least": "last: nothing there to label",

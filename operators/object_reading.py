@@ -30,7 +30,10 @@ from .sample_reading import (
 )
 from .sources import Embeddings, Scalars, Source
 from .uses import judges_of, map_entries
-from .writing import selections
+from .writing import earlier_ranks
+
+# Judge an object by its whole class vector.
+_OF_CLASS_VECTORS = (entries.ExpectedCost, entries.Badge, entries.RepresentativeInformative)
 
 
 class ObjectReader(SampleReader):
@@ -39,7 +42,8 @@ class ObjectReader(SampleReader):
     A column may be
         the field itself: under uncertainty each object alone, by its class vector or confidence;
             under balance its class, by its vector where most sum to 1, else by its label; under
-            expected cost its class vector, or its label and confidence,
+            expected cost, badge and representative_informative its class vector, or its label and
+            confidence,
         a path inside the list, such as ``predictions.detections.embedding``: a value an object,
         any other field or similarity run: what the sample has, for each of its objects.
 
@@ -117,7 +121,7 @@ class ObjectReader(SampleReader):
         """Name the objects' classes, where the field itself stands for the objects."""
         if getattr(entry, "column", None) != self._objects:
             return entry
-        if isinstance(entry, entries.ExpectedCost):
+        if isinstance(entry, _OF_CLASS_VECTORS):
             return entry.model_copy(update={"column": self._root})
         if isinstance(entry, entries.Balance):
             column = self._root if class_vector_path(self.flat, self._root) else f"{self._root}.label"
@@ -171,11 +175,7 @@ class ObjectReader(SampleReader):
         if self.labelled.tag:
             paths.append(self._tags)
         if self.labelled.chosen:
-            ranks = [
-                one["names"]["rank_field"]
-                for one in selections(self.dataset)
-                if one["names"].get("objects") == self._objects
-            ]
+            ranks = earlier_ranks(self.dataset, self._objects)
             paths += [path for path in ranks if path in self.flat]
         name = self.labelled.field
         if name and self._is_inside(name):
@@ -274,6 +274,10 @@ class ObjectReader(SampleReader):
         if self.missing[column].all():
             raise InvalidInput(f"{told}, and no other; lower min_confidence")
         self.notes.append(f"{told} are not chosen (min_confidence)")
+
+    def holding(self, ids: list[str]) -> SampleReader:
+        view = all_slices(self.dataset).match_labels(ids=ids, fields=self._objects)
+        return ObjectReader(view, self._objects, Labelled(), "leave_out", self.progress)
 
     def mask_labelled(self, sources: list[Source]) -> np.ndarray:
         of_samples = [source for source in sources if source not in self._each]

@@ -10,17 +10,28 @@ from fiftyone.core.expressions import ViewExpression, ViewField
 
 from ..alcore import InvalidInput
 from . import measures, plots
-from .cards import HINTS, default_cards, draw_card, dropdown, entry_of, new_card, next_strategy
+from .cards import (
+    HINTS,
+    alone_of,
+    default_cards,
+    draw_card,
+    dropdown,
+    entry_of,
+    new_card,
+    next_strategy,
+)
 from .fields import Choice, label_fields
 from .forms import NONE
 from .list_selections import strategies_of
+from .previews import counted
 from .reading import Labelled
 from .running import Request, preview, run_selection, view_of
 from .used_embeddings import changes_since
-from .writing import Names, chosen_view, selections, shows, told, undo
+from .writing import Names, chosen_view, earlier_ranks, selections, shows, told, undo
 
 MOST_CARDS = 6
 SHOWN_SELECTIONS = 10
+POINTS = 1500  # of each kind in the plane: the App sends a plot back with every event
 MAKERS = {
     "compute_embeddings": "Embeddings",
     "compute_dropout_predictions": "Dropout predictions",
@@ -113,14 +124,12 @@ class ActiveLearning(foo.Panel):
         for name, plot in (
             ("score_plot", plots.score_plot(pool, recipe, chosen)),
             ("class_plot", plots.class_plot(pool, recipe, chosen)),
-            ("plane_plot", plots.plane_plot(pool, recipe, chosen)),
+            ("plane_plot", plots.plane_plot(pool, recipe, chosen, most=POINTS)),
+            ("distance_plot", plots.distance_plot(pool, recipe, chosen)),
         ):
             ctx.panel.set_data(f"shown.{name}", plot["data"] if plot else [])
             ctx.panel.set_state(f"{name}_layout", plot["layout"] if plot else None)
-        lines = [
-            f"**{len(chosen):,}** of {chosen.report['pool']:,} would be chosen; nothing is written yet",
-            *reading.notes,
-        ]
+        lines = [counted(chosen), *reading.notes]
         ctx.panel.set_state({"previewed": "\n\n".join(lines), "error": ""})
 
     def on_select(self, ctx: Any) -> None:
@@ -180,8 +189,7 @@ class ActiveLearning(foo.Panel):
         view = self._view(ctx)
         known = [self._labels(ctx)]
         if ctx.panel.get_state("start.skip_chosen"):
-            earlier = [one["names"] for one in selections(ctx.dataset)]
-            known += [names["rank_field"] for names in earlier if not names.get("objects")]
+            known += earlier_ranks(ctx.dataset)
         known = [path for path in known if path and ctx.dataset.get_field(path) is not None]
         total = len(view)
         has_any = [ViewField(path).exists() for path in known]
@@ -209,14 +217,20 @@ class ActiveLearning(foo.Panel):
         return found[row] if row < len(found) else None
 
     def _recipe(self, ctx: Any) -> dict[str, Any]:
+        cards = _cards(ctx)
+        alone = alone_of(cards)
+        if alone:
+            raise InvalidInput(alone)
+        strategies = [
+            entry_of(ctx.dataset, card, ctx.panel.get_state(f"form.costs_{number}"))
+            for number, card in enumerate(cards)
+        ]
+        examples = [entry["to"] for entry in strategies if "to" in entry]
         return {
             "budget": ctx.panel.get_state("wanted.budget"),
             "batch": ctx.panel.get_state("wanted.batch") or "top",
-            "strategies": [
-                entry_of(ctx.dataset, card, ctx.panel.get_state(f"form.costs_{number}"))
-                for number, card in enumerate(_cards(ctx))
-            ]
-            or None,
+            "filters": [{"column": "id", "not_in": ids} for ids in examples],
+            "strategies": strategies or None,
         }
 
     def _request(self, ctx: Any) -> Request:
@@ -262,6 +276,9 @@ class ActiveLearning(foo.Panel):
         for number, card in enumerate(cards):
             draw_card(ctx.dataset, form, number, card, self.on_strategy, self.on_field)
         panel.define_property("form", form)
+        alone = alone_of(cards)
+        if alone:
+            panel.view("alone_text", types.AlertView(severity="warning", label=alone))
         row = panel.h_stack("card_buttons", gap=1)
         if len(cards) < MOST_CARDS:
             row.btn("add", label="Add strategy", icon="add", on_click=self.on_add)
@@ -298,6 +315,7 @@ class ActiveLearning(foo.Panel):
             ("score_plot", "What the model is unsure of"),
             ("class_plot", "Classes"),
             ("plane_plot", "Embedding plane"),
+            ("distance_plot", "Distance to the nearest labelled"),
         ):
             layout = ctx.panel.get_state(f"{name}_layout")
             if layout:

@@ -5,14 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.decomposition import PCA
 
 from ..alcore import Maps, Pool, Recipe, Selection, score
 from ..alcore import recipe as entries
+from ..alcore.plane import plane
+from ..alcore.spacing import distances_to
+from .uses import judges_of, uses_of
 
 POOL, LABELLED, CHOSEN, TARGET = "#8a8f98", "#4c9be8", "#ff6d04", "#59b36b"
 BINS = 40
-POINTS = 1500  # of each kind in the plane; more can be drawn, but not told apart
+REST = 5000  # of each kind in the plane; more can be drawn, but not told apart
+SHARES = np.linspace(0, 1, 101)
 CLASSES = 30
 LETTERS = 18
 
@@ -21,7 +24,7 @@ LAYOUT: dict[str, Any] = {
     "plot_bgcolor": "rgba(0,0,0,0)",
     "font": {"color": "#9aa0a8", "size": 11},
     "margin": {"l": 50, "r": 10, "t": 10, "b": 50},
-    "legend": {"orientation": "h", "y": 1.12, "x": 0},
+    "legend": {"orientation": "h", "y": 1.12, "x": 0, "traceorder": "normal"},
     "bargap": 0.05,
 }
 AXIS = {"gridcolor": "rgba(128,128,128,0.25)", "zeroline": False}
@@ -78,11 +81,14 @@ def class_plot(pool: Pool, recipe: Recipe, chosen: Selection) -> dict[str, Any] 
     return {"data": traces, "layout": _layout("", "share", barmode="group")}
 
 
-def plane_plot(pool: Pool, recipe: Recipe, chosen: Selection) -> dict[str, Any] | None:
-    """The embeddings in the plane of their two largest components: labelled, chosen and rest."""
-    column = _embeddings(recipe)
-    if column is None or pool.columns[column].shape[1] < 2:
+def plane_plot(
+    pool: Pool, recipe: Recipe, chosen: Selection, method: str = "pca", most: int = REST
+) -> dict[str, Any] | None:
+    """The embeddings in the plane: labelled, chosen and rest, of which at most ``most`` are drawn."""
+    found = _embeddings(recipe)
+    if found is None:
         return None
+    column, metric = found
     rng = np.random.default_rng(0)
     here = ~pool.missing[column]
     is_chosen = np.zeros(pool.n, dtype=bool)
@@ -92,27 +98,100 @@ def plane_plot(pool: Pool, recipe: Recipe, chosen: Selection) -> dict[str, Any] 
         "labelled": (here & pool.labelled, LABELLED, 6),
         "chosen": (here & is_chosen, CHOSEN, 7),
     }
-    rows = {name: _draw(rng, np.flatnonzero(mask)) for name, (mask, _, _) in groups.items()}
+    rows = {name: _draw(rng, np.flatnonzero(mask), most) for name, (mask, _, _) in groups.items()}
     everyone = np.concatenate(list(rows.values()))
     if len(everyone) < 2:
         return None
-    plane = PCA(2, random_state=0).fit(pool.columns[column][everyone])
+    vectors = pool.columns[column][everyone]
+    if metric == "cosine":
+        vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    points = dict(
+        zip(
+            rows,
+            np.split(plane(vectors, method), np.cumsum([len(one) for one in rows.values()])[:-1]),
+            strict=True,
+        )
+    )
     traces = []
-    for name, (_, colour, size) in groups.items():
+    for name, (mask, colour, size) in groups.items():
         if len(rows[name]):
-            points = plane.transform(pool.columns[column][rows[name]]).round(4)
             traces.append(
                 {
                     "type": "scatter",
                     "mode": "markers",
-                    "name": name,
-                    "x": points[:, 0].tolist(),
-                    "y": points[:, 1].tolist(),
+                    "name": _of_all(name, len(rows[name]), int(mask.sum())),
+                    "x": _rounded(points[name][:, 0]),
+                    "y": _rounded(points[name][:, 1]),
                     "marker": {"color": colour, "size": size, "opacity": 0.8},
                     "hoverinfo": "name",
                 }
             )
-    return {"data": traces, "layout": _layout("first component", "second component")}
+    axes = ("first component", "second component") if method == "pca" else ("", "")
+    return {"data": traces, "layout": _layout(*axes)}
+
+
+def distance_plot(pool: Pool, recipe: Recipe, chosen: Selection) -> dict[str, Any] | None:
+    """How much of the pool has a labelled sample near: before, and with the chosen or others labelled.
+
+    The others are as many as the chosen, by chance. At most ``REST`` of the pool are measured.
+    """
+    found = _embeddings(recipe)
+    if found is None or len(chosen) == 0:
+        return None
+    column, metric = found
+    rng = np.random.default_rng(0)
+    here = ~pool.missing[column]
+    labelled = np.flatnonzero(here & pool.labelled)
+    rest = np.flatnonzero(here & ~pool.labelled)
+    mine = chosen.indices[here[chosen.indices]]
+    by_chance = rng.choice(rest, min(len(mine), len(rest)), replace=False)
+    asked = _draw(rng, rest, REST)
+    series = [
+        ("labelled now", labelled, LABELLED),
+        ("with as many by chance", np.sort(np.append(labelled, by_chance)), POOL),
+        ("with the chosen", np.sort(np.append(labelled, mine)), CHOSEN),
+    ]
+    traces = []
+    for name, centres, colour in series:
+        if len(centres):
+            values = distances_to(pool.columns[column], asked, centres, metric)
+            traces.append(
+                {
+                    "type": "scatter",
+                    "mode": "lines",
+                    "name": name,
+                    "x": _rounded(np.quantile(values, SHARES)),
+                    "y": SHARES.round(4).tolist(),
+                    "line": {"color": colour},
+                }
+            )
+    share = _of_all("share of the pool", len(asked), len(rest))
+    label = "cosine distance" if metric == "cosine" else "distance"
+    return {"data": traces, "layout": _layout(f"{label} within which one is labelled", share)}
+
+
+def nearest_plot(distances: np.ndarray, limit: float, metric: str) -> dict[str, Any]:
+    """The distribution of distances to the nearest other, those below a limit marked."""
+    edges = np.linspace(0, max(float(distances.max(initial=0)), limit) or 1.0, BINS + 1)
+    middle = (edges[1:] + edges[:-1]) / 2
+    near = distances < limit
+    traces = [
+        _bars(name, _rounded(middle), np.histogram(distances[mask], edges)[0] / len(distances), colour)
+        for name, mask, colour in (("nearer", near, CHOSEN), ("farther", ~near, POOL))
+    ]
+    label = ("cosine distance" if metric == "cosine" else "distance") + " to the nearest other"
+    return {"data": traces, "layout": _layout(label, "share of samples", barmode="stack")}
+
+
+def value_plot(values: np.ndarray, is_chosen: np.ndarray, label: str) -> dict[str, Any]:
+    """The distribution of a number, the chosen marked."""
+    edges = np.linspace(float(values.min()), float(values.max()) or 1.0, BINS + 1)
+    middle = (edges[1:] + edges[:-1]) / 2
+    traces = [
+        _bars(name, _rounded(middle), np.histogram(values[mask], edges)[0] / len(values), colour)
+        for name, mask, colour in (("chosen", is_chosen, CHOSEN), ("others", ~is_chosen, POOL))
+    ]
+    return {"data": traces, "layout": _layout(label, "share of samples", barmode="stack")}
 
 
 def _gains(chosen: Selection) -> dict[str, Any]:
@@ -137,16 +216,29 @@ def _informativeness(recipe: Recipe, pool: Pool) -> Any:
     return None
 
 
-def _embeddings(recipe: Recipe) -> str | None:
-    for stage in recipe.in_stages():
-        for entry in stage.strategies or []:
-            if isinstance(entry, (entries.Coverage, entries.Diversity)):
-                return entry.column
+def _embeddings(recipe: Recipe) -> tuple[str, str] | None:
+    """The first column of vectors that a recipe judges by, and how it compares them."""
+    columns = {column for column, (use, _) in uses_of(recipe).items() if use == "vectors"}
+    for entry in judges_of(recipe):
+        column = next((one for one in entries.columns_of(entry) if one in columns), None)
+        if column is not None:
+            # Without a metric they are normalised, but for the features of badge.
+            usual = "euclidean" if isinstance(entry, entries.Badge) else "cosine"
+            return column, getattr(entry, "metric", usual)
     return None
 
 
-def _draw(rng: np.random.Generator, rows: np.ndarray) -> np.ndarray:
-    return rows if len(rows) <= POINTS else np.sort(rng.choice(rows, POINTS, replace=False))
+def _draw(rng: np.random.Generator, rows: np.ndarray, most: int) -> np.ndarray:
+    return rows if len(rows) <= most else np.sort(rng.choice(rows, most, replace=False))
+
+
+def _of_all(name: str, drawn: int, count: int) -> str:
+    return name if drawn == count else f"{name} ({drawn:,} of {count:,} drawn)"
+
+
+def _rounded(values: np.ndarray) -> list[float]:
+    """To four digits, whatever the scale: fewer bytes for the App."""
+    return [float(f"{value:.4g}") for value in values]
 
 
 def _shares(counts: Any) -> np.ndarray:

@@ -9,11 +9,13 @@ from typing import Any, Literal
 import fiftyone as fo
 import fiftyone.core.fields as fof
 import numpy as np
+from bson import ObjectId
 
 from ..alcore import InvalidInput, Pool, Recipe
 from ..alcore import recipe as entries
 from ..alcore.defaults import strategies_for
 from ..alcore.errors import name_samples
+from .examples import with_examples
 from .fields import (
     LIST_OF,
     Choice,
@@ -30,9 +32,10 @@ from .fields import (
     uncertain_fields,
 )
 from .label_sources import Members, ObjectList, PixelMaps, TagList
+from .object_labels import all_slices
 from .sources import Embeddings, Loaded, Predictions, Scalars, Source, align
 from .uses import declared_in, judges_of, map_entries, uses_of
-from .writing import selections
+from .writing import earlier_ranks
 
 Bad = Literal["error", "leave_out"]
 Progress = Callable[[float], None]
@@ -113,7 +116,8 @@ class SampleReader:
             missing=self.missing,
         )
         self._drop_unknown_labels(pool, recipe)
-        return Reading(pool, self._as_read(recipe), self.notes)
+        recipe = with_examples(self._as_read(recipe), pool, self.vectors_of)
+        return Reading(pool, recipe, self.notes)
 
     def check(self, recipe: Recipe) -> None:
         """Refuse what does not fit, without reading any sample."""
@@ -240,9 +244,9 @@ class SampleReader:
             sources.append(Scalars(self.n, "tags", numbers=False))
         if self.labelled.chosen:
             sources += [
-                Scalars(self.n, one["names"]["rank_field"], numbers=False)
-                for one in selections(self.dataset)
-                if not one["names"].get("objects") and one["names"]["rank_field"] in self.flat
+                Scalars(self.n, path, numbers=False)
+                for path in earlier_ranks(self.dataset)
+                if path in self.flat
             ]
         name = self.labelled.field
         if name:
@@ -341,6 +345,31 @@ class SampleReader:
             return entry.model_copy(update=update)
 
         return map_entries(recipe, read)
+
+    def vectors_of(self, column: str, ids: list[str]) -> list[list[float]]:
+        """The vectors of examples, which may lie anywhere in the dataset.
+
+        Raises:
+            InvalidInput: there is no such sample, or it has no vector.
+        """
+        reader = self.holding([one for one in ids if ObjectId.is_valid(one)])
+        recipe = Recipe.of({"budget": 1, "strategies": [{"strategy": "typicality", "column": column}]})
+        pool = reader.read(recipe).pool if len(reader.view) else Pool(0, columns={column: []})
+        place = {one: row for row, one in enumerate(pool.ids)}
+        usable = {one for one, row in place.items() if not pool.missing[column][row]}
+        unusable = [one for one in ids if one not in usable]
+        if unusable:
+            raise InvalidInput(
+                f"examples: {len(unusable)} of {len(ids)} are not in {self.dataset.name!r}, or have no "
+                f"{column!r}: {', '.join(unusable[:3])}"
+            )
+        vectors: list[list[float]] = pool.columns[column][[place[one] for one in ids]].tolist()
+        return vectors
+
+    def holding(self, ids: list[str]) -> SampleReader:
+        """A reader of the samples of these ids, from all of the dataset."""
+        view = all_slices(self.dataset).select(ids)
+        return SampleReader(view, Labelled(), "leave_out", self.progress)
 
     def refuse(self, column: str, bad: np.ndarray, what: str) -> None:
         """Stop at values that cannot be used, or note that their samples are left out."""

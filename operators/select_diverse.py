@@ -4,69 +4,120 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import fiftyone.operators.types as types
+from ..alcore import InvalidInput
+from . import forms, measures, spread
+from .fields import embedding_fields, prediction_fields
+from .object_fields import nearest
+from .selecting import Pick, SelectOperator
 
-from . import forms
-from .fields import embedding_fields
-from .selecting import SelectOperator
-
-METHODS = {
-    "coverage": "each stands for many others; the better choice with few labels",
-    "diversity": "the farthest from all chosen so far (k-center)",
+KERNELS = {
+    "gaussian": "one near is worth much more than one far (MaxHerding)",
+    "cosine": "by cosine similarity (facility location)",
 }
+SYNONYMS = {"k_center": "diversity"}
 
 
 class SelectDiverse(SelectOperator):
     label = "Active learning: select diverse samples"
     about = "Chooses samples that differ from each other and from what is labelled, by embeddings."
-    options = ("embeddings", "method", "metric", "minimum_distance", "budget")
+    options = (
+        "embeddings",
+        "method",
+        "kernel",
+        "metric",
+        "minimum_distance",
+        "ignore_outliers",
+        "predictions",
+        *spread.BALL,
+        *spread.DUPLICATES,
+        "budget",
+    )
     fields: ClassVar = {"embeddings": embedding_fields}
+
+    def fill(self, dataset: Any, params: dict[str, Any], pick: Pick) -> dict[str, Any]:
+        filled = super().fill(dataset, params, pick)
+        method = filled.get("method") or "coverage"
+        filled["method"] = SYNONYMS.get(method, method)
+        if method == "badge" and not filled.get("predictions"):
+            find = nearest(prediction_fields, filled.get("objects") or None)
+            filled["predictions"] = pick(find(dataset), "predictions")
+        return filled
 
     def strategy_inputs(self, ctx: Any, inputs: Any) -> None:
         forms.budget_input(inputs)
-        forms.field_input(
-            ctx,
-            inputs,
-            "embeddings",
-            "Embeddings",
-            forms.fields_for(ctx, embedding_fields),
-            missing="This dataset has no vector field and no similarity run",
-        )
-        forms.choice_input(inputs, "method", "Method", METHODS, "coverage")
-        if ctx.params.get("method") == "diversity":
-            inputs.view(
-                "misleads",
-                types.Warning(
-                    label="Farthest-first goes for outliers: with few labels it can do worse than "
-                    "a random choice"
-                ),
-            )
-            forms.choice_input(
+        spread.embeddings_input(ctx, inputs)
+        told = measures.told(measures.DIVERSE)
+        forms.choice_input(inputs, "method", "Method", told, "coverage")
+        method = ctx.params.get("method") or "coverage"
+        if method == "coverage":
+            forms.choice_input(inputs, "kernel", "Kernel", KERNELS, "gaussian")
+        if method == "probcover":
+            spread.ball_inputs(ctx, inputs)
+        if method in ("diversity", "k_means", "k_medoids"):
+            spread.metric_input(inputs)
+        if method == "diversity":
+            _distance_inputs(inputs)
+        if method in ("coverage", "probcover"):
+            spread.weights_input(ctx, inputs)
+        elif method == "badge":
+            forms.field_input(
+                ctx,
                 inputs,
-                "metric",
-                "Distance",
-                {"euclidean": "as the vectors are", "cosine": "by direction alone, 0 to 2"},
-                "euclidean",
+                "predictions",
+                "Predictions",
+                forms.fields_for(ctx, prediction_fields),
+                missing="This dataset has no predictions, without which there are no gradients",
             )
-            inputs.float(
-                "minimum_distance",
-                label="Minimum distance",
-                description="Stops where every other sample is nearer than this to a chosen one",
-                required=False,
-            )
+        spread.duplicates_input(inputs)
 
     def recipe_of(self, dataset: Any, params: dict[str, Any]) -> dict[str, Any]:
-        method = params.get("method", "coverage")
-        entry: dict[str, Any] = {
-            "strategy": method,
-            "column": params.get("embeddings", "embeddings"),
-        }
-        if method == "diversity":
-            entry["metric"] = params.get("metric", "euclidean")
-            if params.get("minimum_distance") is not None:
-                entry["minimum_distance"] = params["minimum_distance"]
         return {
             "budget": forms.budget_of(params),
-            "strategies": [entry],
+            "filters": spread.duplicates_filter(params),
+            "strategies": [_entry_of(dataset, params)],
             "seed": params.get("seed", 0),
         }
+
+
+def _distance_inputs(inputs: Any) -> None:
+    inputs.float(
+        "minimum_distance",
+        label="Minimum distance",
+        description="Stops where every other sample is nearer than this to a chosen one",
+        required=False,
+    )
+    inputs.float(
+        "ignore_outliers",
+        label="Ignore outliers",
+        description="This share of the pool, the farthest from its neighbours, is not chosen",
+        default=0.0,
+        min=0,
+        max=0.99,
+    )
+
+
+def _entry_of(dataset: Any, params: dict[str, Any]) -> dict[str, Any]:
+    method = params.get("method") or "coverage"
+    column = params.get("embeddings", "embeddings")
+    entry: dict[str, Any] = {"strategy": method, "column": column}
+    if method in ("coverage", "probcover"):
+        if method == "probcover":
+            entry = spread.ball_of(dataset, column, params)
+        elif params.get("kernel"):
+            entry["kernel"] = params["kernel"]
+        if params.get("predictions"):
+            entry["weights"] = {"column": params["predictions"]}
+    elif method == "diversity":
+        entry["metric"] = params.get("metric") or "euclidean"
+        for name in ("minimum_distance", "ignore_outliers"):
+            if params.get(name) is not None:
+                entry[name] = params[name]
+    elif method in ("k_means", "k_medoids"):
+        entry |= {"strategy": "representatives", "method": method}
+        entry["metric"] = params.get("metric") or "euclidean"
+    elif method == "badge":
+        entry |= {"column": params.get("predictions"), "embeddings": column}
+    elif method != "determinantal":
+        known = ", ".join([*measures.DIVERSE, *SYNONYMS])
+        raise InvalidInput(f"method: there is no {method!r}; choose one of {known}")
+    return entry

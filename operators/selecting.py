@@ -11,11 +11,11 @@ import fiftyone.operators as foo
 import fiftyone.operators.types as types
 
 from ..alcore import InvalidInput, Recipe
-from . import forms
+from . import forms, previews
 from .fields import Choice
 from .object_fields import nearest
 from .reading import check, first, only
-from .running import run_selection, view_of
+from .running import preview, run_selection, view_of
 
 Pick = Callable[[list[Choice], str], str]
 
@@ -35,18 +35,21 @@ class SelectOperator(foo.Operator):
 
     @property
     def config(self) -> Any:
-        return writing_config(self.name_of(), self.label, self.about, "filter_center_focus")
-
-    @classmethod
-    def name_of(cls) -> str:
-        """``SelectUncertain`` is ``select_uncertain``."""
-        return "".join(f"_{c.lower()}" if c.isupper() else c for c in cls.__name__).lstrip("_")
+        return writing_config(operator_name(self), self.label, self.about, "filter_center_focus")
 
     def strategy_inputs(self, ctx: Any, inputs: Any) -> None:
         raise NotImplementedError
 
     def recipe_of(self, dataset: Any, params: dict[str, Any]) -> dict[str, Any]:
         raise NotImplementedError
+
+    def asked(self, ctx: Any) -> dict[str, Any]:
+        """The options that a form asks for."""
+        return dict(ctx.params)
+
+    def prepare(self, dataset: Any, params: dict[str, Any]) -> dict[str, Any]:
+        """The filled options with what takes a while to compute: only where it is to choose."""
+        return params
 
     def fill(self, dataset: Any, params: dict[str, Any], pick: Pick) -> dict[str, Any]:
         """The options with the fields that are not named, picked from those that fit."""
@@ -67,13 +70,15 @@ class SelectOperator(foo.Operator):
         self.strategy_inputs(ctx, inputs)
         forms.labelled_input(ctx, inputs)
         forms.result_inputs(ctx, inputs)
-        self._refuse_early(ctx, inputs)
+        if self._refuse_early(ctx, inputs):
+            previews.preview_inputs(ctx, inputs, self._previewed)
         return types.Property(inputs, view=types.View(label=self.label))
 
-    def _refuse_early(self, ctx: Any, inputs: Any) -> None:
+    def _refuse_early(self, ctx: Any, inputs: Any) -> bool:
+        """Whether the recipe and the fields are as they should be; the form says what is not."""
         # Until the App has sent the form's defaults once, they are taken here.
         try:
-            params = self.fill(ctx.dataset, ctx.params, first)
+            params = self.fill(ctx.dataset, self.asked(ctx), first)
             recipe = Recipe.of(self.recipe_of(ctx.dataset, params))
             request = forms.request_of(ctx.params)
             view = ctx.target_view(require_flat=True)
@@ -83,15 +88,30 @@ class SelectOperator(foo.Operator):
             prop = inputs.properties["budget"]
             prop.invalid = True
             prop.error_message = str(error)
+            return False
+        return True
+
+    @foo.execution_cache(prompt_scoped=True, residency="ephemeral")
+    def _previewed(self, ctx: Any, view: str, asked: str, plane: str) -> dict[str, Any]:
+        """What would be chosen. ``view`` and ``asked`` are part of the key of the cache alone."""
+        request = forms.request_of(ctx.params)
+        try:
+            params = self.prepare(ctx.dataset, self.fill(ctx.dataset, self.asked(ctx), first))
+            recipe = self.recipe_of(ctx.dataset, params)
+            reading, chosen = preview(ctx.target_view(require_flat=True), recipe, request)
+            return previews.shown(reading, chosen, plane)
+        except InvalidInput as error:
+            return {"error": str(error)}
 
     def resolve_run_name(self, ctx: Any) -> str:
         return f"{self.label}: {ctx.params.get('tag') or 'selection'}"
 
     def execute(self, ctx: Any) -> dict[str, Any]:
         view = ctx.target_view(require_flat=True)
+        params = self.prepare(ctx.dataset, self.fill(ctx.dataset, self.asked(ctx), only))
         result = run_selection(
             view,
-            self.recipe_of(ctx.dataset, self.fill(ctx.dataset, ctx.params, only)),
+            self.recipe_of(ctx.dataset, params),
             forms.request_of(ctx.params),
             lambda share, label: ctx.set_progress(progress=share, label=label),
         )
@@ -127,7 +147,7 @@ class SelectOperator(foo.Operator):
         Returns:
             an ``ExecutionResult``; its ``result`` has the run's key, tag and counts.
         """
-        refuse_unknown(self.name_of(), options, {*self.options, *forms.COMMON})
+        refuse_unknown(operator_name(self), options, {*self.options, *forms.COMMON})
         dataset = sample_collection._root_dataset
         options = self.fill(dataset, options, only)
         options = as_form(options)
@@ -135,6 +155,12 @@ class SelectOperator(foo.Operator):
         recipe = Recipe.of(self.recipe_of(dataset, options))
         check(sample_collection.view(), recipe, request.labelled, request.objects)
         return call(self, sample_collection, options, delegate)
+
+
+def operator_name(operator: foo.Operator) -> str:
+    """``SelectUncertain`` is ``select_uncertain``."""
+    name = type(operator).__name__
+    return "".join(f"_{c.lower()}" if c.isupper() else c for c in name).lstrip("_")
 
 
 def writing_config(name: str, label: str, description: str, icon: str) -> Any:

@@ -8,6 +8,22 @@ from typing import Any
 from ..alcore import InvalidInput, Recipe
 from ..alcore import recipe as entries
 
+_OF_PREDICTIONS = (
+    entries.Uncertainty,
+    entries.ExpectedCost,
+    entries.Badge,
+    entries.RepresentativeInformative,
+)
+_OF_VECTORS = (
+    entries.Diversity,
+    entries.Coverage,
+    entries.Typicality,
+    entries.TypiClust,
+    entries.Representatives,
+    entries.Determinantal,
+    entries.Similarity,
+)
+
 
 def uses_of(recipe: Recipe) -> dict[str, tuple[str, str]]:
     """What each column is read for, and which entry asks for it first."""
@@ -30,10 +46,16 @@ def uses_of(recipe: Recipe) -> dict[str, tuple[str, str]]:
     for stage in recipe.in_stages():
         for entry in stage.strategies or []:
             _use_entry(entry, use)
-    for one in [*recipe.filters, *(f for s in recipe.in_stages() for f in s.filters)]:
+    for one in filters_of(recipe):
+        compares = one.similar_to is not None or one.minimum_distance is not None
         if one.column != "id":
-            use(one.column, "values", "a filter")
+            use(one.column, "vectors" if compares else "values", "a filter")
     return uses
+
+
+def filters_of(recipe: Recipe) -> list[Any]:
+    """Every filter, those of the stages last."""
+    return [*recipe.filters, *(one for stage in recipe.in_stages() for one in stage.filters)]
 
 
 def judges_of(recipe: Recipe) -> list[Any]:
@@ -67,20 +89,34 @@ def map_entries(recipe: Recipe, change: Callable[[Any], Any]) -> Recipe:
     return recipe.model_copy(update={"stages": stages})
 
 
+def map_filters(recipe: Recipe, change: Callable[[Any], Any]) -> Recipe:
+    """The recipe with every filter changed."""
+    changed = {"filters": [change(one) for one in recipe.filters]}
+    if recipe.stages is None:
+        return recipe.model_copy(update=changed)
+    stages = [
+        stage.model_copy(update={"filters": [change(one) for one in stage.filters]})
+        for stage in recipe.stages
+    ]
+    return recipe.model_copy(update={**changed, "stages": stages})
+
+
 def _use_entry(entry: Any, use: Callable[[str, str, str], None]) -> None:
     who = entry.strategy
-    if isinstance(entry, (entries.Uncertainty, entries.ExpectedCost)):
+    if isinstance(entry, _OF_PREDICTIONS):
         use(entry.column, "predictions", who)
     elif isinstance(entry, (entries.Disagreement, entries.BatchBald)):
         several = isinstance(entry.column, list)
         for column in entries.columns_of(entry):
             use(column, "member" if several else "members", who)
-    elif isinstance(entry, (entries.Diversity, entries.Coverage)):
+    elif isinstance(entry, _OF_VECTORS):
         use(entry.column, "vectors", who)
     elif isinstance(entry, entries.Balance):
         use(entry.column, "classes", who)
     elif isinstance(entry, entries.Weight):
         use(entry.column, "numbers", who)
+    if isinstance(entry, entries.Badge):
+        use(entry.embeddings, "vectors", who)
     if getattr(entry, "labels", None):
         use(entry.labels, "categories", who)
     weights = getattr(entry, "weights", None)

@@ -33,6 +33,7 @@ class Names:
     """Under which names a selection is written; None for what is not wanted.
 
     With ``objects``, the field of a list of labels, tag and rank are those of labels, else of samples.
+    ``number_field`` holds numbers that come with the selection, of samples that it may not have chosen.
     """
 
     run_key: str
@@ -40,6 +41,7 @@ class Names:
     saved_view: str | None
     rank_field: str
     objects: str | None = None
+    number_field: str | None = None
 
 
 def name_selection(
@@ -102,6 +104,7 @@ def check_names(dataset: Any, names: Names, overwrite: bool) -> None:
     own = ours is not None and ours["names"]["rank_field"] == names.rank_field
     if not own and dataset.get_field(names.rank_field) is not None:
         raise InvalidInput(f"field {names.rank_field!r} exists; choose another name")
+    _check_number_field(dataset, names, ours["names"].get("number_field") if ours else None)
     if overwrite:
         return
     count = _count_tag(dataset, names)
@@ -124,6 +127,8 @@ def write(
     details: dict[str, Any],
     overwrite: bool = False,
     samples: list[str] | None = None,
+    to_tag: list[str] | None = None,
+    numbers: dict[str, float] | None = None,
 ) -> None:
     """Write a selection: run record, rank, tag, saved view. All of it, or nothing.
 
@@ -132,15 +137,17 @@ def write(
     Args:
         samples: where objects were chosen, the id of each one's sample. Unless ``names.objects`` says
             that it is labels that are written on, it is these samples, in the order first chosen.
+        to_tag: the ids of those chosen that get the tag; default: all.
+        numbers: by sample id, what goes into ``names.number_field``.
     """
     dataset = view._root_dataset
     check_names(dataset, names, overwrite)
     earlier = _keep(dataset, names.run_key)
     if earlier is not None:
         undo(dataset, names.run_key)
-    results = _results(chosen, names, samples)
+    results = _results(chosen, names, samples, to_tag)
     try:
-        _write(view, names, _config(names, recipe, results, details), results)
+        _write(view, names, _config(names, recipe, results, details), results, numbers or {})
     except BaseException:
         with suppress(InvalidInput):
             undo(dataset, names.run_key)
@@ -168,8 +175,9 @@ def undo(dataset: Any, run_key: str) -> int:
         dataset.select(tagged).untag_samples(names.tag)
     if names.saved_view and dataset.has_saved_view(names.saved_view):
         dataset.delete_saved_view(names.saved_view)
-    if dataset.get_field(names.rank_field) is not None:
-        dataset.delete_sample_field(names.rank_field)
+    for field in (names.rank_field, names.number_field):
+        if field is not None and dataset.get_field(field) is not None:
+            dataset.delete_sample_field(field)
     dataset.delete_run(run_key)
     return len(results.ids) if results is not None else 0
 
@@ -182,6 +190,15 @@ def selections(dataset: Any) -> list[dict[str, Any]]:
         if record is not None:
             found.append({"run_key": key, **record})
     return sorted(found, key=lambda one: one["created_at"])
+
+
+def earlier_ranks(dataset: Any, objects: str | None = None) -> list[str]:
+    """The rank fields of selections that are to be labelled: of samples, or of a field's objects.
+
+    What was found rather than chosen, such as near-duplicates, is not among them.
+    """
+    found = [one["names"] for one in selections(dataset) if one.get("to_label", True)]
+    return [names["rank_field"] for names in found if names.get("objects") == objects]
 
 
 def chosen_view(dataset: Any, names: Names) -> Any:
@@ -211,7 +228,13 @@ def told(selection: dict[str, Any]) -> str:
     return f"{among}, in {samples}" if selection["names"].get("objects") else f"{samples}, by {among}"
 
 
-def _write(view: Any, names: Names, config: dict[str, Any], results: dict[str, Any]) -> None:
+def _write(
+    view: Any,
+    names: Names,
+    config: dict[str, Any],
+    results: dict[str, Any],
+    numbers: dict[str, float],
+) -> None:
     dataset = view._root_dataset
     ids = results["ids"]
     pairs = list(zip(results["sample_ids"], ids, strict=True)) if names.objects else []
@@ -219,7 +242,8 @@ def _write(view: Any, names: Names, config: dict[str, Any], results: dict[str, A
         results["tagged"] = without_tag(dataset, names.objects, names.tag, pairs)
     elif names.tag:
         theirs = set(dataset.select(ids).match_tags(names.tag).values("id"))
-        results["tagged"] = [one for one in ids if one not in theirs]
+        wanted = ids if results["to_tag"] is None else results["to_tag"]
+        results["tagged"] = [one for one in wanted if one not in theirs]
     view.register_run(names.run_key, dataset.init_run(**config))
     dataset.save_run_results(
         names.run_key, dataset.init_run_results(names.run_key, **results), overwrite=True
@@ -232,6 +256,14 @@ def _write(view: Any, names: Names, config: dict[str, Any], results: dict[str, A
     else:
         ranks = {one: rank for rank, one in enumerate(ids, start=1)}
         dataset.set_values(names.rank_field, ranks, key_field="id")
+    if names.number_field:
+        whole = all(isinstance(value, int) for value in numbers.values())
+        dataset.add_sample_field(
+            names.number_field,
+            fo.IntField if whole else fo.FloatField,
+            description=config["number_description"],
+        )
+        dataset.set_values(names.number_field, numbers, key_field="id")
     if names.tag and names.objects:
         add_tag(dataset, names.objects, names.tag, results["tagged"])
     elif names.tag:
@@ -264,7 +296,9 @@ def _config(
     }
 
 
-def _results(chosen: Selection, names: Names, samples: list[str] | None) -> dict[str, Any]:
+def _results(
+    chosen: Selection, names: Names, samples: list[str] | None, to_tag: list[str] | None
+) -> dict[str, Any]:
     """``ids`` are those written on; of objects, gains and reasons follow ``label_ids``."""
     results = {
         "ids": list(chosen.ids),
@@ -274,6 +308,7 @@ def _results(chosen: Selection, names: Names, samples: list[str] | None) -> dict
         ],
         "report": chosen.report,
         "tagged": [],
+        "to_tag": to_tag,
     }
     if samples is None:
         return results
@@ -309,7 +344,21 @@ def _record(dataset: Any, run_key: str) -> dict[str, Any] | None:
     return {name: value for name, value in config.items() if name not in ("method", "cls", "type")}
 
 
-def _keep(dataset: Any, run_key: str) -> tuple[Any, Names, dict[str, Any], dict[str, Any]] | None:
+def _check_number_field(dataset: Any, names: Names, own: str | None) -> None:
+    field = names.number_field
+    if field is None:
+        return
+    if not field.isidentifier():
+        raise InvalidInput(
+            f"field: {field!r} must start with a letter and hold letters, digits and _ alone"
+        )
+    if field != own and dataset.get_field(field) is not None:
+        raise InvalidInput(f"field {field!r} exists; choose another name")
+
+
+def _keep(
+    dataset: Any, run_key: str
+) -> tuple[Any, Names, dict[str, Any], dict[str, Any], dict[str, float]] | None:
     """What it takes to write a selection again."""
     record = _record(dataset, run_key)
     if record is None:
@@ -317,11 +366,17 @@ def _keep(dataset: Any, run_key: str) -> tuple[Any, Names, dict[str, Any], dict[
     results = dataset.load_run_results(run_key)
     if results is None:
         return None
-    names = ("ids", "gains", "reasons", "report", "label_ids", "sample_ids")
-    kept = {name: getattr(results, name) for name in names if hasattr(results, name)}
+    names = Names(**record["names"])
+    parts = ("ids", "gains", "reasons", "report", "label_ids", "sample_ids")
+    kept = {name: getattr(results, name) for name in parts if hasattr(results, name)}
+    numbers = {}
+    if names.number_field and dataset.get_field(names.number_field) is not None:
+        found = zip(*dataset.values(["id", names.number_field]), strict=True)
+        numbers = {one: value for one, value in found if value is not None}
     return (
         dataset.load_run_view(run_key),
-        Names(**record["names"]),
+        names,
         {"method": METHOD, **record},
-        {**kept, "tagged": []},
+        {**kept, "tagged": [], "to_tag": getattr(results, "to_tag", None)},
+        numbers,
     )

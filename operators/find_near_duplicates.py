@@ -1,0 +1,108 @@
+"""find_near_duplicates: groups of samples nearly the same, all but one of each tagged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..alcore import InvalidInput
+from ..alcore.spacing import distances_to_others, duplicate_groups, suggested_distance
+from . import forms, plots
+from .fields import label_fields
+from .finding import FindOperator, Found
+from .reading import Reading
+
+
+class FindNearDuplicates(FindOperator):
+    icon = "content_copy"
+    label = "Active learning: find near-duplicates"
+    about = (
+        "Groups samples whose embeddings are nearer to each other than a distance, tags all but one of "
+        "each group, and shows the groups one after the other. Nothing is deleted."
+    )
+    options = ("distance", "label_field")
+    usual_tag = "near-duplicate"
+    usual_field = "near_duplicate_group"
+    field_holds = "The number of the group, the largest first; the sample that stays comes first"
+    figures: ClassVar = {
+        "groups": "Groups",
+        "samples": "Samples in them",
+        "tagged": "Tagged: all but one of each",
+        "distance": "Distance",
+    }
+
+    def find_inputs(self, ctx: Any, inputs: Any) -> None:
+        inputs.float(
+            "distance",
+            label="Distance",
+            description="Nearer samples are near-duplicates; left out, the one the preview suggests",
+            required=False,
+        )
+        forms.field_input(
+            ctx,
+            inputs,
+            "label_field",
+            "Labels",
+            label_fields(ctx.dataset),
+            missing="",
+            description="Of a group, a sample with a value here stays, if there is one",
+            required=False,
+        )
+
+    def refuse(self, params: dict[str, Any]) -> None:
+        distance = params.get("distance")
+        if distance is not None and not 0 < distance < np.inf:
+            raise InvalidInput(f"distance: {distance} is not a number above 0")
+
+    def find(self, reading: Reading, params: dict[str, Any], tick: Callable[[], None]) -> Found:
+        pool, column, metric = reading.pool, params["embeddings"], params["metric"]
+        device = params.get("device") or "auto"
+        here = np.flatnonzero(~pool.missing[column])
+        # Labelled ones first: the first of a group is the one that stays.
+        here = here[np.argsort(~pool.labelled[here], kind="stable")]
+        X = pool.columns[column][here]
+        nearest = distances_to_others(X, metric, device, tick=tick)
+        suggested = suggested_distance(nearest)
+        given = params.get("distance") or suggested
+        if given is None:
+            raise InvalidInput("distance: all samples are the same, so that none can be suggested")
+        distance = float(given)
+        groups = duplicate_groups(X, distance, metric, device, tick)
+        grouped = np.flatnonzero(groups)
+        order = grouped[np.argsort(groups[grouped], kind="stable")]
+        numbers = np.full(pool.n, np.nan)
+        numbers[here[grouped]] = groups[grouped]
+        told = {
+            "groups": int(groups.max(initial=0)),
+            "samples": len(order),
+            "tagged": len(order) - int(groups.max(initial=0)),
+            "distance": distance,
+            "suggested": suggested,
+        }
+        entry = {
+            "strategy": "near_duplicates",
+            "column": column,
+            "metric": metric,
+            "distance": distance,
+        }
+        return Found(
+            rows=here[order],
+            tagged=np.diff(groups[order], prepend=0) == 0,
+            numbers=numbers,
+            whole=True,
+            recipe={"budget": max(1, len(order)), "strategies": [entry]},
+            told=told,
+            text=_told(told),
+            plots={"Distance to the nearest other": plots.nearest_plot(nearest, distance, metric)},
+        )
+
+
+def _told(told: dict[str, Any]) -> str:
+    suggested = f"; suggested: {told['suggested']:.3g}" if told["suggested"] is not None else ""
+    return (
+        f"{told['groups']:,} groups with {told['samples']:,} samples are nearer than "
+        f"{told['distance']:.3g}: {told['tagged']:,} of them are near-duplicates of one that stays"
+        f"{suggested}"
+    )

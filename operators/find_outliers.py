@@ -1,0 +1,82 @@
+"""find_outliers: samples far from all others, by how dense their surroundings are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..alcore import InvalidInput, score
+from ..alcore.scores.typicality import NEIGHBOURS
+from . import plots
+from .finding import FindOperator, Found
+from .reading import Reading
+
+SHARE = 0.02
+
+
+class FindOutliers(FindOperator):
+    icon = "scatter_plot"
+    label = "Active learning: find outliers"
+    about = (
+        "Measures how typical each sample is, by its nearest neighbours, and tags the least typical: "
+        "edge cases, broken images, what does not belong. Nothing is deleted."
+    )
+    options = ("share", "neighbours")
+    usual_tag = "outlier"
+    usual_field = "typicality"
+    field_holds = "Typicality, 1 / mean distance to the nearest others: low = outlier"
+    figures: ClassVar = {"samples": "Samples", "tagged": "Outliers", "typicality": "Typicality at most"}
+
+    def find_inputs(self, ctx: Any, inputs: Any) -> None:
+        inputs.float(
+            "share",
+            label="Share",
+            description="Of the samples, the least typical; 0.02 is one in fifty",
+            default=SHARE,
+            min=0,
+            max=1,
+        )
+        inputs.int(
+            "neighbours",
+            label="Neighbours",
+            description="So many of the nearest say how dense the surroundings are",
+            default=NEIGHBOURS,
+            min=1,
+        )
+
+    def refuse(self, params: dict[str, Any]) -> None:
+        share = params.get("share", SHARE)
+        if not 0 < share <= 1:
+            raise InvalidInput(f"share: {share} is not a share above 0 and at most 1")
+        if params.get("neighbours", NEIGHBOURS) < 1:
+            raise InvalidInput(f"neighbours: {params['neighbours']} is not a count of at least 1")
+
+    def find(self, reading: Reading, params: dict[str, Any], tick: Callable[[], None]) -> Found:
+        entry = {
+            "strategy": "typicality",
+            "column": params["embeddings"],
+            "metric": params["metric"],
+            "neighbours": params.get("neighbours", NEIGHBOURS),
+        }
+        device = params.get("device") or "auto"
+        values = score(reading.pool, entry, device, lambda done, total: tick())
+        here = np.flatnonzero(np.isfinite(values))
+        count = max(1, round(params.get("share", SHARE) * len(here)))
+        rows = here[np.argsort(values[here], kind="stable")[:count]]
+        highest = float(values[rows[-1]])
+        told = {"samples": len(here), "tagged": count, "typicality": highest}
+        is_found = np.zeros(reading.pool.n, dtype=bool)
+        is_found[rows] = True
+        plot = plots.value_plot(values[here], is_found[here], "typicality")
+        return Found(
+            rows=rows,
+            tagged=np.ones(count, dtype=bool),
+            numbers=values,
+            whole=False,
+            recipe={"budget": count, "strategies": [{**entry, "strength": -1}]},
+            told=told,
+            text=f"{count:,} of {len(here):,} samples have a typicality of {highest:.3g} or less",
+            plots={"Typicality": plot},
+        )

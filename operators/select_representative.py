@@ -1,0 +1,153 @@
+"""select_representative: samples that stand for the others, common ones or edge cases."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import fiftyone.operators.types as types
+
+from ..alcore import InvalidInput
+from . import forms, measures, spread
+from .fields import embedding_fields, prediction_fields, uncertain_fields
+from .object_fields import nearest
+from .selecting import Pick, SelectOperator
+
+COLD_START = (
+    "Cold start, no label and no model yet: typiclust and coverage choose well, as soon as there are "
+    "embeddings"
+)
+# Where near-duplicates would come together.
+DIFFERENT = ("typicality",)
+
+
+class SelectRepresentative(SelectOperator):
+    label = "Active learning: select representative samples"
+    about = "Chooses samples that stand for the others: the common cases, or the edge cases."
+    options = (
+        "method",
+        "embeddings",
+        "metric",
+        "neighbours",
+        "predictions",
+        "beta",
+        "different",
+        "budget",
+    )
+
+    def fill(self, dataset: Any, params: dict[str, Any], pick: Pick) -> dict[str, Any]:
+        filled = super().fill(dataset, params, pick)
+        by_model = filled.get("method") == "representative_informative"
+        name, find = (
+            ("predictions", prediction_fields) if by_model else ("embeddings", embedding_fields)
+        )
+        if not filled.get(name):
+            filled[name] = pick(nearest(find, filled.get("objects") or None)(dataset), name)
+        return filled
+
+    def strategy_inputs(self, ctx: Any, inputs: Any) -> None:
+        forms.budget_input(inputs)
+        inputs.view("cold_start", types.Notice(label=COLD_START))
+        told = measures.told(measures.REPRESENTATIVE)
+        forms.choice_input(inputs, "method", "Method", told, "typiclust")
+        method = ctx.params.get("method") or "typiclust"
+        if method == "representative_informative":
+            forms.field_input(
+                ctx,
+                inputs,
+                "predictions",
+                "Predictions",
+                forms.fields_for(ctx, prediction_fields),
+                missing="This dataset has no field of predictions",
+            )
+            inputs.float(
+                "beta",
+                label="Uncertainty",
+                description="How much being uncertain counts beside being like the others",
+                default=1.0,
+                min=0,
+            )
+            return
+        spread.embeddings_input(ctx, inputs)
+        if method in ("typicality", "outliers"):
+            spread.metric_input(inputs)
+        if method in ("typicality", "outliers", "typiclust"):
+            inputs.int(
+                "neighbours",
+                label="Neighbours",
+                description="So many of the nearest say how dense the surroundings are",
+                default=20,
+                min=1,
+            )
+        if method == "typiclust":
+            return
+        forms.field_input(
+            ctx,
+            inputs,
+            "predictions",
+            "Prefer uncertain ones of",
+            forms.fields_for(ctx, uncertain_fields),
+            missing="",
+            description="Predictions: times how unsure the model is (margin)",
+            required=False,
+        )
+        inputs.bool(
+            "different",
+            label="Different from each other, too",
+            description="Times the distance to the nearest labelled or chosen (k-center)",
+            default=method in DIFFERENT,
+            view=types.CheckboxView(),
+        )
+
+    def __call__(self, sample_collection: Any, delegate: bool = False, **options: Any) -> Any:
+        # A form keeps what was entered for another method; a call means what it says.
+        method = options.get("method") or "typiclust"
+        if method not in ("typiclust", "representative_informative"):
+            return super().__call__(sample_collection, delegate, **options)
+        surplus = [name for name in ("predictions", "different") if options.get(name)]
+        if method == "representative_informative":
+            surplus = [name for name in surplus if name == "different"]
+        if surplus:
+            raise InvalidInput(
+                f"{surplus[0]}: {method!r} chooses by itself, and does not take it; leave it out"
+            )
+        return super().__call__(sample_collection, delegate, **options)
+
+    def recipe_of(self, dataset: Any, params: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "budget": forms.budget_of(params),
+            "strategies": _entries_of(params),
+            "seed": params.get("seed", 0),
+        }
+
+
+def _entries_of(params: dict[str, Any]) -> list[dict[str, Any]]:
+    method = params.get("method") or "typiclust"
+    if method == "representative_informative":
+        beta = params.get("beta")
+        more = {} if beta is None else {"beta": beta}
+        return [{"strategy": method, "column": params.get("predictions"), **more}]
+    entry = {"column": params.get("embeddings"), **_more_of(method, params)}
+    if method == "typiclust":
+        return [entry]
+    entries = [entry]
+    if params.get("predictions"):
+        entries.append({"strategy": "uncertainty", "column": params["predictions"]})
+    if params.get("different", method in DIFFERENT):
+        apart = {"strategy": "diversity", "column": params.get("embeddings")}
+        entries.append({**apart, "metric": params.get("metric") or "euclidean"})
+    return entries
+
+
+def _more_of(method: str, params: dict[str, Any]) -> dict[str, Any]:
+    """The strategy of a method, and its options."""
+    if method == "coverage":
+        return {"strategy": "coverage", "kernel": "cosine"}
+    if method not in ("typicality", "outliers", "typiclust"):
+        known = ", ".join(measures.REPRESENTATIVE)
+        raise InvalidInput(f"method: there is no {method!r}; choose one of {known}")
+    more: dict[str, Any] = {"neighbours": params["neighbours"]} if params.get("neighbours") else {}
+    if method == "typiclust":
+        return {"strategy": method, **more}
+    if method == "outliers":
+        more["strength"] = -1
+    return {"strategy": "typicality", "metric": params.get("metric") or "euclidean", **more}
