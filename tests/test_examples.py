@@ -35,3 +35,28 @@ def test_uncertainty_is_drawn_to_noise_and_diversity_draws_it_away(tmp_path, cap
     assert accuracy["random"] > accuracy["uncertainty"]
     assert picture.stat().st_size > 10_000
     assert "5 seeds" in capsys.readouterr().out
+
+
+def test_of_four_candidates_only_the_three_strategies_together_take_the_best(tmp_path, capsys):
+    picture = tmp_path / "four.png"
+    taken = load("four_candidates").main(picture)
+    assert taken["uncertainty"][0] in "ABD"
+    assert taken["uncertainty"][-1] == "C"
+    assert taken["diversity"] == ["A", "D", "C", "B"]
+    assert taken["typicality"][0] == "C"
+    assert taken["typicality"][-1] == "A"
+    assert {name for name, order in taken.items() if order[0] == "D"} == {
+        "uncertainty x diversity x typicality"
+    }
+    assert picture.stat().st_size > 10_000
+    assert "typicality" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("seed", range(1, 6))
+def test_the_four_candidates_do_not_hang_on_one_draw(seed):
+    example = load("four_candidates")
+    taken = example.orders(example.make_pool(seed))
+    assert [name for name, order in taken.items() if order[0] == "D"] == [
+        "uncertainty x diversity x typicality"
+    ]
+    assert taken["diversity"] == ["A", "D", "C", "B"]
