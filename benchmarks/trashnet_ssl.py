@@ -1,6 +1,6 @@
 """Self-supervised embeddings of photos of waste, beside raw pixels, no training and ImageNet.
 
-    ALCORE_DATA=folder python benchmarks/trashnet_ssl.py [--epochs 12] [--method simclr] [--threads 2]
+    ALCORE_DATA=folder python benchmarks/trashnet_ssl.py [--epochs 10] [--method simclr] [--threads 2]
 
 ``folder`` holds trashnet/, 2,527 photos in a folder for each of six classes, and in it the features of
 pretrained MobileNets as ``.npz``. Prints a Markdown table. No label is used but to judge.
@@ -31,7 +31,7 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--method", default="simclr")
-    parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
