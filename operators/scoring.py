@@ -18,6 +18,14 @@ from .running import Progress, throttled
 
 METHOD = "alcore/score"
 READ_SHARE, SCORE_SHARE = 0.4, 0.4
+CHANGING = (
+    entries.Diversity,
+    entries.Coverage,
+    entries.Balance,
+    entries.BatchBald,
+    entries.Determinantal,
+    entries.RepresentativeInformative,
+)
 
 
 @dataclass
@@ -93,7 +101,7 @@ def check_scores(view: Any, wanted: list[Wanted], labelled: Labelled | None, ove
     named = [{"name": one.field, **one.entry} for one in wanted]
     recipe = Recipe.of({"budget": 1, "strategies": named})
     for one, entry in zip(wanted, recipe.strategies or [], strict=True):
-        if isinstance(entry, (entries.Diversity, entries.Coverage, entries.Balance, entries.BatchBald)):
+        if isinstance(entry, CHANGING):
             raise InvalidInput(
                 f"{one.field}: the values of {entry.strategy!r} change with every sample chosen, so "
                 "that there is no score to compute; select by it instead"

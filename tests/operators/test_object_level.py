@@ -233,6 +233,18 @@ SAME = {
         [entry("coverage", f"{ROOT}.embedding", weights={"column": BOXES})],
         [entry("coverage", "embedding", weights={"column": "objects"})],
     ),
+    "badge": (
+        [entry("badge", BOXES, embeddings=f"{ROOT}.embedding")],
+        [entry("badge", "probs", embeddings="embedding")],
+    ),
+    "representative and informative": (
+        [entry("representative_informative", BOXES)],
+        [entry("representative_informative", "probs")],
+    ),
+    **{
+        name: ([entry(name, f"{ROOT}.embedding")], [entry(name, "embedding")])
+        for name in ("typicality", "typiclust", "representatives", "determinantal")
+    },
     "a number": (
         [entry("weight", f"{ROOT}.area", prefer=[0.2, 0.4])],
         [entry("weight", "area", prefer=[0.2, 0.4])],
@@ -778,6 +790,33 @@ def test_listed_and_undone_by_the_operators(street, run, operator):
     assert row["told"].startswith("6 objects of boxes, in ") and row["strategies"].startswith("uncert")
     assert operator("undo_selection")(street, "one").result == {"run_key": "one", "objects": 6}
     assert everything(street) == before
+
+
+def test_objects_like_those_with_a_tag(plugin, street, operator, pool, arrays):
+    """The examples are labels; in a view that lacks them they are read from the dataset."""
+    ids = label_ids(street)
+    examples = [ids[2], ids[4]]
+    view = street.match_labels(ids=examples, fields="boxes")
+    for sample in view:
+        for box in sample.boxes.detections:
+            if box.id in examples:
+                box.tags.append("like")
+        sample.save()
+    given = {"objects": "boxes", "embeddings": f"{ROOT}.embedding", "example_tag": "like"}
+    select = operator("select_by_similarity")
+    select(street, budget=5, tag="alike", **given)
+    recipe = {
+        "budget": 5,
+        "filters": [{"column": "id", "not_in": examples}],
+        "strategies": [entry("similarity", "embedding", to=examples)],
+    }
+    expected = plugin("alcore").select(pool(ids), recipe, device="cpu").ids
+    assert street.load_run_results("alike").ids == expected
+    select(street.skip(4), budget=3, tag="elsewhere", **given)
+    later = set(np.array(ids)[OWNER >= 4])
+    everyone = plugin("alcore").select(pool(ids), {**recipe, "budget": M}, device="cpu").ids
+    found = street.load_run_results("elsewhere").ids
+    assert found == [one for one in everyone if one in later][:3]
 
 
 def test_called_from_python(street, operator, invalid):

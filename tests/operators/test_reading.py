@@ -132,6 +132,35 @@ def test_similarity_runs(dataset, read, stored):
     np.testing.assert_allclose(pool.columns["sim"], vectors, rtol=1e-5)
 
 
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"strategy": "typiclust", "column": "sim"},
+        {"strategy": "badge", "column": "predictions", "embeddings": "sim"},
+        {"strategy": "similarity", "column": "sim", "to": [[1.0] * 6]},
+    ],
+)
+def test_a_similarity_run_serves_whatever_takes_vectors(dataset, read, entry):
+    import fiftyone.brain as fob
+
+    fob.compute_similarity(dataset, embeddings="embeddings", brain_key="sim")
+    found = read(dataset, entry)
+    np.testing.assert_allclose(found.pool.columns["sim"], np.stack(dataset.values("embeddings")))
+    assert found.recipe.strategies[0].strategy == entry["strategy"]
+
+
+def test_filters_by_vectors_are_read_as_vectors(dataset, plugin, reading):
+    filters = [
+        {"column": "listed", "minimum_distance": 0.1},
+        {"column": "embeddings", "similar_to": dataset.values("id")[:1], "min": 0.0},
+    ]
+    recipe = plugin("alcore").Recipe.of(
+        {"budget": 3, "strategies": [{"strategy": "random"}], "filters": filters}
+    )
+    pool = reading.read(dataset.view(), recipe).pool
+    assert pool.columns["listed"].shape == (48, 4) and pool.columns["embeddings"].shape == (48, 6)
+
+
 def test_numbers_strings_booleans_dates_and_dotted_paths(dataset, read):
     filters = [
         {"column": "place", "in": ["dock", "road"]},
