@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -26,12 +26,6 @@ class FindNearDuplicates(FindOperator):
     usual_tag = "near-duplicate"
     usual_field = "near_duplicate_group"
     field_holds = "The number of the group, the largest first; the sample that stays comes first"
-    figures: ClassVar = {
-        "groups": "Groups",
-        "samples": "Samples in them",
-        "tagged": "Tagged: all but one of each",
-        "distance": "Distance",
-    }
 
     def find_inputs(self, ctx: Any, inputs: Any) -> None:
         inputs.float(
@@ -100,9 +94,9 @@ class FindNearDuplicates(FindOperator):
 
 
 def _told(told: dict[str, Any]) -> str:
-    suggested = f"; suggested: {told['suggested']:.3g}" if told["suggested"] is not None else ""
+    suggested, distance = told["suggested"], told["distance"]
+    other = "" if suggested in (None, distance) else f"; suggested distance: {suggested:.3g}"
     return (
-        f"{told['groups']:,} groups with {told['samples']:,} samples are nearer than "
-        f"{told['distance']:.3g}: {told['tagged']:,} of them are near-duplicates of one that stays"
-        f"{suggested}"
+        f"{told['groups']:,} groups, of {told['samples']:,} samples within {distance:.3g} of another; "
+        f"all but one of each, {told['tagged']:,} samples, are near-duplicates{other}"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +27,6 @@ class FindOutliers(FindOperator):
     usual_tag = "outlier"
     usual_field = "typicality"
     field_holds = "Typicality, 1 / mean distance to the nearest others: low = outlier"
-    figures: ClassVar = {"samples": "Samples", "tagged": "Outliers", "typicality": "Typicality at most"}
 
     def find_inputs(self, ctx: Any, inputs: Any) -> None:
         inputs.float(

@@ -69,7 +69,6 @@ class FindOperator(foo.Operator):
     usual_tag: ClassVar[str]
     usual_field: ClassVar[str]
     field_holds: ClassVar[str]
-    figures: ClassVar[dict[str, str]]
 
     @property
     def config(self) -> Any:
@@ -165,8 +164,6 @@ class FindOperator(foo.Operator):
     def resolve_output(self, ctx: Any) -> Any:
         outputs = types.Object()
         outputs.view("told", types.Notice(label=(ctx.results or {}).get("text", "")))
-        for name, label in self.figures.items():
-            outputs.float(name, label=label)
         outputs.str("tag", label="Tag")
         outputs.str("field", label="Field")
         outputs.str("saved_view", label="Saved view, in order")

@@ -165,6 +165,8 @@ def distance_plot(pool: Pool, recipe: Recipe, chosen: Selection) -> dict[str, An
                     "line": {"color": colour},
                 }
             )
+    if not any(any(trace["x"]) for trace in traces):
+        return None  # all are chosen
     share = _of_all("share of the pool", len(asked), len(rest))
     label = "cosine distance" if metric == "cosine" else "distance"
     return {"data": traces, "layout": _layout(f"{label} within which one is labelled", share)}

@@ -64,7 +64,7 @@ def shown(reading: Reading, chosen: Selection, method: str) -> dict[str, Any]:
         "Embedding plane": plots.plane_plot(pool, recipe, chosen, method),
         "Distance to the nearest labelled": plots.distance_plot(pool, recipe, chosen),
     }
-    if not any(found.values()):
+    if found["Embedding plane"] is None:
         found = {
             "What the model is unsure of": plots.score_plot(pool, recipe, chosen),
             "Classes": plots.class_plot(pool, recipe, chosen),
