@@ -128,6 +128,7 @@ def draw_card(
     on_field: Callable[..., Any],
 ) -> None:
     """One row: the strategy, its field and options, its strength; a line on what it favours below."""
+    card = _fitting(dataset, card)
     strategy = card["strategy"]
     row = form.h_stack(f"card_{number}", gap=1, align_y="bottom", variant="outline")
     kinds = [Choice(name, hint) for name, hint in HINTS.items()]
@@ -177,6 +178,7 @@ def _hint(card: dict[str, Any]) -> str:
 
 def entry_of(dataset: Any, card: dict[str, Any], costs: str | None = None) -> dict[str, Any]:
     """A card as an entry of a recipe: a card keeps what another strategy left on it."""
+    card = _fitting(dataset, card)
     strategy = card["strategy"]
     names = {"strategy", "strength", "column", OPTIONS.get(strategy, ("",))[0]}
     if strategy == "random":
@@ -211,6 +213,19 @@ def alone_of(cards: list[dict[str, Any]]) -> str | None:
     if rule is None or len(cards) == 1:
         return None
     return f"{rule} chooses by a rule of its own: nothing combines with it; remove the other cards"
+
+
+def _fitting(dataset: Any, card: dict[str, Any]) -> dict[str, Any]:
+    """The card with fields that fit its strategy: the App may report those of the one before."""
+    offered = {"column": _fields_for(dataset, card["strategy"])}
+    if card["strategy"] == "badge":
+        offered["embeddings"] = embedding_fields(dataset)
+    fitting = dict(card)
+    for name, choices in offered.items():
+        paths = [choice.path for choice in choices]
+        if paths and card.get(name) not in paths:
+            fitting[name] = paths[0]
+    return fitting
 
 
 def dropdown(

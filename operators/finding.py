@@ -18,17 +18,7 @@ from .running import READ_SHARE, Progress, throttled
 from .selecting import Pick, call, operator_name, refuse_unknown, writing_config
 from .writing import Names, check_names, chosen_view, name_selection, write
 
-OPTIONS = (
-    "embeddings",
-    "metric",
-    "field",
-    "tag",
-    "saved_view",
-    "run_key",
-    "overwrite",
-    "bad",
-    "device",
-)
+OPTIONS = ("embeddings", "metric", "field", *forms.WRITTEN)
 
 
 @dataclass

@@ -17,20 +17,8 @@ from .running import Request, names_of
 from .writing import check_names
 
 NONE = ""
-COMMON = (
-    "label_field",
-    "labelled_tag",
-    "skip_chosen",
-    "tag",
-    "saved_view",
-    "run_key",
-    "overwrite",
-    "bad",
-    "device",
-    "seed",
-    "objects",
-    "result",
-)
+WRITTEN = ("tag", "saved_view", "run_key", "overwrite", "bad", "device")
+COMMON = ("label_field", "labelled_tag", "skip_chosen", *WRITTEN, "seed", "objects", "result")
 
 
 def without_dataset(label: str) -> Any:

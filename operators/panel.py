@@ -96,7 +96,7 @@ class ActiveLearning(foo.Panel):
         fits = number < len(cards) and strategy in HINTS
         if fits and cards[number].get("drawn") != strategy:
             card = new_card(ctx.dataset, strategy, self._labels(ctx))
-            ctx.panel.set_state(f"form.card_{number}", card)
+            ctx.panel.set_state({f"form.card_{number}": card, "error": ""})
 
     def on_field(self, ctx: Any) -> None:
         """Another field may ask for other options: what follows an event is drawn anew."""
@@ -109,10 +109,10 @@ class ActiveLearning(foo.Panel):
         cards = _cards(ctx)
         used = {card["strategy"] for card in cards}
         card = new_card(ctx.dataset, next_strategy(ctx.dataset, used), self._labels(ctx))
-        ctx.panel.set_state({f"form.card_{len(cards)}": card, "cards": len(cards) + 1})
+        ctx.panel.set_state({f"form.card_{len(cards)}": card, "cards": len(cards) + 1, "error": ""})
 
     def on_remove(self, ctx: Any) -> None:
-        ctx.panel.set_state("cards", max(0, len(_cards(ctx)) - 1))
+        ctx.panel.set_state({"cards": max(0, len(_cards(ctx)) - 1), "error": ""})
 
     def on_preview(self, ctx: Any) -> None:
         try:
@@ -297,7 +297,7 @@ class ActiveLearning(foo.Panel):
         batches = [Choice(n, w.line) for n, w in measures.BATCHES.items() if n != "batch_bald"]
         dropdown(wanted, "batch", "Batch", batches, ctx.panel.get_state("wanted.batch"))
         error = ctx.panel.get_state("error")
-        if error:
+        if error and error != alone_of(_cards(ctx)):
             panel.view("error_text", types.AlertView(severity="error", label=error))
         row = panel.h_stack("run_buttons", gap=1)
         row.btn("preview", label="Preview", icon="visibility", on_click=self.on_preview)

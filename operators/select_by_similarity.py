@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import fiftyone.operators as foo
 import fiftyone.operators.types as types
 import numpy as np
 from fiftyone import ViewField
 
 from ..alcore import InvalidInput
 from . import forms, spread
-from .fields import embedding_fields, uncertain_fields
+from .fields import embedding_fields
 from .object_fields import list_path
 from .object_labels import all_slices
 from .selecting import SelectOperator
@@ -75,7 +76,7 @@ class SelectBySimilarity(SelectOperator):
         )
         if source == "tag":
             view = types.AutocompleteView()
-            for tag in ctx.dataset.distinct("tags"):
+            for tag in _tags_shown(ctx, forms.view_key(ctx)):
                 view.add_choice(tag, label=tag)
             inputs.str("example_tag", label="Tag of the examples", required=False, view=view)
         elif source == "ids":
@@ -94,23 +95,7 @@ class SelectBySimilarity(SelectOperator):
                 min=-1,
                 max=1,
             )
-        forms.field_input(
-            ctx,
-            inputs,
-            "predictions",
-            "Prefer uncertain ones of",
-            forms.fields_for(ctx, uncertain_fields),
-            missing="",
-            description="Predictions: times how unsure the model is (margin)",
-            required=False,
-        )
-        inputs.bool(
-            "different",
-            label="Different from each other, too",
-            description="Times the distance to the nearest labelled or chosen (k-center)",
-            default=False,
-            view=types.CheckboxView(),
-        )
+        spread.company_inputs(ctx, inputs)
 
     def recipe_of(self, dataset: Any, params: dict[str, Any]) -> dict[str, Any]:
         column = params.get("embeddings")
@@ -124,10 +109,7 @@ class SelectBySimilarity(SelectOperator):
         else:
             strength = -1 if unlike else 1
             entries.append({"strategy": "similarity", "column": column, "to": to, "strength": strength})
-        if params.get("predictions"):
-            entries.append({"strategy": "uncertainty", "column": params["predictions"]})
-        if params.get("different"):
-            entries.append({"strategy": "diversity", "column": column, "metric": "cosine"})
+        entries += spread.company_of(params, "cosine")
         return {
             "budget": forms.budget_of(params),
             "filters": filters,
@@ -154,6 +136,12 @@ def embed_prompt(dataset: Any, key: str, prompt: str) -> list[list[float]]:
         raise InvalidInput(f"prompt: the model of {key!r} cannot embed it: {error}") from error
     found: list[list[float]] = vectors.reshape(1, -1).tolist()
     return found
+
+
+@foo.execution_cache(prompt_scoped=True, residency="ephemeral")
+def _tags_shown(ctx: Any, view: str) -> list[str]:
+    """The tags, looked up once for a form. ``view`` is part of the key of the cache alone."""
+    return list(ctx.dataset.distinct("tags"))
 
 
 def _no_prompts(key: str | None) -> str:

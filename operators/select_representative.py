@@ -8,7 +8,7 @@ import fiftyone.operators.types as types
 
 from ..alcore import InvalidInput
 from . import forms, measures, spread
-from .fields import embedding_fields, prediction_fields, uncertain_fields
+from .fields import embedding_fields, prediction_fields
 from .object_fields import nearest
 from .selecting import Pick, SelectOperator
 
@@ -80,23 +80,7 @@ class SelectRepresentative(SelectOperator):
             )
         if method == "typiclust":
             return
-        forms.field_input(
-            ctx,
-            inputs,
-            "predictions",
-            "Prefer uncertain ones of",
-            forms.fields_for(ctx, uncertain_fields),
-            missing="",
-            description="Predictions: times how unsure the model is (margin)",
-            required=False,
-        )
-        inputs.bool(
-            "different",
-            label="Different from each other, too",
-            description="Times the distance to the nearest labelled or chosen (k-center)",
-            default=method in DIFFERENT,
-            view=types.CheckboxView(),
-        )
+        spread.company_inputs(ctx, inputs, different=method in DIFFERENT)
 
     def __call__(self, sample_collection: Any, delegate: bool = False, **options: Any) -> Any:
         # A form keeps what was entered for another method; a call means what it says.
@@ -129,13 +113,8 @@ def _entries_of(params: dict[str, Any]) -> list[dict[str, Any]]:
     entry = {"column": params.get("embeddings"), **_more_of(method, params)}
     if method == "typiclust":
         return [entry]
-    entries = [entry]
-    if params.get("predictions"):
-        entries.append({"strategy": "uncertainty", "column": params["predictions"]})
-    if params.get("different", method in DIFFERENT):
-        apart = {"strategy": "diversity", "column": params.get("embeddings")}
-        entries.append({**apart, "metric": params.get("metric") or "euclidean"})
-    return entries
+    metric = params.get("metric") or "euclidean"
+    return [entry, *spread.company_of(params, metric, different=method in DIFFERENT)]
 
 
 def _more_of(method: str, params: dict[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import fiftyone.operators as foo
+import fiftyone.operators.types as types
 
 from . import forms
 from .costs import class_names
@@ -41,6 +42,38 @@ def weights_input(ctx: Any, inputs: Any) -> None:
         description="Predictions: an uncertain sample counts more when it is covered (UHerding)",
         required=False,
     )
+
+
+def company_inputs(ctx: Any, inputs: Any, different: bool = False) -> None:
+    """What a strategy may be combined with."""
+    forms.field_input(
+        ctx,
+        inputs,
+        "predictions",
+        "Prefer uncertain ones of",
+        forms.fields_for(ctx, uncertain_fields),
+        missing="",
+        description="Predictions: times how unsure the model is (margin)",
+        required=False,
+    )
+    inputs.bool(
+        "different",
+        label="Different from each other, too",
+        description="Times the distance to the nearest labelled or chosen (k-center)",
+        default=different,
+        view=types.CheckboxView(),
+    )
+
+
+def company_of(params: dict[str, Any], metric: str, different: bool = False) -> list[dict[str, Any]]:
+    """The entries of what is combined; ``different`` is what holds where nothing is said."""
+    entries = []
+    if params.get("predictions"):
+        entries.append({"strategy": "uncertainty", "column": params["predictions"]})
+    if params.get("different", different):
+        apart = {"strategy": "diversity", "column": params.get("embeddings"), "metric": metric}
+        entries.append(apart)
+    return entries
 
 
 def ball_inputs(ctx: Any, inputs: Any) -> None:

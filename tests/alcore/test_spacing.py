@@ -1,5 +1,9 @@
 """Distances to given samples and to the nearest other, groups of near-duplicates, and the plane."""
 
+import sys
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+
 import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
@@ -85,6 +89,29 @@ def test_the_plane_of_little():
     assert plane.plane(np.zeros((0, 4))).shape == (0, 2)
     line = plane.plane(np.arange(4.0)[:, None])
     assert (line[:, 1] == 0).all() and len(set(line[:, 0])) == 4
+
+
+@pytest.mark.parametrize(("method", "name"), [("umap", "UMAP"), ("pacmap", "PaCMAP")])
+def test_the_plane_by_an_installed_package(monkeypatch, method, name):
+    """A package of that name, whose plane is the first two dimensions."""
+    asked = {}
+
+    class Reducer:
+        def __init__(self, **options):
+            asked.update(options)
+
+        def fit_transform(self, X):
+            return X[:, :2]
+
+    package = ModuleType(method)
+    package.__spec__ = ModuleSpec(method, None)
+    setattr(package, name, Reducer)
+    monkeypatch.setitem(sys.modules, method, package)
+    X = vectors(n=12)
+    assert method in plane.methods()
+    np.testing.assert_allclose(plane.plane(X, method, seed=3), (X - X.mean(0))[:, :2])
+    assert asked["random_state"] == 3 and asked["n_neighbors"] < 12
+    assert not np.allclose(plane.plane(X[:5], method), (X[:5] - X[:5].mean(0))[:, :2])  # too few: PCA
 
 
 def test_the_plane_is_offered_by_what_is_installed():

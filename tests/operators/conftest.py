@@ -55,6 +55,20 @@ def images(tmp_path_factory):
 @pytest.fixture
 def dataset(mongod, images):
     """48 images: 8 labelled; logits, probabilities and confidences; embeddings and metadata."""
+    dataset = make_dataset(images)
+    yield dataset
+    dataset.delete()
+
+
+@pytest.fixture(scope="module")
+def unchanged(mongod, images):
+    """The same, for tests that leave it as it is."""
+    dataset = make_dataset(images)
+    yield dataset
+    dataset.delete()
+
+
+def make_dataset(images):
     import fiftyone as fo
 
     rng = np.random.default_rng(1)
@@ -83,8 +97,7 @@ def dataset(mongod, images):
         samples.append(sample)
     dataset.add_samples(samples, dynamic=True, progress=False)
     dataset.compute_metadata(progress=False)
-    yield dataset
-    dataset.delete()
+    return dataset
 
 
 @pytest.fixture

@@ -8,6 +8,10 @@ import alcore as engine
 
 @pytest.fixture
 def pool(dataset):
+    return pool_of(dataset)
+
+
+def pool_of(dataset):
     """The dataset's columns as arrays, the first 8 labelled."""
     logits = np.stack(dataset.values("predictions.logits")).astype(np.float64)
     p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
@@ -101,11 +105,15 @@ CASES = [
 
 
 @pytest.mark.parametrize(("name", "options", "strategies"), CASES)
-def test_picks_are_those_of_alcore(dataset, operator, pool, name, options, strategies):
+def test_picks_are_those_of_alcore(unchanged, operator, state, name, options, strategies):
+    before = state(unchanged)
     by_model = options.get("method") == "representative_informative"
     given = options if by_model else {"embeddings": "embeddings", **options}
     recipe = {"budget": 6, "strategies": strategies, "seed": options.get("seed", 0)}
-    assert chosen_by(dataset, operator(name), given) == engine.select(pool, recipe).ids
+    expected = engine.select(pool_of(unchanged), recipe).ids
+    assert chosen_by(unchanged, operator(name), given) == expected
+    operator("undo_selection")(unchanged, "r")
+    assert state(unchanged) == before
 
 
 def test_near_duplicates_are_removed_first(dataset, operator, pool):
@@ -226,11 +234,11 @@ REFUSED = [
     ("select_by_similarity", {"example_tag": "none"}, "nothing has the tag 'none'"),
     ("select_by_similarity", {"example_ids": ["0" * 24]}, "examples: 1 of 1 are not in"),
     ("select_by_similarity", {"examples": "selected"}, "select one or more samples in the App"),
-    ("select_by_similarity", {"example_tag": "x", "use": "sort"}, "use: there is no 'sort'"),
+    ("select_by_similarity", {"example_ids": ["x"], "use": "sort"}, "use: there is no 'sort'"),
     ("find_near_duplicates", {"distance": -1.0}, "distance: -1.0 is not a number above 0"),
     ("find_near_duplicates", {"field": "sharpness"}, "field 'sharpness' exists"),
     ("find_near_duplicates", {"metric": "l1"}, "should be 'euclidean' or 'cosine'"),
-    ("find_near_duplicates", {"tag": "x"}, "tag: 'x' is in use"),
+    ("find_near_duplicates", {"run_key": "1st"}, "run_key: '1st' must start with a letter"),
     ("find_outliers", {"share": 0.0}, "share: 0.0 is not a share above 0"),
     ("find_outliers", {"neighbours": 0}, "neighbours: 0 is not a count"),
     ("find_outliers", {"colour": 1}, "unknown option 'colour'"),
@@ -239,13 +247,12 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("name", "options", "told"), REFUSED)
-def test_what_is_wrong_is_said_and_nothing_written(dataset, operator, state, name, options, told):
-    dataset.limit(2).tag_samples("x")
-    before = state(dataset)
+def test_what_is_wrong_is_said_and_nothing_written(unchanged, operator, state, name, options, told):
+    before = state(unchanged)
     with pytest.raises(Exception) as error:
-        operator(name)(dataset, **{"embeddings": "embeddings", **options})
+        operator(name)(unchanged, **{"embeddings": "embeddings", **options})
     assert told in str(error.value)
-    assert state(dataset) == before
+    assert state(unchanged) == before
 
 
 FORMS = [
@@ -261,8 +268,8 @@ FORMS = [
 
 
 @pytest.mark.parametrize(("name", "params", "asked"), FORMS)
-def test_forms_ask_what_the_method_needs(dataset, operator, name, params, asked):
-    form = form_of(operator(name), dataset, **params)
+def test_forms_ask_what_the_method_needs(unchanged, operator, name, params, asked):
+    form = form_of(operator(name), unchanged, **params)
     assert asked <= set(form)
     if "clusters" in asked:
         assert form["clusters"].default == 3
@@ -278,13 +285,48 @@ def test_forms_ask_what_the_method_needs(dataset, operator, name, params, asked)
         ("find_outliers", {"embeddings": "embeddings", "metric": "cosine"}),
     ],
 )
-def test_a_preview_draws_and_writes_nothing(dataset, operator, state, name, params):
-    before = state(dataset)
-    form = form_of(operator(name), dataset, preview=True, budget=5, **params)
+def test_a_preview_draws_and_writes_nothing(unchanged, operator, state, name, params):
+    before = state(unchanged)
+    form = form_of(operator(name), unchanged, preview=True, budget=5, **params)
     assert "preview_error" not in form and "preview_text" in form
     data = form["plot_0"].view.data
     assert data and all(len(trace["x"]) == len(trace["y"]) for trace in data)
-    assert state(dataset) == before
+    assert state(unchanged) == before
+
+
+def test_a_plane_is_offered_where_it_is_installed(unchanged, operator, plugin, monkeypatch):
+    params = {"embeddings": "embeddings", "preview": True, "budget": 5}
+    form = form_of(operator("select_diverse"), unchanged, **params)
+    assert "plane" not in form and form["plot_0"].view.layout["xaxis"]["title"]["text"]
+    module = plugin("alcore.plane")
+    monkeypatch.setattr(module, "methods", lambda: ["pca", "umap"])
+    monkeypatch.setattr(module, "_fitted", lambda X, method, seed, count: X[:, :2])
+    form = form_of(operator("select_diverse"), unchanged, plane="umap", **params)
+    assert form["plane"].type.values == ["pca", "umap"]
+    assert not form["plot_0"].view.layout["xaxis"]["title"]["text"]
+
+
+def test_every_strategy_has_a_card(dataset, plugin):
+    cards, recipe = plugin("operators.cards"), plugin("alcore.recipe")
+    assert set(cards.HINTS) == set(recipe.STRATEGIES)
+    dataset.limit(1).tag_samples("like")
+    costs = '{"glass": {"paper": 5}, "paper": {"glass": 1}}'
+    for strategy in cards.HINTS:
+        card = {**cards.new_card(dataset, strategy, "ground_truth"), "examples": "like"}
+        if not card.get("column") and strategy != "random":
+            continue  # no field fits: the dataset has no members
+        entry = cards.entry_of(dataset, card, costs)
+        assert recipe.Recipe.of({"budget": 3, "strategies": [entry]}).strategies
+        assert cards.alone_of([card]) is None
+        assert (cards.alone_of([card, card]) is None) == (strategy not in cards.RULES)
+
+
+def test_a_card_takes_no_field_of_the_strategy_before(dataset, plugin):
+    """As the App reports a card whose strategy has just changed from typiclust."""
+    cards = plugin("operators.cards")
+    card = {"strategy": "badge", "drawn": "typiclust", "strength": 1, "column": "embeddings"}
+    entry = cards.entry_of(dataset, card)
+    assert entry == {"strategy": "badge", "column": "predictions", "embeddings": "embeddings"}
 
 
 def test_the_preview_says_what_cannot_be_computed(dataset, operator):
