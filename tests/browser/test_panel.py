@@ -96,7 +96,7 @@ def test_from_cards_to_tags_and_back(
     panel.fill("Tag and saved view", "round one")
     panel.click("Preview")
     expect(panel.root.get_by_text("6 of 29 would be chosen")).to_be_visible()
-    panel.expect_plots(3)
+    panel.expect_plots(4)
     screenshot(page, "panel-preview")
     panel.root.locator(".js-plotly-plot").last.scroll_into_view_if_needed()
     screenshot(page, "panel-preview-below")
@@ -196,6 +196,35 @@ def test_cards_take_members_boxes_and_costs(
     form = page.get_by_test_id("operators-prompt-modal")
     expect(form.get_by_text("Writes how uncertain each sample is")).to_be_visible()
     screenshot(page, "panel-opens-scores")
+
+
+def test_a_card_with_a_rule_of_its_own_stands_alone(
+    page_for: OpenApp, dataset: Any, recipe_of: RecipeOf, state: State
+) -> None:
+    dataset[10:13].tag_samples("like these")
+    before = state(dataset)
+    page = page_for(dataset)
+    panel = Panel(page)
+    panel.choose(1, "Strategy", "typiclust")
+    expect(panel.root.get_by_text("typiclust chooses by a rule of its own: nothing")).to_be_visible()
+    screenshot(page, "panel-rule-with-company")
+    panel.click("Select")
+    expect(panel.root.get_by_text("typiclust chooses by a rule of its own: nothing")).to_have_count(1)
+    assert state(dataset) == before
+    panel.click("Remove last")
+    expect(panel.root.get_by_text("typiclust chooses by a rule of its own: nothing")).to_have_count(0)
+    panel.choose(1, "Strategy", "badge")
+    expect(panel.card_field(1, "Embeddings")).to_be_visible()
+    panel.choose(1, "Strategy", "similarity")
+    panel.choose(1, "Like those tagged", "like these")
+    panel.fill("Budget", "4")
+    panel.fill("Tag and saved view", "alike")
+    screenshot(page, "panel-similarity")
+    panel.click("Select")
+    expect(page.get_by_test_id("entry-counts")).to_have_text("4 samples")
+    examples = sdk(dataset.match_tags("like these").values, "id")
+    recipe = recipe_of(dataset, "alike")
+    assert recipe["strategies"][0]["to"] == recipe["filters"][0]["not_in"] == examples
 
 
 def test_what_cannot_be_chosen_from_is_said_and_nothing_is_written(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from playwright.sync_api import Locator, Page, expect
 
-from browser_helpers import choose, form_field, open_operator, screenshot
+from browser_helpers import form_field, open_operator, screenshot
 
 OpenApp = Callable[[Any], Page]
 State = Callable[[Any], dict[str, Any]]
@@ -54,22 +54,46 @@ def test_near_duplicates_of_few_samples_are_found_by_the_form(
     page = page_for(dataset)
     form = open_operator(page, "Active learning: find near-duplicates")
     form_field(form, "Preview", "checkbox").check()
-    expect(form.get_by_text("3 groups with 6 samples are nearer than")).to_be_visible()
+    expect(form.get_by_text("3 groups, of 6 samples within")).to_be_visible()
     expect_plots(page, form, 1)
     screenshot(page, "duplicates-preview")
     form.get_by_role("button", name="Execute", exact=True).click()
-    expect(form.get_by_text("Groups:")).to_be_visible()
+    expect(form.get_by_text("Saved view, in order:")).to_be_visible()
     screenshot(page, "duplicates-done")
     form.get_by_role("button", name="Close").click()
     expect(page.get_by_test_id("entry-counts")).to_have_text("6 samples")
     assert state(dataset)["tags"] == {"near-duplicate": 3}
+
+
+def test_diverse_and_similar_samples_are_previewed(
+    page_for: OpenApp, make_dataset: Callable[..., Any], state: State
+) -> None:
+    dataset = make_dataset(12, 0)
+    dataset.limit(2).tag_samples("a tag with a name of some length, as people have them")
+    before = state(dataset)
+    page = page_for(dataset)
     form = open_operator(page, "Active learning: select diverse samples")
     form.get_by_text("probcover: each covers a ball").click()
     expect(form.get_by_text("Classes", exact=True)).to_be_visible()
+    form_field(form, "Budget").fill("3")
     form_field(form, "Preview", "checkbox").check()
+    expect(form.get_by_text("3 of 12 would be chosen")).to_be_visible()
     expect_plots(page, form, 2)
     screenshot(page, "diverse-preview-few")
     form.get_by_role("button", name="Cancel").click()
     form = open_operator(page, "Active learning: select by similarity")
-    choose(page, form, "Spread over", "none") if form.get_by_text("Spread over").count() else None
+    expect(form.get_by_text("example_tag: name the tag").first).to_be_visible()
     screenshot(page, "similarity-form")
+    form_field(form, "Tag of the examples").fill(
+        "a tag with a name of some length, as people have them"
+    )
+    expect(form.get_by_text("example_tag:")).to_have_count(0)
+    form.get_by_text("filter: only those beyond a threshold").click()
+    expect(form.get_by_text("Threshold", exact=True)).to_be_visible()
+    form_field(form, "Budget").fill("2")
+    form_field(form, "Preview", "checkbox").check()
+    expect(form.get_by_text("2 of 12 would be chosen")).to_be_visible()
+    expect_plots(page, form, 2)
+    form.get_by_text("Threshold", exact=True).scroll_into_view_if_needed()
+    screenshot(page, "similarity-filled")
+    assert state(dataset) == before
