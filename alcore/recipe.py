@@ -209,7 +209,8 @@ class Coverage(_Entry):
     """Samples that stand for many that nothing labelled or chosen stands for yet."""
 
     strategy: Literal["coverage"] = "coverage"
-    column: str = Field(description="embeddings; they are normalised")
+    column: str = Field(description="embeddings")
+    metric: Metric = Field("cosine", description="cosine: they are normalised first")
     kernel: Literal["gaussian", "cosine", "ball"] = Field(
         "gaussian",
         description="gaussian: MaxHerding; cosine: facility location; ball: all within the radius",
@@ -245,7 +246,8 @@ class TypiClust(_Rule):
     """The most typical sample of each cluster, those without labelled samples first."""
 
     strategy: Literal["typiclust"] = "typiclust"
-    column: str = Field(description="embeddings; they are normalised")
+    column: str = Field(description="embeddings")
+    metric: Metric = Field("cosine", description="cosine: they are normalised first")
     neighbours: int = Field(20, gt=0)
     max_clusters: int = Field(500, gt=0)
 

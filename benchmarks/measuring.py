@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -26,3 +27,12 @@ def table(title: str, head: list[str], rows: Rows) -> None:
     for row in chain([head, ["---"] * len(head)], rows):
         cells = [f"{cell:.2f}" if isinstance(cell, float) else str(cell) for cell in row]
         print(f"| {' | '.join(cells)} |", flush=True)
+
+
+def status(name: str) -> float:
+    """Bytes, from Linux's account of this process."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return float("nan")
+    return float(next(line for line in lines if line.startswith(name)).split()[1]) * 1024

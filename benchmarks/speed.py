@@ -1,6 +1,6 @@
 """How fast the engine chooses, beside plain greedy and other libraries.
 
-    python benchmarks/speed.py [--only scores|embed|kcenter|coverage|mongo] [--quick] [--cpu]
+    python benchmarks/speed.py [--only PART] [--quick] [--cpu]
 
 prints Markdown tables. Every time is of one run, in seconds of wall time; with --cpu, where others
 share the machine, in seconds of processor time on one thread.
@@ -24,6 +24,7 @@ import numpy as np
 import torch
 from machine import machine
 from measuring import Rows, table, timed
+from speed_by_embeddings import by_embeddings
 from speed_embed import embed
 from speed_scores import scores
 
@@ -289,19 +290,10 @@ def peak_memory(X: np.ndarray, picks: int, entry: dict[str, Any]) -> float:
 
 def child(path: str, picks: str, entry: str) -> None:
     warm_up()
-    before = status("VmRSS")
+    before = measuring.status("VmRSS")
     X = np.load(path)
     ours(X, int(picks), json.loads(entry))
-    print((status("VmHWM") - before) / X.nbytes)
-
-
-def status(name: str) -> float:
-    """Bytes, from Linux's account of this process."""
-    try:
-        lines = Path("/proc/self/status").read_text().splitlines()
-    except OSError:
-        return float("nan")
-    return float(next(line for line in lines if line.startswith(name)).split()[1]) * 1024
+    print((measuring.status("VmHWM") - before) / X.nbytes)
 
 
 # FiftyOne
@@ -394,6 +386,7 @@ PARTS: dict[str, Any] = {
     "embed": embed,
     "kcenter": kcenter,
     "coverage": coverage,
+    "by_embeddings": by_embeddings,
     "mongo": mongo,
 }
 

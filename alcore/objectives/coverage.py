@@ -62,10 +62,10 @@ class Coverage:
     which late in a selection are few: a pick is the new nearest of about one sample in |chosen|.
 
     Args:
-        vectors: (n, d) candidates of length 1.
-        covered: (m, d) the samples to cover, of length 1.
+        vectors: (n, d) candidates, as the kernel takes them.
+        covered: (m, d) the samples to cover, likewise.
         weights: (m,) how much each counts, at least 0, not all 0.
-        centres: (L, d) labelled samples of length 1.
+        centres: (L, d) labelled samples, likewise.
     """
 
     changes = True
@@ -115,7 +115,7 @@ class Coverage:
     def _go_on(self) -> None:
         """Once nothing is left to cover by a ball, a gaussian of its radius tells the rest apart."""
         self._full_after = sum(map(len, self._centres[1:]))
-        self._begin(Kernel("gaussian", self._kernel.width))
+        self._begin(Kernel("gaussian", self._kernel.width, unit=self._kernel.unit))
 
     def values(self, rows: torch.Tensor | None) -> torch.Tensor:
         if rows is None:

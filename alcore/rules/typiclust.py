@@ -21,7 +21,7 @@ def choose(entry: entries.TypiClust, task: Task) -> Choice:
     Typicality is 1 / mean distance to the 20 nearest of the cluster that are neither labelled nor
     chosen, or to half of them where there are fewer.
     """
-    prepare = vectors_of(entry.column, "cosine", task)
+    prepare = vectors_of(entry.column, entry.metric, task)
 
     def typical(rows: np.ndarray) -> np.ndarray:
         count = min(entry.neighbours, len(rows) // 2)

@@ -21,7 +21,11 @@ PURITY, BALLS = 0.95, 20_000
 
 def coverage(entry: entries.Coverage, task: Task) -> Objective:
     pool = task.pool
-    prepare = vectors_of(entry.column, "cosine", task)
+    if entry.kernel == "cosine" and entry.metric != "cosine":
+        raise InvalidInput(
+            f"{task.user}: metric: {entry.metric!r} does not go with the kernel 'cosine'; use gaussian"
+        )
+    prepare = vectors_of(entry.column, entry.metric, task)
     covered = np.flatnonzero(pool.present(columns_of(entry)) & ~pool.labelled)
     generator = np.random.default_rng(task.seed)
     if len(covered) > entry.max_covered:
@@ -45,7 +49,7 @@ def coverage(entry: entries.Coverage, task: Task) -> Objective:
         vectors if same else prepare(covered),
         to_tensor(weights, vectors.dtype, task.device),
         prepare(centres),
-        Kernel(entry.kernel, width),
+        Kernel(entry.kernel, width, unit=entry.metric == "cosine"),
     )
 
 

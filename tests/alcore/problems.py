@@ -124,21 +124,23 @@ def diversities(draw):
 @st.composite
 def coverages(draw):
     kernel = draw(st.sampled_from(["gaussian", "cosine", "ball"]))
-    width = draw(st.sampled_from([0.2, 1.0]))
+    width = draw(st.sampled_from([0.2, 1.1]))  # no distance of the few whole numbers
     weighted = draw(st.booleans())
+    metric = "cosine" if kernel == "cosine" else draw(st.sampled_from(["cosine", "euclidean"]))
 
     def make(X, P, number, M):
         entry = {
             "strategy": "coverage",
             "column": "embeddings",
             "kernel": kernel,
+            "metric": metric,
             "radius" if kernel == "ball" else "bandwidth": width,
         }
         weights = None
         if weighted:
             entry["weights"] = {"column": "predictions", "measure": "margin"}
             weights = twins.uncertainty(P, "margin")
-        return entry, twins.Coverage(X, kernel, width, weights)
+        return entry, twins.Coverage(X, kernel, width, weights, metric)
 
     return make
 

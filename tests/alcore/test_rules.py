@@ -150,9 +150,9 @@ def test_badge_is_the_same_in_float32_and_takes_logits():
 # TypiClust
 
 
-def typiclust_by_hand(X, labelled, budget, seed=0, neighbours=20, most=500):
+def typiclust_by_hand(X, labelled, budget, seed=0, neighbours=20, most=500, metric="cosine"):
     """The authors' loop on scikit-learn's clusters, with the paper's plain distances."""
-    units = X / np.linalg.norm(X, axis=1, keepdims=True)
+    units = X / np.linalg.norm(X, axis=1, keepdims=True) if metric == "cosine" else X - X.mean(0)
     count = min(len(labelled) + budget, most)
     assert count <= 50
     clusters = KMeans(count, n_init=1, random_state=seed).fit_predict(units)
@@ -173,12 +173,13 @@ def typiclust_by_hand(X, labelled, budget, seed=0, neighbours=20, most=500):
     return chosen
 
 
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
 @pytest.mark.parametrize(("labelled", "budget", "most"), [(0, 10, 500), (7, 15, 500), (5, 30, 8)])
-def test_typiclust_is_the_authors_loop(labelled, budget, most):
+def test_typiclust_is_the_authors_loop(labelled, budget, most, metric):
     pool = make_pool(300, labelled=labelled)
-    picked = choose(pool, TYPICLUST | {"max_clusters": most}, budget)
+    picked = choose(pool, TYPICLUST | {"max_clusters": most, "metric": metric}, budget)
     expected = typiclust_by_hand(
-        pool.columns["embeddings"], np.flatnonzero(pool.labelled), budget, most=most
+        pool.columns["embeddings"], np.flatnonzero(pool.labelled), budget, most=most, metric=metric
     )
     assert picked.ids == expected
 

@@ -114,8 +114,8 @@ class Diversity:
 
 
 class Coverage:
-    def __init__(self, X, kernel="gaussian", width=1.0, weights=None):
-        units = X / np.linalg.norm(X, axis=1, keepdims=True)
+    def __init__(self, X, kernel="gaussian", width=1.0, weights=None, metric="cosine"):
+        units = X / np.linalg.norm(X, axis=1, keepdims=True) if metric == "cosine" else X
         squared = ((units[:, None] - units[None]) ** 2).sum(-1)
         gaussian = np.exp(-squared / width**2)
         self.kernels = {

@@ -1,0 +1,140 @@
+"""How fast choosing by embeddings is: typicality, BADGE, k-center and coverage of large pools."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import measuring
+import numpy as np
+from measuring import Rows, table, timed
+
+import alcore
+
+TYPICALITY = (100_000, 512)
+BADGE = (50_000, 512, 100, 1000)
+LARGE = [
+    ("k-center", 1_000_000, 128, 1000, {"strategy": "diversity"}),
+    ("coverage, cosine", 100_000, 128, 1000, {"strategy": "coverage", "kernel": "cosine"}),
+]
+
+
+def make(n: int, d: int, seed: int = 0) -> np.ndarray:
+    """(n, d) float32 in 50 clusters, a part at a time."""
+    rng = np.random.default_rng(seed)
+    centres = rng.standard_normal((50, d), dtype=np.float32)
+    X = np.empty((n, d), dtype=np.float32)
+    for start in range(0, n, 1 << 16):
+        part = X[start : start + (1 << 16)]
+        part[:] = 0.5 * rng.standard_normal(part.shape, dtype=np.float32)
+        part += centres[rng.integers(0, 50, len(part))]
+    return X
+
+
+def make_predictions(n: int, classes: int, seed: int = 1) -> np.ndarray:
+    logits = 2 * np.random.default_rng(seed).standard_normal((n, classes), dtype=np.float32)
+    P = np.exp(logits - logits.max(1, keepdims=True))
+    return P / P.sum(1, keepdims=True)
+
+
+def by_embeddings(shrink: int) -> None:
+    head = ["data", "ours", "bare product", "ours / product", "lightly-mundig *", "mundig / ours"]
+    table("typicality, 20 neighbours", head, typicality(shrink))
+    print("\n\\* A tenth of the samples measured, times ten: its index costs about as much a sample.")
+    head = ["data", "ours", "reference in numpy", "reference / ours", "peak memory, GB"]
+    table("BADGE", head, badge(shrink))
+    head = ["what", "seconds", "peak memory, GB", "of that the embeddings, GB"]
+    table("large pools", head, large(shrink))
+
+
+def typicality(shrink: int) -> Rows:
+    n, d = TYPICALITY[0] // shrink, TYPICALITY[1]
+    X = make(n, d)
+    seconds, _ = timed(lambda: alcore.scores.typicality(X))
+    product, _ = timed(lambda: bare_product(X))
+    row = [f"{n} x {d}", seconds, product, seconds / product]
+    try:
+        from lightly_mundig import Typicality
+    except ImportError:
+        yield [*row, "not installed", ""]
+        return
+    few = X[: n // 10]
+    theirs, _ = timed(lambda: Typicality(few).calculate_typicality(num_nearest_neighbors=20))
+    yield [*row, 10 * theirs, 10 * theirs / seconds]
+
+
+def bare_product(X: np.ndarray) -> None:
+    import torch
+
+    x = torch.from_numpy(X)
+    for start in range(0, len(x), 512):
+        for first in range(0, len(x), 16_384):
+            x[start : start + 512] @ x[first : first + 16_384].T
+
+
+def badge(shrink: int) -> Rows:
+    n, d, classes, picks = BADGE[0] // shrink, BADGE[1], BADGE[2], BADGE[3] // shrink
+    X, P = make(n, d), make_predictions(n, classes)
+    entry = {"strategy": "badge", "column": "predictions", "embeddings": "embeddings"}
+    seconds, _ = timed(lambda: choose(X, picks, entry, P))
+    theirs, _ = timed(lambda: reference_badge(P, X, picks))
+    memory = peak_memory("badge", n, d, classes, picks, entry)[0]
+    told = f"{n} x {d}, {classes} classes, {picks} picks"
+    yield [told, seconds, theirs, theirs / seconds, memory]
+
+
+def reference_badge(P: np.ndarray, H: np.ndarray, picks: int) -> list[int]:
+    """k-means++ as it is published, on the factors: all distances to each new centre, in turn."""
+    rng = np.random.default_rng(0)
+    A = P.copy()
+    A[np.arange(len(P)), P.argmax(1)] -= 1
+    lengths = (A**2).sum(1) * (H**2).sum(1)
+    chosen = [int(lengths.argmax())]
+    nearest = np.full(len(P), np.inf, dtype=lengths.dtype)
+    while len(chosen) < picks:
+        last = chosen[-1]
+        squared = lengths + lengths[last] - 2 * (A @ A[last]) * (H @ H[last])
+        nearest = np.minimum(nearest, np.clip(squared, 0, None))
+        nearest[chosen] = 0
+        total = np.cumsum(nearest, dtype=np.float64)
+        chosen.append(int(np.searchsorted(total, rng.random() * total[-1])))
+    return chosen
+
+
+def choose(X: np.ndarray, picks: int, entry: dict[str, Any], P: np.ndarray | None = None) -> Any:
+    columns = {"embeddings": X} | ({} if P is None else {"predictions": P})
+    pool = alcore.Pool(len(X), columns=columns)
+    recipe = {"budget": picks, "strategies": [{"column": "embeddings", **entry}]}
+    return alcore.select(pool, recipe, device="cpu")
+
+
+def large(shrink: int) -> Rows:
+    for name, n, d, picks, entry in LARGE:
+        n, picks = n // shrink, picks // shrink
+        memory, seconds = peak_memory("plain", n, d, 0, picks, entry)
+        yield [f"{name}, {n} x {d}, {picks} picks", seconds, memory, n * d * 4 / 1e9]
+
+
+def peak_memory(
+    kind: str, n: int, d: int, classes: int, picks: int, entry: dict[str, Any]
+) -> list[float]:
+    """Peak memory in GB, the data included, and the seconds, of a process of its own."""
+    given = json.dumps([kind, n, d, classes, picks, entry])
+    command = [sys.executable, __file__, given]
+    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return [float(one) for one in output.split()[-2:]]
+
+
+def child(given: str) -> None:
+    kind, n, d, classes, picks, entry = json.loads(given)
+    choose(make(2000, 40), 5, {"strategy": "diversity"})
+    before = measuring.status("VmRSS")
+    X, P = make(n, d), make_predictions(n, classes) if kind == "badge" else None
+    seconds, _ = timed(lambda: choose(X, picks, entry, P))
+    print((measuring.status("VmHWM") - before) / 1e9, seconds)
+
+
+if __name__ == "__main__":
+    child(sys.argv[1])
