@@ -3,6 +3,9 @@ PYTHON := $(VENV)/bin/python
 # Made last, so that an install that broke off half-way is taken up again.
 STAMP  := $(VENV)/.installed
 
+# In two processes, each with a database, an App and a browser of its own, and one thread.
+TWICE  := OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n 2 --dist loadfile
+
 .DEFAULT_GOAL := help
 .PHONY: help install demo app test fast lint bench clean
 
@@ -16,10 +19,10 @@ app: install  ## open the App with the plugin loaded
 	$(PYTHON) examples/open_app.py
 
 test: install lint  ## check style and types, then run every test
-	$(PYTHON) -m pytest -q --durations=15
+	$(TWICE) -q --durations=15
 
 fast: install  ## run the tests that need neither a browser nor patience
-	$(PYTHON) -m pytest -q -m "not slow and not browser"
+	$(TWICE) -q -m "not slow and not browser"
 
 lint: $(STAMP)  ## check style and types
 	$(PYTHON) -m ruff check
