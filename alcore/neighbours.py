@@ -12,9 +12,9 @@ from .distances import squared_distances, squared_lengths
 # device: what is found must not depend on where.
 EXACT_UP_TO = 1 << 43
 ROWS_A_BLOCK, COLUMNS_A_BLOCK = 512, 16_384
-# float32 products may confuse neighbours that are nearly as near; so many more are judged in float64.
+# float32 products may confuse neighbours that are nearly as near; so many more are judged.
 RIVALS = 4
-NUMBERS_A_CHUNK = 1 << 24
+NUMBERS_A_CHUNK = 1 << 20
 # The approximate search looks into more cells until it finds this share of the true neighbours of
 # the rows it is tried on.
 RECALL, TRIED = 0.95, 256
@@ -45,7 +45,7 @@ def nearest_neighbours(
 ) -> Neighbours:
     """The ``k`` nearest other vectors of each, or all others where there are fewer.
 
-    Distances are of float64 differences. Up to ``EXACT_UP_TO`` multiplications all pairs are compared
+    Distances are of differences, in the vectors' precision. Up to ``EXACT_UP_TO`` multiplications all pairs are compared
     (in float32 beyond ``FLOAT64_UP_TO`` numbers); beyond, faiss searches cells of an inverted file,
     as many as find 95% of the neighbours of 256 rows tried.
 
@@ -143,16 +143,15 @@ def _without_itself(found: np.ndarray, rows: np.ndarray) -> np.ndarray:
 def _judged(
     vectors: torch.Tensor, asked: torch.Tensor, rows: torch.Tensor, k: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """The ``k`` nearest of the rows found, by float64 differences, nearest first."""
+    """The ``k`` nearest of the rows found, by differences, nearest first."""
     kept = torch.empty((len(asked), k), dtype=torch.int64, device=vectors.device)
     distances = torch.empty((len(asked), k), dtype=torch.float64, device=vectors.device)
     step = max(1, NUMBERS_A_CHUNK // (rows.shape[1] * vectors.shape[1]))
     for start in range(0, len(asked), step):
         chunk = slice(start, start + step)
         others = rows[chunk].sort(dim=1).values  # among equals the lower row comes first
-        apart = vectors[others].to(torch.float64) - vectors[asked[chunk], None].to(torch.float64)
-        squared = apart.square_().sum(-1)
-        order = squared.sort(dim=1, stable=True)
+        apart = torch.linalg.vector_norm(vectors[others] - vectors[asked[chunk], None], dim=2)
+        order = apart.sort(dim=1, stable=True)
         kept[chunk] = others.gather(1, order.indices[:, :k])
-        distances[chunk] = order.values[:, :k].sqrt()
+        distances[chunk] = order.values[:, :k]
     return kept, distances
