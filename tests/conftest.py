@@ -31,7 +31,10 @@ os.environ.clear()
 os.environ.update(ENVIRONMENT)
 
 # How long an example takes says more about a busy machine than about the code.
-hypothesis.settings.register_profile("alcore", deadline=None)
+# In CI the same code sees the same examples; elsewhere each run tries others.
+hypothesis.settings.register_profile(
+    "alcore", deadline=None, derandomize=os.environ.get("CI") == "true"
+)
 hypothesis.settings.load_profile("alcore")
 
 CHROMIUM = find_chromium()

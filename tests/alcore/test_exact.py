@@ -146,7 +146,8 @@ def assert_brute_force(problem):
         # What a sum leaves of equal parts with opposite signs is but rounding, which breaks ties.
         if problem.recipe["combine"] == "product" or abs(best) > ROUNDING:
             assert pick <= left[equal(total, best)].min()
-        assert gain == pytest.approx(worth, rel=1e-8, abs=1e-12)
+        # An entropy near 0, turned round, has lost digits.
+        assert gain == pytest.approx(worth, rel=1e-6, abs=1e-12)
         chosen.append(int(pick))
     assert chosen == picked.indices.tolist()
 
