@@ -24,7 +24,7 @@ def near_duplicates(
     In their order, a vector nearer than ``distance`` to one that stands for itself is stood for by the
     nearest such, else it stands for itself. So those that stand for themselves are at least
     ``distance`` apart, and every other is near the one that stands for it. All pairs are compared,
-    those near the limit in float64: n times the number of those that stay, in memory of a few chunks.
+    those near the limit in float64: n times the number of those that stay. Those are kept in a copy.
 
     Args:
         vectors: (n, d); centred or of length 1 where they are float32.

@@ -1,6 +1,6 @@
 """Filters: which samples stay."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
@@ -15,17 +15,25 @@ from .strategies.embeddings import cosines
 from .strategies.vectors import vectors_of
 
 
-def passing(task: Task, filters: list[Filter]) -> np.ndarray:
-    """(N,) bool, true where a sample of the pool passes every filter. A missing value passes none.
+def passing(task: Task, filters: list[Filter], needed: Sequence[str] = ()) -> np.ndarray:
+    """(N,) bool, true where a candidate passes every filter. A missing value passes none.
+
+    Args:
+        needed: columns without which a sample is not chosen, nor stands for its near-duplicates.
 
     Raises:
         InvalidInput: an unknown column, or a range on what is not numbers.
     """
-    keep = np.ones(task.pool.n, dtype=bool)
+    keep = np.zeros(task.pool.n, dtype=bool)
+    keep[task.candidates] = True
     # Those of one value first: of near-duplicates, the one that stays is one that passes them.
     for position, one in sorted(enumerate(filters), key=lambda f: f[1].minimum_distance is not None):
         at = replace(task, user=f"filters[{position}]")
-        keep &= _is_kept(at, one, keep) if one.minimum_distance else _passes(at, one)
+        if one.minimum_distance is None:
+            keep &= _passes(at, one)
+        else:
+            lacking = keep & ~task.pool.present(needed)
+            keep = lacking | (keep & _is_kept(at, one, keep & ~lacking))
     return keep
 
 

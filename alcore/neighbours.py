@@ -11,6 +11,8 @@ from .distances import squared_distances, squared_lengths
 # Up to so many multiplications (100,000 vectors of 512 are 5e12) all pairs are compared, on any
 # device: what is found must not depend on where.
 EXACT_UP_TO = 1 << 43
+# Of short vectors it is not the product but finding the least that costs.
+LEAST_WORK = 100
 ROWS_A_BLOCK, COLUMNS_A_BLOCK = 512, 16_384
 # float32 products may confuse neighbours that are nearly as near; so many more are judged.
 RIVALS = 4
@@ -45,9 +47,9 @@ def nearest_neighbours(
 ) -> Neighbours:
     """The ``k`` nearest other vectors of each, or all others where there are fewer.
 
-    Distances are of differences, in the vectors' precision. Up to ``EXACT_UP_TO`` multiplications all pairs are compared
-    (in float32 beyond ``FLOAT64_UP_TO`` numbers); beyond, faiss searches cells of an inverted file,
-    as many as find 95% of the neighbours of 256 rows tried.
+    Distances are of differences, in the vectors' precision. Up to ``EXACT_UP_TO`` multiplications all
+    pairs are compared; beyond, faiss searches cells of an inverted file, as many as find 95% of the
+    neighbours of 256 rows tried.
 
     Args:
         vectors: (n, d), centred or of length 1 where they are float32.
@@ -60,7 +62,7 @@ def nearest_neighbours(
         return Neighbours(np.zeros((n, 0), dtype=np.int64), np.zeros((n, 0)), 1.0)
     wanted = min(k + RIVALS, n - 1)
     everyone = torch.arange(n, device=vectors.device)
-    if n * n * vectors.shape[1] <= EXACT_UP_TO:
+    if n * n * max(vectors.shape[1], LEAST_WORK) <= EXACT_UP_TO:
         rows, recall = _by_blocks(vectors, everyone, wanted, tick), 1.0
     else:
         rows, recall = _by_cells(vectors, wanted, k, tick)

@@ -94,6 +94,8 @@ class Pool:
         column = self.column(name, user)
         if not isinstance(column, np.ndarray) or column.ndim != 2 or column.dtype == object:
             raise InvalidInput(f"{user}: column {name!r} must hold one vector a sample, (N, d)")
+        if column.shape[1] == 0:
+            raise InvalidInput(f"{user}: column {name!r} holds vectors without values")
         # A sum is finite only where every value is: one pass, no (N, d) mask.
         with np.errstate(over="ignore", invalid="ignore"):
             length = np.einsum("nd,nd->n", column, column)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Hashable
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -37,6 +38,7 @@ Given = Literal["probabilities", "logits"]
 OverObjects = Literal["max", "mean", "sum", "top_k", "count_normalised"]
 OverPixels = Literal["mean", "quantile", "top_share", "share_above", "boundary"]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Width = Annotated[float, Field(ge=1e-15, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Batch = Literal["top", "power", "softmax", "softrank"]
 Metric = Literal["euclidean", "cosine"]
@@ -64,9 +66,21 @@ def _plain(given: Any) -> Any:
 def _examples(given: Any) -> Any:
     if not isinstance(given, list | tuple | np.ndarray) or len(given) == 0:
         raise ValueError("give a list of ids, or of vectors, with at least one")
-    return _plain(given)
+    plain = _plain(given)
+    for one in plain:
+        numbers = isinstance(one, list) and all(type(value) in (int, float) for value in one)
+        if not numbers and (isinstance(one, list) or not isinstance(one, Hashable)):
+            raise ValueError("give ids, or vectors of numbers")
+    return plain
 
 
+def _values(given: list[Any] | None) -> list[Any] | None:
+    if any(not isinstance(one, Hashable) for one in given or []):
+        raise ValueError("give a list of single values")
+    return given
+
+
+Values = Annotated[list[Any], AfterValidator(_values)]
 Examples = Annotated[list[Any], BeforeValidator(_examples)]
 Columns = Annotated[str | list[str], AfterValidator(_several)]
 Matrix = Annotated[list[list[float]] | dict[str, dict[str, float]] | str, BeforeValidator(_is_matrix)]
@@ -215,8 +229,8 @@ class Coverage(_Entry):
         "gaussian",
         description="gaussian: MaxHerding; cosine: facility location; ball: all within the radius",
     )
-    bandwidth: Positive | Literal["auto"] = Field("auto", description="of gaussian")
-    radius: Positive | Literal["auto"] = Field(
+    bandwidth: Width | Literal["auto"] = Field("auto", description="of gaussian")
+    radius: Width | Literal["auto"] = Field(
         "auto", description="of ball; auto: the largest whose balls hold 95% of one cluster each"
     )
     clusters: int | None = Field(
@@ -259,6 +273,7 @@ class Representatives(_Rule):
     column: str = Field(description="embeddings")
     method: Literal["k_means", "k_medoids"] = "k_means"
     metric: Metric = "euclidean"
+    max_clusters: int = Field(500, gt=0, description="of k_means; beyond, several are chosen of each")
 
 
 class RepresentativeInformative(_Entry):
@@ -288,7 +303,7 @@ class Determinantal(_Entry):
     strategy: Literal["determinantal"] = "determinantal"
     column: str = Field(description="embeddings; they are normalised")
     kernel: Literal["gaussian", "cosine"] = "gaussian"
-    bandwidth: Positive | Literal["auto"] = "auto"
+    bandwidth: Width | Literal["auto"] = "auto"
 
 
 class Similarity(_Entry):
@@ -381,8 +396,8 @@ class Filter(_Strict):
     column: str
     min: float | datetime | None = None
     max: float | datetime | None = None
-    in_: list[Any] | None = Field(None, alias="in")
-    not_in: list[Any] | None = None
+    in_: Values | None = Field(None, alias="in")
+    not_in: Values | None = None
     similar_to: Examples | None = Field(
         None, description="ids or vectors; min and max are then of the cosine to the nearest"
     )

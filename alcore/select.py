@@ -49,7 +49,9 @@ def select(
     started = time.perf_counter()
     stages = recipe.in_stages()
     task = Task(pool, np.flatnonzero(~pool.labelled), 0, recipe.seed, where, tick=_ticking(progress, 1))
-    candidates = task.candidates[passing(task, recipe.filters)[task.candidates]]
+    lone = stages[0].strategies or default_strategies(pool) if len(stages) == 1 else []
+    needed = [column for entry in lone for column in columns_of(entry) if column in pool.columns]
+    candidates = task.candidates[passing(task, recipe.filters, needed)[task.candidates]]
     report: dict[str, Any] = {
         "pool": int(pool.n - pool.labelled.sum()),
         "labelled": int(pool.labelled.sum()),
@@ -92,7 +94,7 @@ def _run_stage(
             pool.column(column, place)
     needed = [column for entry in strategies for column in columns_of(entry)]
     # Ascending, whatever order an earlier stage chose them in: ties go to the lower index.
-    candidates = np.sort(task.candidates[passing(task, stage.filters)[task.candidates]])
+    candidates = np.sort(task.candidates[passing(task, stage.filters, needed)[task.candidates]])
     with_values = candidates[pool.present(needed)[candidates]]
     if len(with_values) == 0:
         raise InvalidInput(_nothing_left(pool, len(task.candidates), candidates, needed))

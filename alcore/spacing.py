@@ -10,10 +10,10 @@ from .device import resolve_device
 from .distances import nearest_squared, squared_distances, squared_lengths
 from .duplicates import near_duplicates
 from .errors import InvalidInput
-from .strategies.vectors import Vectors, mean_of
+from .strategies.vectors import Vectors, centre_of
 
 ASKED = 1_000
-NUMBERS_A_CHUNK = 1 << 22
+ROWS_A_CHUNK = 1 << 12
 # A gap counts where the distances beyond it are so many times those before.
 GAP = 2.0
 # Gaps beyond this share of the samples are those before the outliers.
@@ -51,17 +51,17 @@ def distances_to_others(
 ) -> np.ndarray:
     """(r,) float64, ascending: the distance of up to 1,000 samples, drawn, to the nearest other."""
     prepare = _prepared(X, metric, device)
-    vectors = prepare(np.arange(len(X)))
     asked = np.sort(np.random.default_rng(seed).permutation(len(X))[:ASKED])
-    found = []
-    step = max(1, NUMBERS_A_CHUNK // max(1, len(X)))
-    for start in range(0, len(asked), step):
-        some = torch.from_numpy(asked[start : start + step]).to(vectors.device)
-        squared = squared_distances(vectors[some], vectors)
-        squared[torch.arange(len(some), device=vectors.device), some] = torch.inf
-        found.append(_distances(squared.amin(1), metric))
+    mine = prepare(asked)
+    nearest = torch.full((len(asked),), torch.inf, dtype=torch.float64, device=mine.device)
+    for start in range(0, len(X), ROWS_A_CHUNK):
+        others = np.arange(start, min(len(X), start + ROWS_A_CHUNK))
+        squared = squared_distances(mine, prepare(others))
+        own = np.flatnonzero((asked >= start) & (asked <= others[-1]))
+        squared[own, asked[own] - start] = torch.inf
+        torch.minimum(nearest, squared.amin(1), out=nearest)
         tick()
-    distances = np.sort(np.concatenate(found)) if found else np.zeros(0)
+    distances = np.sort(_distances(nearest, metric))
     return distances[np.isfinite(distances)]
 
 
@@ -118,8 +118,8 @@ def duplicate_groups(
 def _prepared(X: np.ndarray, metric: str, device: str | torch.device) -> Vectors:
     if metric not in ("euclidean", "cosine"):
         raise InvalidInput(f"metric: there is no {metric!r}; choose 'euclidean' or 'cosine'")
-    mean = None if metric == "cosine" else mean_of(X, np.arange(len(X)), unit=False)
-    return Vectors(X, mean, resolve_device(device))
+    centre = None if metric == "cosine" else centre_of(X, np.arange(len(X)))
+    return Vectors(X, centre, resolve_device(device))
 
 
 def _distances(squared: torch.Tensor, metric: str) -> Any:

@@ -3,6 +3,8 @@
 import numpy as np
 import torch
 
+from ..distances import squared_lengths
+
 ROWS_A_CHUNK = 1 << 12
 # Squared distances below this many roundings of the longer vector's length are those of equal ones.
 ROUNDINGS = 64
@@ -28,13 +30,8 @@ class GradientEmbeddings:
         best = probabilities.argmax(1, keepdim=True)
         self.errors.scatter_add_(1, best, torch.full_like(best, -1, dtype=probabilities.dtype))
         self.features = features
-        wide = torch.float64
-        self.squared_lengths = torch.empty(len(features), dtype=wide, device=features.device)
-        for start in range(0, len(features), ROWS_A_CHUNK):
-            chunk = slice(start, start + ROWS_A_CHUNK)
-            self.squared_lengths[chunk] = self.errors[chunk].to(wide).square().sum(1) * (
-                self.features[chunk].to(wide).square().sum(1)
-            )
+        lengths = squared_lengths(self.errors).to(torch.float64)
+        self.squared_lengths = lengths * squared_lengths(features)
 
     def __len__(self) -> int:
         return len(self.features)
@@ -82,8 +79,9 @@ class FewGradients:
 
     def add(self, row: int) -> None:
         """Take in the embedding of a row."""
-        self._errors[self._count], self._features[self._count] = self._factors(row)
-        self._lengths[self._count] = self._source.squared_lengths[row]
+        error, feature = self._factors(row)
+        self._errors[self._count], self._features[self._count] = error, feature
+        self._lengths[self._count] = (error @ error) * (feature @ feature)
         self._count += 1
 
     def nearest(self, row: int) -> float:
@@ -92,7 +90,7 @@ class FewGradients:
             return np.inf
         known = slice(self._count)
         error, feature = self._factors(row)
-        lengths = self._lengths[known] + float(self._source.squared_lengths[row])
+        lengths = self._lengths[known] + (error @ error) * (feature @ feature)
         squared = lengths - 2 * (self._errors[known] @ error) * (self._features[known] @ feature)
         near = squared < ROUNDINGS * np.finfo(np.float64).eps * lengths
         return 0.0 if near.any() else float(squared.min())

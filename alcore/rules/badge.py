@@ -8,6 +8,7 @@ import torch
 from .. import recipe as entries
 from ..device import FLOAT64_UP_TO, to_tensor
 from ..embed.gradient import GradientEmbeddings
+from ..errors import InvalidInput
 from ..strategies import Task
 from ..strategies.predictions import array_column, probabilities
 from .choice import Choice
@@ -34,6 +35,10 @@ def choose(entry: entries.Badge, task: Task) -> Choice:
         torch.cat([to_tensor(part, dtype, task.device) for part in parts]),
         to_tensor(features[task.candidates], dtype, task.device),
     )
+    if not bool(gradients.squared_lengths.isfinite().all()):
+        raise InvalidInput(
+            f"{task.user}: column {entry.embeddings!r} holds numbers too large to square; scale them"
+        )
     rows, values = draw(gradients, task.picks, np.random.default_rng(task.seed), task.tick)
     return Choice(rows, values, {})
 

@@ -11,20 +11,22 @@ from ..objectives import Diversity
 from ..strategies import Task
 from ..strategies.vectors import Vectors, vectors_of
 from .choice import Choice
-from .rounds import choose_in_rounds
+from .rounds import choose_in_rounds, grouped
 
 MOST_ROUNDS = 100
 ROWS_A_CHUNK = 1 << 11
+MEMBERS, CHOICES = 4000, 1000
 
 
 def choose(entry: entries.Representatives, task: Task) -> Choice:
-    """k-means: as many clusters as labelled samples and budget together, and of each the candidate
-    nearest its mean, those with fewest labelled samples first.
+    """k-means: as many clusters as labelled samples and budget together, at most ``max_clusters``, and
+    of each the candidate nearest its mean, then the next, those with fewest labelled samples first.
 
     k-medoids: the labelled samples are medoids that stay, and as many as the budget are found among
     the candidates: k-center's to begin with, then in turn each sample goes to its nearest medoid and
     each cluster takes as medoid the candidate with the least distance to all of it, until none changes
-    or 100 times (Park and Jun 2009). The largest clusters come first.
+    or 100 times (Park and Jun 2009). The largest clusters come first. Of a cluster of more than 4,000
+    so many, evenly taken, are measured against, and the 1,000 candidates nearest its mean are tried.
     """
     prepare = vectors_of(entry.column, entry.metric, task)
     rows = np.flatnonzero(~task.pool.missing[entry.column])
@@ -32,7 +34,7 @@ def choose(entry: entries.Representatives, task: Task) -> Choice:
         return _medoids(rows, prepare, task)
     vectors = prepare(rows)
     labelled = int(task.pool.labelled[rows].sum())
-    clusters = cluster(vectors, labelled + task.picks, task.seed)
+    clusters = cluster(vectors, min(labelled + task.picks, entry.max_clusters), task.seed)
     sums = torch.zeros((int(clusters.max()) + 1, vectors.shape[1]), dtype=torch.float64)
     sums.index_add_(0, torch.from_numpy(clusters), vectors.cpu().to(torch.float64))
     means = sums.numpy() / np.maximum(np.bincount(clusters), 1)[:, None]
@@ -54,10 +56,11 @@ def _medoids(rows: np.ndarray, prepare: Vectors, task: Task) -> Choice:
     medoids = candidates[_k_center(vectors, candidates, fixed, task)]
     for _ in range(MOST_ROUNDS):
         nearest = _nearest(vectors, np.concatenate([fixed, medoids])) - len(fixed)
-        better = np.array(
-            [_medoid(vectors, np.flatnonzero(nearest == k), may, m) for k, m in enumerate(medoids)]
-        )
-        task.tick()
+        groups = grouped(nearest, len(medoids))
+        better = medoids.copy()
+        for k, now in enumerate(medoids.tolist()):
+            better[k] = _medoid(vectors, groups[k], may, now)
+            task.tick()
         if (better == medoids).all():
             break
         medoids = better
@@ -97,13 +100,19 @@ def _medoid(vectors: torch.Tensor, mine: np.ndarray, may: np.ndarray, now: int) 
     choices = mine[may[mine]]
     if len(choices) == 0:
         return now
-    members = vectors[torch.from_numpy(mine).to(vectors.device)]
-    total = np.empty(len(choices))
-    for start in range(0, len(choices), ROWS_A_CHUNK):
-        some = torch.from_numpy(choices[start : start + ROWS_A_CHUNK]).to(vectors.device)
-        apart = squared_distances(vectors[some], members).sqrt_().sum(1)
-        total[start : start + ROWS_A_CHUNK] = apart.cpu().numpy()
+    members = vectors[torch.from_numpy(_evenly(mine, MEMBERS)).to(vectors.device)]
+    if len(choices) > CHOICES:
+        near = vectors[torch.from_numpy(choices).to(vectors.device)] - members.mean(0)
+        order = np.argsort(squared_lengths(near).cpu().numpy(), kind="stable")[:CHOICES]
+        choices = np.union1d(choices[order], [now] if now in choices else [])
+    some = vectors[torch.from_numpy(choices).to(vectors.device)]
+    total = squared_distances(some, members).sqrt_().sum(1).cpu().numpy()
     best = int(total.argmin())
     if now in choices and total[np.searchsorted(choices, now)] <= total[best] * (1 + 1e-9):
         return now
     return int(choices[best])
+
+
+def _evenly(rows: np.ndarray, most: int) -> np.ndarray:
+    """At most so many of some rows, at equal steps."""
+    return rows if len(rows) <= most else rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]

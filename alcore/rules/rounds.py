@@ -1,6 +1,7 @@
 """One pick from each cluster in turn."""
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 
@@ -33,7 +34,7 @@ def choose_in_rounds(
     may = np.zeros(task.pool.n, dtype=bool)
     may[task.candidates] = True
     place = np.cumsum(may) - 1
-    left = {one: rows[(clusters == one) & ~task.pool.labelled[rows]] for one in large + small}
+    left = [rows[mine[~task.pool.labelled[rows[mine]]]] for mine in grouped(clusters, count)]
     chosen: list[int] = []
     values: list[float] = []
     for group in (large, small):
@@ -53,3 +54,10 @@ def choose_in_rounds(
         "small_clusters": len(small),
     }
     return Choice(np.array(chosen, dtype=np.int64), np.array(values), told)
+
+
+def grouped(clusters: np.ndarray, count: int) -> list[np.ndarray]:
+    """For each of ``count`` clusters the positions in it, ascending; negative ones are in none."""
+    order = np.argsort(clusters, kind="stable")
+    bounds = np.searchsorted(clusters[order], np.arange(count + 1))
+    return [order[a:b] for a, b in pairwise(bounds.tolist())]

@@ -124,6 +124,6 @@ def auto_bandwidth(
     rank = min(len(others), max(2, round(len(others) / max(1, centres)) + 1))
     typical = float(squared.kthvalue(rank, dim=1).values.median()) ** 0.5
     # Where half the pool are duplicates the nearest distance above 0 is the scale there is.
-    apart = squared[squared > SAME]
+    apart = squared[squared > SAME * squared.max()]
     smallest = float(apart.min()) ** 0.5 if len(apart) else 1.0
     return max(typical, smallest)

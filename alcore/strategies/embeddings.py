@@ -7,7 +7,7 @@ import torch
 
 from .. import recipe as entries
 from ..device import to_tensor
-from ..distances import squared_lengths
+from ..distances import nearest_squared, squared_lengths
 from ..errors import InvalidInput
 from ..neighbours import nearest_neighbours
 from ..objectives import Determinantal, Diversity, Kernel, Objective
@@ -29,23 +29,35 @@ def diversity(entry: entries.Diversity, task: Task) -> Objective:
     column = task.pool.columns[entry.column]
     here = ~task.pool.missing[entry.column]
     vectors = prepare(task.candidates)
-    if cosine:
-        mean = mean_of(column, np.flatnonzero(here), unit=True)
-        direction = mean / max(float(np.linalg.norm(mean)), 1e-12)
-        apart = (1 - vectors @ to_tensor(direction, vectors.dtype, task.device)).clamp_(min=0)
-    else:
-        apart = squared_lengths(vectors).sqrt_()
-    apart = apart.to(torch.float64)
-    apart = torch.where(apart < SAME, 0.0, apart)  # a distance that is but the rounding of 0
-    typical = float(apart.mean()) if len(apart) else 0.0
+    centres = prepare(np.flatnonzero(task.pool.labelled & here))
+    closeness = torch.ones(len(vectors), dtype=torch.float64, device=task.device)
+    if len(centres) == 0:
+        mean = mean_of(column, np.flatnonzero(here), unit=cosine)
+        closeness = _closeness(vectors, mean, prepare.centre)
     return Diversity(
         vectors,
-        prepare(np.flatnonzero(task.pool.labelled & here)),
-        1 / (1 + apart / (typical or 1.0)),
+        centres,
+        closeness,
         picks=task.picks,
         metric=entry.metric,
         minimum_distance=entry.minimum_distance,
     )
+
+
+def _closeness(vectors: torch.Tensor, mean: np.ndarray, centre: np.ndarray | None) -> torch.Tensor:
+    """(n,) float64 ``1 / (1 + d / mean d)``, d the distance to the mean; of directions 1 - cosine."""
+    if centre is None:
+        direction = mean / max(float(np.linalg.norm(mean)), 1e-12)
+        apart = (1 - vectors @ to_tensor(direction, vectors.dtype, vectors.device)).clamp_(min=0)
+    else:
+        middle = to_tensor((mean - centre)[None], vectors.dtype, vectors.device)
+        apart = vectors.new_full((len(vectors),), torch.inf)
+        nearest_squared(vectors, squared_lengths(vectors), middle, squared_lengths(middle), apart)
+        apart = apart.sqrt_()
+    apart = apart.to(torch.float64)
+    apart = torch.where(apart < SAME, 0.0, apart)  # a distance that is but the rounding of 0
+    typical = float(apart.mean()) if len(apart) else 0.0
+    return 1 / (1 + apart / (typical or 1.0))
 
 
 def typicality(entry: entries.Typicality, task: Task) -> Objective:

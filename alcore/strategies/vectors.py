@@ -7,10 +7,11 @@ from ..device import FLOAT64_UP_TO, to_tensor
 from .task import Task
 
 ROWS_A_CHUNK = 1 << 14
+ROWS_FOR_CENTRE = 1024
 
 
 def vectors_of(name: str, metric: str, task: Task) -> "Vectors":
-    """The column as its metric compares it: less the mean, or of length 1.
+    """The column as its metric compares it: less its centre, or of length 1.
 
     Raises:
         InvalidInput: not a column of vectors, values that are not finite, zero vectors for cosine.
@@ -18,21 +19,21 @@ def vectors_of(name: str, metric: str, task: Task) -> "Vectors":
     cosine = metric == "cosine"
     column = task.pool.vectors(name, task.user, directions=cosine)
     here = np.flatnonzero(~task.pool.missing[name])
-    return Vectors(column, None if cosine else mean_of(column, here, unit=False), task.device)
+    return Vectors(column, None if cosine else centre_of(column, here), task.device)
 
 
 class Vectors:
-    """Rows of a column as a tensor, brought in chunk by chunk: less the mean, or of length 1."""
+    """Rows of a column as a tensor, brought in chunk by chunk: less a centre, or of length 1."""
 
-    def __init__(self, column: np.ndarray, mean: np.ndarray | None, device: torch.device) -> None:
+    def __init__(self, column: np.ndarray, centre: np.ndarray | None, device: torch.device) -> None:
         self._column = column
-        self._mean = mean
+        self.centre = centre
         self._device = device
         small = column.size <= FLOAT64_UP_TO
         self._dtype = torch.float64 if small else torch.float32
 
     def __call__(self, rows: np.ndarray) -> torch.Tensor:
-        """(R, d) of some rows of the pool, ascending."""
+        """(R, d) of some rows of the pool."""
         out = torch.empty((len(rows), self._column.shape[1]), dtype=self._dtype, device=self._device)
         for start in range(0, len(rows), ROWS_A_CHUNK):
             chunk = slice(start, start + ROWS_A_CHUNK)
@@ -47,10 +48,26 @@ class Vectors:
 
     def _prepare(self, part: np.ndarray, out: torch.Tensor) -> None:
         vectors = to_tensor(part, self._dtype, self._device)
-        if self._mean is not None:
-            torch.sub(vectors, to_tensor(self._mean, self._dtype, self._device), out=out)
-        else:
-            torch.div(vectors, vectors.norm(dim=1, keepdim=True), out=out)
+        if self.centre is not None:
+            torch.sub(vectors, to_tensor(self.centre, self._dtype, self._device), out=out)
+            return
+        lengths = vectors.norm(dim=1, keepdim=True)
+        if not bool(((lengths > 0) & lengths.isfinite()).all()):
+            # Numbers whose squares are 0 or infinite have a direction all the same.
+            vectors = vectors / vectors.abs().amax(1, keepdim=True)
+            lengths = vectors.norm(dim=1, keepdim=True)
+        torch.div(vectors, lengths, out=out)
+
+
+def centre_of(column: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """(d,) float64: near the middle of some rows, so that float32 products keep their digits.
+
+    The median of up to 1,024 of them, for a single row far off would move the mean.
+    """
+    few = rows[np.linspace(0, max(0, len(rows) - 1), min(len(rows), ROWS_FOR_CENTRE)).astype(np.int64)]
+    if len(few) == 0:
+        return np.zeros(column.shape[1])
+    return np.asarray(np.median(column[few].astype(np.float64), axis=0))
 
 
 def mean_of(column: np.ndarray, rows: np.ndarray, *, unit: bool) -> np.ndarray:
@@ -58,6 +75,8 @@ def mean_of(column: np.ndarray, rows: np.ndarray, *, unit: bool) -> np.ndarray:
     total = np.zeros(column.shape[1])
     for start in range(0, len(rows), ROWS_A_CHUNK):
         part = _part(column, rows[start : start + ROWS_A_CHUNK])
+        if unit or part.dtype != np.float32:  # small integers and half floats would overflow
+            part = part.astype(np.float64)
         if unit:
             part = part / np.linalg.norm(part, axis=1, keepdims=True)
         total += np.ones(len(part), dtype=part.dtype) @ part
@@ -65,6 +84,6 @@ def mean_of(column: np.ndarray, rows: np.ndarray, *, unit: bool) -> np.ndarray:
 
 
 def _part(column: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Some rows of a column, ascending: a view of it where they lie together."""
-    together = len(rows) > 0 and rows[-1] - rows[0] == len(rows) - 1
+    """Some rows of a column: a view of it where they lie together, ascending."""
+    together = len(rows) > 0 and rows[-1] - rows[0] == len(rows) - 1 and (np.diff(rows) == 1).all()
     return column[rows[0] : rows[-1] + 1] if together else column[rows]

@@ -67,6 +67,26 @@ def test_a_filter_leaves_one_of_each_group_and_none_where_one_is_labelled():
     assert chosen(near, {"column": "number", "min": 2}) == [1]
 
 
+def test_a_stage_leaves_one_of_those_that_it_may_choose():
+    X = np.array([[0, 0], [0, 0], [5, 5], [9, 1]], dtype=float)
+    number = [0, 1, 0.5, 0.2]
+    near = [{"column": "embeddings", "minimum_distance": 0.1}]
+    by_number = [{"strategy": "weight", "column": "number"}]
+    pool = alcore.Pool(4, columns={"embeddings": X, "number": number})
+    stages = [{"budget": 2, "strategies": by_number}]
+    stages.append(stages[0] | {"filters": near})
+    assert alcore.select(pool, {"stages": stages}, device="cpu").ids == [1, 2]
+    without_first = [{"column": "id", "not_in": [0]}]
+    recipe = {"filters": without_first, "stages": stages[1:]}
+    assert alcore.select(pool, recipe, device="cpu").ids == [1, 2]
+    # The copy has no number, by which it could be chosen.
+    lacking = {"number": np.array([True, False, False, False])}
+    pool = alcore.Pool(4, columns={"embeddings": X, "number": number}, missing=lacking)
+    for recipe in ({"filters": near}, {"stages": [stages[1] | {"budget": 3}]}):
+        whole = recipe if "stages" in recipe else recipe | {"budget": 3, "strategies": by_number}
+        assert alcore.select(pool, whole, device="cpu").ids == [1, 2, 3]
+
+
 def test_a_filter_of_likeness_keeps_a_range_of_cosines():
     angles = np.radians([0, 10, 50, 90, 180])
     X = np.stack([np.cos(angles), np.sin(angles)], axis=1)
@@ -90,6 +110,9 @@ def test_a_filter_of_likeness_keeps_a_range_of_cosines():
         ({"similar_to": [[0.0, 0.0]], "min": 0}, "a vector is zero"),
         ({"similar_to": [[1.0, 0.0], "a"], "min": 0}, "give ids or vectors, not both"),
         ({"similar_to": ["b"], "min": 0}, "1 of the examples have no 'embeddings': b"),
+        ({"similar_to": [["a", "b"]], "min": 0}, "give ids, or vectors of numbers"),
+        ({"similar_to": [{"a": 1}], "min": 0}, "give ids, or vectors of numbers"),
+        ({"in": [["a"]]}, "give a list of single values"),
         ({"similar_to": ["a"]}, "similar_to: needs min and/or max"),
         ({"similar_to": [], "min": 0}, "give a list of ids, or of vectors"),
         ({"minimum_distance": 0}, "greater than 0"),

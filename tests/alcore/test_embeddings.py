@@ -200,3 +200,82 @@ def test_negative_typicality_prefers_outliers_and_similarity_what_is_unlike():
     assert choose(pool, like, budget=1).ids == [0]
     assert choose(pool, like | {"strength": -1}, budget=1).ids == [40]
     np.testing.assert_allclose(alcore.score(pool, typical), twins.typicality(X), rtol=1e-9)
+
+
+EVERY = [
+    {"strategy": "diversity"},
+    {"strategy": "diversity", "metric": "cosine"},
+    {"strategy": "coverage"},
+    {"strategy": "coverage", "metric": "euclidean"},
+    {"strategy": "determinantal"},
+    {"strategy": "typicality"},
+    {"strategy": "typiclust"},
+    {"strategy": "representatives"},
+    {"strategy": "representatives", "method": "k_medoids"},
+]
+
+
+@pytest.mark.parametrize("entry", EVERY, ids=lambda one: "-".join(one.values()))
+@pytest.mark.parametrize("dtype", [np.float16, np.uint8, np.int64])
+def test_small_kinds_of_numbers_choose_as_float64_does(entry, dtype):
+    rng = np.random.default_rng(0)
+    X = (rng.normal(size=(5000, 16)) * 12 + 120).round().astype(dtype)
+    entry = entry | {"column": "embeddings"}
+    expected = choose(make_pool(5000, embeddings=X.astype(np.float64)), entry, budget=3)
+    picked = choose(make_pool(5000, embeddings=X), entry, budget=3)
+    np.testing.assert_allclose(picked.gains, expected.gains, rtol=1e-4)
+
+
+@pytest.mark.parametrize("entry", EVERY, ids=lambda one: "-".join(one.values()))
+@pytest.mark.parametrize("row", [1e-25, 1e20])
+def test_one_row_of_extreme_numbers_spoils_nothing(entry, row):
+    if (
+        row > 1
+        and (entry.get("metric") == "euclidean" or len(entry) == 1)
+        and entry["strategy"] != "coverage"
+    ):
+        row = 1e7  # squares of float32 end at 1e38
+    X = np.random.default_rng(0).normal(size=(1000, 128)).astype(np.float32)
+    X[3] = row
+    picked = choose(make_pool(1000, embeddings=X), entry | {"column": "embeddings"}, budget=5)
+    assert len(set(picked.ids)) == 5
+    assert np.isfinite(picked.gains).all()
+
+
+def test_a_row_far_off_does_not_cost_the_others_their_digits():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(1000, 128)).astype(np.float32)
+    usual = alcore.score(
+        make_pool(1000, embeddings=X), {"strategy": "typicality", "column": "embeddings"}
+    )
+    X[3] = 1e7
+    off = alcore.score(
+        make_pool(1000, embeddings=X), {"strategy": "typicality", "column": "embeddings"}
+    )
+    others = np.arange(1000) != 3
+    np.testing.assert_allclose(off[others], usual[others], rtol=0.01)
+
+
+def test_the_auto_bandwidth_sees_no_missing_rows():
+    """Rows drawn out of order may look as if they lay together."""
+    for seed in range(40):
+        X = np.random.default_rng(seed).normal(size=(5, 3))
+        X[1] = np.nan
+        pool = alcore.Pool(5, columns={"embeddings": X}, missing={"embeddings": np.arange(5) == 1})
+        picked = choose(pool, {"strategy": "coverage", "column": "embeddings"}, budget=2, seed=seed)
+        assert len(picked) == 2
+
+
+def test_the_scale_of_embeddings_does_not_matter():
+    X = np.random.default_rng(0).normal(size=(300, 5))
+    entry = {"strategy": "coverage", "column": "embeddings", "metric": "euclidean"}
+    assert (
+        choose(make_pool(300, embeddings=X * 1e-7), entry).ids
+        == choose(make_pool(300, embeddings=X), entry).ids
+    )
+
+
+@pytest.mark.parametrize("entry", EVERY, ids=lambda one: "-".join(one.values()))
+def test_vectors_without_values_are_refused(entry):
+    with pytest.raises(alcore.InvalidInput, match="holds vectors without values"):
+        choose(make_pool(5, embeddings=np.zeros((5, 0))), entry | {"column": "embeddings"})

@@ -147,6 +147,12 @@ def test_badge_is_the_same_in_float32_and_takes_logits():
     assert choose(large, BADGE, 40, seed=1).ids != small.ids
 
 
+def test_badge_refuses_numbers_too_large_to_square():
+    pool = make_pool(1000, d=80, embeddings=np.full((1000, 80), 1e20, dtype=np.float32))
+    with pytest.raises(alcore.InvalidInput, match="holds numbers too large to square"):
+        choose(pool, BADGE)
+
+
 # TypiClust
 
 
@@ -265,6 +271,27 @@ def test_medoids_lower_the_total_distance_from_where_k_center_began():
     )
     begun = choose(pool, {"strategy": "diversity", "column": "embeddings"})
     assert total(medoids.indices) < 0.9 * total(begun.indices)
+
+
+def test_medoids_of_large_clusters_are_nearly_as_good(monkeypatch):
+    pool = make_pool(3000)
+    entry = {"strategy": "representatives", "column": "embeddings", "method": "k_medoids"}
+
+    def total(picked):
+        X = pool.columns["embeddings"]
+        return np.linalg.norm(X[:, None] - X[picked.indices][None], axis=-1).min(1).sum()
+
+    whole = total(choose(pool, entry, 4))
+    monkeypatch.setattr("alcore.rules.representatives.MEMBERS", 200)
+    monkeypatch.setattr("alcore.rules.representatives.CHOICES", 50)
+    assert total(choose(pool, entry, 4)) < 1.03 * whole
+
+
+def test_k_means_makes_no_more_clusters_than_it_may():
+    entry = {"strategy": "representatives", "column": "embeddings", "max_clusters": 6}
+    picked = choose(make_pool(200, labelled=50), entry, 20)
+    assert len(set(picked.ids)) == 20
+    assert picked.report["stages"][0]["reached"]["representatives"]["after"]["clusters"] == 6
 
 
 # In recipes
