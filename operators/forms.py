@@ -9,7 +9,7 @@ import fiftyone.operators as foo
 import fiftyone.operators.types as types
 
 from ..alcore import InvalidInput
-from .fields import Choice, embedding_fields, label_fields, object_fields
+from .fields import Choice, embedding_fields, label_fields, object_fields, prediction_fields
 from .object_fields import Find, of_objects
 from .object_labels import count_objects
 from .reading import Labelled
@@ -110,6 +110,18 @@ def budget_input(inputs: Any, default: int = 100) -> None:
         label="Budget",
         description="How many samples to choose; a number below 1 is a share of the candidates",
         default=default,
+    )
+
+
+def predictions_input(ctx: Any, inputs: Any, missing: str, description: str = "") -> None:
+    field_input(
+        ctx,
+        inputs,
+        "predictions",
+        "Predictions",
+        fields_for(ctx, prediction_fields),
+        missing=missing,
+        description=description,
     )
 
 

@@ -60,13 +60,8 @@ class SelectDiverse(SelectOperator):
         if method in ("coverage", "probcover"):
             spread.weights_input(ctx, inputs)
         elif method == "badge":
-            forms.field_input(
-                ctx,
-                inputs,
-                "predictions",
-                "Predictions",
-                forms.fields_for(ctx, prediction_fields),
-                missing="This dataset has no predictions, without which there are no gradients",
+            forms.predictions_input(
+                ctx, inputs, "This dataset has no predictions, without which there are no gradients"
             )
         spread.duplicates_input(inputs)
 

@@ -51,14 +51,7 @@ class SelectRepresentative(SelectOperator):
         forms.choice_input(inputs, "method", "Method", told, "typiclust")
         method = ctx.params.get("method") or "typiclust"
         if method == "representative_informative":
-            forms.field_input(
-                ctx,
-                inputs,
-                "predictions",
-                "Predictions",
-                forms.fields_for(ctx, prediction_fields),
-                missing="This dataset has no field of predictions",
-            )
+            forms.predictions_input(ctx, inputs, "This dataset has no field of predictions")
             inputs.float(
                 "beta",
                 label="Uncertainty",

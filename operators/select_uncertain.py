@@ -20,17 +20,12 @@ class SelectUncertain(SelectOperator):
 
     def strategy_inputs(self, ctx: Any, inputs: Any) -> None:
         forms.budget_input(inputs)
-        forms.field_input(
+        forms.predictions_input(
             ctx,
             inputs,
-            "predictions",
-            "Predictions",
-            forms.fields_for(ctx, prediction_fields),
-            missing="This dataset has no Classification field to judge",
-            description=(
-                "Logits or probabilities are used in full. With label and confidence alone, least "
-                "confidence is exact; margin and entropy take the other classes as equally likely"
-            ),
+            "This dataset has no Classification field to judge",
+            "Logits or probabilities are used in full. With label and confidence alone, least "
+            "confidence is exact; margin and entropy take the other classes as equally likely",
         )
         forms.choice_input(inputs, "measure", "Measure", measures.told(measures.SINGLE), "margin")
         forms.temperature_input(inputs)
