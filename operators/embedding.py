@@ -18,7 +18,7 @@ from fiftyone import ViewField as F
 
 from ..alcore import InvalidInput
 from ..alcore.device import resolve_device
-from ..alcore.embed import embed_batches, fingerprint
+from ..alcore.embed import Basis, embed_batches, fingerprint
 from ..alcore.embed.crops import PADDING
 from ..alcore.errors import name_samples
 from . import reduced
@@ -35,6 +35,7 @@ from .running import Progress, throttled
 KIND = EMBEDDINGS
 EMBED_SHARE = 0.9
 NOT_FINITE = "NaN or infinite vectors"
+PCA = "pca"  # of a field's record: its vectors have been brought to fewer dimensions
 
 
 @dataclass
@@ -126,8 +127,8 @@ def embed_view(
 
     What holds vectors of the same network and settings is left as it is. Nothing is written before the
     first vectors are there; what is written stays if the run breaks off, and the same call goes on
-    from it. With ``components`` vectors are brought to them once all are there; those that come later
-    are brought to the same basis.
+    from it. With ``components`` all vectors of the field are brought to them once those of the view are
+    there; those that come later are brought to the same basis.
 
     Raises:
         InvalidInput: what is wrong; nothing was written.
@@ -142,6 +143,7 @@ def embed_view(
     todo, skipped = work.what_is_left()
     left_out: list[str] = []
     length: int | None = work.length()
+    held = work.held()
     home = next((p.device for p in embedder.module.parameters()), torch.device("cpu"))
     try:
         with closing(work.read(todo)) as batches:
@@ -152,14 +154,19 @@ def embed_view(
                         f"the network gave vectors of {vectors.shape[1]} and of {length} dimensions, "
                         "which images of different sizes may lead to; give a transform that resizes"
                     )
-                _check_components(request, len(todo) + skipped, length)
+                if work.basis is None:
+                    _check_components(request, len(todo) + held, length)
                 fine = np.isfinite(vectors).all(1)
                 left_out += [ids[row] for row in np.flatnonzero(~fine)]
+                if work.basis is not None:
+                    vectors = work.basis.apply(vectors)
                 parts.put({ids[row]: vectors[row] for row in np.flatnonzero(fine)})
                 done = parts.count + len(left_out)
                 report(EMBED_SHARE * min(1, done / len(todo)), f"Embedded {done} of {len(todo)}")
         if todo and parts.count == 0 and not skipped:
             raise InvalidInput(work.nothing(len(todo), len(left_out)))
+        if parts.count and work.basis is None:
+            _check_components(request, parts.count + held, length or 0)
         parts.flush()
     except BaseException as error:
         parts.break_off(error)
@@ -218,7 +225,7 @@ def _finish(view: Any, work: _Images, request: Request) -> list[str]:
     dataset = view._dataset
     notes = []
     if request.components is not None:
-        notes.append(_reduce(view, work, request))
+        notes.append(_reduce(work, request))
     if request.pool:
         record = record_of(dataset, work.path, KIND.method) or {}
         info = {**record, "pooled_from": work.path, "pool": request.pool}
@@ -230,23 +237,24 @@ def _finish(view: Any, work: _Images, request: Request) -> list[str]:
     return notes
 
 
-def _reduce(view: Any, work: _Images, request: Request) -> str:
-    """Bring the vectors that are not there yet to the field's PCA basis."""
-    dataset, path, components = view._dataset, work.path, int(request.components or 0)
-    ids, vectors = work.stored(view)
-    basis = reduced.kept_basis(dataset, path)
-    if basis is None:
-        basis = reduced.fit_basis(vectors, components, request.seed)
-        reduced.keep_basis(dataset, path, basis)
-        field = dataset.get_field(path)
+def _reduce(work: _Images, request: Request) -> str:
+    """Bring all vectors of the field to its PCA basis; once they are, its record says so."""
+    dataset, path, components = work.dataset, work.path, int(request.components or 0)
+    field, basis = dataset.get_field(path), work.basis
+    if basis is None or PCA not in field.info:
+        ids, vectors = work.stored()
+        # A run that broke off right here has left some that were brought to the basis.
+        raw = [row for row, one in enumerate(vectors) if basis is None or len(one) != components]
+        if basis is None:
+            basis = reduced.fit_basis(vectors, components, request.seed)
+            reduced.keep_basis(dataset, path, basis)
+        if raw:
+            small = basis.apply(np.stack([vectors[row] for row in raw]))
+            work.write({ids[row]: vector for row, vector in zip(raw, small, strict=True)})
         made = _digest({"made": field.info["made"], "basis": reduced.digest_of(basis)})
         pca = {"components": components, "seed": request.seed, "explained": basis.explained}
-        field.info = {**field.info, "made": made, "pca": pca, "fitted_on": len(vectors)}
+        field.info = {**field.info, "made": made, PCA: pca, "fitted_on": len(vectors)}
         field.save()
-    raw = [row for row, vector in enumerate(vectors) if len(vector) != components]
-    if raw:
-        small = basis.apply(np.stack([vectors[row] for row in raw]))
-        work.write({ids[row]: vector for row, vector in zip(raw, small, strict=True)})
     return f"PCA keeps {basis.explained:.0%} of the variance in {components} dimensions"
 
 
@@ -264,7 +272,7 @@ class _Images:
         self.empty: list[str] = []
         self.path = path_of(view._dataset, request)
         self._view, self._embedder, self._request = view, embedder, request
-        self._dataset = view._dataset
+        self.dataset = view._dataset
         self._settings = {
             "model": fingerprint(embedder.module),
             "layer": embedder.layer,
@@ -273,7 +281,7 @@ class _Images:
             **({"padding": request.padding} if request.objects else {}),
         }
         self.parts = Parts(
-            self._dataset,
+            self.dataset,
             self.path,
             KIND,
             self._settings,
@@ -281,12 +289,14 @@ class _Images:
             self._make,
             self.write,
             self._remove,
+            request.components or 1,
         )
+        self.basis = self._kept_basis()
 
     def what_is_left(self) -> tuple[list[Any], int]:
         """What to embed, and how much is there already."""
         ids, paths = self._view.values(["id", "filepath"])
-        there = set(self._view.exists(self.path).values("id")) if self.parts.resumes else set()
+        there = set(self._there(self._view).values("id")) if self.parts.resumes else set()
         todo = [(one, path) for one, path in zip(ids, paths, strict=True) if one not in there]
         return todo, len(ids) - len(todo)
 
@@ -295,17 +305,23 @@ class _Images:
         return read_batches(todo, embedder.transform, size, self.broken, embedder.collate)
 
     def write(self, values: dict[str, Any]) -> None:
-        self._dataset.set_values(self.path, values, key_field="id")
+        self.dataset.set_values(self.path, values, key_field="id")
 
-    def stored(self, view: Any) -> tuple[list[str], list[np.ndarray]]:
-        """Ids and vectors of all that have one."""
-        return tuple(view.exists(self.path).values(["id", self.path]))
+    def stored(self) -> tuple[list[str], list[np.ndarray]]:
+        """Ids and vectors of all in the dataset that have one."""
+        return tuple(self._there(self._whole()).values(["id", self.path]))
+
+    def held(self) -> int:
+        """How many in the dataset have a vector."""
+        return int(self._whole().count(self.path)) if self.parts.resumes else 0
 
     def length(self) -> int | None:
-        """Of the vectors that are there and not brought to fewer dimensions."""
-        if not self.parts.resumes or self._request.components is not None:
+        """Of the vectors that are there, before they were brought to fewer dimensions."""
+        if not self.parts.resumes:
             return None
-        first = self._view.exists(self.path).limit(1).values(self.path, unwind=True)
+        if self.basis is not None:
+            return len(self.basis.mean)
+        first = self._there(self._whole()).limit(1).values(self.path, unwind=True)
         return next((len(one) for one in first if one is not None), None)
 
     def notes(self, skipped: int) -> list[str]:
@@ -326,7 +342,29 @@ class _Images:
         first = f" (the first is {self.broken[0]})" if self.broken else ""
         return f"nothing could be embedded: of {todo} {self.thing} {what}{first}"
 
+    def _there(self, view: Any) -> Any:
+        """What of a view has vectors."""
+        return view.exists(self.path)
+
+    def _whole(self) -> Any:
+        """All images of the dataset."""
+        grouped = self.dataset.media_type == "group"
+        return self.dataset.select_group_slices(media_type="image") if grouped else self.dataset
+
+    def _kept_basis(self) -> Basis | None:
+        """What the field's vectors are brought to, once that has begun."""
+        if not self.parts.resumes or self._request.components is None:
+            return None
+        basis = reduced.kept_basis(self.dataset, self.path)
+        turned = basis is not None and len(basis.mean) == self._request.components
+        if turned and PCA not in (self.parts.known or {}):
+            # Broken off while they were turned, and nothing tells which were: they are made anew.
+            self.parts.resumes = False
+            return None
+        return basis
+
     def _make(self) -> None:
+        reduced.forget_basis(self.dataset, self.path)  # of a field that was deleted by hand
         embedder = self._embedder
         about = f"Embeddings: {embedder.name}, layer {embedder.layer}"
         if self._request.components is not None:
@@ -340,12 +378,12 @@ class _Images:
             "made": _digest(self._settings),
             **({"trained": embedder.trained} if embedder.trained else {}),
         }
-        self._dataset.add_sample_field(self.path, fo.VectorField, description=about, info=info)
+        self.dataset.add_sample_field(self.path, fo.VectorField, description=about, info=info)
 
     def _remove(self) -> None:
-        if self._dataset.get_field(self.path) is not None:
-            self._dataset.delete_sample_field(self.path)
-        reduced.forget_basis(self._dataset, self.path)
+        if self.dataset.get_field(self.path) is not None:
+            self.dataset.delete_sample_field(self.path)
+        reduced.forget_basis(self.dataset, self.path)
 
 
 class _Objects(_Images):
@@ -355,7 +393,7 @@ class _Objects(_Images):
 
     def __init__(self, view: Any, embedder: Embedder, request: Request) -> None:
         super().__init__(view, embedder, request)
-        self._root = list_path(self._dataset, str(request.objects))
+        self._root = list_path(self.dataset, str(request.objects))
         self._sample_of: dict[str, str] = {}
 
     def what_is_left(self) -> tuple[list[str], int]:
@@ -363,7 +401,7 @@ class _Objects(_Images):
         rows = self._view.values(["id", "filepath", f"{root}.id", f"{root}.bounding_box"])
         there = set()
         if self.parts.resumes:
-            there = set(self._with_vectors(self._view).values(f"{root}.id", unwind=True))
+            there = set(self._there(self._view).values(f"{root}.id", unwind=True))
         todo, total = [], 0
         self._cuts = []
         for sample, path, ids, boxes in zip(*rows, strict=True):
@@ -392,10 +430,10 @@ class _Objects(_Images):
             {"sample_id": self._sample_of[one], "label_id": one, "value": value}
             for one, value in values.items()
         ]
-        self._dataset.set_label_values(self.path, rows)
+        self.dataset.set_label_values(self.path, rows)
 
-    def stored(self, view: Any) -> tuple[list[str], list[np.ndarray]]:
-        found = self._with_vectors(view)
+    def stored(self) -> tuple[list[str], list[np.ndarray]]:
+        found = self._there(self._whole())
         samples, ids, vectors = found.values(["id", f"{self._root}.id", self.path])
         for sample, labels in zip(samples, ids, strict=True):
             self._sample_of |= dict.fromkeys(labels, sample)
@@ -416,5 +454,5 @@ class _Objects(_Images):
             told.append(f"{named} without area inside the image: left out")
         return told
 
-    def _with_vectors(self, view: Any) -> Any:
+    def _there(self, view: Any) -> Any:
         return view.filter_labels(str(self._request.objects), F(self._request.field).exists())

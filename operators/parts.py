@@ -111,6 +111,7 @@ class Parts:
         make: adds the field, with its record; called once, before the first write.
         write: stores values by id.
         remove: takes the field away again.
+        least: nothing is written before there are so many.
 
     Raises:
         InvalidInput: the field holds values of other settings.
@@ -126,12 +127,14 @@ class Parts:
         make: Callable[[], None],
         write: Callable[[dict[str, Any]], None],
         remove: Callable[[], None],
+        least: int = 1,
     ) -> None:
         self.count = 0  # taken, of which some may wait to be written
         self.known = record_of(dataset, path, kind.method)
         self.resumes = self.known is not None and self.known["settings"] == settings
         self._kind = kind
         self._make, self._write, self._remove = make, write, remove
+        self._least = 1 if self.resumes else least
         self._waiting: dict[str, Any] = {}
         self._created = False
         self._written = 0
@@ -147,7 +150,7 @@ class Parts:
         """Take values by id; write once there are enough."""
         self._waiting |= values
         self.count += len(values)
-        if len(self._waiting) >= SAMPLES_A_WRITE:
+        if len(self._waiting) >= SAMPLES_A_WRITE and self.count >= self._least:
             self.flush()
 
     def flush(self) -> None:

@@ -288,6 +288,80 @@ def test_a_break_before_the_pca(dataset, compute, plugin, monkeypatch):
     assert stored(dataset).shape == (48, 2)
 
 
+def test_pca_counts_what_is_embedded_and_leaves_nothing_half_made(
+    dataset, compute, invalid, parts, tmp_path, state
+):
+    (tmp_path / "text.png").write_text("no image at all")
+    view, before = dataset.limit(12), state(dataset)
+    bad = dict.fromkeys(view.values("id")[3:], str(tmp_path / "text.png"))
+    dataset.set_values("filepath", bad, key_field="id")
+    for _ in range(2):
+        with pytest.raises(invalid, match="components: 3 vectors of 6 dimensions cannot"):
+            compute(view, components=4)
+        assert state(dataset) == before
+    assert compute(view, components=2)["embedded"] == 3
+    held = stored(view.limit(3))
+    with pytest.raises(invalid, match="components: 3 vectors of 6 dimensions cannot"):
+        compute(view, components=4, overwrite=True)
+    assert np.array_equal(stored(view.limit(3)), held)
+
+
+def test_few_new_samples_are_brought_to_the_kept_basis(dataset, compute):
+    compute(dataset.limit(40), components=3)
+    result = compute(dataset.skip(47), components=3)
+    assert (result["embedded"], result["dimensions"]) == (1, 3)
+    compute(components=3)
+    raw = activations(opened(dataset))
+    axes = np.linalg.svd(raw[:40] - raw[:40].mean(0))[2][:3]
+    expected = (raw - raw[:40].mean(0)) @ axes.T
+    np.testing.assert_allclose(np.abs(stored(dataset)), np.abs(expected), atol=1e-4)
+
+
+@pytest.mark.parametrize("components", [2, 6])
+def test_pca_is_of_all_the_field_holds(dataset, compute, plugin, parts, components):
+    with pytest.raises(plugin("operators.parts").Unfinished):
+        compute(transform=Prepare(fails_at=20), batch_size=4, components=components)
+    there = dataset.exists("vectors").values("id")
+    compute(dataset.skip(24), components=components)
+    both = dataset.exists("vectors")
+    assert 0 < len(there) < 24 and both.values("id")[: len(there)] == there
+    raw = activations(opened(both))
+    axes = np.linalg.svd(raw - raw.mean(0))[2][:components]
+    expected = (raw - raw.mean(0)) @ axes.T
+    np.testing.assert_allclose(np.abs(stored(both)), np.abs(expected), atol=1e-4)
+    assert dataset.get_field("vectors").info["fitted_on"] == len(both)
+
+
+@pytest.mark.parametrize("components", [2, 6])
+def test_a_break_within_the_pca(dataset, compute, plugin, monkeypatch, components):
+    images = plugin("operators.embedding")._Images
+    whole = images.write
+
+    def half(self, values):
+        if self.parts.count and len(values) == 48 and self.dataset.count("vectors"):
+            whole(self, dict(list(values.items())[:20]))
+            raise MemoryError
+        whole(self, values)
+
+    expected = compute(field="unbroken", components=components) and stored(dataset, "unbroken")
+    with monkeypatch.context() as patch:
+        patch.setattr(images, "write", half)
+        with pytest.raises(MemoryError):
+            compute(components=components)
+    compute(components=components)
+    np.testing.assert_allclose(stored(dataset), expected, atol=1e-5)
+
+
+def test_the_basis_of_a_field_that_was_deleted_is_forgotten(dataset, compute):
+    compute(components=2)
+    dataset.delete_sample_field("vectors")
+    compute(model=Tiny(seed=7), components=2)
+    raw = activations(opened(dataset), Tiny(seed=7))
+    axes = np.linalg.svd(raw - raw.mean(0))[2][:2]
+    expected = np.abs((raw - raw.mean(0)) @ axes.T)
+    np.testing.assert_allclose(np.abs(stored(dataset)), expected, atol=1e-4)
+
+
 def test_brain_runs(dataset, compute, invalid):
     compute(dataset.limit(40), brain_key="alike")
     dataset.reload()
