@@ -468,6 +468,33 @@ def test_vectors_of_images_from_their_objects(boxes, compute):
         assert info["pooled_from"] == "found.detections.embedding" and info["pool"] == pool
 
 
+def test_pooled_vectors_of_another_view_stay(boxes, compute, break_at):
+    options = {"objects": "found", "field": "embedding", "pool": "mean"}
+    compute(boxes.limit(24), **options)
+    first = boxes.limit(24).exists("found_mean").values(["id", "found_mean"])
+    compute(boxes.skip(24), **options)
+    boxes.reload()
+    assert len(boxes.exists("found_mean")) == 31
+    assert np.array_equal(boxes.select(first[0]).values("found_mean"), first[1])
+    assert boxes.get_field("found_mean").info["pool"] == "mean"
+    boxes.set_values("found", {boxes.skip(2).first().id: None}, key_field="id")
+    compute(**options)
+    assert len(boxes.exists("found_mean")) == 30
+
+
+def test_pooled_vectors_outlast_a_write_that_fails(boxes, compute, break_at, state):
+    options = {"objects": "found", "field": "embedding"}
+    compute(pool="mean", pool_field="pooled", **options)
+    before, held = state(boxes), boxes.exists("pooled").values(["id", "pooled"])
+    break_at("set_values")
+    with pytest.raises(KeyboardInterrupt):
+        compute(pool="max", pool_field="pooled", **options)
+    assert state(boxes) == before and boxes.get_field("pooled").info["pool"] == "mean"
+    assert np.array_equal(boxes.select(held[0]).values("pooled"), held[1])
+    compute(pool="max", pool_field="pooled", **options)
+    assert state(boxes) == before and boxes.get_field("pooled").info["pool"] == "max"
+
+
 def test_objects_are_selected_by_it(boxes, compute, operator):
     compute(objects="found", field="embedding")
     entry = {"strategy": "diversity", "column": "found.detections.embedding"}
