@@ -208,6 +208,11 @@ def _vectors(
     device = resolve_device(request.device)
     prepare = prepare_of(embedder.transform)
     for vectors in embed_batches(embedder.module, given(), embedder.layer, device, prepare):
+        if len(vectors) != len(names):
+            raise InvalidInput(
+                f"layer: {embedder.layer!r} gives {len(vectors)} vectors for {len(names)} images; name "
+                "another"
+            )
         yield list(names), vectors.numpy()
 
 

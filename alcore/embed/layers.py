@@ -28,8 +28,10 @@ def embed_batches(
 ) -> Iterator[torch.Tensor]:
     """Run a network on each batch and read one vector a sample from a layer of it.
 
-    Activations of 4 dimensions, (B, C, H, W), are averaged over space, and those of 3, (B, tokens, C),
-    over tokens. Between batches the model is as it was before.
+    Activations of 4 dimensions, (B, C, H, W), or (B, H, W, C) where the model's linear layers and
+    norms take them so, are averaged over space, and those of 3, (B, tokens, C), over tokens. Before the
+    first batch another of two or three of its samples tells which axis is the samples'. Between batches
+    the model is as it was before.
 
     Args:
         model: any torch module.
@@ -44,7 +46,8 @@ def embed_batches(
         (B, d) float32, on the CPU.
 
     Raises:
-        InvalidInput: there is no such layer, it is not reached, or holds no such activations.
+        InvalidInput: there is no such layer, it is not reached, or holds no such activations, one a
+            sample.
     """
     layer = layer or default_layer(model)
     check_layer(model, layer)
@@ -52,6 +55,7 @@ def embed_batches(
         model.to(device)
     on = next((p.device for p in model.parameters()), torch.device(device or "cpu"))
     half = autocast and on.type == "cuda"
+    layout: _Layout | None = None
     for batch in batches:
         if isinstance(batch, torch.Tensor):
             batch = batch.to(on, non_blocking=True)
@@ -62,8 +66,18 @@ def embed_batches(
             torch.autocast(on.type, enabled=half),
             _reading(model, layer) as read,
         ):
+            if layout is None:
+                layout = _Layout(model, layer)
+                few = _few(batch)
+                if few is not None:
+                    with layout.watched():
+                        output = model(few)
+                    layout.check(_tensor(read() if layer != OUTPUT else output, layer), len(few))
             output = model(batch)
-            found = _pooled(read() if layer != OUTPUT else output, layer)
+            held = _tensor(read() if layer != OUTPUT else output, layer)
+            if isinstance(batch, (torch.Tensor, list)) and len(held) != len(batch):
+                raise _not_samples(held, layer, len(batch))
+            found = layout.pooled(held)
         yield found.float().cpu()
 
 
@@ -122,8 +136,65 @@ def _reading(model: nn.Module, layer: str) -> Iterator[Callable[[], Any]]:
         yield read
 
 
-def _pooled(found: Any, layer: str) -> torch.Tensor:
-    """(B, d) from (B, d), (B, tokens, d) or (B, d, H, W)."""
+class _Layout:
+    """Which axes of a layer's activations are samples, channels and space, as a small batch tells."""
+
+    def __init__(self, model: nn.Module, layer: str) -> None:
+        self._model, self._layer = model, layer
+        self._space = (2, 3)
+        self._first: set[torch.Size] = set()
+        self._last: set[torch.Size] = set()
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Note the shapes of maps that go through layers whose channels are the first or last axis."""
+
+        def note(module: nn.Module, inputs: Any, output: Any) -> None:
+            last = isinstance(module, (nn.Linear, nn.LayerNorm))
+            for one in (*inputs[:1], output):
+                if isinstance(one, torch.Tensor) and one.ndim == 4:
+                    (self._last if last else self._first).add(one.shape)
+
+        with ExitStack() as restore:
+            for module in self._model.modules():
+                # Not its subclasses: torchvision's LayerNorm2d takes channels first.
+                if type(module) in (nn.Linear, nn.LayerNorm, nn.Conv2d, nn.BatchNorm2d):
+                    restore.callback(module.register_forward_hook(note).remove)
+            yield
+
+    def check(self, held: torch.Tensor, samples: int) -> None:
+        """Refuse activations that are not one a sample, or whose channels may be either axis.
+
+        Raises:
+            InvalidInput: what they are.
+        """
+        if len(held) != samples:
+            raise _not_samples(held, self._layer, samples)
+        if held.ndim == 4 and held.shape in self._last:
+            self._space = (1, 2)
+            if held.shape in self._first:
+                raise InvalidInput(
+                    f"layer: {self._layer!r} holds {tuple(held.shape)}, and the model has such maps "
+                    "with the channels first and last; name another, or take another image size"
+                )
+
+    def pooled(self, held: torch.Tensor) -> torch.Tensor:
+        """(B, d) from (B, d), (B, tokens, d) or a map."""
+        if held.ndim == 4:
+            return held.mean(self._space)
+        return held.mean(1) if held.ndim == 3 else held
+
+
+def _few(batch: Any) -> Any:
+    """Two samples of a batch, or three where it has two; None where they cannot be told apart."""
+    if not isinstance(batch, (torch.Tensor, list)) or not len(batch):
+        return None
+    rows = [row % len(batch) for row in range(3 if len(batch) == 2 else 2)]
+    return batch[rows] if isinstance(batch, torch.Tensor) else [batch[row] for row in rows]
+
+
+def _tensor(found: Any, layer: str) -> torch.Tensor:
+    """What a layer held, if it may be pooled."""
     if isinstance(found, (tuple, list)) and found:
         found = found[0]
     if not isinstance(found, torch.Tensor) or found.ndim not in (2, 3, 4):
@@ -132,6 +203,11 @@ def _pooled(found: Any, layer: str) -> torch.Tensor:
             f"layer: {layer!r} holds {held}, not one vector, map or list of tokens a sample; name "
             "another"
         )
-    if found.ndim == 4:
-        return found.mean((2, 3))
-    return found.mean(1) if found.ndim == 3 else found
+    return found
+
+
+def _not_samples(held: torch.Tensor, layer: str, samples: int) -> InvalidInput:
+    return InvalidInput(
+        f"layer: {layer!r} holds {tuple(held.shape)} for {samples} samples, and its first axis is not "
+        "theirs; name another"
+    )

@@ -75,8 +75,51 @@ def test_layers_that_cannot_be_read(x):
         embed(Net(), x, "bodi")
     with pytest.raises(InvalidInput, match="'unused' is not called when the model predicts"):
         embed(Net(), x, "unused")
-    with pytest.raises(InvalidInput, match=r"'output' holds \(3,\)"):
+    with pytest.raises(InvalidInput, match=r"'output' holds \(\d,\)"):
         embed(nn.Flatten(0), torch.ones(3), "output")
+
+
+class SequenceFirst(nn.Module):
+    """Tokens, samples, channels, as torch's transformer layers take them."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.layer = nn.TransformerEncoderLayer(4, 2, 8)
+        self.last = nn.Linear(4, 2)
+
+    def forward(self, x):
+        tokens = x.flatten(2)[..., :4].transpose(0, 1)  # three
+        return self.last(self.layer(tokens).mean(0))
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3, 7])
+def test_layers_whose_first_axis_is_not_the_samples(x, batch):
+    net = SequenceFirst()
+    with pytest.raises(InvalidInput, match=r"'layer' holds \(3, \d, 4\) for \d samples, and its first"):
+        embed(net, x, "layer", batch)
+    assert embed(net, x, "<last", batch).shape == (7, 4)
+    held = list(embed_batches(net, [list(x)], "output", prepare=torch.stack))
+    assert held[0].shape == (7, 2)
+
+
+def test_maps_whose_last_axis_is_the_channels():
+    import torchvision
+
+    x = torch.randn(3, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    torch.manual_seed(0)
+    swin = torchvision.models.swin_t(weights=None).eval()
+    with torch.no_grad():
+        for name, part in (("features.7", swin.features), ("features.3", swin.features[:4])):
+            assert torch.allclose(embed(swin, x, name), part(x).mean((1, 2)), atol=1e-4)
+        normed = swin.norm(swin.features(x)).mean((1, 2))
+        assert torch.allclose(embed(swin, x, "permute"), normed, atol=1e-4)
+        convnext = torchvision.models.convnext_tiny(weights=None).eval()
+        maps = convnext.features(x)
+        assert torch.allclose(embed(convnext, x, "features.7"), maps.mean((2, 3)), atol=1e-4)
+        assert embed(convnext, x, "features.7.0.block.3").shape == (3, 4 * 768)
+    with pytest.raises(InvalidInput, match=r"channels first and last; .* another image size"):
+        embed(swin, torch.randn(2, 3, 384, 384), "features.1")
 
 
 FAMILIES = "alexnet convnext_tiny densenet121 efficientnet_b0 googlenet inception_v3 mnasnet0_5"

@@ -215,6 +215,22 @@ def test_vectors_that_are_not_finite(dataset, compute):
     assert (result["embedded"], result["left_out"]) == (46, 2) and "NaN" in result["notes"][0]
 
 
+def test_vectors_that_are_not_one_an_image(dataset, compute, plugin, invalid, state):
+    embedding, embedders = plugin("operators.embedding"), plugin("operators.embedders")
+    before = state(dataset)
+
+    class Halves(nn.Module):
+        def forward(self, batch):
+            return batch["images"].flatten(1)[::2]
+
+    embedder = embedders.Embedder(
+        "halves", Halves(), Prepare(), "output", lambda given: {"images": torch.stack(given)}
+    )
+    with pytest.raises(invalid, match="'output' gives 16 vectors for 32 images"):
+        embedding.embed_view(dataset.view(), embedder, embedding.Request("vectors"))
+    assert state(dataset) == before
+
+
 def test_networks_that_take_images_of_any_size(dataset, compute, invalid):
     def whole(image):
         return torch.from_numpy(np.asarray(image, dtype=np.float32)).permute(2, 0, 1)
