@@ -30,7 +30,7 @@ class Spread:
 
     @property
     def collapsed(self) -> bool:
-        return self.spread < LEAST_SPREAD or self.effective_rank < LEAST_RANK
+        return not (self.spread >= LEAST_SPREAD and self.effective_rank >= LEAST_RANK)  # NaN too
 
     def __str__(self) -> str:
         return (
@@ -42,12 +42,16 @@ class Spread:
 def spread_of(vectors: np.ndarray | torch.Tensor, rows: int = ROWS) -> Spread:
     """The spread of (N, d) vectors, N at least 2; of more than ``rows``, of evenly spaced ones.
 
+    NaN where a vector is not finite.
+
     Source: Chen and He, Exploring Simple Siamese Representation Learning (2021), on the standard
     deviation; Roy and Vetterli, The Effective Rank (2007).
     """
     x = torch.as_tensor(vectors)
     x = x[:: math.ceil(len(x) / rows)].to(torch.float64)
     d = x.shape[1]
+    if not x.isfinite().all():
+        return Spread(math.nan, math.nan, d)
     unit = torch.nn.functional.normalize(x, dim=1)
     spread = float(unit.std(0, correction=0).mean()) * math.sqrt(d)
     centred = unit - unit.mean(0)

@@ -7,6 +7,7 @@ was broken off and taken up again ends in the same network as training in one go
 import copy
 import hashlib
 import json
+import math
 import os
 import random
 from collections.abc import Callable, Iterator, Sequence
@@ -78,6 +79,8 @@ class Settings:
             raise InvalidInput(f"batch_size: {self.batch_size} cannot be compared; give 2 or more")
         if not self.learning_rate > 0:
             raise InvalidInput(f"learning_rate: {self.learning_rate} is not above 0")
+        if not math.isfinite(self.learning_rate):
+            raise InvalidInput(f"learning_rate: {self.learning_rate} is not finite")
         if self.seed < 0:
             raise InvalidInput(f"seed: {self.seed} is negative; give 0 or more")
 
@@ -141,15 +144,16 @@ def train(
             stay in the checkpoint.
 
     Raises:
-        InvalidInput: settings that cannot be, fewer than 4 images, a checkpoint that cannot be read.
+        InvalidInput: settings that cannot be, fewer than 4 images, a checkpoint that cannot be read,
+            training that diverges.
     """
     settings = settings or Settings()
     settings.check()
     if len(images) < 4:
         raise InvalidInput(f"images: {len(images)} are too few to learn from; give 4 or more")
     on = resolve_device(device)
-    with _own_randomness():
-        _seed(settings.seed)
+    with _own_randomness(on):
+        _seed(settings.seed, on=on)
         backbone = (
             _copied(start) if start is not None else headless(settings.architecture, settings.seed)
         )
@@ -237,12 +241,17 @@ def _train_epoch(
     method, losses, projected = state.method, [], []
     for number, (rows, made) in enumerate(loader):
         step = epoch * len(batches) + number
-        _seed(settings.seed, 1, epoch, number)  # of layers that drop
+        _seed(settings.seed, 1, epoch, number, on=on)  # of layers that drop
         for group in state.optimiser.param_groups:
             group["lr"] = settings.learning_rate * _rate(step, total)
         made = [one.to(on, non_blocking=True, memory_format=torch.channels_last) for one in made]
         with torch.autocast(on.type, enabled=on.type == "cuda"):
             loss, first, second = method(made, epoch)
+        if not loss.isfinite():
+            raise InvalidInput(
+                f"training diverged in epoch {epoch + 1}; take a smaller learning_rate than "
+                f"{settings.learning_rate:g}"
+            )
         state.optimiser.zero_grad()
         state.scaler.scale(loss).backward()
         state.scaler.step(state.optimiser)
@@ -290,20 +299,27 @@ class _Views(Dataset[tuple[int, list[torch.Tensor]]]):
         return row, self._transform(Image.fromarray(self._images[row]))
 
 
-def _seed(*key: int) -> None:
-    """Set the three generators that lightly and torchvision draw from."""
+def _seed(*key: int, on: torch.device | None = None) -> None:
+    """Set the three generators that lightly and torchvision draw from, and those of the GPUs.
+
+    These only where ``on`` is one: the processes that make views must not touch them.
+    """
     first, second, third = np.random.SeedSequence(key).generate_state(3)
     torch.default_generator.manual_seed(int(first))
+    if on is not None and on.type == "cuda":
+        torch.cuda.manual_seed_all(int(first))
     np.random.seed(int(second))
     random.seed(int(third))
 
 
 @contextmanager
-def _own_randomness() -> Iterator[None]:
+def _own_randomness(on: torch.device) -> Iterator[None]:
     """Afterwards the global generators are as they were."""
     numbers, python = np.random.get_state(), random.getstate()
     try:
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(
+            devices=range(torch.cuda.device_count() if on.type == "cuda" else 0)
+        ):
             yield
     finally:
         np.random.set_state(numbers)
@@ -350,7 +366,8 @@ def _fill(state: _State, held: dict[str, Any], path: Path) -> None:
     try:
         load_state(state.method, held["tensors"])
         state.optimiser.load_state_dict(held["optimiser"])
-        state.scaler.load_state_dict(held["scaler"])
+        if held["scaler"]:  # a CPU's is empty, which a GPU's does not take
+            state.scaler.load_state_dict(held["scaler"])
         state.agreement = held["agreement"]
         state.losses = held["losses"]
         state.spread = Spread(**held["spread"])

@@ -239,3 +239,7 @@ def test_collapse():
         rng.normal(size=(100, 1)) * one,  # on a line
     ):
         assert spread_of(collapsed).collapsed
+    for odd in (np.nan, np.inf):
+        vectors = rng.normal(size=(100, 32))
+        vectors[3, 4] = odd
+        assert np.isnan(spread_of(vectors).spread) and spread_of(vectors).collapsed

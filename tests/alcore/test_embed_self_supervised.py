@@ -223,6 +223,43 @@ def test_checkpoints_that_cannot_be_read(images, tmp_path):
         read_trained(path, settings, Small())
 
 
+def test_a_cpus_checkpoint_on_a_gpu(images, tmp_path, monkeypatch):
+    """A GPU's scaler, which is enabled, is not to be given a CPU's empty state."""
+    settings, scaler = Settings(**FAST), torch.amp.GradScaler
+    with pytest.raises(Broken):
+        train(images, settings, tmp_path, Small(), "cpu", progress=break_after(4))
+    monkeypatch.setattr(torch.amp, "GradScaler", lambda *given, **options: scaler("cpu", enabled=True))
+    assert train(images, settings, tmp_path, Small(), "cpu").epochs == 1
+
+
+def test_a_gpus_generators_are_seeded_and_restored(monkeypatch):
+    import contextlib
+
+    from alcore.embed import self_supervised
+
+    seeds, forked = [], []
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", seeds.append)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(
+        torch.random,
+        "fork_rng",
+        lambda devices: forked.append(list(devices)) or contextlib.nullcontext(),
+    )
+    for name in ("cpu", "cuda", "cuda"):
+        on = torch.device(name)
+        with self_supervised._own_randomness(on):
+            self_supervised._seed(3, on=on)
+            self_supervised._seed(4)
+    assert len(seeds) == 2 and seeds[0] == seeds[1] and forked == [[], [0, 1], [0, 1]]
+
+
+@pytest.mark.parametrize("method", ["simclr", "barlow_twins"])
+def test_training_that_diverges(images, tmp_path, method):
+    settings = Settings(method, **{**FAST, "epochs": 3}, learning_rate=1e30)
+    with pytest.raises(InvalidInput, match=r"diverged in epoch \d; take a smaller learning_rate"):
+        train(images, settings, tmp_path, Small(), "cpu")
+
+
 @pytest.mark.parametrize(
     "options, sentence",
     [
@@ -232,6 +269,8 @@ def test_checkpoints_that_cannot_be_read(images, tmp_path):
         ({"epochs": 0}, "0 train nothing"),
         ({"batch_size": 1}, "1 cannot be compared"),
         ({"learning_rate": 0.0}, "is not above 0"),
+        ({"learning_rate": float("nan")}, "is not above 0"),
+        ({"learning_rate": float("inf")}, "inf is not finite"),
         ({"seed": -1}, "-1 is negative"),
     ],
 )
