@@ -78,7 +78,7 @@ class Cuts:
 
     path: str
     ids: list[str]
-    boxes: list[Box]
+    boxes: list[Box | None]
     padding: float
 
 
@@ -132,7 +132,7 @@ def read_crops(
         transform: from an RGB PIL image to a tensor; called by several threads.
         size: objects a batch.
         broken: is given the paths of images that cannot be opened.
-        empty: is given the ids of objects whose box has no area inside the image.
+        empty: is given the ids of objects without a box, or whose box has no area inside the image.
         collate: from a list of what the transform gives to a batch, in place of stacking.
     """
 

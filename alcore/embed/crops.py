@@ -8,18 +8,22 @@ ROUNDED = 6
 
 
 def crop_box(
-    box: Sequence[float], width: int, height: int, padding: float = PADDING
+    box: Sequence[float] | None, width: int, height: int, padding: float = PADDING
 ) -> tuple[int, int, int, int] | None:
     """Left, upper, right and lower edge in pixels, as Pillow crops; None where nothing is left.
 
     Args:
-        box: x and y of the upper left corner, width and height, as shares of the image.
+        box: x and y of the upper left corner, width and height, as shares of the image; of what is not
+            four finite numbers nothing is left.
         width: of the image, in pixels.
         height: of the image, in pixels.
         padding: added on each side, as a share of the box's own width and height.
     """
-    x, y, w, h = box
-    if not all(map(math.isfinite, box)) or w <= 0 or h <= 0:
+    try:
+        x, y, w, h = map(float, () if box is None else box)
+    except (TypeError, ValueError):
+        return None
+    if not all(map(math.isfinite, (x, y, w, h))) or w <= 0 or h <= 0:
         return None
     left, right = max(0.0, x - padding * w) * width, min(1.0, x + w + padding * w) * width
     upper, lower = max(0.0, y - padding * h) * height, min(1.0, y + h + padding * h) * height

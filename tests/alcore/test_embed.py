@@ -177,6 +177,8 @@ def test_crops():
     assert crop_box((0.5, 0.5, 1e-4, 1e-4), 100, 80, 0.0) == (50, 40, 51, 41)
     for nothing in ((0.5, 0.5, 0, 0.1), (1.2, 0.1, 0.2, 0.2), (float("nan"), 0, 1, 1)):
         assert crop_box(nothing, 100, 80) is None
+    for no_box in (None, (), (0.1, 0.1, 0.5), (0.1, None, 0.5, 0.5), ("a", "b", "c", "d"), 3):
+        assert crop_box(no_box, 100, 80) is None
 
 
 def test_pca_is_that_of_scikit_learn():

@@ -457,6 +457,19 @@ def test_objects_are_cut_out(boxes, compute):
     assert info["method"] == "alcore/embeddings" and info["settings"]["padding"] == 0.1
 
 
+def test_objects_without_a_box_are_left_out(boxes, compute):
+    import fiftyone as fo
+
+    sample = boxes.first()
+    sample["found"] = fo.Detections(
+        detections=[fo.Detection(label="a"), fo.Detection(label="a", bounding_box=[0.1, 0.1, 0.5])]
+    )
+    sample.save()
+    result = compute(objects="found", field="embedding")
+    assert (result["embedded"], result["left_out"]) == (47, 3)
+    assert "3 objects (ids" in result["notes"][0] and "without area" in result["notes"][0]
+
+
 def test_objects_are_taken_up_again(boxes, compute, plugin, parts):
     with pytest.raises(plugin("operators.parts").Unfinished, match="embedded and stay"):
         compute(objects="found", field="embedding", transform=Prepare(fails_at=40), batch_size=4)
