@@ -15,7 +15,7 @@ from torch import nn
 
 from ..alcore import InvalidInput
 from ..alcore.embed.layers import OUTPUT
-from ..alcore.embed.networks import fingerprint, without_head
+from ..alcore.embed.networks import check_architecture, fingerprint, without_head
 from ..alcore.embed.self_supervised import CONTRASTIVE, Settings, Trained, read_trained, train
 from ..alcore.errors import name_samples
 from .embedders import Embedder, is_architecture
@@ -70,6 +70,7 @@ def check_training(dataset: Any, training: Training) -> None:
     settings.check()
     if not is_architecture(settings.architecture):
         raise InvalidInput(f"architecture: torchvision has no classifier {settings.architecture!r}")
+    check_architecture(settings.architecture)
     if training.most_images < 4:
         raise InvalidInput(f"most_images: {training.most_images} are too few to learn from")
     if training.agreement_field:
@@ -106,8 +107,13 @@ def pretrain(
     earlier = _earlier(dataset, field_name, told)
     if earlier is not None and not training.overwrite:
         trained = read_trained(earlier, settings, start)
-        note = "The network that this field was made with is used; set overwrite to train it anew"
-        return _embedder(trained, training, told, earlier.name), [note]
+        notes = ["The network that this field was made with is used; set overwrite to train it anew"]
+        if training.agreement_field:
+            notes.append(
+                f"{training.agreement_field}: not written, for nothing was trained; set overwrite, on "
+                "the images that the network was trained on, to have it from the checkpoint"
+            )
+        return _embedder(trained, training, told, earlier.name), notes
     ids, images, broken = _read(view, training, report)
     notes = []
     if broken:

@@ -44,6 +44,19 @@ def architectures() -> list[str]:
     return [one for one in names if not one.startswith(UNSUITED)]
 
 
+def check_architecture(name: str) -> None:
+    """Refuse a network whose head cannot be taken off.
+
+    Raises:
+        InvalidInput: torchvision has no such classifier, or it is none of ``architectures()``.
+    """
+    if name not in architectures():
+        raise InvalidInput(
+            f"architecture: {name!r} is not a torchvision classifier that can be trained so; resnet18 is "
+            "usual"
+        )
+
+
 def headless(architecture: str, seed: int = 0) -> nn.Module:
     """A torchvision classifier without its head, untrained: gives (B, d) pooled features.
 
@@ -52,11 +65,7 @@ def headless(architecture: str, seed: int = 0) -> nn.Module:
     """
     import torchvision
 
-    if architecture not in architectures():
-        raise InvalidInput(
-            f"architecture: {architecture!r} is not a torchvision classifier that can be trained so; "
-            "resnet18 is usual"
-        )
+    check_architecture(architecture)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         module: nn.Module = torchvision.models.get_model(architecture, weights=None)

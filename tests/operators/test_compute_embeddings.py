@@ -760,6 +760,13 @@ def test_trained_on_the_images_themselves(dataset, operator, kept):
     assert (again["embedded"], again["skipped"]) == (24, 24) and again["made"] == result["made"]
     assert "network that this field was made with" in again["notes"][0]
     assert list(kept.iterdir()) == [checkpoint]
+    # The agreement is that of the images trained on, and is not dropped in silence.
+    options = {**TRAINING, "agreement_field": "later"}
+    notes = operator(NAME)(dataset.limit(24), "simclr", **options).result["notes"]
+    assert "later: not written" in notes[1] and dataset.get_field("later") is None
+    operator(NAME)(dataset.limit(24), "simclr", overwrite=True, **options)
+    dataset.reload()
+    assert dataset.limit(24).values("later") == agreement and list(kept.iterdir()) == [checkpoint]
 
 
 def test_a_trained_network_is_kept(dataset, operator, kept):
@@ -776,6 +783,9 @@ def test_training_that_is_refused(dataset, operator, invalid, kept, state):
     for sentence, options in {
         "epochs: 0 train nothing": {"epochs": 0},
         "has no classifier 'resnet9'": {"architecture": "resnet9"},
+        "'vit_b_16' is not a torchvision classifier that can": {"architecture": "vit_b_16"},
+        "'swin_t' is not a": {"architecture": "swin_t", "weights": "DEFAULT"},
+        "learning_rate: inf is not finite": {"learning_rate": float("inf")},
         "agreement_field: dino is not contrastive": {"model": "dino", "agreement_field": "a"},
         "a network is trained on whole images": {"objects": "found"},
         "'sharpness' exists and holds something else": {"agreement_field": "sharpness"},
