@@ -9,6 +9,7 @@ import fiftyone.brain as fob
 from ..alcore import InvalidInput
 
 PLANE = "_plane"
+UNFINISHED = "_unfinished"
 
 
 def check_brain_key(dataset: Any, key: str, field: str, objects: str | None) -> None:
@@ -21,7 +22,7 @@ def check_brain_key(dataset: Any, key: str, field: str, objects: str | None) -> 
         raise InvalidInput(
             f"brain_key: {key!r} must start with a letter and hold letters, digits and _ alone"
         )
-    for one in (key, key + PLANE):
+    for one in (key, key + PLANE, key + UNFINISHED, key + PLANE + UNFINISHED):
         if one in dataset.list_brain_runs() and not _is_ours(dataset, one, field, objects):
             raise InvalidInput(f"brain_key: {one!r} is a run over something else; choose another key")
 
@@ -29,17 +30,30 @@ def check_brain_key(dataset: Any, key: str, field: str, objects: str | None) -> 
 def index(view: Any, key: str, field: str, objects: str | None) -> None:
     """Make a similarity run under ``key``, and one for the embeddings panel under ``key_plane``.
 
-    The plane is that of the first two principal components.
+    The plane is that of the first two principal components. Earlier runs of these keys go once both are
+    made.
     """
     dataset = view._dataset
-    for one in (key, key + PLANE):
-        if one in dataset.list_brain_runs():
-            dataset.delete_brain_run(one)
+    keys = (key, key + PLANE)
+    beside = tuple(one + UNFINISHED for one in keys)
+    _delete(dataset, beside)
     if not objects:
         view = view.exists(field)
     options = {"embeddings": field, "patches_field": objects, "progress": False}
-    fob.compute_similarity(view, brain_key=key, backend="sklearn", **options)
-    fob.compute_visualization(view, brain_key=key + PLANE, method="pca", **options)
+    try:
+        fob.compute_similarity(view, brain_key=beside[0], backend="sklearn", **options)
+        fob.compute_visualization(view, brain_key=beside[1], method="pca", **options)
+    except BaseException:
+        _delete(dataset, beside)
+        raise
+    _delete(dataset, keys)
+    for made, one in zip(beside, keys, strict=True):
+        dataset.rename_brain_run(made, one)
+
+
+def _delete(dataset: Any, keys: tuple[str, ...]) -> None:
+    for one in set(keys) & set(dataset.list_brain_runs()):
+        dataset.delete_brain_run(one)
 
 
 def _is_ours(dataset: Any, key: str, field: str, objects: str | None) -> bool:

@@ -397,6 +397,29 @@ def test_brain_runs(dataset, compute, invalid):
         compute(field="other", brain_key="alike")
 
 
+@pytest.mark.parametrize("step", ["compute_similarity", "compute_visualization"])
+def test_brain_runs_outlast_a_failure(dataset, compute, monkeypatch, step):
+    import fiftyone.brain as fob
+
+    def fail(*args, **options):
+        raise MemoryError
+
+    compute(dataset.limit(40), brain_key="alike")
+    with monkeypatch.context() as patch:
+        patch.setattr(fob, step, fail)
+        with pytest.raises(MemoryError):
+            compute(brain_key="alike")
+    dataset.reload()
+    assert sorted(dataset.list_brain_runs()) == ["alike", "alike_plane"]
+    assert dataset.load_brain_results("alike").total_index_size == 40
+    compute(brain_key="alike")
+    dataset.reload()
+    dataset.clear_cache()
+    assert sorted(dataset.list_brain_runs()) == ["alike", "alike_plane"]
+    assert dataset.load_brain_results("alike").total_index_size == 48
+    assert dataset.load_brain_results("alike_plane").points.shape == (48, 2)
+
+
 # Objects
 
 
