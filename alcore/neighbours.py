@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from .distances import squared_distances, squared_lengths
+from .nearest_pairs import nearest_rows
 
 # Up to so many multiplications (100,000 vectors of 512 are 5e12) all pairs are compared, on any
 # device: what is found must not depend on where.
@@ -63,7 +64,13 @@ def nearest_neighbours(
     wanted = min(k + RIVALS, n - 1)
     everyone = torch.arange(n, device=vectors.device)
     if n * n * max(vectors.shape[1], LEAST_WORK) <= EXACT_UP_TO:
-        rows, recall = _by_blocks(vectors, everyone, wanted, tick), 1.0
+        plain = vectors.dtype == torch.float64
+        rows = (
+            _by_blocks(vectors, everyone, wanted, tick)
+            if plain
+            else nearest_rows(vectors, wanted, tick)
+        )
+        recall = 1.0
     else:
         rows, recall = _by_cells(vectors, wanted, k, tick)
     rows, distances = _judged(vectors, everyone, rows, k)

@@ -9,7 +9,7 @@ from sklearn.neighbors import NearestNeighbors
 
 import alcore
 import twins
-from alcore import neighbours
+from alcore import nearest_pairs, neighbours
 from alcore.neighbours import nearest_neighbours
 
 
@@ -23,12 +23,13 @@ def by_sklearn(X, k):
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize(("n", "block"), [(200, None), (700, 96)])
+@pytest.mark.parametrize(("n", "block"), [(200, None), (700, 96), (97, 96), (40, 8)])
 def test_they_are_those_of_scikit_learn(monkeypatch, dtype, n, block):
     if block:
         monkeypatch.setattr(neighbours, "ROWS_A_BLOCK", block)
         monkeypatch.setattr(neighbours, "COLUMNS_A_BLOCK", 2 * block)
         monkeypatch.setattr(neighbours, "NUMBERS_A_CHUNK", 1 << 10)
+        monkeypatch.setattr(nearest_pairs, "ROWS_A_TILE", block)
     X = vectors(n, 7, dtype=dtype)
     found = nearest_neighbours(torch.from_numpy(X), 9)
     rows, distances = by_sklearn(X.astype(np.float64), 9)
