@@ -52,8 +52,8 @@ def check_architecture(name: str) -> None:
     """
     if name not in architectures():
         raise InvalidInput(
-            f"architecture: {name!r} is not a torchvision classifier that can be trained so; resnet18 is "
-            "usual"
+            f"architecture: {name!r} is not a torchvision classifier that can be trained so; "
+            "resnet18 is usual"
         )
 
 
