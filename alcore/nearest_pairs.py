@@ -87,10 +87,10 @@ def nearest_rows(vectors: torch.Tensor, k: int, tick: Callable[[], None]) -> tor
             torch.lt(apart, lists[j].worst, out=theirs)
             rows, columns = mine.logical_or_(theirs).nonzero(as_tuple=True)
             values = apart[rows, columns]
-            near = values < lists[i].worst[rows]
-            lists[i].take(rows[near], columns[near] + starts[j], values[near])
-            near = values < lists[j].worst[columns]
-            lists[j].take(columns[near], rows[near] + first, values[near])
+            here = values < lists[i].worst[rows]
+            lists[i].take(rows[here], columns[here] + starts[j], values[here])
+            there = values < lists[j].worst[columns]
+            lists[j].take(columns[there], rows[there] + first, values[there])
             tick()
     for one in lists:
         one.settle()
