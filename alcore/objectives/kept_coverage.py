@@ -47,11 +47,11 @@ class KeptCoverage(Coverage):
         total = torch.zeros(len(self._vectors), dtype=torch.float64, device=low.device)
         step = max(1, NUMBERS_AT_ONCE // len(self._vectors))
         room = self._matrix.new_empty((step, len(self._vectors)))
-        for start in range(0, len(changed), step):
-            some = slice(start, start + step)
-            part = room[: len(changed[some])]
-            torch.index_select(self._matrix, 0, changed[some], out=part)
-            part.sub_(start_at[some]).clamp_(min=0)
-            torch.minimum(part, rise[some], out=part)
-            total += weights[some] @ part
+        parts = (changed, start_at, rise, weights)
+        for rows, at, most, counts in zip(*(one.split(step) for one in parts), strict=True):
+            part = room[: len(rows)]
+            torch.index_select(self._matrix, 0, rows, out=part)
+            part.sub_(at).clamp_(min=0)
+            torch.minimum(part, most, out=part)
+            total += torch.mv(part.T, counts)
         return total
