@@ -49,6 +49,7 @@ def select(
     started = time.perf_counter()
     stages = recipe.in_stages()
     task = Task(pool, np.flatnonzero(~pool.labelled), 0, recipe.seed, where, tick=_ticking(progress, 1))
+    # Of near-duplicates the one that stays must be one that the only stage can choose.
     lone = stages[0].strategies or default_strategies(pool) if len(stages) == 1 else []
     needed = [column for entry in lone for column in columns_of(entry) if column in pool.columns]
     candidates = task.candidates[passing(task, recipe.filters, needed)[task.candidates]]
