@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -50,16 +51,21 @@ def rates(samples: list[tuple[str, str]]) -> Rows:
         def read(squared: Any = squared) -> Iterator[torch.Tensor]:
             return (batch for _, batch in read_batches(samples, squared, BATCH, []))
 
-        def run(batches: Any, model: Any = model, squared: Any = squared) -> None:
-            for _ in embed_batches(model, batches, default_layer(model), device, squared.prepare):
+        def decode(read: Any = read) -> None:
+            for _ in read():
+                pass
+
+        def run(
+            batches: Any = None, model: Any = model, squared: Any = squared, read: Any = read
+        ) -> None:
+            given = read() if batches is None else batches
+            for _ in embed_batches(model, given, default_layer(model), device, squared.prepare):
                 pass
 
         held = list(read())
         run(held[:2])
         # In turns, so that whatever else the machine does meets all three.
-        whole, decoding, network = best(
-            [lambda: run(read()), lambda: [None for _ in read()], lambda: run(held)]  # noqa: B023
-        )
+        whole, decoding, network = best([run, decode, partial(run, held)])
         slower = max(decoding, network)
         told = [f"{len(samples) / seconds:.0f}" for seconds in (whole, decoding, network)]
         most = max(decoding, network) / (decoding + network)

@@ -75,11 +75,15 @@ def outliers(entry: entries.Diversity, task: Task) -> np.ndarray:
 
 def typicality_of(column: str, metric: str, neighbours: int, task: Task) -> tuple[np.ndarray, str]:
     """(N,) float64 typicality in the whole pool, NaN where missing; how neighbours were found."""
-    here = np.flatnonzero(~task.pool.missing[column])
-    found = nearest_neighbours(vectors_of(column, metric, task)(here), neighbours, task.tick)
-    values = np.full(task.pool.n, np.nan)
-    values[here] = of_distances(found.distances)
-    return values, found.how
+    key = (typicality_of, column, metric, neighbours)
+    if key not in task.found:
+        here = np.flatnonzero(~task.pool.missing[column])
+        near = nearest_neighbours(vectors_of(column, metric, task)(here), neighbours, task.tick)
+        values = np.full(task.pool.n, np.nan)
+        values[here] = of_distances(near.distances)
+        task.found[key] = values, near.how
+    found: tuple[np.ndarray, str] = task.found[key]
+    return found
 
 
 def similarity(entry: entries.Similarity, task: Task) -> Objective:

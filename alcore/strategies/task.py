@@ -1,7 +1,7 @@
 """What a strategy is asked to judge."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ class Task:
 
     ``candidates`` are rows of the pool, ``picks`` how many will be chosen, ``user`` the entry's place
     in the recipe, for errors. ``tick`` is called now and then in long work; what it raises ends it.
+    ``found`` keeps what is dear to find and may serve another strategy, or another stage.
     """
 
     pool: Pool
@@ -27,6 +28,7 @@ class Task:
     device: torch.device
     user: str = ""
     tick: Callable[[], None] = lambda: None
+    found: dict[Any, Any] = field(default_factory=dict)
 
 
 def score(

@@ -24,6 +24,19 @@ SIZES = st.integers(1, 60) | st.integers(61, 300)
 STRENGTHS = [1, 1, 1, 0.5, 2, 0, -1]
 
 
+def random_pool(n, d, labelled=0, seed=0, classes=3, **columns):
+    """Embeddings, predictions and a number without structure, some samples labelled."""
+    rng = np.random.default_rng(seed)
+    mask = np.zeros(n, dtype=bool)
+    mask[rng.permutation(n)[:labelled]] = True
+    made = {
+        "embeddings": rng.normal(size=(n, d)),
+        "predictions": rng.dirichlet(np.ones(classes), n),
+        "number": rng.random(n),
+    }
+    return alcore.Pool(n, labelled=mask, columns=made | columns)
+
+
 @dataclass(frozen=True)
 class Problem:
     pool: alcore.Pool

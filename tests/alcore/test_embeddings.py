@@ -1,5 +1,7 @@
 """What chooses by embeddings or likeness: determinants, Du et al., radii, outliers."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,18 +9,9 @@ from hypothesis import strategies as st
 
 import alcore
 import twins
+from problems import random_pool
 
-
-def make_pool(n, d=6, labelled=0, seed=0, classes=3, **columns):
-    rng = np.random.default_rng(seed)
-    mask = np.zeros(n, dtype=bool)
-    mask[rng.permutation(n)[:labelled]] = True
-    made = {
-        "embeddings": rng.normal(size=(n, d)),
-        "predictions": rng.dirichlet(np.ones(classes), n),
-        "number": rng.random(n) + 0.5,
-    }
-    return alcore.Pool(n, labelled=mask, columns=made | columns)
+make_pool = partial(random_pool, d=6)
 
 
 def choose(pool, *strategies, budget=10, **options):
@@ -179,6 +172,21 @@ def test_outliers_are_ignored_but_still_context():
     assert picked.report["stages"][0]["outliers"] == 5
     everyone = choose(pool, entry | {"ignore_outliers": 0.05}, budget=100)
     assert len(everyone) == 95
+
+
+def test_neighbours_are_looked_for_once_whoever_asks(monkeypatch):
+    import alcore.strategies.embeddings as embeddings
+
+    calls = []
+    search = embeddings.nearest_neighbours
+    monkeypatch.setattr(
+        embeddings, "nearest_neighbours", lambda *given: calls.append(1) or search(*given)
+    )
+    typical = {"strategy": "typicality", "column": "embeddings"}
+    far = {"strategy": "diversity", "column": "embeddings", "ignore_outliers": 0.05}
+    stages = [{"budget": 40, "strategies": [typical, far]}, {"budget": 5, "strategies": [typical]}]
+    alcore.select(make_pool(80), {"stages": stages}, device="cpu")
+    assert len(calls) == 1
 
 
 def test_outliers_alone_are_still_chosen_from():

@@ -1,6 +1,7 @@
 """Strategies that choose by a rule of their own: BADGE, TypiClust, representatives."""
 
 from collections import Counter
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -15,21 +16,13 @@ import alcore
 import twins
 from alcore.embed.gradient import GradientEmbeddings
 from alcore.rules import badge
+from problems import random_pool
 
 BADGE = {"strategy": "badge", "column": "predictions", "embeddings": "embeddings"}
 TYPICLUST = {"strategy": "typiclust", "column": "embeddings"}
 
 
-def make_pool(n, d=4, labelled=0, seed=0, classes=3, **columns):
-    rng = np.random.default_rng(seed)
-    mask = np.zeros(n, dtype=bool)
-    mask[rng.permutation(n)[:labelled]] = True
-    made = {
-        "embeddings": rng.normal(size=(n, d)),
-        "predictions": rng.dirichlet(np.ones(classes), n),
-        "number": rng.random(n),
-    }
-    return alcore.Pool(n, labelled=mask, columns=made | columns)
+make_pool = partial(random_pool, d=4)
 
 
 def choose(pool, entry, budget=10, **options):
