@@ -48,7 +48,7 @@ def source_inputs(ctx: Any, inputs: Any, source: str) -> None:
     if source == "zoo":
         name_input(ctx, inputs, "zoo", "Zoo model", zoo_embedders())
     elif source == "torchvision":
-        name_input(ctx, inputs, "torchvision", "Architecture", architectures())
+        name_input(ctx, inputs, "torchvision", "Architecture", architectures(), "resnet18")
         inputs.str(
             "weights",
             label="Weights",

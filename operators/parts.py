@@ -61,7 +61,8 @@ def check_kind(dataset: Any, path: str, kind: Kind) -> None:
     Raises:
         InvalidInput: it does.
     """
-    check_free(dataset, path, kind.method, f"no {kind.holds}", overwrite=True)
+    # What others made of the kind is not touched, which "holds none" alone would not explain.
+    check_free(dataset, path, kind.method, f"no {kind.holds} made by this operator", overwrite=True)
 
 
 def check_free(dataset: Any, path: str, method: str, holds: str, overwrite: bool) -> None:
