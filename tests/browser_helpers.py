@@ -5,8 +5,8 @@ from __future__ import annotations
 import concurrent.futures
 import os
 import shutil
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -55,6 +55,27 @@ def form_field(root: Locator, label: str, kind: Kind = "text") -> Locator:
     """The field under a label: `.fill("5")` a text or a slider, `.check()` a checkbox."""
     text = f"xpath=.//p[normalize-space()='{label}']"
     return root.locator(f"{text}/{WAY_TO_FIELD[kind]}").first
+
+
+def fill(form: Locator, label: str, value: str) -> None:
+    """Write into a form's text field, and wait until the form has been drawn anew."""
+    with form_drawn_anew(form):
+        form_field(form, label).fill(value)
+
+
+def check(form: Locator, label: str) -> None:
+    """Check a form's box, and wait until the form has been drawn anew."""
+    with form_drawn_anew(form):
+        form_field(form, label, "checkbox").check()
+
+
+@contextmanager
+def form_drawn_anew(form: Locator) -> Iterator[None]:
+    """Of two changes in haste the App keeps the answer that comes last; if it is the first one's,
+    the form waits for ever."""
+    with form.page.expect_response(lambda answer: answer.url.endswith("/operators/resolve-type")):
+        yield
+    form.get_by_role("progressbar").first.wait_for(state="detached")
 
 
 def choose(page: Page, root: Locator, label: str, option: str) -> None:

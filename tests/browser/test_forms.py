@@ -7,7 +7,7 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 
-from browser_helpers import form_field, open_operator, screenshot
+from browser_helpers import fill, open_operator, screenshot
 
 FORM = "Active learning: select uncertain samples"
 
@@ -25,21 +25,21 @@ def test_uncertain_samples_are_chosen_by_the_form(
     execute = form.get_by_role("button", name="Execute", exact=True)
     expect(form.get_by_text("32 samples to choose from, 8 labelled")).to_be_visible()
 
-    form_field(form, "Budget").fill("0")
+    fill(form, "Budget", "0")
     expect(form.get_by_text("0 is not a budget").first).to_be_visible()
     expect(execute).to_be_disabled()
     screenshot(page, "form-budget-refused")
 
-    form_field(form, "Budget").fill("5")
+    fill(form, "Budget", "5")
     expect(form.get_by_text("0 is not a budget")).to_have_count(0)
-    form_field(form, "Tag").fill("taken")
+    fill(form, "Tag", "taken")
     expect(form.get_by_text("'taken' is in use, by 2 samples").first).to_be_visible()
     expect(execute).to_be_disabled()
     form.get_by_text("'taken' is in use, by 2 samples").first.scroll_into_view_if_needed()
     screenshot(page, "form-tag-refused")
     assert state(dataset) == before
 
-    form_field(form, "Tag").fill("unsure")
+    fill(form, "Tag", "unsure")
     expect(form.get_by_text("'taken' is in use, by 2 samples")).to_have_count(0)
     expect(execute).to_be_enabled()
     screenshot(page, "form-filled")
@@ -84,9 +84,9 @@ def test_informative_samples_are_chosen_by_the_form(
     expect(form.get_by_text("recipe:")).to_have_count(0)
     expect(execute).to_be_enabled()
     form.get_by_text("batch bald: samples that together tell most").click()
-    form_field(form, "Outcomes").fill("500")
-    form_field(form, "Budget").fill("4")
-    form_field(form, "Tag").fill("told")
+    fill(form, "Outcomes", "500")
+    fill(form, "Budget", "4")
+    fill(form, "Tag", "told")
     form.get_by_text("batch bald: samples that together tell most").scroll_into_view_if_needed()
     screenshot(page, "informative-batch-bald")
     expect(execute).to_be_enabled()

@@ -7,7 +7,7 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 
-from browser_helpers import form_field, open_operator, open_panel, screenshot
+from browser_helpers import fill, form_field, open_operator, open_panel, screenshot
 
 
 def test_objects_are_chosen_shown_and_undone(
@@ -21,8 +21,8 @@ def test_objects_are_chosen_shown_and_undone(
     expect(form.get_by_text("labels: the objects are tagged")).to_be_visible()
     expect(form.get_by_text("objects to choose from, in 32 samples")).to_be_visible()
     screenshot(page, "objects-form")
-    form_field(form, "Budget").fill("7")
-    form_field(form, "Tag").fill("unsure boxes")
+    fill(form, "Budget", "7")
+    fill(form, "Tag", "unsure boxes")
     execute = form.get_by_role("button", name="Execute", exact=True)
     expect(execute).to_be_enabled()
     execute.click()

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from playwright.sync_api import Locator, Page, expect
 
-from browser_helpers import form_field, open_operator, screenshot
+from browser_helpers import check, fill, open_operator, screenshot
 
 OpenApp = Callable[[Any], Page]
 State = Callable[[Any], dict[str, Any]]
@@ -30,13 +30,13 @@ def test_representative_samples_are_previewed_and_chosen(
     form.get_by_text("typicality: in dense surroundings").click()
     expect(form.get_by_text("Different from each other, too")).to_be_visible()
     screenshot(page, "representative-form")
-    form_field(form, "Budget").fill("9")
-    form_field(form, "Preview", "checkbox").check()
+    fill(form, "Budget", "9")
+    check(form, "Preview")
     expect(form.get_by_text("9 of 108 would be chosen")).to_be_visible()
     expect_plots(page, form, 2)
     screenshot(page, "representative-preview")
     assert state(dataset) == before
-    form_field(form, "Tag").fill("typical")
+    fill(form, "Tag", "typical")
     form.get_by_role("button", name="Execute", exact=True).click()
     expect(form.get_by_text("typical", exact=True).first).to_be_visible()
     form.get_by_role("button", name="Close").click()
@@ -53,7 +53,7 @@ def test_near_duplicates_of_few_samples_are_found_by_the_form(
     dataset.set_values("embeddings", list(vectors))
     page = page_for(dataset)
     form = open_operator(page, "Active learning: find near-duplicates")
-    form_field(form, "Preview", "checkbox").check()
+    check(form, "Preview")
     expect(form.get_by_text("3 groups, of 6 samples within")).to_be_visible()
     expect_plots(page, form, 1)
     screenshot(page, "duplicates-preview")
@@ -75,8 +75,8 @@ def test_diverse_and_similar_samples_are_previewed(
     form = open_operator(page, "Active learning: select diverse samples")
     form.get_by_text("probcover: each covers a ball").click()
     expect(form.get_by_text("Classes", exact=True)).to_be_visible()
-    form_field(form, "Budget").fill("3")
-    form_field(form, "Preview", "checkbox").check()
+    fill(form, "Budget", "3")
+    check(form, "Preview")
     expect(form.get_by_text("3 of 12 would be chosen")).to_be_visible()
     expect_plots(page, form, 2)
     screenshot(page, "diverse-preview-few")
@@ -84,14 +84,12 @@ def test_diverse_and_similar_samples_are_previewed(
     form = open_operator(page, "Active learning: select by similarity")
     expect(form.get_by_text("example_tag: name the tag").first).to_be_visible()
     screenshot(page, "similarity-form")
-    form_field(form, "Tag of the examples").fill(
-        "a tag with a name of some length, as people have them"
-    )
+    fill(form, "Tag of the examples", "a tag with a name of some length, as people have them")
     expect(form.get_by_text("example_tag:")).to_have_count(0)
     form.get_by_text("filter: only those beyond a threshold").click()
     expect(form.get_by_text("Threshold", exact=True)).to_be_visible()
-    form_field(form, "Budget").fill("2")
-    form_field(form, "Preview", "checkbox").check()
+    fill(form, "Budget", "2")
+    check(form, "Preview")
     expect(form.get_by_text("2 of 12 would be chosen")).to_be_visible()
     expect_plots(page, form, 2)
     form.get_by_text("Threshold", exact=True).scroll_into_view_if_needed()
