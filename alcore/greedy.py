@@ -18,6 +18,8 @@ from .objectives.objective import Objective
 
 # How many candidates a round takes apart, by cost: many where values are cheap to bring up to date.
 BLOCK = {0: 128, 1: 256, 2: 128, 3: 16}
+# Of rows alike to all that changes so many are taken apart in all, where there are no more kinds.
+ALIKE_A_BLOCK, MOST_KINDS = 1024, 256
 
 Progress = Callable[[int, int], None]
 
@@ -83,6 +85,7 @@ class _Greedy:
         self.chosen = torch.zeros(n, dtype=torch.bool, device=device)
         self.bounds = [term.objective.values(None).clone() for term in terms]
         self.fresh = torch.ones(n, dtype=torch.bool, device=device)
+        self.alike = _kinds(terms)
         self._set_scales([not term.objective.cold for term in terms])
 
     def run(self) -> Picks:
@@ -136,7 +139,7 @@ class _Greedy:
         upper = self._refresh(size)
         if self._renewed(upper):
             return True
-        rows, limit, limit_row = _best(upper, size)
+        rows, limit, limit_row, stand_ins = self._apart(upper, size)
         if len(rows) == 0:
             return False
         blocks = [
@@ -161,6 +164,8 @@ class _Greedy:
             # The first is the best of all by construction; a later one has to beat what is outside.
             if taken and (value < limit or (value == limit and where[best] > limit_row)):
                 break
+            if best in stand_ins or (taken and stand_ins and value <= 0):
+                break
             if value == -np.inf or (taken and self._spent(values, best)):
                 break
             gains.append(float(value))
@@ -171,6 +176,17 @@ class _Greedy:
         if taken:
             self._commit(rows[taken], gains, reasons)
         return True
+
+    def _apart(self, upper: torch.Tensor, size: int) -> tuple[torch.Tensor, float, int, set[int]]:
+        """The rows to take apart, the bound of the best row left out, and that row.
+
+        Of rows alike to all that changes the order never does: a few of each kind are taken apart, and
+        the next one of each stands in for those left out, at the positions given last.
+        """
+        if self.alike is None or not bool(upper.max() > 0):
+            return *_best(upper, size), set()
+        rows, stands = _best_of_each(upper, self.alike, ALIKE_A_BLOCK)
+        return rows, -np.inf, -1, set(stands.nonzero().flatten().tolist())
 
     def _renewed(self, total: torch.Tensor) -> bool:
         """Whether a strategy whose values are all 0 now goes on by others."""
@@ -273,6 +289,44 @@ def _rounded(values: Any) -> Any:
     integer = torch.int64 if isinstance(values, torch.Tensor) else np.int64
     bits = values.view(integer)
     return ((bits + (1 << 21)) & ~((1 << 22) - 1)).view(values.dtype)
+
+
+def _kinds(terms: Sequence[Term]) -> torch.Tensor | None:
+    """(n,) int64, equal for rows that every changing term values alike, however it changes.
+
+    None where a term does not tell, or where there are too many kinds.
+    """
+    together: torch.Tensor | None = None
+    for term in terms:
+        if not term.objective.changes:
+            continue
+        alike = term.objective.alike
+        if alike is None:
+            return None
+        if together is not None:
+            alike = together * (int(alike.max()) + 1) + alike
+        together = alike.unique(return_inverse=True)[1]
+    if together is None or len(together) == 0 or int(together.max()) >= MOST_KINDS:
+        return None
+    return together
+
+
+def _best_of_each(
+    upper: torch.Tensor, kinds: torch.Tensor, size: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Some ``size`` rows, ascending, as many of the best of each kind, and which are the last of them.
+
+    Among equals the lower row is better. A kind of which all are taken has no such last one.
+    """
+    order = upper.argsort(descending=True, stable=True)
+    order = order[: int((upper > -torch.inf).sum())]
+    order = order[kinds[order].argsort(stable=True)]
+    sizes = torch.bincount(kinds[order], minlength=int(kinds.max()) + 1)
+    place = torch.arange(len(order), device=upper.device) - (sizes.cumsum(0) - sizes)[kinds[order]]
+    most = max(1, size // max(1, int((sizes > 0).sum())))
+    taken = place <= most
+    rows, ascending = order[taken].sort()
+    return rows, (place[taken] == most)[ascending]
 
 
 def _kth(values: torch.Tensor, k: int) -> float:

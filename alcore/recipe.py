@@ -6,6 +6,7 @@ import json
 from collections.abc import Hashable
 from datetime import datetime
 from typing import Annotated, Any, Literal
+from zoneinfo import available_timezones
 
 import numpy as np
 from pydantic import (
@@ -80,6 +81,22 @@ def _values(given: list[Any] | None) -> list[Any] | None:
     return given
 
 
+def _edges(given: int | list[float]) -> int | list[float]:
+    if isinstance(given, list) and (not given or sorted(set(given)) != given):
+        raise ValueError("give how many bins, or their edges, each above the one before")
+    return given
+
+
+def _time_zone(given: str) -> str:
+    if given not in available_timezones():
+        raise ValueError(f"there is no time zone {given!r}; give one such as 'Europe/Vienna'")
+    return given
+
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Bins = Annotated[Annotated[int, Field(gt=1, strict=True)] | list[Finite], AfterValidator(_edges)]
+TimeZone = Annotated[str, AfterValidator(_time_zone)]
+Target = Literal["uniform", "input"] | dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]]
 Values = Annotated[list[Any], AfterValidator(_values)]
 Examples = Annotated[list[Any], BeforeValidator(_examples)]
 Columns = Annotated[str | list[str], AfterValidator(_several)]
@@ -318,13 +335,26 @@ class Balance(_Entry):
     """Samples of the classes that labelled and chosen ones lack, measured against a target."""
 
     strategy: Literal["balance"] = "balance"
-    column: str = Field(description="probabilities, logits, or categories")
-    target: Literal["uniform", "input"] | dict[str, Annotated[float, Field(ge=0)]] = "uniform"
-    labels: str | None = Field(
-        None, description="a column with the true classes of the labelled samples"
+    column: Columns = Field(
+        description="probabilities, logits, objects, categories, numbers in bins, dates; a list of "
+        "single values: jointly, by their combinations (for each on its own, an entry each)"
     )
+    target: Target = "uniform"
+    labels: str | None = Field(
+        None, description="a column with the true classes, or objects, of the labelled samples"
+    )
+    count: Literal["soft", "predicted"] = Field(
+        "soft", description="predictions: by their probabilities, or as the most probable class"
+    )
+    bins: Bins | None = Field(
+        None, description="of numbers: how many, with as many samples each, or a list of their edges"
+    )
+    by: Literal["hour", "weekday", "month", "year"] | None = Field(None, description="of dates")
+    timezone: TimeZone | None = Field(None, description="of dates, such as Europe/Vienna; else UTC")
     given: Given = "probabilities"
     temperature: Positive = 1.0
+    multi_label: bool = Field(False, description="classes do not exclude each other")
+    min_confidence: Share = Field(0.05, description="objects below it do not count")
 
 
 class Weight(_Entry):

@@ -112,7 +112,8 @@ def _use_entry(entry: Any, use: Callable[[str, str, str], None]) -> None:
     elif isinstance(entry, _OF_VECTORS):
         use(entry.column, "vectors", who)
     elif isinstance(entry, entries.Balance):
-        use(entry.column, "classes", who)
+        for column in entries.columns_of(entry):
+            use(column, "classes", who)
     elif isinstance(entry, entries.Weight):
         use(entry.column, "numbers", who)
     if isinstance(entry, entries.Badge):

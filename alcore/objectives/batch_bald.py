@@ -146,6 +146,7 @@ class BatchBald:
     cold = False
     minimum = None
     spare = None
+    alike = None
     slack = 0.0
 
     def __init__(

@@ -72,6 +72,7 @@ class Coverage:
     cost = 2
     cold = False
     minimum = None
+    alike = None
 
     def __init__(
         self,

@@ -52,6 +52,7 @@ class Determinantal:
     cold = False
     minimum = None
     spare = None
+    alike = None
     slack = 1e-7
 
     def __init__(self, vectors: torch.Tensor, centres: torch.Tensor, kernel: Kernel) -> None:

@@ -48,6 +48,7 @@ class Diversity:
     changes = True
     cost = 1
     spare = None
+    alike = None
 
     def __init__(
         self,

@@ -62,6 +62,11 @@ class Objective(Protocol):
         """Makes it go on by other values, for when all are 0; None where it has no others."""
         ...
 
+    @property
+    def alike(self) -> torch.Tensor | None:
+        """(n,) int64, equal for rows that have the same value whatever is chosen; None if not told."""
+        ...
+
     def values(self, rows: torch.Tensor | None) -> torch.Tensor:
         """(R,) float64, the exact values of ``rows`` (all if None) after everything added."""
         ...

@@ -37,6 +37,7 @@ class Representative:
     cold = False
     minimum = None
     spare = None
+    alike = None
     slack = 0.0
 
     def __init__(

@@ -28,6 +28,7 @@ class Score:
     cold = False
     minimum = None
     spare = None
+    alike = None
     slack = 0.0
 
     def __init__(

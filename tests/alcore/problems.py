@@ -161,9 +161,12 @@ def coverages(draw):
 @st.composite
 def balances(draw):
     target = draw(st.sampled_from(["uniform", "input", {"0": 0.7, "1": 0.3}, {"1": 0.5}]))
+    count = draw(st.sampled_from(["soft", "predicted"]))
 
     def make(X, P, number, M):
-        entry = {"strategy": "balance", "column": "predictions", "target": target}
+        entry = {"strategy": "balance", "column": "predictions", "target": target, "count": count}
+        if count == "predicted":
+            P = np.eye(P.shape[1])[P.argmax(1)]
         C = P.shape[1]
         if target == "uniform":
             shares = np.full(C, 1 / C)

@@ -35,6 +35,7 @@ def test_small_blocks_and_stale_bounds_choose_the_same(problem, sizes, few, stat
     with patched(
         {
             "alcore.greedy.BLOCK": dict(enumerate(sizes)),
+            "alcore.greedy.ALIKE_A_BLOCK": states,
             "alcore.objectives.coverage.FEW": few,
             "alcore.objectives.coverage.STATES": states,
             "alcore.objectives.coverage.CHANGED_SHARE": share,
@@ -63,7 +64,7 @@ def test_float32_chooses_as_well_up_to_rounding(problem, size, tile, few, kept):
         {
             "alcore.device.FLOAT64_UP_TO": 0,
             "alcore.strategies.vectors.FLOAT64_UP_TO": 0,
-            "alcore.strategies.classes.FLOAT64_UP_TO": 0,
+            "alcore.strategies.class_rows.FLOAT64_UP_TO": 0,
             "alcore.strategies.vectors.ROWS_A_CHUNK": tile,
             "alcore.strategies.predictions.NUMBERS_A_CHUNK": tile,
             "alcore.distances.TILE_ROWS": tile,

@@ -23,6 +23,7 @@ class Optimist:
     minimum = 0.5
     slack = 0.0
     spare = None
+    alike = None
     scale = 1.0
 
     def __init__(self, n):
