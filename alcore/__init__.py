@@ -11,6 +11,7 @@ from .recipe import Recipe
 from .score import score
 from .select import select
 from .selection import Selection
+from .test_sets import select_test_set, weighted_estimate
 
 __version__ = "0.1.0"
 
@@ -30,4 +31,6 @@ __all__ = [
     "score",
     "scores",
     "select",
+    "select_test_set",
+    "weighted_estimate",
 ]

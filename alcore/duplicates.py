@@ -69,6 +69,29 @@ def near_duplicates(
     return stands
 
 
+def any_near(
+    take: Callable[[slice], torch.Tensor],
+    n: int,
+    others: torch.Tensor,
+    distance: float,
+    tick: Callable[[], None] = lambda: None,
+) -> np.ndarray:
+    """(n,) bool, whether each vector is nearer than ``distance`` to one of the others.
+
+    Args:
+        take: gives a slice of the n vectors, made ready as the others are.
+        others: (m, d); centred or of length 1 where they are float32.
+        tick: called after each chunk; what it raises ends the work.
+    """
+    lengths = squared_lengths(others)
+    found = np.zeros(n, dtype=bool)
+    for start in range(0, n, ROWS_A_CHUNK):
+        part = slice(start, min(n, start + ROWS_A_CHUNK))
+        found[part] = (_nearest(take(part), others, lengths, distance)[1] < distance**2).cpu().numpy()
+        tick()
+    return found
+
+
 def _nearest(
     mine: torch.Tensor, kept: torch.Tensor, lengths: torch.Tensor, distance: float
 ) -> tuple[torch.Tensor, torch.Tensor]:

@@ -1,0 +1,17 @@
+"""Test sets: samples that stand for where the model will be applied, kept apart from training."""
+
+from .active import weighted_estimate
+from .select import select_test_set
+from .sizes import mean_interval, proportion_interval, size_for_mean, size_for_proportion
+from .wishes import Interval, Wishes
+
+__all__ = [
+    "Interval",
+    "Wishes",
+    "mean_interval",
+    "proportion_interval",
+    "select_test_set",
+    "size_for_mean",
+    "size_for_proportion",
+    "weighted_estimate",
+]

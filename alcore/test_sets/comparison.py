@@ -1,0 +1,122 @@
+"""How far a test set lies from its target, beside random sets of the same size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..objectives import Kernel
+from ..strategies.vectors import Vectors
+from .discrepancy import likeness, spread
+from .strata import total_variation
+
+LOW, HIGH = 5, 95
+# So many pairs of samples are compared within all random sets together; of large sets fewer are drawn.
+MOST_PAIRS, FEWEST_SETS = 1_000_000_000, 5
+
+
+@dataclass(frozen=True)
+class TargetVectors:
+    """Vectors that stand for the target.
+
+    Attributes:
+        vectors: (m, d).
+        weights: (m,) float64, sum 1; None where they are even.
+        drawn: whether they are but a part of it.
+    """
+
+    vectors: torch.Tensor
+    weights: np.ndarray | None
+    drawn: bool
+
+
+def random_sets(
+    units: np.ndarray, size: int, count: int, generator: np.random.Generator
+) -> list[np.ndarray]:
+    """Rows of random sets: units in random order, until the size is met as nearly as they allow.
+
+    Args:
+        units: (n,) int64, numbered 0 to U - 1.
+    """
+    sizes = np.bincount(units)
+    rows = np.argsort(units, kind="stable")
+    starts = np.cumsum(sizes) - sizes
+    wanted = max(FEWEST_SETS, min(count, MOST_PAIRS // max(1, size) ** 2)) if count else 0
+    found = []
+    for _ in range(min(count, wanted)):
+        order = generator.permutation(len(sizes))
+        reached = np.cumsum(sizes[order])
+        cut = int(np.abs(reached - size).argmin()) + 1
+        if cut == size == reached[cut - 1]:
+            found.append(rows[starts[order[:cut]]])
+        else:
+            found.append(np.concatenate([rows[starts[u] : starts[u] + sizes[u]] for u in order[:cut]]))
+    return found
+
+
+def discrepancies(
+    prepare: Vectors,
+    sets: list[np.ndarray],
+    weights: np.ndarray | None,
+    target: TargetVectors,
+    width: float,
+    tick: Callable[[], None],
+) -> np.ndarray:
+    """(len(sets),) float64 maximum mean discrepancy of each set of rows from the target.
+
+    Where the target is but drawn, what drawing adds to the distance is taken off.
+
+    Args:
+        weights: of the first set's rows, sum 1; None for even ones.
+    """
+    kernel = Kernel("gaussian", width, unit=False)
+    rows, place = np.unique(np.concatenate(sets), return_inverse=True)
+    alike = likeness(prepare(rows), target.vectors, kernel, target.weights, tick)
+    inside = spread(target.vectors, kernel, target.weights, unbiased=target.drawn)
+    ends = np.cumsum([len(one) for one in sets])
+    found = np.empty(len(sets))
+    for number, (one, end) in enumerate(zip(sets, ends, strict=True)):
+        given = weights if number == 0 else None
+        mine = alike[place[end - len(one) : end]]
+        across = float(mine.mean() if given is None else mine @ given)
+        within = spread(prepare(one), kernel, given)
+        found[number] = max(0.0, within - 2 * across + inside) ** 0.5
+        tick()
+    return found
+
+
+def variations(
+    strata: np.ndarray, sets: list[np.ndarray], weights: np.ndarray | None, shares: np.ndarray
+) -> np.ndarray:
+    """(len(sets),) float64 total variation of each set's strata from the target's shares.
+
+    Args:
+        strata: (N,) int64 of the pool.
+        weights: of the first set's rows, sum 1; None for even ones.
+    """
+    found = []
+    for number, rows in enumerate(sets):
+        given = weights if number == 0 and weights is not None else np.full(len(rows), 1 / len(rows))
+        reached = np.bincount(strata[rows], weights=given, minlength=len(shares))
+        found.append(float(total_variation(reached, shares)))
+    return np.array(found)
+
+
+def told(values: np.ndarray) -> dict[str, Any]:
+    """The first value beside the others: plain values for a report."""
+    first, others = float(values[0]), values[1:]
+    if len(others) == 0:
+        return {"chosen": first, "random": None}
+    return {
+        "chosen": first,
+        "random": {
+            "mean": float(others.mean()),
+            "low": float(np.percentile(others, LOW)),
+            "high": float(np.percentile(others, HIGH)),
+            "each": [float(f"{value:.4g}") for value in others.tolist()],
+        },
+    }

@@ -1,0 +1,400 @@
+"""Pool + wishes -> test set."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from .. import scores
+from ..device import resolve_device
+from ..errors import InvalidInput
+from ..greedy import Progress
+from ..objectives import Kernel
+from ..pool import Pool
+from ..spacing import distances_to_others, suggested_distance
+from ..strategies.task import Task
+from ..strategies.vectors import Vectors, vectors_of
+from . import active
+from .comparison import TargetVectors, discrepancies, random_sets, told, variations
+from .discrepancy import likeness, median_distance
+from .herding import herd
+from .separation import near, units_of, whole
+from .sizes import half_width_of, size_for
+from .strata import Strata, shares_of, strata_of
+from .stratified import Units, allocate, draw, draw_units
+from .wishes import HERDED, STRATIFIED, Interval, Wishes
+
+# The target is drawn anew to measure by: what was chosen to be like a draw is too like it.
+MEASURED_BY = 10_000
+KEYS, TARGET, MEASURE, RANDOM = range(4)
+
+
+@dataclass(frozen=True)
+class ChosenTestSet:
+    """A test set, and what must not be trained on beside it.
+
+    Attributes:
+        indices: (m,) int64 rows of the pool, in the order taken.
+        ids: their ids.
+        held_out: (h,) int64 rows, ascending, that are neither tested on nor to be trained on: near a
+            chosen one, or of its unit (see ``separation``).
+        weights: (m,) float64 for ``weighted_estimate``; None but for ``active``.
+        report: counts, strata, distances to the target; plain values that JSON takes.
+    """
+
+    indices: np.ndarray
+    ids: list[Any]
+    held_out: np.ndarray
+    weights: np.ndarray | None
+    report: dict[str, Any]
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+
+def select_test_set(
+    pool: Pool,
+    wishes: Wishes | dict[str, Any] | str,
+    reference: Pool | None = None,
+    device: str | torch.device = "auto",
+    progress: Progress | None = None,
+) -> ChosenTestSet:
+    """Choose a test set that stands for a target, and keep it apart from training.
+
+    ``random`` draws; ``stratified`` draws the target's share of every stratum; ``herding`` makes the
+    distance to the target's embeddings least; ``both`` does so within the strata; ``active`` draws by
+    expected loss, with weights that make the mean of a metric unbiased. Labelled samples are the
+    training side. Same input, same seed, same set; ties go to the lower row.
+
+    Args:
+        pool: the samples, those trained on labelled.
+        wishes: see ``Wishes``; a dict or JSON.
+        reference: what the set is to be like, with the same columns; default: the whole pool, with its
+            labelled samples.
+        device: "auto" (a GPU where there is one), "cpu", "cuda" or a torch device.
+        progress: called with (taken, size) now and then; what it raises ends the selection.
+
+    Raises:
+        InvalidInput: what is wrong with the wishes or the data, in one sentence.
+    """
+    started = time.perf_counter()
+    run = _Run(pool, Wishes.of(wishes), reference, resolve_device(device), progress)
+    rows, weights = run.choose()
+    held_out = run.held_out(rows)
+    report = run.report(rows, weights, held_out)
+    report["seconds"] = time.perf_counter() - started
+    return ChosenTestSet(
+        rows, [pool.ids[row] for row in rows.tolist()], np.flatnonzero(held_out), weights, report
+    )
+
+
+class _Run:
+    """One selection: what may be chosen, and how it is."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        wishes: Wishes,
+        reference: Pool | None,
+        device: torch.device,
+        progress: Progress | None,
+    ) -> None:
+        self.pool, self.wishes, self.device = pool, wishes, device
+        self.target = pool if reference is None else reference
+        self.notes: list[str] = []
+        self._progress = progress
+        self.size = 1
+        if wishes.how == "active" and reference is not None:
+            raise InvalidInput(
+                "test set: 'active' estimates the mean over the pool; leave out the reference"
+            )
+        if pool.n == 0 or self.target.n == 0:
+            what = "pool" if pool.n == 0 else "reference"
+            raise InvalidInput(f"test set: the {what} is empty: there is nothing to choose from")
+        self.strata: Strata = strata_of(pool, self.target, wishes.strata)
+        self.shares = shares_of(self.strata, wishes.shares_by_column())
+        self.units = units_of(pool, wishes.groups)
+        self._losses = self._expected_losses()
+        self._vectors = self._prepared()
+        self.training = whole(self.units, pool.labelled)
+        self.distance = self._distance()
+        needed = [wishes.embeddings, wishes.groups, wishes.expected_loss]
+        usable = ~self.training & pool.present([name for name in needed if name is not None])
+        self.near_training = self._near(~self.training, self.training)
+        self.candidates = np.flatnonzero(usable & ~whole(self.units, self.near_training))
+        self.without_value = int((~self.training & ~usable).sum())
+        # The metric is one of these samples, unless they stand for others.
+        alike = reference is None and not wishes.shares
+        self.population = len(self.candidates) if alike else None
+        self.size = self._size()
+
+    def tick(self) -> None:
+        if self._progress is not None:
+            self._progress(0, self.size)
+
+    def choose(self) -> tuple[np.ndarray, np.ndarray | None]:
+        """The rows taken, and their weights."""
+        method, rows = self.wishes.how, self.candidates
+        if method == "active":
+            assert self._losses is not None
+            chances = active.proposal(self._losses[rows], self.wishes.floor)
+            drawn, had = active.draw(chances, self.size, self._generator(KEYS))
+            return rows[drawn], active.weights_of(had, len(rows))
+        strata, quotas = np.zeros(len(rows), dtype=np.int64), np.array([self.size])
+        if method in STRATIFIED:
+            strata = self.strata.pool[rows]
+            available = np.bincount(strata, minlength=len(self.shares))
+            quotas = allocate(self.shares, available, self.size)
+        units = _as_they_appear(self.units[rows])
+        if method in HERDED:
+            return rows[self._herded(Units(units, strata, quotas))], None
+        # Drawn for the whole pool, so that a sample's chance does not hang on what else is left out.
+        generator = self._generator(KEYS)
+        if self.wishes.groups is None:
+            return rows[draw(strata, quotas, generator.random(self.pool.n)[rows])], None
+        order = generator.permutation(int(units.max()) + 1)
+        return rows[draw_units(Units(units, strata, quotas), order)], None
+
+    def held_out(self, rows: np.ndarray) -> np.ndarray:
+        """(N,) bool."""
+        chosen = np.zeros(self.pool.n, dtype=bool)
+        chosen[rows] = True
+        near_chosen = self._near(~chosen & ~self.training, chosen)
+        return (whole(self.units, near_chosen) | whole(self.units, chosen)) & ~chosen
+
+    def report(
+        self, rows: np.ndarray, weights: np.ndarray | None, held_out: np.ndarray
+    ) -> dict[str, Any]:
+        pool, wishes = self.pool, self.wishes
+        left = pool.n - int(pool.labelled.sum()) - len(rows) - int(held_out.sum())
+        if held_out.sum() > left:
+            self.notes.append(
+                f"{int(held_out.sum())} samples are held out and {left} stay trainable; a smaller "
+                "minimum_distance holds out fewer"
+            )
+        if len(rows) != self.size:
+            self.notes.append(
+                f"{len(rows)} samples instead of {self.size}: "
+                + ("groups are not split" if wishes.groups else "the strata wanted have no more")
+            )
+        interval = wishes.interval or Interval(half_width=1.0)
+        return {
+            "method": wishes.how,
+            "pool": int(pool.n - pool.labelled.sum()),
+            "labelled": int(pool.labelled.sum()),
+            "candidates": len(self.candidates),
+            "near_training": int(self.near_training.sum()),
+            "without_value": self.without_value,
+            "size": self.size,
+            "chosen": len(rows),
+            "held_out": int(held_out.sum()),
+            "trainable": left,
+            "population": len(self.candidates),
+            "minimum_distance": self.distance,
+            "interval": {
+                **interval.model_dump(exclude_none=True),
+                "half_width": half_width_of(interval, len(rows), self.population),
+            },
+            "strata": self._strata_told(rows),
+            "distance": self._distances(rows, weights),
+            "weights": None
+            if weights is None
+            else {"least": float(weights.min()), "largest": float(weights.max())},
+            "notes": self.notes,
+            "device": str(self.device),
+            "seed": wishes.seed,
+        }
+
+    # What there is
+
+    def _generator(self, purpose: int) -> np.random.Generator:
+        return np.random.default_rng([self.wishes.seed, purpose])
+
+    def _expected_losses(self) -> np.ndarray | None:
+        """(N,), of probabilities how likely the predicted class is wrong."""
+        name = self.wishes.expected_loss
+        if name is None:
+            return None
+        column = self.pool.column(name, "expected_loss")
+        if not isinstance(column, np.ndarray) or column.ndim != 2:
+            return self.pool.numbers(name, "expected_loss")
+        losses = np.full(self.pool.n, np.nan)
+        here = ~self.pool.missing[name]
+        losses[here] = scores.least_confidence(column[here])
+        return losses
+
+    def _prepared(self) -> Vectors | None:
+        name = self.wishes.embeddings
+        if name is None:
+            return None
+        task = Task(
+            self.pool, np.zeros(0, dtype=np.int64), 0, self.wishes.seed, self.device, "embeddings"
+        )
+        prepare = vectors_of(name, self.wishes.metric, task)
+        if self.pool.missing[name].all():
+            raise InvalidInput(f"embeddings: no sample has a value in {name!r}")
+        if self.target is not self.pool:
+            theirs = self.target.vectors(name, "reference", directions=self.wishes.metric == "cosine")
+            width = self.pool.columns[name].shape[1]
+            if theirs.shape[1] != width:
+                raise InvalidInput(
+                    f"reference: its {name!r} have {theirs.shape[1]} values, those of the pool {width}"
+                )
+        return prepare
+
+    def _with_vector(self, some: np.ndarray) -> np.ndarray:
+        return np.flatnonzero(some & ~self.pool.missing[self.wishes.embeddings or ""])
+
+    def _distance(self) -> float | None:
+        """The distance below which two samples are near-duplicates, as the metric has it."""
+        wishes = self.wishes
+        if wishes.embeddings is None:
+            self.notes.append("near-duplicates were not looked for: no embeddings are named")
+            return None
+        if wishes.minimum_distance != "auto":
+            return wishes.minimum_distance
+        X = self.pool.columns[wishes.embeddings]
+        here = self._with_vector(np.ones(self.pool.n, dtype=bool))
+        X = X if len(here) == len(X) else X[here]
+        found = distances_to_others(X, wishes.metric, self.device, wishes.seed, self.tick)
+        return suggested_distance(found)
+
+    def _near(self, some: np.ndarray, others: np.ndarray) -> np.ndarray:
+        """(N,) bool, those of some that are near-duplicates of others."""
+        found = np.zeros(self.pool.n, dtype=bool)
+        if self._vectors is not None and self.distance is not None:
+            d = self.distance
+            euclidean = (2 * d) ** 0.5 if self.wishes.metric == "cosine" else d
+            rows, theirs = self._with_vector(some), self._with_vector(others)
+            found[near(self._vectors, rows, theirs, euclidean, self.tick)] = True
+        return found
+
+    def _size(self) -> int:
+        """How many to choose.
+
+        Raises:
+            InvalidInput: none, or not so many, may be chosen.
+        """
+        count, wishes = len(self.candidates), self.wishes
+        told = (
+            f"{int(self.pool.labelled.sum())} of {self.pool.n} are labelled, "
+            f"{int(self.near_training.sum())} near-duplicates of these or of their groups, "
+            f"{self.without_value} lack a value"
+        )
+        if count == 0:
+            raise InvalidInput(f"test set: no sample may be chosen: {told}")
+        if wishes.interval is not None:
+            size = size_for(wishes.interval, self.population)
+        else:
+            assert wishes.size is not None
+            share = isinstance(wishes.size, float)
+            size = max(1, round(wishes.size * count)) if share else int(wishes.size)
+        if size > count:
+            wanted = "size" if wishes.interval is None else "interval"
+            raise InvalidInput(
+                f"{wanted}: {size} samples are wanted, and {count} may be chosen: {told}"
+            )
+        return size
+
+    # The target
+
+    def _target_vectors(self, most: int, purpose: int) -> TargetVectors:
+        """The target's vectors, or as many drawn of them."""
+        assert self._vectors is not None
+        name, target = self.wishes.embeddings or "", self.target
+        here = np.flatnonzero(~target.missing[name])
+        if len(here) == 0:
+            raise InvalidInput(f"reference: no sample has a value in {name!r}")
+        weights = None
+        if self.wishes.shares:
+            counts = np.bincount(self.strata.target[here], minlength=len(self.shares))
+            weights = (self.shares / np.maximum(counts, 1))[self.strata.target[here]]
+            if weights.sum() == 0:
+                raise InvalidInput(f"shares: no sample that they ask for has a value in {name!r}")
+            weights = weights / weights.sum()
+        drawn = len(here) > most
+        if drawn:
+            generator = self._generator(purpose)
+            if weights is None:
+                here = np.sort(generator.choice(here, most, replace=False))
+            else:
+                here, weights = np.sort(generator.choice(here, most, p=weights)), None
+        own = target is self.pool
+        vectors = self._vectors(here) if own else self._vectors.of(target.columns[name][here])
+        return TargetVectors(vectors, weights, drawn)
+
+    def _width(self, target: TargetVectors) -> float:
+        given = self.wishes.bandwidth
+        return median_distance(target.vectors) if given == "auto" else given
+
+    def _herded(self, units: Units) -> np.ndarray:
+        assert self._vectors is not None
+        target = self._target_vectors(self.wishes.max_target, TARGET)
+        if target.drawn:
+            self.notes.append(f"the target is stood for by {len(target.vectors)} of its samples, drawn")
+        width = self._width(target)
+        vectors = self._vectors(self.candidates)
+        kernel = Kernel("gaussian", width, unit=False)
+        alike = likeness(vectors, target.vectors, kernel, target.weights, self.tick)
+        progress = self._progress or (lambda taken, size: None)
+        return herd(vectors, alike, width, units, lambda taken: progress(taken, self.size))
+
+    # What came of it
+
+    def _strata_told(self, rows: np.ndarray) -> list[dict[str, Any]]:
+        if not self.strata.columns:
+            return []
+        count = len(self.shares)
+        has = np.bincount(self.strata.pool[rows], minlength=count)
+        may = np.bincount(self.strata.pool[self.candidates], minlength=count)
+        wanted = self.shares * self.size
+        short = np.flatnonzero(wanted > may + 0.5)
+        if len(short):
+            named = ", ".join(f"{self.strata.name(s)} ({may[s]} of {wanted[s]:.0f})" for s in short[:3])
+            more = ", ..." if len(short) > 3 else ""
+            self.notes.append(f"{len(short)} strata have fewer samples than are wanted: {named}{more}")
+        return [
+            {
+                "stratum": self.strata.name(one),
+                "target": float(self.shares[one]),
+                "reached": float(has[one] / max(1, len(rows))),
+                "chosen": int(has[one]),
+                "available": int(may[one]),
+            }
+            for one in np.argsort(-self.shares, kind="stable").tolist()
+        ]
+
+    def _distances(self, rows: np.ndarray, weights: np.ndarray | None) -> dict[str, Any]:
+        units = _as_they_appear(self.units[self.candidates])
+        count = self.wishes.random_sets
+        others = random_sets(units, len(rows), count, self._generator(RANDOM))
+        sets = [rows, *(self.candidates[one] for one in others)]
+        even = None if weights is None else weights / weights.sum()
+        found: dict[str, Any] = {"random_sets": len(others)}
+        if self.strata.columns:
+            found["strata"] = told(variations(self.strata.pool, sets, even, self.shares))
+        if self._vectors is not None:
+            target = self._target_vectors(max(MEASURED_BY, self.wishes.max_target), MEASURE)
+            if target.drawn:
+                target = self._target_vectors(MEASURED_BY, MEASURE)
+            width = self._width(target)
+            values = discrepancies(self._vectors, sets, even, target, width, self.tick)
+            found["embeddings"] = {
+                **told(values),
+                "bandwidth": width,
+                "compared_with": len(target.vectors),
+                "drawn": target.drawn,
+            }
+        return found
+
+
+def _as_they_appear(units: np.ndarray) -> np.ndarray:
+    """(n,) int64 the same units, numbered 0 to U - 1 in the order of their first rows."""
+    _, first, inverse = np.unique(units, return_index=True, return_inverse=True)
+    number = np.empty(len(first), dtype=np.int64)
+    number[np.argsort(first)] = np.arange(len(first))
+    return number[inverse]
