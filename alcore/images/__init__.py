@@ -1,0 +1,19 @@
+"""What image files say of themselves: measures of their pixels, hashes, groups of copies, EXIF."""
+
+from .exif import exif_of
+from .hashes import exact_copies, near_copies, perceptual_hash
+from .measures import MEASURES, Pixels, measure
+from .reading import UNREADABLE, Photo, read_photo
+
+__all__ = [
+    "MEASURES",
+    "UNREADABLE",
+    "Photo",
+    "Pixels",
+    "exact_copies",
+    "exif_of",
+    "measure",
+    "near_copies",
+    "perceptual_hash",
+    "read_photo",
+]

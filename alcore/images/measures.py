@@ -1,0 +1,216 @@
+"""Measures of an image's pixels: how sharp, light, rich in contrast and colour it is.
+
+H, W: rows and columns. Images are (H, W, 3) uint8, red first, with at least one pixel. *Grey* is Rec.
+601 luma, 0.299 R + 0.587 G + 0.114 B, rounded to whole numbers from 0 to 255, as OpenCV does. Every
+measure is a finite number for every image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+import cv2
+import numpy as np
+
+LEVELS = 256
+WHITE = LEVELS - 1
+# Of the planes that colours are summed over, which then stay in a core's cache.
+PIXELS_A_STRIP = 1 << 17
+# From so many pixels on a table of pairs of grey values pays.
+PAIRED_FROM = 1 << 20
+
+
+@dataclass(frozen=True)
+class Colours:
+    """Sums over an image's pixels, from which follow the measures of its colours.
+
+    Attributes:
+        count: of pixels.
+        channels: (3,) sums of red, green and blue.
+        apart: (3,) sums of the squares of red - green, red - blue and green - blue.
+        saturation: sum of the saturations, each in whole 255ths.
+    """
+
+    count: int
+    channels: np.ndarray
+    apart: np.ndarray
+    saturation: float
+
+
+def grey_of(image: np.ndarray) -> np.ndarray:
+    """(H, W) uint8 Rec. 601 luma."""
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+
+
+def histogram_of(grey: np.ndarray) -> np.ndarray:
+    """(256,) float64, how many pixels have each grey value."""
+    if grey.size < PAIRED_FROM or grey.shape[1] % 2:
+        return np.asarray(cv2.calcHist([grey], [0], None, [LEVELS], [0, LEVELS]), dtype=np.float64)[
+            :, 0
+        ]
+    # Two pixels at once: half as many to count, in a table of all pairs.
+    pairs = cv2.calcHist(
+        [np.ascontiguousarray(grey).view(np.uint16)], [0], None, [LEVELS**2], [0, LEVELS**2]
+    )
+    counts = np.asarray(pairs, dtype=np.float64).reshape(LEVELS, LEVELS)
+    return counts.sum(0) + counts.sum(1)
+
+
+def colours_of(image: np.ndarray) -> Colours:
+    """What the measures of colour need, in one pass, a strip of rows at a time."""
+    height, width = image.shape[:2]
+    rows = max(1, min(height, PIXELS_A_STRIP // width))
+    planes = np.empty((5, rows, width), dtype=np.uint8)
+    channels, apart, saturation = np.zeros(3), np.zeros(3), 0.0
+    for start in range(0, height, rows):
+        strip = image[start : start + rows]
+        red, green, blue, most, least = (plane[: len(strip)] for plane in planes)
+        cv2.split(strip, [red, green, blue])
+        channels += [cv2.sumElems(one)[0] for one in (red, green, blue)]
+        pairs = ((red, green), (red, blue), (green, blue))
+        apart += [cv2.norm(one, other, cv2.NORM_L2SQR) for one, other in pairs]
+        cv2.max(cv2.max(red, green, dst=most), blue, dst=most)
+        cv2.min(cv2.min(red, green, dst=least), blue, dst=least)
+        span = cv2.subtract(most, least, dst=least)
+        # Of whole numbers OpenCV makes 0 / 0 to 0: black has no saturation.
+        saturation += cv2.sumElems(cv2.divide(span, most, dst=span, scale=WHITE))[0]
+    return Colours(height * width, channels, apart, saturation)
+
+
+def sharpness(grey: np.ndarray) -> float:
+    """Variance of the Laplacian, 0 or more: the sharper, the higher; noise counts as sharpness, too.
+
+    L(x, y) is the sum of the four neighbours less four times the pixel; beyond the border the image is
+    reflected at its outermost pixels. Grey values count from 0 to 255 (Pech-Pacheco et al., 2000).
+    """
+    _, deviation = cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_16S))
+    return float(deviation[0, 0] ** 2)
+
+
+def luminance(histogram: np.ndarray) -> float:
+    """Mean grey value / 255, in [0, 1]: 0 is black, 1 white."""
+    return float(_mean(histogram) / WHITE)
+
+
+def contrast(histogram: np.ndarray) -> float:
+    """RMS contrast: standard deviation of grey / 255, in [0, 0.5] (Peli, 1990)."""
+    return float(_deviation(histogram) / WHITE)
+
+
+def signal_to_noise(histogram: np.ndarray) -> float:
+    """Mean of grey / standard deviation of grey, 0 or more; 0 where all pixels are the same.
+
+    This takes all variation for noise: it is high for even, light images, and low for dark ones and for
+    those rich in contrast.
+    """
+    deviation = _deviation(histogram)
+    return float(_mean(histogram) / deviation) if deviation > 0 else 0.0
+
+
+def entropy(histogram: np.ndarray) -> float:
+    """Shannon entropy of the grey values in bits, - sum p log2 p, in [0, 8]; 0 where all are equal."""
+    shares = histogram[histogram > 0] / histogram.sum()
+    # The sum of one share is -0.0.
+    return float(abs((shares * np.log2(shares)).sum()))
+
+
+def red(colours: Colours) -> float:
+    """Mean of the red channel / 255, in [0, 1]."""
+    return _channel(colours, 0)
+
+
+def green(colours: Colours) -> float:
+    """Mean of the green channel / 255, in [0, 1]."""
+    return _channel(colours, 1)
+
+
+def blue(colours: Colours) -> float:
+    """Mean of the blue channel / 255, in [0, 1]."""
+    return _channel(colours, 2)
+
+
+def saturation(colours: Colours) -> float:
+    """Mean saturation of HSV, (max - min) / max of a pixel's channels, in [0, 1]; 0 for black.
+
+    Each pixel's is rounded to 255ths, as in OpenCV's 8-bit HSV.
+    """
+    return float(colours.saturation / colours.count / WHITE)
+
+
+def colourfulness(colours: Colours) -> float:
+    """Colourfulness of Hasler and Suesstrunk (2003), 0 or more: 0 is grey, 15 slightly, 109 extremely.
+
+    sqrt(var rg + var yb) + 0.3 sqrt(mean(rg)^2 + mean(yb)^2), where rg = R - G, yb = (R + G) / 2 - B
+    and channels count from 0 to 255.
+    """
+    r, g, b = colours.channels / colours.count
+    red_green, red_blue, green_blue = colours.apart / colours.count
+    # yb is half of (R - B) + (G - B), and 2 (R - B) (G - B) = (R - B)^2 + (G - B)^2 - (R - G)^2.
+    square_of_yb = (2 * red_blue + 2 * green_blue - red_green) / 4
+    means = (r - g) ** 2 + ((r + g) / 2 - b) ** 2
+    # Rounding must not make the variance of a single colour negative.
+    variances = max(0.0, red_green + square_of_yb - means)
+    return float(np.sqrt(variances) + 0.3 * np.sqrt(means))
+
+
+class Pixels:
+    """An image, with what several measures need of it, each computed at its first use.
+
+    Args:
+        image: (H, W, 3) uint8, red first.
+    """
+
+    def __init__(self, image: np.ndarray) -> None:
+        self.image = image
+
+    @cached_property
+    def grey(self) -> np.ndarray:
+        return grey_of(self.image)
+
+    @cached_property
+    def histogram(self) -> np.ndarray:
+        return histogram_of(self.grey)
+
+    @cached_property
+    def colours(self) -> Colours:
+        return colours_of(self.image)
+
+
+MEASURES: dict[str, Callable[[Pixels], float]] = {
+    "sharpness": lambda pixels: sharpness(pixels.grey),
+    "luminance": lambda pixels: luminance(pixels.histogram),
+    "contrast": lambda pixels: contrast(pixels.histogram),
+    "signal_to_noise": lambda pixels: signal_to_noise(pixels.histogram),
+    "entropy": lambda pixels: entropy(pixels.histogram),
+    "colourfulness": lambda pixels: colourfulness(pixels.colours),
+    "saturation": lambda pixels: saturation(pixels.colours),
+    "red": lambda pixels: red(pixels.colours),
+    "green": lambda pixels: green(pixels.colours),
+    "blue": lambda pixels: blue(pixels.colours),
+}
+
+
+def measure(image: np.ndarray | Pixels, names: Iterable[str] = tuple(MEASURES)) -> dict[str, float]:
+    """The measures named of an image; what they share is computed once.
+
+    Args:
+        image: (H, W, 3) uint8, red first; or its ``Pixels``, where these serve others, too.
+        names: of ``MEASURES``.
+    """
+    pixels = image if isinstance(image, Pixels) else Pixels(image)
+    return {name: MEASURES[name](pixels) for name in names}
+
+
+def _mean(histogram: np.ndarray) -> float:
+    return float(histogram @ np.arange(LEVELS) / histogram.sum())
+
+
+def _deviation(histogram: np.ndarray) -> float:
+    apart = np.arange(LEVELS) - _mean(histogram)
+    return float(np.sqrt(histogram @ apart**2 / histogram.sum()))
+
+
+def _channel(colours: Colours, number: int) -> float:
+    return float(colours.channels[number] / colours.count / WHITE)
