@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import struct
-import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,22 +14,13 @@ import torch
 from PIL import Image
 
 from ..alcore.embed import crop_box
+from ..alcore.images import UNREADABLE
 
 THREADS = max(4, min(16, os.cpu_count() or 4))
 BATCHES_AHEAD = 2
 # JPEGs may be decoded at a half, quarter or eighth, if that is still this many times the size wanted.
 SPARE = 2
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-# What Pillow raises at files that are missing, cut off, or no images.
-UNREADABLE = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    struct.error,
-    zlib.error,
-    Image.DecompressionBombError,
-)
 
 Transform = Callable[[Any], Any]
 Collate = Callable[[list[Any]], Any]
@@ -104,7 +93,7 @@ def read_batches(
         image = _open(path, transform.size if isinstance(transform, Squared) else None)
         return None if image is None else transform(image)
 
-    opened = _ahead([path for _, path in samples], make, BATCHES_AHEAD * size)
+    opened = ahead([path for _, path in samples], make, BATCHES_AHEAD * size)
     batch: list[tuple[str, Any]] = []
     for (one, _), made in zip(samples, opened, strict=True):
         if made is None:
@@ -144,7 +133,7 @@ def read_crops(
         return [None if one is None else transform(image.crop(one)) for one in edges]
 
     batch: list[tuple[str, Any]] = []
-    for cuts, made in zip(images, _ahead(images, make, 2 * THREADS), strict=True):
+    for cuts, made in zip(images, ahead(images, make, 2 * THREADS), strict=True):
         if made is None:
             broken.append(cuts.path)
             continue
@@ -171,7 +160,7 @@ def read_arrays(
             image = image.resize(tuple(smaller), Image.Resampling.BILINEAR)
         return np.array(image)
 
-    opened = _ahead([path for _, path in samples], make, 16 * THREADS)
+    opened = ahead([path for _, path in samples], make, 16 * THREADS)
     for (one, _), made in zip(samples, opened, strict=True):
         if made is None:
             broken.append(one)
@@ -179,10 +168,12 @@ def read_arrays(
             yield one, made
 
 
-def _ahead(given: Iterable[Given], make: Callable[[Given], Made], waiting: int) -> Iterator[Made]:
+def ahead(
+    given: Iterable[Given], make: Callable[[Given], Made], waiting: int, workers: int = THREADS
+) -> Iterator[Made]:
     """What ``make`` makes of each, in order, by threads that are up to ``waiting`` ahead."""
     queue: deque[Future[Made]] = deque()
-    with ThreadPoolExecutor(THREADS) as threads:
+    with ThreadPoolExecutor(workers) as threads:
         try:
             for one in given:
                 queue.append(threads.submit(make, one))
