@@ -99,12 +99,21 @@ def path_of(dataset: Any, request: Request) -> str:
     """
     if not request.objects:
         return request.field
-    root = list_path(dataset, request.objects)
-    if document_type(dataset.get_field(request.objects)) is not fo.Detections:
+    return f"{boxes_path(dataset, request.objects)}.{request.field}"
+
+
+def boxes_path(dataset: Any, objects: str) -> str:
+    """Where a field keeps its list of objects that have boxes.
+
+    Raises:
+        InvalidInput: there are no such objects, or they have no boxes.
+    """
+    root = list_path(dataset, objects)
+    if document_type(dataset.get_field(objects)) is not fo.Detections:
         fitting = [choice.path for choice in detection_fields(dataset)]
         told = f"; {', '.join(fitting)} do" if fitting else ""
-        raise InvalidInput(f"objects: those of {request.objects!r} have no boxes to cut out{told}")
-    return f"{root}.{request.field}"
+        raise InvalidInput(f"objects: those of {objects!r} have no boxes to cut out{told}")
+    return root
 
 
 def detection_fields(dataset: Any) -> list[Choice]:
