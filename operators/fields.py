@@ -148,6 +148,17 @@ def category_fields(dataset: Any) -> list[Choice]:
     ]
 
 
+def class_fields(dataset: Any) -> list[Choice]:
+    """What can be balanced: predictions, objects, categories, numbers and dates."""
+    predictions = prediction_fields(dataset)
+    taken = {choice.path for choice in predictions}
+    categories = [c for c in category_fields(dataset) if c.path.rsplit(".", 1)[0] not in taken]
+    known = {choice.path for choice in categories}
+    numbers = [c for c in number_fields(dataset) if c.path not in known]
+    numbers = [c for c in numbers if c.path.rsplit(".", 1)[0] not in taken]
+    return predictions + object_fields(dataset) + categories + numbers
+
+
 def label_fields(dataset: Any) -> list[Choice]:
     """Fields that hold labels of any kind."""
     choices = []

@@ -37,10 +37,18 @@ class ObjectList(Source):
     with_neither = "an object with neither"
 
     def __init__(
-        self, n: int, path: str, kind: type, flat: dict[str, Any], *, boxes: bool = False
+        self,
+        n: int,
+        path: str,
+        kind: type,
+        flat: dict[str, Any],
+        *,
+        boxes: bool = False,
+        counted: bool = False,
     ) -> None:
         self.root = f"{path}.{LIST_OF[kind]}"
         self._kind = kind
+        self._counted = counted  # by their labels, if they have nothing else
         vector = next((a for a in VECTOR_ATTRIBUTES if f"{self.root}.{a}" in flat), None)
         self.paths = [f"{self.root}.{name}" for name in ("label", "confidence", "_id")]
         self._is_logits = vector == "logits"
@@ -104,6 +112,9 @@ class ObjectList(Source):
         else:
             unknown = np.isnan(confidences) & ~has_vector
             what = f"{self.with_neither} a confidence nor a class vector"
+            if self._counted:
+                unknown = np.array([one is None for one in self._labels], dtype=bool) & ~has_vector
+                what = f"{self.with_neither} a label nor a class vector"
             reader.refuse(column, _any(unknown, offsets), what)
             boxes = None
         # Objects of samples that are left out would be refused once more, by the engine.

@@ -18,6 +18,7 @@ Progress = Callable[[float, str], None]
 Result = Literal["labels", "samples"]
 SECONDS_BETWEEN_REPORTS = 0.5
 READ_SHARE, CHOOSE_SHARE = 0.4, 0.5
+SHORT_SHOWN = 3
 
 
 @dataclass
@@ -70,8 +71,25 @@ def preview(
             raise
         told = f"objects of {request.objects!r}, each counted as a sample: {error}"
         raise InvalidInput(told) from None
+    reading.notes += shortfalls(chosen)
     chosen.report["notes"] = reading.notes
     return reading, chosen
+
+
+def shortfalls(chosen: Selection) -> list[str]:
+    """Where a balance was not reached, a line for each strategy."""
+    notes = []
+    for name, reached in chosen.report["stages"][-1]["reached"].items():
+        short = reached["after"].get("short", {})
+        worst = sorted(short.items(), key=lambda one: one[1]["reached"] - one[1]["wanted"])
+        told = "; ".join(
+            f"{label!r} has {told['reached']:.3g} of {told['wanted']:.3g} ({told['why']})"
+            for label, told in worst[:SHORT_SHOWN]
+        )
+        if short:
+            more = f"; and {len(short) - SHORT_SHOWN} more" if len(short) > SHORT_SHOWN else ""
+            notes.append(f"{name}: below the target: {told}{more}")
+    return notes
 
 
 def run_selection(

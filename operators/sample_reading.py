@@ -20,6 +20,7 @@ from .fields import (
     LIST_OF,
     Choice,
     category_fields,
+    class_fields,
     document_type,
     embedding_fields,
     inside_list,
@@ -165,19 +166,31 @@ class SampleReader:
         Where the labels are classes, that is.
         """
         label = self.labelled.field
-        if label is None or f"{label}.label" not in self.flat:
+        if label is None:
             return recipe
 
         def use_labels(entry: Any) -> Any:
             weights = getattr(entry, "weights", None)
             if isinstance(weights, entries.Uncertainty):
                 entry = entry.model_copy(update={"weights": use_labels(weights)})
-            fits = getattr(entry, "temperature", None) == "fit" or isinstance(entry, entries.Balance)
-            if fits and entry.labels is None:
-                return entry.model_copy(update={"labels": f"{label}.label"})
-            return entry
+            if getattr(entry, "labels", "") is not None:
+                return entry
+            of_classes = getattr(entry, "temperature", None) == "fit"
+            found = self.labels_like(entry.column, label, of_classes)
+            return entry.model_copy(update={"labels": found}) if found else entry
 
         return map_entries(recipe, use_labels)
+
+    def labels_like(self, column: Any, label: str, of_classes: bool = False) -> str | None:
+        """Where a label field holds the truth of what a column predicts, if it does."""
+        if not isinstance(column, str):
+            return None
+        declared, root = self.flat.get(column), self.flat.get(column.rsplit(".", 1)[0])
+        if document_type(declared) in LIST_OF:
+            return label if document_type(self.flat.get(label)) in LIST_OF else None
+        predicts = document_type(declared) or document_type(root) or is_vector(declared)
+        path = f"{label}.label"
+        return path if path in self.flat and (predicts or of_classes) else None
 
     def with_members(self, entry: Any) -> Any:
         """Let a classification that holds members stand for these where members are asked for."""
@@ -304,9 +317,11 @@ class SampleReader:
     def _drop_unknown_labels(self, pool: Pool, recipe: Recipe) -> None:
         for entry in judges_of(recipe):
             labels = getattr(entry, "labels", None)
-            if labels is None or labels not in pool.columns:
+            if labels is None or not isinstance(pool.columns.get(labels), np.ndarray):
                 continue
-            classes = set(pool.classes.get(entry.column, []))
+            classes = (
+                set(pool.classes.get(entry.column, [])) if isinstance(entry.column, str) else set()
+            )
             if not classes:
                 continue
             column = pool.columns[labels]
@@ -390,6 +405,8 @@ def source_of_field(reader: SampleReader, column: str, use: str, declared: Any) 
     """The source of a field with one value a row, None where it does not fit the use."""
     n, flat = reader.n, reader.flat
     kind = document_type(declared)
+    if use == "classes" and kind in LIST_OF:
+        return ObjectList(n, column, kind, flat, counted=True)
     if use == "classes":
         is_classes = kind is fo.Classification or is_vector(declared)
         use = "predictions" if is_classes else "categories"
@@ -454,7 +471,7 @@ _TAKES = {
     ),
     "members": "arrays of members, (T, C), or a list with a field for each member",
     "member": "predictions, as many as there are members",
-    "classes": "a Classification, a vector of probabilities, or a category",
+    "classes": "predictions of classes or objects, a category, numbers in bins, or dates",
     "vectors": "a vector field or a similarity run",
     "numbers": "numbers, booleans or dates",
     "categories": "strings, numbers or booleans",
@@ -466,7 +483,7 @@ FITTING: dict[str, Callable[[Any], list[Choice]]] = {
     "member": uncertain_fields,
     "vectors": embedding_fields,
     "numbers": number_fields,
-    "classes": prediction_fields,
+    "classes": class_fields,
     "categories": category_fields,
     "values": category_fields,
 }

@@ -1,13 +1,16 @@
-"""select_balanced: the classes that are short."""
+"""select_balanced: the classes, places or hours that are short."""
 
 from __future__ import annotations
 
 import json
 from typing import Any, ClassVar
 
+import fiftyone as fo
+import fiftyone.operators.types as types
+
 from ..alcore import InvalidInput
 from . import forms
-from .fields import category_fields, prediction_fields
+from .fields import category_fields, class_fields, document_type, number_fields, prediction_fields
 from .selecting import SelectOperator
 
 TARGETS = {
@@ -15,32 +18,56 @@ TARGETS = {
     "input": "as they are in the pool",
     "shares": "as given below",
 }
+DATE_PARTS = {
+    "hour": "of the day",
+    "weekday": "Monday to Sunday",
+    "month": "January to December",
+    "year": "the calendar year",
+}
+COUNTS = {
+    "soft": "each class by its probability",
+    "predicted": "the most probable class alone",
+}
 
 
 class SelectBalanced(SelectOperator):
     label = "Active learning: select for class balance"
     about = (
-        "Chooses samples of the classes that the labelled ones lack. Classes are predicted, so a weak "
-        "model balances weakly."
+        "Chooses samples of the classes that the labelled ones lack, or of the places, hours, ranges. "
+        "Classes are predicted, so a weak model balances weakly."
     )
-    options = ("by", "target", "shares", "predictions", "budget")
+    options = (
+        *("by", "also", "jointly", "target", "shares", "count", "bins", "edges", "date_part"),
+        *("timezone", "predictions", "budget"),
+    )
     fields: ClassVar = {"by": prediction_fields}
 
     def strategy_inputs(self, ctx: Any, inputs: Any) -> None:
         forms.budget_input(inputs)
-        predictions = forms.fields_for(ctx, prediction_fields)
-        taken = {choice.path for choice in predictions}
-        found = forms.fields_for(ctx, category_fields)
-        categories = [c for c in found if c.path.rsplit(".", 1)[0] not in taken]
+        choices = forms.fields_for(ctx, class_fields)
         forms.field_input(
             ctx,
             inputs,
             "by",
             "Balance",
-            predictions + categories,
-            missing="This dataset has no predictions and no categories to balance",
-            description="Predicted classes, or any category such as a location",
+            choices,
+            missing="This dataset has no predictions, categories, numbers or dates to balance",
+            description="Predicted classes, objects, or metadata: a location, a number, a date",
         )
+        by = ctx.params.get("by") or (choices[0].path if choices else None)
+        single = {c.path for c in (*category_fields(ctx.dataset), *number_fields(ctx.dataset))}
+        others = [choice for choice in choices if choice.path in single and choice.path != by]
+        if others:
+            forms.fields_input(inputs, "also", "Balance these too", others)
+        columns = [by, *(ctx.params.get("also") or [])]
+        if len(columns) > 1 and by in single:
+            inputs.bool(
+                "jointly",
+                label="Jointly: every combination of their values is a class",
+                default=False,
+                view=types.CheckboxView(),
+            )
+        self._part_inputs(ctx, inputs, columns)
         forms.choice_input(inputs, "target", "Target", TARGETS, "uniform")
         if ctx.params.get("target") == "shares":
             inputs.str(
@@ -53,19 +80,47 @@ class SelectBalanced(SelectOperator):
             inputs,
             "predictions",
             "Prefer uncertain ones of",
-            predictions,
+            forms.fields_for(ctx, prediction_fields),
             missing="",
             description="Within a class, the samples the model is least sure of (margin)",
             required=False,
         )
 
+    def _part_inputs(self, ctx: Any, inputs: Any, columns: list[Any]) -> None:
+        """How predictions are counted, and how numbers and dates are parted into classes."""
+        declared = [ctx.dataset.get_field(column) for column in columns if column]
+        if any(document_type(field) or isinstance(field, fo.VectorField) for field in declared):
+            forms.choice_input(inputs, "count", "Count", COUNTS, "soft")
+        if any(isinstance(field, (fo.DateField, fo.DateTimeField)) for field in declared):
+            forms.choice_input(inputs, "date_part", "Dates by", DATE_PARTS, "hour")
+            inputs.str(
+                "timezone",
+                label="Time zone",
+                description="Such as Europe/Vienna; dates are stored in UTC",
+                required=False,
+            )
+        if any(isinstance(field, (fo.FloatField, fo.IntField)) for field in declared):
+            inputs.int("bins", label="Bins", description="With as many samples each", default=5, min=2)
+            inputs.str(
+                "edges",
+                label="Or the edges of bins",
+                description="Such as 20, 50, 80; the outer bins are open",
+                required=False,
+            )
+
     def recipe_of(self, dataset: Any, params: dict[str, Any]) -> dict[str, Any]:
-        strategies: list[dict[str, Any]] = [
-            {
-                "strategy": "balance",
-                "column": params.get("by", "predictions"),
-                "target": _target(params),
-            }
+        columns = [params.get("by", "predictions"), *(params.get("also") or [])]
+        entry = {
+            "strategy": "balance",
+            "target": _target(params),
+            "count": params.get("count") or "soft",
+        }
+        together = columns if params.get("jointly") and len(columns) > 1 else None
+        if together:
+            _refuse_several(dataset, together)
+        strategies = [
+            entry | {"column": column} | _parted(dataset, column, params)
+            for column in ([together] if together else columns)
         ]
         if params.get("predictions"):
             strategies.append({"strategy": "uncertainty", "column": params["predictions"]})
@@ -74,6 +129,38 @@ class SelectBalanced(SelectOperator):
             "strategies": strategies,
             "seed": params.get("seed", 0),
         }
+
+
+def _refuse_several(dataset: Any, columns: list[str]) -> None:
+    """Refuse predictions among what is balanced jointly: their classes are not single values."""
+    single = {choice.path for choice in (*category_fields(dataset), *number_fields(dataset))}
+    for column in columns:
+        if column not in single and dataset.get_field(column) is not None:
+            raise InvalidInput(
+                f"jointly: {column!r} holds no single value a sample; name a category, a number or a "
+                f"date, such as {column}.label"
+            )
+
+
+def _parted(dataset: Any, column: str | list[str], params: dict[str, Any]) -> dict[str, Any]:
+    """What parts a column's numbers or dates into classes."""
+    declared = [dataset.get_field(c) for c in (column if isinstance(column, list) else [column])]
+    parted: dict[str, Any] = {}
+    if any(isinstance(field, (fo.DateField, fo.DateTimeField)) for field in declared):
+        parted = {"by": params.get("date_part") or "hour", "timezone": params.get("timezone") or None}
+    if any(isinstance(field, (fo.FloatField, fo.IntField)) for field in declared):
+        parted["bins"] = _edges(params.get("edges")) or params.get("bins") or 5
+    return parted
+
+
+def _edges(given: Any) -> list[float] | None:
+    if given in (None, "", []):
+        return None
+    parts = given.split(",") if isinstance(given, str) else given
+    try:
+        return [float(one) for one in parts]
+    except (TypeError, ValueError):
+        raise InvalidInput("edges: give numbers, such as 20, 50, 80") from None
 
 
 def _target(params: dict[str, Any]) -> Any:

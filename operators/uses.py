@@ -31,10 +31,12 @@ def uses_of(recipe: Recipe) -> dict[str, tuple[str, str]]:
 
     def use(column: str, purpose: str, who: str) -> None:
         known = uses.get(column)
-        # A class distribution serves uncertainty and balance alike.
+        # A class distribution serves uncertainty and balance alike, as true classes do any use.
         if known is None or {known[0], purpose} == {"classes", "predictions"}:
             purpose = "predictions" if known else purpose
             uses[column] = (purpose, who)
+        elif {known[0], purpose} == {"classes", "categories"}:
+            uses[column] = ("classes", who)
         elif {known[0], purpose} <= {"classes", "predictions", "member"}:
             uses[column] = ("member", who)
         elif purpose not in (known[0], "values"):
@@ -119,7 +121,8 @@ def _use_entry(entry: Any, use: Callable[[str, str, str], None]) -> None:
     if isinstance(entry, entries.Badge):
         use(entry.embeddings, "vectors", who)
     if getattr(entry, "labels", None):
-        use(entry.labels, "categories", who)
+        # The labels of a balance may be of objects.
+        use(entry.labels, "classes" if isinstance(entry, entries.Balance) else "categories", who)
     weights = getattr(entry, "weights", None)
     if isinstance(weights, str):
         use(weights, "numbers", who)
