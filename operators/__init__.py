@@ -7,6 +7,7 @@ def register(plugin: Any) -> None:
     """Register every operator and panel that the manifest lists."""
     from .compute_dropout_predictions import ComputeDropoutPredictions
     from .compute_embeddings import ComputeEmbeddings
+    from .compute_image_metadata import ComputeImageMetadata
     from .compute_scores import ComputeScores
     from .find_near_duplicates import FindNearDuplicates
     from .find_outliers import FindOutliers
@@ -37,6 +38,7 @@ def register(plugin: Any) -> None:
         ComputeScores,
         ComputeDropoutPredictions,
         ComputeEmbeddings,
+        ComputeImageMetadata,
         FitLossPredictor,
         ActiveLearning,
     ):

@@ -1,7 +1,7 @@
 """What image files say of themselves: measures of their pixels, hashes, groups of copies, EXIF."""
 
 from .exif import exif_of
-from .hashes import exact_copies, near_copies, perceptual_hash
+from .hashes import exact_copies, hash_pixels, near_copies, perceptual_hash
 from .measures import MEASURES, Pixels, measure
 from .reading import UNREADABLE, Photo, read_photo
 
@@ -12,6 +12,7 @@ __all__ = [
     "Pixels",
     "exact_copies",
     "exif_of",
+    "hash_pixels",
     "measure",
     "near_copies",
     "perceptual_hash",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from collections.abc import Callable, Hashable, Sequence
 
@@ -34,6 +35,12 @@ def perceptual_hash(grey: np.ndarray) -> int:
     small = Image.fromarray(grey).resize((SIDE, SIDE), resample, reducing_gap=REDUCING_GAP)
     low = np.round(COSINES @ np.asarray(small, dtype=np.float64) @ COSINES.T, DECIMALS)
     return int.from_bytes(np.packbits(low > np.median(low)).tobytes(), "big")
+
+
+def hash_pixels(image: np.ndarray) -> str:
+    """SHA-256 of an image's size and pixels, in hexadecimal digits."""
+    shape = np.array(image.shape, dtype="<i8")
+    return hashlib.sha256(shape.tobytes() + image.tobytes()).hexdigest()
 
 
 def exact_copies(hashes: Sequence[Hashable]) -> np.ndarray:

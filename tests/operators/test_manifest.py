@@ -49,6 +49,7 @@ def test_every_operator_declares_its_risk(plugin):
         "list_selections": "low",
         "compute_dropout_predictions": "medium",
         "compute_embeddings": "medium",
+        "compute_image_metadata": "medium",
         "fit_loss_predictor": "medium",
         "compute_scores": "medium",
     }

@@ -1,0 +1,181 @@
+"""compute_image_metadata: what images, or objects, look like, as numbers to filter and choose by."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import fiftyone.operators as foo
+import fiftyone.operators.types as types
+
+from ..alcore import InvalidInput
+from . import forms
+from .embedding import detection_fields
+from .fields import Choice
+from .images import THREADS
+from .measuring import FARTHEST, check_request, measure_view
+from .metadata_fields import ABOUT, measures_for
+from .metadata_writing import DISTANCE, FIELD, Request
+from .model_inputs import whole
+from .selecting import call, writing_config
+
+
+class ComputeImageMetadata(foo.Operator):
+    label = "Active learning: compute image metadata"
+    about = (
+        "Measures each image, or each object: how sharp, light and colourful it is, when and where it "
+        "was taken, and which are copies of each other. To filter, sort and choose by."
+    )
+
+    @property
+    def config(self) -> Any:
+        return writing_config("compute_image_metadata", self.label, self.about, "image_search")
+
+    def resolve_input(self, ctx: Any) -> Any:
+        if ctx.dataset is None:
+            return forms.without_dataset(self.label)
+        inputs = types.Object()
+        inputs.md(self.about, name="about")
+        _objects_input(ctx, inputs)
+        objects = ctx.params.get("objects") or None
+        known = measures_for(objects)
+        forms.fields_input(
+            inputs,
+            "measures",
+            "Measures",
+            [Choice(name, ABOUT[name]) for name in known],
+            "None chosen: all",
+        )
+        if not objects:
+            _checkbox(inputs, "exif", "Time, place and camera, where the file has EXIF", True)
+        _checkbox(inputs, "duplicates", "Find exact and near-duplicates", True)
+        if ctx.params.get("duplicates", True):
+            inputs.int(
+                "distance",
+                label="Distance of near-duplicates",
+                description="In how many of the 64 bits of their perceptual hashes they may differ",
+                default=DISTANCE,
+                min=0,
+                max=FARTHEST,
+            )
+        field = inputs.str(
+            "field",
+            label="Attribute" if objects else "Field",
+            description="Holds the values, such as its sharpness",
+            default=FIELD,
+        )
+        inputs.int(
+            "workers",
+            label="Threads",
+            description="That open and measure images",
+            default=THREADS,
+            min=1,
+        )
+        _checkbox(inputs, "overwrite", "Replace metadata of other settings", False)
+        told = forms.count_samples(ctx, forms.view_key(ctx), None, None, None, None)
+        thing = f"images, of which the objects of {objects}" if objects else "images"
+        notice = f"{told['total']} {thing}; what was measured with the same settings is kept"
+        inputs.view("counts", types.Notice(label=notice))
+        try:
+            check_request(ctx.dataset, request_of(ctx.params))
+        except InvalidInput as error:
+            field.invalid = True
+            field.error_message = str(error)
+        return types.Property(inputs, view=types.View(label=self.label))
+
+    def resolve_run_name(self, ctx: Any) -> str:
+        return f"{self.label}: {ctx.params.get('field') or FIELD}"
+
+    def execute(self, ctx: Any) -> dict[str, Any]:
+        result = measure_view(
+            ctx.target_view(require_flat=True),
+            request_of(ctx.params),
+            lambda share, label: ctx.set_progress(progress=share, label=label),
+        )
+        ctx.ops.reload_dataset()
+        return result
+
+    def resolve_output(self, ctx: Any) -> Any:
+        outputs = types.Object()
+        outputs.str("path", label="Field")
+        outputs.int("measured", label="Measured")
+        if "exact_groups" in ctx.results:
+            outputs.int("exact_groups", label="Groups of exact duplicates")
+            outputs.int("near_groups", label="Groups of near-duplicates")
+        forms.notes_output(ctx, outputs)
+        return types.Property(outputs, view=types.View(label="Measured"))
+
+    def __call__(
+        self,
+        sample_collection: Any,
+        field: str = FIELD,
+        objects: str | None = None,
+        measures: list[str] | None = None,
+        *,
+        exif: bool = True,
+        duplicates: bool = True,
+        distance: int = DISTANCE,
+        workers: int = THREADS,
+        overwrite: bool = False,
+        delegate: bool = False,
+    ) -> Any:
+        """Measure each image of a dataset or view, or each of its objects.
+
+        Args:
+            sample_collection: a dataset or view of images.
+            field: holds the values, such as ``image_metadata.sharpness``; where there is a place, it
+                goes to ``image_metadata_location``, for the App's map.
+            objects: a field of Detections, each of which is cut out and measured; ``field`` is then an
+                attribute of theirs.
+            measures: of sharpness, luminance, contrast, signal_to_noise, entropy, colourfulness,
+                saturation, red, green, blue, width, height, aspect_ratio and size_bytes; default: all.
+            exif: also time, place, camera, lens and exposure, where a file has them; not of objects.
+            duplicates: also hashes, and groups of exact and near-duplicates.
+            distance: in how many of their 64 bits the hashes of near-duplicates may differ, 0 to 16.
+            workers: threads that open and measure images.
+            overwrite: replace metadata of other settings.
+            delegate: queue it for a worker instead of running it now.
+
+        Returns:
+            an ``ExecutionResult``; its ``result`` has the counts, the groups, and the ids of up to
+            1,000 samples whose images cannot be opened, ``broken``.
+        """
+        options = {
+            "field": field,
+            "objects": objects,
+            "measures": measures,
+            "exif": exif,
+            "duplicates": duplicates,
+            "distance": distance,
+            "workers": workers,
+            "overwrite": overwrite,
+        }
+        check_request(sample_collection._dataset, request_of(options))
+        return call(self, sample_collection, options, delegate)
+
+
+def request_of(params: dict[str, Any]) -> Request:
+    return Request(
+        field=params.get("field") or FIELD,
+        measures=tuple(params.get("measures") or ()),
+        objects=params.get("objects") or None,
+        exif=bool(params.get("exif", True)),
+        duplicates=bool(params.get("duplicates", True)),
+        distance=whole(params, "distance", DISTANCE),
+        workers=whole(params, "workers", THREADS),
+        overwrite=bool(params.get("overwrite")),
+    )
+
+
+def _objects_input(ctx: Any, inputs: Any) -> None:
+    boxes = detection_fields(ctx.dataset)
+    if not boxes:
+        return
+    view = types.DropdownView()
+    view.add_choice(forms.NONE, label="whole images")
+    for choice in boxes:
+        view.add_choice(choice.path, label=f"objects of {choice.path}", description=choice.holds)
+    inputs.enum("objects", view.values(), label="Measure", default=forms.NONE, view=view)
+
+
+def _checkbox(inputs: Any, name: str, label: str, default: bool) -> None:
+    inputs.bool(name, label=label, default=default, view=types.CheckboxView())
