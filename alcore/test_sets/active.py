@@ -85,9 +85,10 @@ def weights_of(chances: np.ndarray, population: int) -> np.ndarray:
 def weighted_estimate(losses: np.ndarray, weights: np.ndarray, population: int) -> Estimate:
     """The mean loss over all samples, from those drawn: ``1 / M sum v_m l_m``.
 
-    It is a weighted sum of M unbiased estimates, the m-th of which takes the first m - 1 losses as known
-    and the m-th for all the rest; their weights are ``N (N - M) / (M (N - m) (N - m + 1))``. What each
-    is off by is uncorrelated with the others, which gives the standard error.
+    It is a weighted sum of M unbiased estimates, the m-th of which takes the first m - 1 losses as
+    known and the m-th for all the rest; their weights are
+    ``N (N - M) / (M (N - m) (N - m + 1))``. What each is off by is uncorrelated with the others, which
+    gives the standard error.
 
     Args:
         losses: (M,) in the order drawn (the rank); any metric that is a mean over samples.

@@ -277,3 +277,30 @@ def replay(terms, strengths, candidates, labelled, picks, combine="product"):
         best.append(total.max())
         chosen.append(pick)
     return np.array(worth), np.array(best)
+
+
+def squared_mmd(X, Y, width, weights=None, unbiased=False):
+    """By its formula, pair by pair."""
+
+    def alike(a, b):
+        return np.exp(-((a[:, None] - b[None]) ** 2).sum(-1) / width**2)
+
+    w = np.full(len(Y), 1 / len(Y)) if weights is None else weights
+    if not unbiased:
+        return alike(X, X).mean() - 2 * (alike(X, Y) @ w).mean() + w @ alike(Y, Y) @ w
+    n, m = len(X), len(Y)
+    own = (alike(X, X).sum() - n) / (n * (n - 1)) + (alike(Y, Y).sum() - m) / (m * (m - 1))
+    return own - 2 * alike(X, Y).mean()
+
+
+def herded(X, Y, width, units, may, weights=None):
+    """Units in the order taken, every discrepancy anew at every pick.
+
+    ``may(taken)`` gives the units that may be taken next.
+    """
+    taken = []
+    while open_ := may(taken):
+        values = [squared_mmd(X[np.isin(units, [*taken, one])], Y, width, weights) for one in open_]
+        least = min(values)
+        taken.append(next(one for one, v in zip(open_, values, strict=True) if v <= least + TIE))
+    return taken
