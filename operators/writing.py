@@ -34,6 +34,7 @@ class Names:
 
     With ``objects``, the field of a list of labels, tag and rank are those of labels, else of samples.
     ``number_field`` holds numbers that come with the selection, of samples that it may not have chosen.
+    ``held_out_tag`` and ``held_out_field`` mark samples that it keeps from being chosen later.
     """
 
     run_key: str
@@ -42,6 +43,8 @@ class Names:
     rank_field: str
     objects: str | None = None
     number_field: str | None = None
+    held_out_tag: str | None = None
+    held_out_field: str | None = None
 
 
 def name_selection(
@@ -105,6 +108,10 @@ def check_names(dataset: Any, names: Names, overwrite: bool) -> None:
     if not own and dataset.get_field(names.rank_field) is not None:
         raise InvalidInput(f"field {names.rank_field!r} exists; choose another name")
     _check_number_field(dataset, names, ours["names"].get("number_field") if ours else None)
+    held_out = names.held_out_field
+    own = ours is not None and ours["names"].get("held_out_field") == held_out
+    if held_out and not own and dataset.get_field(held_out) is not None:
+        raise InvalidInput(f"field {held_out!r} exists; choose another name")
     if overwrite:
         return
     count = _count_tag(dataset, names)
@@ -112,6 +119,12 @@ def check_names(dataset: Any, names: Names, overwrite: bool) -> None:
         raise InvalidInput(
             f"tag: {names.tag!r} is in use, by {_counted(count, names.objects)}; "
             "choose another, or set overwrite"
+        )
+    count = _count_sample_tag(dataset, names.held_out_tag)
+    if count:
+        raise InvalidInput(
+            f"tag: {names.held_out_tag!r} is in use, by {_counted(count)}; choose another tag than "
+            f"{names.tag!r}, or set overwrite"
         )
     if names.saved_view and dataset.has_saved_view(names.saved_view):
         raise InvalidInput(
@@ -129,6 +142,7 @@ def write(
     samples: list[str] | None = None,
     to_tag: list[str] | None = None,
     numbers: dict[str, float] | None = None,
+    held_out: list[str] | None = None,
 ) -> None:
     """Write a selection: run record, rank, tag, saved view. All of it, or nothing.
 
@@ -139,13 +153,14 @@ def write(
             that it is labels that are written on, it is these samples, in the order first chosen.
         to_tag: the ids of those chosen that get the tag; default: all.
         numbers: by sample id, what goes into ``names.number_field``.
+        held_out: the ids of samples that it did not choose and keeps from being chosen later.
     """
     dataset = view._root_dataset
     check_names(dataset, names, overwrite)
     earlier = _keep(dataset, names.run_key)
     if earlier is not None:
         undo(dataset, names.run_key)
-    results = _results(chosen, names, samples, to_tag)
+    results = _results(chosen, names, samples, to_tag, held_out)
     try:
         _write(view, names, _config(names, recipe, results, details), results, numbers or {})
     except BaseException:
@@ -173,9 +188,12 @@ def undo(dataset: Any, run_key: str) -> int:
         remove_tag(dataset, names.objects, names.tag, [(sample, label) for sample, label in tagged])
     elif names.tag and tagged:
         dataset.select(tagged).untag_samples(names.tag)
+    held_out = getattr(results, "held_out_tagged", None)
+    if names.held_out_tag and held_out:
+        dataset.select(held_out).untag_samples(names.held_out_tag)
     if names.saved_view and dataset.has_saved_view(names.saved_view):
         dataset.delete_saved_view(names.saved_view)
-    for field in (names.rank_field, names.number_field):
+    for field in (names.rank_field, names.number_field, names.held_out_field):
         if field is not None and dataset.get_field(field) is not None:
             dataset.delete_sample_field(field)
     dataset.delete_run(run_key)
@@ -193,12 +211,15 @@ def selections(dataset: Any) -> list[dict[str, Any]]:
 
 
 def earlier_ranks(dataset: Any, objects: str | None = None) -> list[str]:
-    """The rank fields of selections that are to be labelled: of samples, or of a field's objects.
+    """The fields that have a value where an earlier selection is to be labelled, or holds out.
 
-    What was found rather than chosen, such as near-duplicates, is not among them.
+    Of samples, or of a field's objects. What was found rather than chosen, such as near-duplicates, is
+    not among them.
     """
     found = [one["names"] for one in selections(dataset) if one.get("to_label", True)]
-    return [names["rank_field"] for names in found if names.get("objects") == objects]
+    mine = [names for names in found if names.get("objects") == objects]
+    fields = [[names["rank_field"], names.get("held_out_field")] for names in mine]
+    return [path for both in fields for path in both if path]
 
 
 def chosen_view(dataset: Any, names: Names) -> Any:
@@ -241,9 +262,11 @@ def _write(
     if names.tag and names.objects:
         results["tagged"] = without_tag(dataset, names.objects, names.tag, pairs)
     elif names.tag:
-        theirs = set(dataset.select(ids).match_tags(names.tag).values("id"))
         wanted = ids if results["to_tag"] is None else results["to_tag"]
-        results["tagged"] = [one for one in wanted if one not in theirs]
+        results["tagged"] = _without_tag(dataset, names.tag, wanted)
+    held_out = results["held_out"]
+    if names.held_out_tag:
+        results["held_out_tagged"] = _without_tag(dataset, names.held_out_tag, held_out)
     view.register_run(names.run_key, dataset.init_run(**config))
     dataset.save_run_results(
         names.run_key, dataset.init_run_results(names.run_key, **results), overwrite=True
@@ -264,6 +287,15 @@ def _write(
             description=config["number_description"],
         )
         dataset.set_values(names.number_field, numbers, key_field="id")
+    if names.held_out_field:
+        dataset.add_sample_field(
+            names.held_out_field,
+            fo.BooleanField,
+            description=f"Kept by {names.run_key} from being trained on",
+        )
+        dataset.set_values(names.held_out_field, dict.fromkeys(held_out, True), key_field="id")
+    if names.held_out_tag and results["held_out_tagged"]:
+        dataset.select(results["held_out_tagged"]).tag_samples(names.held_out_tag)
     if names.tag and names.objects:
         add_tag(dataset, names.objects, names.tag, results["tagged"])
     elif names.tag:
@@ -297,7 +329,11 @@ def _config(
 
 
 def _results(
-    chosen: Selection, names: Names, samples: list[str] | None, to_tag: list[str] | None
+    chosen: Selection,
+    names: Names,
+    samples: list[str] | None,
+    to_tag: list[str] | None,
+    held_out: list[str] | None,
 ) -> dict[str, Any]:
     """``ids`` are those written on; of objects, gains and reasons follow ``label_ids``."""
     results = {
@@ -309,6 +345,8 @@ def _results(
         "report": chosen.report,
         "tagged": [],
         "to_tag": to_tag,
+        "held_out": held_out or [],
+        "held_out_tagged": [],
     }
     if samples is None:
         return results
@@ -322,9 +360,19 @@ def _count_tag(dataset: Any, names: Names) -> int:
         return 0
     if names.objects:
         return count_tag(dataset, names.objects, names.tag)
-    if names.tag not in dataset.distinct("tags"):
+    return _count_sample_tag(dataset, names.tag)
+
+
+def _count_sample_tag(dataset: Any, tag: str | None) -> int:
+    if not tag or tag not in dataset.distinct("tags"):
         return 0
-    return int(dataset.match_tags(names.tag).count())
+    return int(dataset.match_tags(tag).count())
+
+
+def _without_tag(dataset: Any, tag: str, ids: list[str]) -> list[str]:
+    """Those of some samples that do not have a tag yet."""
+    theirs = set(dataset.select(ids).match_tags(tag).values("id"))
+    return [one for one in ids if one not in theirs]
 
 
 def _counted(count: int, objects: str | None = None) -> str:
@@ -377,6 +425,12 @@ def _keep(
         dataset.load_run_view(run_key),
         names,
         {"method": METHOD, **record},
-        {**kept, "tagged": [], "to_tag": getattr(results, "to_tag", None)},
+        {
+            **kept,
+            "tagged": [],
+            "to_tag": getattr(results, "to_tag", None),
+            "held_out": getattr(results, "held_out", []),
+            "held_out_tagged": [],
+        },
         numbers,
     )
