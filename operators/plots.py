@@ -185,6 +185,36 @@ def nearest_plot(distances: np.ndarray, limit: float, metric: str) -> dict[str, 
     return {"data": traces, "layout": _layout(label, "share of samples", barmode="stack")}
 
 
+def beside_chance_plot(chosen: float, random: list[float], label: str) -> dict[str, Any]:
+    """A figure of what is chosen, beside the distribution of that of sets by chance."""
+    edges = np.linspace(0, max([chosen, *random]) * 1.05 or 1.0, BINS + 1)
+    middle = (edges[1:] + edges[:-1]) / 2
+    counts = np.histogram(random, edges)[0] / len(random)
+    mark = {
+        "type": "scatter",
+        "mode": "lines",
+        "name": "chosen",
+        "x": _rounded(np.array([chosen, chosen])),
+        "y": [0, float(counts.max())],
+        "line": {"color": CHOSEN, "width": 3},
+    }
+    name = f"{len(random)} sets as large, by chance"
+    traces = [_bars(name, _rounded(middle), counts, POOL), mark]
+    return {"data": traces, "layout": _layout(label, "share of sets")}
+
+
+def strata_plot(strata: list[dict[str, Any]]) -> dict[str, Any]:
+    """The share of each stratum, in the target and reached; the largest of many."""
+    few = strata[:CLASSES]
+    short = _distinct([one["stratum"] for one in few])
+    traces = [
+        _bars("target", short, [one["target"] for one in few], TARGET),
+        _bars("chosen", short, [one["reached"] for one in few], CHOSEN),
+    ]
+    label = "" if len(few) == len(strata) else f"the {len(few)} largest of {len(strata)} strata"
+    return {"data": traces, "layout": _layout(label, "share", barmode="group")}
+
+
 def value_plot(values: np.ndarray, is_chosen: np.ndarray, label: str) -> dict[str, Any]:
     """The distribution of a number, the chosen marked."""
     edges = np.linspace(float(values.min()), float(values.max()) or 1.0, BINS + 1)
