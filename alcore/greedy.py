@@ -56,7 +56,8 @@ def greedy(
         terms: what to choose by; strengths are not 0.
         n: how many candidates each objective has rows for.
         budget: how many to choose; fewer are chosen where no candidate is left that may be.
-        combine: "product" of ``value ** strength``, or "sum" of ``strength * value / scale``.
+        combine: "product" of ``value ** strength``, "sum" of ``strength * value / scale``, or
+            "plain_sum" of ``strength * value``.
         progress: called with (chosen, budget) after each round; what it raises ends the run.
     """
     return _Greedy(terms, n, budget, combine, device or torch.device("cpu"), progress).run()
@@ -270,7 +271,8 @@ def combined(terms: Sequence[Term], values: Sequence[Any], combine: str) -> Any:
                 part = value if term.strength == 1 else value**term.strength
                 total = part if total is None else total * part
             else:
-                part = value * (term.strength / objective.scale)
+                scale = objective.scale if combine == "sum" else 1.0
+                part = value * (term.strength / scale)
                 total = part if total is None else total + part
             if objective.minimum is not None:
                 near = value < objective.minimum

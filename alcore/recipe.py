@@ -357,6 +357,52 @@ class Balance(_Entry):
     min_confidence: Share = Field(0.05, description="objects below it do not count")
 
 
+class ClassBalanced(_Rule):
+    """Samples that are informative and, by their predictions, balance the classes (CBAL)."""
+
+    strategy: Literal["class_balanced"] = "class_balanced"
+    column: str = Field(description="probabilities or logits")
+    measure: Measure | Literal["diversity"] = Field(
+        "entropy",
+        description="diversity: the distance to the nearest labelled or chosen, of embeddings",
+    )
+    embeddings: str | None = Field(None, description="for diversity")
+    metric: Metric = Field("euclidean", description="for diversity")
+    regularisation: Positive | Literal["auto"] = Field(
+        "auto",
+        description="how much balance counts; auto: as published, 0.6 up to 10 classes and 2 beyond, "
+        "for diversity 5 and 50",
+    )
+    target: Target = "uniform"
+    labels: str | None = Field(None, description="a column with the labelled samples' true classes")
+    solver: Literal["programme", "greedy"] = Field(
+        "programme", description="programme: linear, rounded, with its bound; diversity: always greedy"
+    )
+    given: Given = "probabilities"
+    temperature: Positive = 1.0
+
+    @model_validator(mode="after")
+    def _vectors_for_diversity(self) -> ClassBalanced:
+        if (self.measure == "diversity") != (self.embeddings is not None):
+            missing = "needs" if self.embeddings is None else "alone takes"
+            raise ValueError(f"measure: diversity {missing} embeddings, a column of vectors")
+        return self
+
+
+class Minority(_Rule):
+    """Samples that seem to be of the classes with fewest labels, each up to its quota."""
+
+    strategy: Literal["minority"] = "minority"
+    column: str = Field(description="probabilities or logits")
+    labels: str | None = Field(None, description="a column with the labelled samples' true classes")
+    variant: Literal["certain", "uncertain"] = Field(
+        "certain", description="which of a rare class's candidates come first"
+    )
+    measure: Measure = Field("margin", description="by what the rest of the budget is filled")
+    given: Given = "probabilities"
+    temperature: Positive = 1.0
+
+
 class Weight(_Entry):
     """Samples with a high number, a low one, or one within a range."""
 
@@ -392,6 +438,8 @@ Strategy = Annotated[
     | Determinantal
     | Similarity
     | Balance
+    | ClassBalanced
+    | Minority
     | Weight
     | Random,
     Field(discriminator="strategy"),
@@ -414,6 +462,8 @@ STRATEGIES: dict[str, type[_Entry]] = {
     "determinantal": Determinantal,
     "similarity": Similarity,
     "balance": Balance,
+    "class_balanced": ClassBalanced,
+    "minority": Minority,
     "weight": Weight,
     "random": Random,
 }

@@ -110,7 +110,7 @@ def _run_stage(
     if rule is not None:
         choice = rule(strategies[0], tasks[0])
         picks, kept = Picks(choice.rows, choice.values, choice.values[:, None]), names
-        reached = {names[0]: {"before": {}, "after": choice.told}} if choice.told else {}
+        reached = {names[0]: {"before": choice.before, "after": choice.told}} if choice.told else {}
     else:
         terms, kept = _terms(strategies, names, tasks)
         before = [term.objective.report() for term in terms]

@@ -2,6 +2,7 @@
 
 from .balance import Balance
 from .batch_bald import BatchBald
+from .class_deficit import ClassDeficit
 from .coverage import Coverage
 from .determinantal import Determinantal
 from .diversity import Diversity
@@ -16,6 +17,7 @@ __all__ = [
     "Balance",
     "BatchBald",
     "Block",
+    "ClassDeficit",
     "Coverage",
     "Determinantal",
     "Diversity",

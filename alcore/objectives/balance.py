@@ -63,7 +63,7 @@ class Balance:
         self._kinds = kinds
         self._codes = codes
         self._target = target.to(torch.float64)
-        self._counts = counts.to(torch.float64)
+        self._counts = counts.to(torch.float64).clone()
         self._labelled = self._counts.clone()
         self._available = self._sum(codes)
         self.scale = float((self._target / (self._counts + PRIOR)).max())

@@ -5,13 +5,15 @@ from typing import Any
 
 from .. import recipe as entries
 from ..strategies import Task
-from . import badge, representatives, typiclust
+from . import badge, class_balanced, minority, representatives, typiclust
 from .choice import Choice
 
 __all__ = ["RULES", "Choice"]
 
 RULES: dict[type, Callable[[Any, Task], Choice]] = {
     entries.Badge: badge.choose,
+    entries.ClassBalanced: class_balanced.choose,
+    entries.Minority: minority.choose,
     entries.TypiClust: typiclust.choose,
     entries.Representatives: representatives.choose,
 }

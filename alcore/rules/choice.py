@@ -1,6 +1,6 @@
 """What a rule has chosen."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,9 +13,11 @@ class Choice:
     Attributes:
         rows: (k,) int64 positions among the task's candidates.
         values: (k,) float64, what the rule says for each.
-        told: what the report says.
+        told: what the report says it has reached.
+        before: the same before anything was chosen, where there is something to compare.
     """
 
     rows: np.ndarray
     values: np.ndarray
     told: dict[str, Any]
+    before: dict[str, Any] = field(default_factory=dict)

@@ -1,0 +1,66 @@
+"""How much nearer a sample brings the counts of classes to what is wanted, in absolute differences."""
+
+from typing import Any
+
+import numpy as np
+import torch
+
+NUMBERS_A_CHUNK = 1 << 22
+
+
+class ClassDeficitBlock:
+    def __init__(self, classes: np.ndarray, lacking: np.ndarray) -> None:
+        self._classes = classes
+        self._lacking = lacking.copy()
+        self.values = self._evaluate()
+
+    def pick(self, position: int) -> None:
+        self._lacking -= self._classes[position]
+        self.values = self._evaluate()
+
+    def _evaluate(self) -> np.ndarray:
+        apart: np.ndarray = np.abs(self._lacking - self._classes).sum(1)
+        return 1 + np.abs(self._lacking).sum() - apart
+
+
+class ClassDeficit:
+    """One plus the gain of ``-||omega - sum of chosen p||_1``, in [0, 2]; higher = more balanced.
+
+    The regulariser of class-balanced active learning (Bengar et al. 2022), to be added to a sum. Of a
+    class the gain is p while so much is lacking, and -p once nothing is: it only falls.
+
+    Args:
+        classes: (n, C) class probabilities of the candidates.
+        lacking: (C,) omega, how many of each class are wanted yet.
+    """
+
+    changes = True
+    cost = 0
+    cold = False
+    minimum = None
+    spare = None
+    alike = None
+    slack = 0.0
+    scale = 1.0
+
+    def __init__(self, classes: torch.Tensor, lacking: torch.Tensor) -> None:
+        self._classes = classes
+        self._lacking = lacking.to(torch.float64).clone()
+
+    def values(self, rows: torch.Tensor | None) -> torch.Tensor:
+        classes = self._classes if rows is None else self._classes[rows]
+        now = self._lacking.abs().sum()
+        lacking = self._lacking.to(classes.dtype)
+        step = max(1, NUMBERS_A_CHUNK // classes.shape[1])
+        apart = [(lacking - some).abs_().sum(1, dtype=torch.float64) for some in classes.split(step)]
+        return 1 + now - torch.cat(apart)
+
+    def block(self, rows: torch.Tensor, values: torch.Tensor) -> ClassDeficitBlock:
+        classes = self._classes[rows].to(torch.float64).cpu().numpy()
+        return ClassDeficitBlock(classes, self._lacking.cpu().numpy())
+
+    def add(self, rows: torch.Tensor) -> None:
+        self._lacking -= self._classes[rows].sum(0, dtype=torch.float64)
+
+    def report(self) -> dict[str, Any]:
+        return {}
