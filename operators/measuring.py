@@ -16,7 +16,6 @@ from ..alcore.images import (
     MEASURES,
     Photo,
     Pixels,
-    exif_of,
     hash_pixels,
     measure,
     perceptual_hash,
@@ -148,7 +147,7 @@ def _of_image(photo: Photo, request: Request) -> dict[str, Any]:
     if request.duplicates:
         found[FILE_HASH] = photo.file_hash
     if request.exif:
-        found |= exif_of(photo.exif)
+        found |= photo.exif
     return found
 
 

@@ -9,8 +9,6 @@ from typing import Any
 
 from PIL import ExifTags, Image
 
-from .reading import UNREADABLE
-
 TIME = "%Y:%m:%d %H:%M:%S"
 
 
@@ -22,10 +20,7 @@ def exif_of(exif: Image.Exif) -> dict[str, Any]:
     camera, lens: make and model, str.
     exposure_time: seconds. f_number. iso: int.
     """
-    try:
-        inner, gps = exif.get_ifd(ExifTags.IFD.Exif), exif.get_ifd(ExifTags.IFD.GPSInfo)
-    except UNREADABLE:
-        return {}
+    inner, gps = exif.get_ifd(ExifTags.IFD.Exif), exif.get_ifd(ExifTags.IFD.GPSInfo)
     iso = _number(inner.get(ExifTags.Base.ISOSpeedRatings))
     found = {
         "taken": _time(inner),

@@ -57,7 +57,7 @@ def near_copies(
 
     In their order, a hash that differs in at most ``distance`` bits from one that stands for itself is
     stood for by the nearest such, else it stands for itself (as ``near_duplicates`` has it of vectors):
-    a group does not grow from neighbour to neighbour.
+    a group does not grow from neighbour to neighbour. What is equal to an earlier one goes with it.
 
     Args:
         hashes: (N,) uint64.

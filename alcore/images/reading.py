@@ -8,12 +8,14 @@ import struct
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ..errors import InvalidInput
+from .exif import exif_of
 
 # What Pillow raises at files that are missing, cut off, or no images.
 UNREADABLE = (
@@ -38,13 +40,13 @@ class Photo:
         pixels: (H, W, 3) uint8, red first, turned as the file's EXIF orientation says.
         size_bytes: of the file.
         file_hash: SHA-256 of the file, in hexadecimal digits.
-        exif: for ``exif_of``.
+        exif: as ``exif_of`` gives it; empty where the block cannot be read.
     """
 
     pixels: np.ndarray
     size_bytes: int
     file_hash: str
-    exif: Image.Exif
+    exif: dict[str, Any]
 
 
 def read_photo(path: str) -> Photo:
@@ -58,13 +60,20 @@ def read_photo(path: str) -> Photo:
     try:
         data = Path(path).read_bytes()
         with Image.open(io.BytesIO(data)) as image:
-            pixels, exif = _pixels(image, data), image.getexif()
+            pixels, exif = _pixels(image, data), _exif(image)
     except UnidentifiedImageError:
         told = "it is of no format that Pillow knows" if data else "it is empty"
         raise InvalidInput(f"{path} cannot be opened as an image: {told}") from None
     except UNREADABLE as error:
         raise InvalidInput(f"{path} cannot be opened as an image: {error}") from error
     return Photo(pixels, len(data), hashlib.sha256(data).hexdigest(), exif)
+
+
+def _exif(image: Image.Image) -> dict[str, Any]:
+    try:
+        return exif_of(image.getexif())
+    except UNREADABLE:
+        return {}
 
 
 def _pixels(image: Image.Image, data: bytes) -> np.ndarray:
