@@ -20,6 +20,7 @@ def register(plugin: Any) -> None:
     from .select_diverse import SelectDiverse
     from .select_informative import SelectInformative
     from .select_representative import SelectRepresentative
+    from .select_test_set import SelectTestSet
     from .select_uncertain import SelectUncertain
     from .undo_selection import UndoSelection
 
@@ -29,6 +30,7 @@ def register(plugin: Any) -> None:
         SelectInformative,
         SelectDiverse,
         SelectRepresentative,
+        SelectTestSet,
         SelectBySimilarity,
         SelectBalanced,
         FindNearDuplicates,

@@ -41,6 +41,7 @@ def test_every_operator_declares_its_risk(plugin):
         "select_informative": "medium",
         "select_diverse": "medium",
         "select_representative": "medium",
+        "select_test_set": "medium",
         "select_by_similarity": "medium",
         "find_near_duplicates": "medium",
         "find_outliers": "medium",
