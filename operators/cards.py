@@ -13,7 +13,7 @@ from . import measures
 from .costs import parsed_matrix
 from .fields import (
     Choice,
-    category_fields,
+    class_fields,
     document_type,
     embedding_fields,
     member_fields,
@@ -23,6 +23,7 @@ from .fields import (
 )
 from .forms import NONE
 from .informative import kind_of
+from .select_balanced import DATE_PARTS
 from .select_by_similarity import tagged
 from .spread import class_count
 
@@ -39,13 +40,15 @@ HINTS = {
     "similarity": measures.SIMILARITY.line,
     "determinantal": measures.DIVERSE["determinantal"].line,
     "representative_informative": measures.REPRESENTATIVE["representative_informative"].line,
+    "class_balanced": measures.BALANCED["class_balanced"].line,
+    "minority": measures.BALANCED["minority"].line,
     "typiclust": measures.REPRESENTATIVE["typiclust"].line,
     "representatives": measures.DIVERSE["k_means"].line,
     "badge": measures.DIVERSE["badge"].line,
     "random": "by chance, to compare with",
 }
 # Choose by a rule of their own, and so alone.
-RULES = ("typiclust", "representatives", "badge")
+RULES = ("typiclust", "representatives", "badge", "class_balanced", "minority")
 # Take a tag or another field, so that they are no card to begin with.
 NEED_MORE = ("random", "expected_cost", "similarity", *RULES)
 OF_VECTORS = (
@@ -74,12 +77,15 @@ OPTIONS: dict[str, tuple[str, dict[str, str]]] = {
     ),
     "diversity": ("metric", {"euclidean": "", "cosine": ""}),
     "balance": ("target", {"uniform": "", "input": ""}),
+    "class_balanced": ("measure", measures.told(measures.SINGLE)),
+    "minority": ("variant", measures.told(measures.VARIANTS)),
     "weight": ("prefer", {"high": "", "low": ""}),
 }
 OVER = {"objects": measures.OVER_OBJECTS, "pixels": measures.OVER_PIXELS}
 SEVERAL = ("disagreement", "batch_bald")  # take a field for each member, or one of arrays
 AND = " and "  # between the names of such fields
 MOST_PAIRS = 10
+BINS = 5  # of a number that is balanced
 
 
 def default_cards(dataset: Any, labels: str) -> list[dict[str, Any]]:
@@ -135,7 +141,8 @@ def draw_card(
     dropdown(row, "strategy", "Strategy", kinds, strategy, on_strategy)
     choices = _fields_for(dataset, strategy)
     if strategy != "random":
-        changes = on_field if strategy == "uncertainty" and _kinds_differ(dataset, choices) else None
+        several = strategy == "uncertainty" and _kinds_differ(dataset, choices)
+        changes = on_field if several or strategy == "balance" else None
         dropdown(row, "column", "Field", choices, card.get("column"), changes)
     if strategy in OPTIONS:
         name, values = OPTIONS[strategy]
@@ -147,6 +154,10 @@ def draw_card(
         options = [Choice(name, words.line) for name, words in over.items()]
         value = card["aggregate"] if card.get("aggregate") in over else next(iter(over))
         dropdown(row, "aggregate", "Aggregate", options, value)
+    parts = DATE_PARTS if strategy == "balance" and _is_date(dataset, card) else {}
+    if parts:
+        options = [Choice(name, told) for name, told in parts.items()]
+        dropdown(row, "by", "By", options, card["by"] if card.get("by") in parts else "hour")
     if strategy == "coverage":
         weights = [Choice(NONE, "all count the same"), *uncertain_fields(dataset)]
         dropdown(row, "weights", "Weigh by", weights, card.get("weights", NONE))
@@ -200,6 +211,10 @@ def entry_of(dataset: Any, card: dict[str, Any], costs: str | None = None) -> di
         entry["weights"] = {"column": card["weights"]}
     if entry.get("kernel") == "ball":
         entry["clusters"] = class_count(dataset)
+    if strategy == "balance" and _is_date(dataset, card):
+        entry["by"] = card.get("by") or "hour"
+    elif strategy == "balance" and _is_number(dataset, card):
+        entry["bins"] = BINS
     if strategy == "similarity":
         entry["to"] = tagged(dataset, card.get("examples"))
     if strategy == "expected_cost":
@@ -251,19 +266,26 @@ def _fields_for(dataset: Any, strategy: str, labels: str | None = None) -> list[
         return number_fields(dataset)
     if strategy == "random":
         return []
+    if strategy == "balance":
+        return [c for c in class_fields(dataset) if c.path != labels]
     if strategy in SEVERAL:
         return member_fields(dataset) + _together(dataset, strategy, labels)
     find = uncertain_fields if strategy == "uncertainty" else prediction_fields
     choices = [c for c in find(dataset) if c.path != labels]
-    if strategy == "balance":
-        known = {c.path for c in prediction_fields(dataset)}
-        choices += [c for c in category_fields(dataset) if c.path.rsplit(".", 1)[0] not in known]
     return choices
 
 
 def _kinds_differ(dataset: Any, choices: list[Choice]) -> bool:
     """Whether another field asks for other options."""
     return not set(choices) <= set(prediction_fields(dataset))
+
+
+def _is_date(dataset: Any, card: dict[str, Any]) -> bool:
+    return isinstance(dataset.get_field(card["column"]), (fo.DateField, fo.DateTimeField))
+
+
+def _is_number(dataset: Any, card: dict[str, Any]) -> bool:
+    return isinstance(dataset.get_field(card["column"]), (fo.FloatField, fo.IntField))
 
 
 def _together(dataset: Any, strategy: str, labels: str | None) -> list[Choice]:

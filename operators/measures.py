@@ -156,6 +156,23 @@ REPRESENTATIVE = {
         "a weak model's predictions say little of the pool",
     ),
 }
+BALANCED = {
+    "balance": Words(
+        "of the classes that are furthest behind the target", "which of a class is left to the rest"
+    ),
+    "class_balanced": Words(
+        "uncertain or different, and balanced by the predictions, all at once (CBAL)",
+        "a weak model takes samples of one class for another's",
+    ),
+    "minority": Words(
+        "what the model takes for one of the classes with fewest labels",
+        "nothing of a class that the model never predicts",
+    ),
+}
+VARIANTS = {
+    "certain": Words("those the model is surest of: finds more of a rare class", "easy samples"),
+    "uncertain": Words("those it is least sure of: finds a rare class's border", "many are of others"),
+}
 SIMILARITY = Words("like some examples, or unlike them", "alone it picks near-duplicates")
 EMPTY = {
     "median": "as an image of middling uncertainty",

@@ -33,7 +33,13 @@ from .uses import judges_of, map_entries
 from .writing import earlier_ranks
 
 # Judge an object by its whole class vector.
-_OF_CLASS_VECTORS = (entries.ExpectedCost, entries.Badge, entries.RepresentativeInformative)
+_OF_CLASS_VECTORS = (
+    entries.ExpectedCost,
+    entries.Badge,
+    entries.RepresentativeInformative,
+    entries.ClassBalanced,
+    entries.Minority,
+)
 
 
 class ObjectReader(SampleReader):
@@ -149,7 +155,7 @@ class ObjectReader(SampleReader):
                 return None
             return self._of_each(EachObject(self.n, column, kind, self.flat))
         if column == self._root:
-            if use not in ("predictions", "classes", "member"):
+            if use not in ("predictions", "distribution", "classes", "member"):
                 return None
             source = EachClass if use == "classes" else EachPrediction
             return self._of_each(source(self.n, column, self.flat))

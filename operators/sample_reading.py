@@ -173,16 +173,19 @@ class SampleReader:
             weights = getattr(entry, "weights", None)
             if isinstance(weights, entries.Uncertainty):
                 entry = entry.model_copy(update={"weights": use_labels(weights)})
-            if getattr(entry, "labels", "") is not None:
+            fits = getattr(entry, "temperature", None) == "fit"
+            if not (fits or isinstance(entry, _COUNTS_LABELS)) or entry.labels is not None:
                 return entry
-            of_classes = getattr(entry, "temperature", None) == "fit"
-            found = self.labels_like(entry.column, label, of_classes)
+            found = self.labels_like(entry.column, label, fits)
             return entry.model_copy(update={"labels": found}) if found else entry
 
         return map_entries(recipe, use_labels)
 
-    def labels_like(self, column: Any, label: str, of_classes: bool = False) -> str | None:
-        """Where a label field holds the truth of what a column predicts, if it does."""
+    def labels_like(self, column: Any, label: str, fits: bool) -> str | None:
+        """Where a label field holds the truth of what a column predicts, if it does.
+
+        Where a temperature fits to it, it has to.
+        """
         if not isinstance(column, str):
             return None
         declared, root = self.flat.get(column), self.flat.get(column.rsplit(".", 1)[0])
@@ -190,7 +193,7 @@ class SampleReader:
             return label if document_type(self.flat.get(label)) in LIST_OF else None
         predicts = document_type(declared) or document_type(root) or is_vector(declared)
         path = f"{label}.label"
-        return path if path in self.flat and (predicts or of_classes) else None
+        return path if path in self.flat and (predicts or fits) else None
 
     def with_members(self, entry: Any) -> Any:
         """Let a classification that holds members stand for these where members are asked for."""
@@ -409,7 +412,11 @@ def source_of_field(reader: SampleReader, column: str, use: str, declared: Any) 
         return ObjectList(n, column, kind, flat, counted=True)
     if use == "classes":
         is_classes = kind is fo.Classification or is_vector(declared)
-        use = "predictions" if is_classes else "categories"
+        use = "distribution" if is_classes else "categories"
+    if use == "distribution":
+        if kind is fo.Classification:
+            return Predictions(n, column, flat)
+        return Predictions(n, column, flat, plain=True) if is_vector(declared) else None
     if use in ("predictions", "member"):
         if kind is fo.Classification:
             return Predictions(n, column, flat)
@@ -463,12 +470,14 @@ def is_vector(declared: Any) -> bool:
     )
 
 
+_COUNTS_LABELS = (entries.Balance, entries.ClassBalanced, entries.Minority)
 _NUMBERS = (fo.FloatField, fo.IntField, fo.BooleanField, fo.DateField, fo.DateTimeField)
 _TAKES = {
     "predictions": (
         "a Classification, a vector of probabilities or logits, objects with confidences, a Heatmap, "
         "or arrays of pixels"
     ),
+    "distribution": "a Classification, or a vector of probabilities or logits",
     "members": "arrays of members, (T, C), or a list with a field for each member",
     "member": "predictions, as many as there are members",
     "classes": "predictions of classes or objects, a category, numbers in bins, or dates",
@@ -479,6 +488,7 @@ _TAKES = {
 }
 FITTING: dict[str, Callable[[Any], list[Choice]]] = {
     "predictions": uncertain_fields,
+    "distribution": prediction_fields,
     "members": member_fields,
     "member": uncertain_fields,
     "vectors": embedding_fields,

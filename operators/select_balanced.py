@@ -9,8 +9,16 @@ import fiftyone as fo
 import fiftyone.operators.types as types
 
 from ..alcore import InvalidInput
-from . import forms
-from .fields import category_fields, class_fields, document_type, number_fields, prediction_fields
+from . import forms, measures
+from .fields import (
+    category_fields,
+    class_fields,
+    document_type,
+    embedding_fields,
+    first,
+    number_fields,
+    prediction_fields,
+)
 from .selecting import SelectOperator
 
 TARGETS = {
@@ -37,6 +45,7 @@ class SelectBalanced(SelectOperator):
         "Classes are predicted, so a weak model balances weakly."
     )
     options = (
+        *("method", "measure", "embeddings", "regularisation", "variant"),
         *("by", "also", "jointly", "target", "shares", "count", "bins", "edges", "date_part"),
         *("timezone", "predictions", "budget"),
     )
@@ -44,6 +53,10 @@ class SelectBalanced(SelectOperator):
 
     def strategy_inputs(self, ctx: Any, inputs: Any) -> None:
         forms.budget_input(inputs)
+        forms.choice_input(inputs, "method", "Method", measures.told(measures.BALANCED), "balance")
+        if ctx.params.get("method", "balance") != "balance":
+            self._rule_inputs(ctx, inputs, ctx.params["method"])
+            return
         choices = forms.fields_for(ctx, class_fields)
         forms.field_input(
             ctx,
@@ -68,13 +81,7 @@ class SelectBalanced(SelectOperator):
                 view=types.CheckboxView(),
             )
         self._part_inputs(ctx, inputs, columns)
-        forms.choice_input(inputs, "target", "Target", TARGETS, "uniform")
-        if ctx.params.get("target") == "shares":
-            inputs.str(
-                "shares",
-                label="Shares",
-                description='Such as {"glass": 0.5, "paper": 0.5}; what is left goes to the others',
-            )
+        _target_inputs(ctx, inputs)
         forms.field_input(
             ctx,
             inputs,
@@ -85,6 +92,43 @@ class SelectBalanced(SelectOperator):
             description="Within a class, the samples the model is least sure of (margin)",
             required=False,
         )
+
+    def _rule_inputs(self, ctx: Any, inputs: Any, method: str) -> None:
+        """What the methods ask for that choose by a rule of their own."""
+        forms.field_input(
+            ctx,
+            inputs,
+            "by",
+            "Predictions",
+            forms.fields_for(ctx, prediction_fields),
+            missing="This dataset has no predictions of classes",
+        )
+        if method == "minority":
+            forms.choice_input(
+                inputs, "variant", "Variant", measures.told(measures.VARIANTS), "certain"
+            )
+            forms.choice_input(
+                inputs, "measure", "The rest by", measures.told(measures.SINGLE), "margin"
+            )
+            return
+        offered = measures.told(measures.SINGLE) | {"diversity": measures.DIVERSE["diversity"].line}
+        forms.choice_input(inputs, "measure", "Measure", offered, "entropy")
+        if ctx.params.get("measure") == "diversity":
+            forms.field_input(
+                ctx,
+                inputs,
+                "embeddings",
+                "Embeddings",
+                forms.fields_for(ctx, embedding_fields),
+                missing="This dataset has no embeddings",
+            )
+        inputs.float(
+            "regularisation",
+            label="Regularisation",
+            description="How much balance counts; left empty, as published",
+            required=False,
+        )
+        _target_inputs(ctx, inputs)
 
     def _part_inputs(self, ctx: Any, inputs: Any, columns: list[Any]) -> None:
         """How predictions are counted, and how numbers and dates are parted into classes."""
@@ -109,6 +153,14 @@ class SelectBalanced(SelectOperator):
             )
 
     def recipe_of(self, dataset: Any, params: dict[str, Any]) -> dict[str, Any]:
+        by_rule = params.get("method", "balance") != "balance"
+        return {
+            "budget": forms.budget_of(params),
+            "strategies": [_rule_of(dataset, params)] if by_rule else self._balances(dataset, params),
+            "seed": params.get("seed", 0),
+        }
+
+    def _balances(self, dataset: Any, params: dict[str, Any]) -> list[dict[str, Any]]:
         columns = [params.get("by", "predictions"), *(params.get("also") or [])]
         entry = {
             "strategy": "balance",
@@ -124,11 +176,40 @@ class SelectBalanced(SelectOperator):
         ]
         if params.get("predictions"):
             strategies.append({"strategy": "uncertainty", "column": params["predictions"]})
-        return {
-            "budget": forms.budget_of(params),
-            "strategies": strategies,
-            "seed": params.get("seed", 0),
-        }
+        return strategies
+
+
+def _target_inputs(ctx: Any, inputs: Any) -> None:
+    forms.choice_input(inputs, "target", "Target", TARGETS, "uniform")
+    if ctx.params.get("target") == "shares":
+        inputs.str(
+            "shares",
+            label="Shares",
+            description='Such as {"glass": 0.5, "paper": 0.5}; what is left goes to the others',
+        )
+
+
+def _rule_of(dataset: Any, params: dict[str, Any]) -> dict[str, Any]:
+    """The entry of a method that chooses by a rule of its own."""
+    method = params["method"]
+    entry = {"strategy": method, "column": params.get("by", "predictions")}
+    if method == "minority":
+        # A form may hold the measure of the method before.
+        measure = params.get("measure") if params.get("measure") != "diversity" else None
+        variant = params.get("variant") or "certain"
+        return entry | {"variant": variant, "measure": measure or "margin"}
+    if method != "class_balanced":
+        raise InvalidInput(f"method: there is no {method!r}; choose {', '.join(measures.BALANCED)}")
+    measure = params.get("measure") or "entropy"
+    embeddings = None
+    if measure == "diversity":
+        embeddings = params.get("embeddings") or first(embedding_fields(dataset), "embeddings")
+    return entry | {
+        "measure": measure,
+        "embeddings": embeddings,
+        "regularisation": params.get("regularisation") or "auto",
+        "target": _target(params),
+    }
 
 
 def _refuse_several(dataset: Any, columns: list[str]) -> None:

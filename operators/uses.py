@@ -8,11 +8,12 @@ from typing import Any
 from ..alcore import InvalidInput, Recipe
 from ..alcore import recipe as entries
 
-_OF_PREDICTIONS = (
-    entries.Uncertainty,
+_OF_DISTRIBUTIONS = (
     entries.ExpectedCost,
     entries.Badge,
     entries.RepresentativeInformative,
+    entries.ClassBalanced,
+    entries.Minority,
 )
 _OF_VECTORS = (
     entries.Diversity,
@@ -31,13 +32,15 @@ def uses_of(recipe: Recipe) -> dict[str, tuple[str, str]]:
 
     def use(column: str, purpose: str, who: str) -> None:
         known = uses.get(column)
+        both = {known[0] if known else purpose, purpose}
         # A class distribution serves uncertainty and balance alike, as true classes do any use.
-        if known is None or {known[0], purpose} == {"classes", "predictions"}:
-            purpose = "predictions" if known else purpose
+        if known is None:
             uses[column] = (purpose, who)
-        elif {known[0], purpose} == {"classes", "categories"}:
+        elif both == {"classes", "categories"}:
             uses[column] = ("classes", who)
-        elif {known[0], purpose} <= {"classes", "predictions", "member"}:
+        elif both <= {"classes", "predictions", "distribution"}:
+            uses[column] = ("distribution" if "distribution" in both else "predictions", who)
+        elif both <= {"classes", "predictions", "distribution", "member"}:
             uses[column] = ("member", who)
         elif purpose not in (known[0], "values"):
             raise InvalidInput(
@@ -105,8 +108,10 @@ def map_filters(recipe: Recipe, change: Callable[[Any], Any]) -> Recipe:
 
 def _use_entry(entry: Any, use: Callable[[str, str, str], None]) -> None:
     who = entry.strategy
-    if isinstance(entry, _OF_PREDICTIONS):
+    if isinstance(entry, entries.Uncertainty):
         use(entry.column, "predictions", who)
+    elif isinstance(entry, _OF_DISTRIBUTIONS):
+        use(entry.column, "distribution", who)
     elif isinstance(entry, (entries.Disagreement, entries.BatchBald)):
         several = isinstance(entry.column, list)
         for column in entries.columns_of(entry):
@@ -118,7 +123,7 @@ def _use_entry(entry: Any, use: Callable[[str, str, str], None]) -> None:
             use(column, "classes", who)
     elif isinstance(entry, entries.Weight):
         use(entry.column, "numbers", who)
-    if isinstance(entry, entries.Badge):
+    if getattr(entry, "embeddings", None):
         use(entry.embeddings, "vectors", who)
     if getattr(entry, "labels", None):
         # The labels of a balance may be of objects.

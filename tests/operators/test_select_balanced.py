@@ -66,6 +66,28 @@ def test_objects_are_balanced_beside_the_labelled_ones_true_objects(kinds, opera
     assert counts["car"] >= 5 and sum(counts.values()) > 5
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"method": "class_balanced"},
+        {"method": "class_balanced", "measure": "margin", "regularisation": 3},
+        {"method": "class_balanced", "measure": "diversity", "embeddings": "embeddings"},
+        {"method": "minority"},
+        {"method": "minority", "variant": "uncertain", "measure": "entropy"},
+    ],
+)
+def test_methods_with_a_rule_of_their_own(dataset, operator, options):
+    result = operator("select_balanced")(
+        dataset, by="predictions", label_field="ground_truth", budget=6, tag="rule", **options
+    ).result
+    told = after(dataset, result, options["method"])
+    assert len(dataset.match_tags("rule")) == 6
+    if options["method"] == "minority":
+        assert sum(one["chosen"] for one in told["minority"].values()) + list(told.values())[1] == 6
+    else:
+        assert sum(told["counts"].values()) == pytest.approx(8 + 6)
+
+
 def test_why_a_class_falls_short_is_told(dataset, operator):
     dataset.set_values("place", ["dock"] * 46 + ["road"] * 2)
     result = operator("select_balanced")(dataset, by="place", budget=20, tag="short").result
@@ -80,6 +102,8 @@ def test_why_a_class_falls_short_is_told(dataset, operator):
         ({"by": "sharpness", "edges": "3, 1"}, "each above the one before"),
         ({"by": "taken", "timezone": "Mars"}, "no time zone 'Mars'"),
         ({"by": "predictions", "also": ["place"], "jointly": True}, "'predictions'"),
+        ({"by": "predictions", "method": "fair"}, "there is no 'fair'; choose balance, class_balanced"),
+        ({"by": "place", "method": "minority"}, "'place' is a StringField; it takes"),
     ],
 )
 def test_what_cannot_be_parted_is_refused(dataset, operator, invalid, state, options, message):
