@@ -113,11 +113,13 @@ class SelectTestSet(foo.Operator):
         return {**asdict(names), **_figures(chosen), "notes": reading.notes}
 
     def resolve_output(self, ctx: Any) -> Any:
-        outputs = types.Object()
-        outputs.md((ctx.results or {}).get("text", ""), name="told")
+        outputs, results = types.Object(), ctx.results or {}
+        outputs.md(results.get("text", ""), name="told")
         outputs.str("tag", label="Tag")
-        outputs.str("held_out_tag", label="Tag of what is held out")
-        outputs.str("number_field", label="Field of the weights")
+        if results.get("held_out_tag"):
+            outputs.str("held_out_tag", label="Tag of what is held out")
+        if results.get("number_field"):
+            outputs.str("number_field", label="Field of the weights")
         outputs.str("saved_view", label="Saved view")
         outputs.str("run_key", label="Run, to show or undo it")
         forms.notes_output(ctx, outputs)

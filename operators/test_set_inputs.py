@@ -33,7 +33,7 @@ METHODS = {
     "stratified": "the target's share of every stratum, drawn by chance within it",
     "herding": "samples that together are most like the target, by embeddings",
     "both": "the shares of the strata, and within them by embeddings",
-    "active": "drawn by expected loss, with weights: a metric to within less, with as few samples",
+    "active": "drawn by expected loss, with weights that keep a metric's mean unbiased",
     "random": "by chance",
 }
 METRICS = {
