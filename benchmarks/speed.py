@@ -26,6 +26,7 @@ from machine import machine
 from measuring import Rows, table, timed
 from speed_by_embeddings import by_embeddings
 from speed_embed import embed
+from speed_images import images
 from speed_scores import scores
 
 import alcore
@@ -384,6 +385,7 @@ def whole_way(dataset: Any, picks: int) -> list[float]:
 PARTS: dict[str, Any] = {
     "scores": scores,
     "embed": embed,
+    "images": images,
     "kcenter": kcenter,
     "coverage": coverage,
     "by_embeddings": by_embeddings,

@@ -88,7 +88,7 @@ def measure_view(view: Any, request: Request, progress: Progress | None = None) 
     parts = work.parts
     broken: list[str] = []
     empty: list[str] = []
-    read: Any = ahead(jobs, partial(_measured, request), AHEAD * request.workers, request.workers)
+    read: Any = ahead(jobs, partial(measured, request), AHEAD * request.workers, request.workers)
     try:
         with closing(read) as opened:
             for number, (job, found) in enumerate(zip(jobs, opened, strict=True), 1):
@@ -123,7 +123,7 @@ def measure_view(view: Any, request: Request, progress: Progress | None = None) 
     }
 
 
-def _measured(request: Request, job: Job) -> dict[str, dict[str, Any] | None] | None:
+def measured(request: Request, job: Job) -> dict[str, dict[str, Any] | None] | None:
     """Values by id, None for a box without area; None where the image cannot be opened."""
     try:
         photo = read_photo(job.path)

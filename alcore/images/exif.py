@@ -20,6 +20,8 @@ def exif_of(exif: Image.Exif) -> dict[str, Any]:
     camera, lens: make and model, str.
     exposure_time: seconds. f_number. iso: int.
     """
+    if not exif:
+        return {}
     inner, gps = exif.get_ifd(ExifTags.IFD.Exif), exif.get_ifd(ExifTags.IFD.GPSInfo)
     iso = _number(inner.get(ExifTags.Base.ISOSpeedRatings))
     found = {

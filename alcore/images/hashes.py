@@ -33,8 +33,9 @@ def perceptual_hash(grey: np.ndarray) -> int:
     """
     resample = Image.Resampling.LANCZOS
     small = Image.fromarray(grey).resize((SIDE, SIDE), resample, reducing_gap=REDUCING_GAP)
-    low = np.round(COSINES @ np.asarray(small, dtype=np.float64) @ COSINES.T, DECIMALS)
-    return int.from_bytes(np.packbits(low > np.median(low)).tobytes(), "big")
+    low = (COSINES @ np.asarray(small, dtype=np.float64) @ COSINES.T).ravel().round(DECIMALS)
+    middle = np.partition(low, (BITS // 2 - 1, BITS // 2))[BITS // 2 - 1 : BITS // 2 + 1]
+    return int.from_bytes(np.packbits(low > middle.sum() / 2).tobytes(), "big")
 
 
 def hash_pixels(image: np.ndarray) -> str:

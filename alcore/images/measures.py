@@ -17,7 +17,7 @@ import numpy as np
 LEVELS = 256
 WHITE = LEVELS - 1
 # Of the planes that colours are summed over, which then stay in a core's cache.
-PIXELS_A_STRIP = 1 << 17
+PIXELS_A_STRIP = 1 << 18
 # From so many pixels on a table of pairs of grey values pays.
 PAIRED_FROM = 1 << 20
 

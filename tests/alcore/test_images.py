@@ -414,6 +414,7 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("exif")
 
 
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
 @given(
     data=st.binary(max_size=60), header=st.sampled_from([b"", b"II*\0\x08\0\0\0", b"MM\0*\0\0\0\x08"])
 )
