@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from .limits import Limits
 from .objectives.objective import Objective
 
 # How many candidates a round takes apart, by cost: many where values are cheap to bring up to date.
@@ -34,11 +35,15 @@ class Term:
 
 @dataclass(frozen=True)
 class Picks:
-    """Rows in the order chosen, the combined value and each term's value at each pick."""
+    """Rows in the order chosen, the combined value and each term's value at each pick.
+
+    ``alone``: a single one, whose value is above that of all that were chosen one by one.
+    """
 
     rows: np.ndarray
     gains: np.ndarray
     values: np.ndarray
+    alone: bool = False
 
 
 def greedy(
@@ -49,6 +54,7 @@ def greedy(
     combine: str = "product",
     device: torch.device | None = None,
     progress: Progress | None = None,
+    limits: Limits | None = None,
 ) -> Picks:
     """Choose ``budget`` of ``n`` candidates.
 
@@ -59,8 +65,11 @@ def greedy(
         combine: "product" of ``value ** strength``, "sum" of ``strength * value / scale``, or
             "plain_sum" of ``strength * value``.
         progress: called with (chosen, budget) after each round; what it raises ends the run.
+        limits: what samples cost and how many of a group may be chosen. With costs, a single sample is
+            chosen instead where its value is above that of all others together.
     """
-    return _Greedy(terms, n, budget, combine, device or torch.device("cpu"), progress).run()
+    device = device or torch.device("cpu")
+    return _Greedy(terms, n, budget, combine, device, progress, limits).run()
 
 
 class _Greedy:
@@ -72,6 +81,7 @@ class _Greedy:
         combine: str,
         device: torch.device,
         progress: Progress | None,
+        limits: Limits | None,
     ) -> None:
         self.terms = terms
         self.n = n
@@ -86,10 +96,13 @@ class _Greedy:
         self.chosen = torch.zeros(n, dtype=torch.bool, device=device)
         self.bounds = [term.objective.values(None).clone() for term in terms]
         self.fresh = torch.ones(n, dtype=torch.bool, device=device)
-        self.alike = _kinds(terms)
+        self.limits = limits
+        # A row that is barred cannot stand in for those like it.
+        self.alike = _kinds(terms) if limits is None else None
         self._set_scales([not term.objective.cold for term in terms])
 
     def run(self) -> Picks:
+        single = self._single()
         changing = [t.objective.changes for t in self.terms]
         turned = any(t.strength < 0 for t, c in zip(self.terms, changing, strict=True) if c)
         exhausted = False
@@ -104,11 +117,33 @@ class _Greedy:
             self._set_scales(cold)
             if self.progress is not None:
                 self.progress(len(self.rows), self.budget)
-        return Picks(
+        picks = Picks(
             np.array(self.rows, dtype=np.int64),
             np.array(self.gains),
             np.array(self.reasons).reshape(len(self.rows), len(self.terms)),
         )
+        return self._or_single(picks, single)
+
+    def _single(self) -> Picks | None:
+        """The one sample of the highest value that can be paid for."""
+        if self.limits is None or self.limits.costs is None:
+            return None
+        total = combined(self.terms, self.bounds, self.combine)
+        total[self.limits.costs > self.limits.spend] = -torch.inf
+        row = int(total.argmax())
+        if total[row] == -torch.inf:
+            return None
+        values = np.array([[float(bound[row]) for bound in self.bounds]])
+        gain = float(total[row] / self.limits.costs[row])
+        return Picks(np.array([row]), np.array([gain]), values, alone=True)
+
+    def _or_single(self, picks: Picks, single: Picks | None) -> Picks:
+        if single is None or self.limits is None or self.limits.costs is None:
+            return picks
+        costs = self.limits.costs.cpu().numpy()
+        together = float((picks.gains * costs[picks.rows]).sum())
+        alone = float(single.gains[0] * costs[single.rows[0]])
+        return single if alone > together else picks
 
     def _set_scales(self, which: list[bool]) -> None:
         for term, values, wanted in zip(self.terms, self.bounds, which, strict=True):
@@ -118,11 +153,9 @@ class _Greedy:
 
     def _pick_one(self, renew: list[bool]) -> bool:
         """Choose one of all, whose values are exact; then evaluate the terms to ``renew`` for all."""
-        total = combined(self.terms, self.bounds, self.combine)
-        total[self.chosen] = -torch.inf
+        total = self._total()
         if self._renewed(total):
-            total = combined(self.terms, self.bounds, self.combine)
-            total[self.chosen] = -torch.inf
+            total = self._total()
         value = total.max()
         if value == -torch.inf:
             return False
@@ -153,12 +186,14 @@ class _Greedy:
         # A bound just below a value may be of a row just above it, but for rounding.
         limit *= 1 + sum(abs(t.strength) * t.objective.slack for t in self.terms) * (limit > 0)
         where = rows.cpu().numpy()
+        limits = None if self.limits is None else self.limits.block(rows)
         taken: list[int] = []
         gains: list[float] = []
         reasons: list[np.ndarray] = []
         while len(self.rows) + len(taken) < self.budget:
             values = [block.values for block in blocks]
             total = combined(self.terms, values, self.combine)
+            total = total if limits is None else limits.apply(total)
             total[taken] = -np.inf
             best = int(np.argmax(total))
             value = total[best]
@@ -174,6 +209,8 @@ class _Greedy:
             taken.append(best)
             for block in blocks:
                 block.pick(best)
+            if limits is not None:
+                limits.pick(best)
         if taken:
             self._commit(rows[taken], gains, reasons)
         return True
@@ -220,16 +257,24 @@ class _Greedy:
         self.chosen[rows] = True
         for term in self.terms:
             term.objective.add(rows)
+        if self.limits is not None:
+            self.limits.add(rows)
         if any(t.objective.cost > 0 for t in self.terms):
             self.fresh.fill_(False)
+
+    def _total(self) -> torch.Tensor:
+        """Everyone's combined bound, -inf for those that cannot be chosen."""
+        total = combined(self.terms, self.bounds, self.combine)
+        total = total if self.limits is None else self.limits.apply(total)
+        total[self.chosen] = -torch.inf
+        return total
 
     def _refresh(self, size: int) -> torch.Tensor:
         """Evaluate until the best ``size + 1`` candidates are exact; return everyone's bound."""
         for term, bound in zip(self.terms, self.bounds, strict=True):
             if term.objective.changes and term.objective.cost == 0:
                 bound.copy_(term.objective.values(None))
-        upper = combined(self.terms, self.bounds, self.combine)
-        upper[self.chosen] = -torch.inf
+        upper = self._total()
         lazy = sorted(
             (k for k, t in enumerate(self.terms) if t.objective.cost > 0),
             key=lambda k: self.terms[k].objective.cost,
@@ -252,7 +297,8 @@ class _Greedy:
             for k in lazy:
                 self.bounds[k][rows] = self.terms[k].objective.values(rows)
                 values = [bound[rows] for bound in self.bounds]
-                upper[rows] = combined(self.terms, values, self.combine)
+                found = combined(self.terms, values, self.combine)
+                upper[rows] = found if self.limits is None else self.limits.apply(found, rows)
                 if k != lazy[-1]:
                     rows = rows[upper[rows] >= kth]
             self.fresh[rows] = True
@@ -280,13 +326,13 @@ def combined(terms: Sequence[Term], values: Sequence[Any], combine: str) -> Any:
     if any(term.strength < 0 for term in terms):
         # 0 times infinity: one strategy rules the sample out, whatever another says.
         total = xp.where(xp.isnan(total), xp.zeros_like(total), total)
-    total = _rounded(total)
+    total = rounded(total)
     if refused is not None:
         total[refused] = -xp.inf
     return total
 
 
-def _rounded(values: Any) -> Any:
+def rounded(values: Any) -> Any:
     """Round float64 to 30 of its 52 binary places: monotone, and equal sums come out equal."""
     integer = torch.int64 if isinstance(values, torch.Tensor) else np.int64
     bits = values.view(integer)

@@ -496,20 +496,47 @@ class Filter(_Strict):
         return self
 
 
+class Cost(_Strict):
+    """What labelling costs: samples are chosen by value per cost, until the budget is spent."""
+
+    column: str = Field(description="numbers above 0")
+    budget: Positive = Field(description="how much the chosen may cost together")
+
+
+class Groups(_Strict):
+    """Samples that belong together, such as frames of a video: chosen as wholes, or a few of each."""
+
+    column: str = Field(description="categories; a sample without one is a group of its own")
+    whole: bool = Field(False, description="all candidates of a group or none")
+    at_most: int | None = Field(None, gt=0, description="so many of a group are chosen")
+    value: Literal["mean", "max"] = Field("mean", description="of whole groups, over their candidates")
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Groups:
+        if self.whole == (self.at_most is not None):
+            raise ValueError("groups: needs one of: whole, at_most")
+        return self
+
+
 class Stage(_Strict):
     """One step of a cascade; it chooses among what the step before chose."""
 
-    budget: Budget
+    budget: Budget | None = None
     strategies: Annotated[list[Strategy], Field(min_length=1)] | None = None
     filters: list[Filter] = []
     combine: Literal["product", "sum"] = "product"
     batch: Batch = "top"
     coldness: Positive = 1.0
+    cost: Cost | None = None
+    groups: Groups | None = None
 
     @model_validator(mode="after")
     def _distinct_names(self) -> Stage:
         _check_together(self)
         return self
+
+
+_OF_A_STAGE = ("budget", "strategies", "combine", "batch", "coldness", "cost", "groups")
 
 
 class Recipe(_Strict):
@@ -529,26 +556,24 @@ class Recipe(_Strict):
     coldness: Positive = Field(
         1.0, description="of drawing: the higher, the nearer to top; the paper's beta"
     )
+    cost: Cost | None = Field(None, description="what labelling a sample costs, and for how much")
+    groups: Groups | None = Field(None, description="samples that belong together")
     stages: Annotated[list[Stage], Field(min_length=1)] | None = None
     seed: int = Field(0, ge=0)
 
     @model_validator(mode="after")
     def _one_form(self) -> Recipe:
         if self.stages is None:
-            if self.budget is None:
-                raise ValueError("budget: is missing; say how many samples to choose")
             _check_together(self)
-        elif self.model_fields_set & {"budget", "strategies", "combine", "batch", "coldness"}:
-            raise ValueError(
-                "stages: budget, strategies, combine, batch and coldness belong inside the stages"
-            )
+        elif self.model_fields_set & set(_OF_A_STAGE):
+            *most, last = _OF_A_STAGE
+            raise ValueError(f"stages: {', '.join(most)} and {last} belong inside the stages")
         return self
 
     def in_stages(self) -> list[Stage]:
         """The recipe as a list of stages; the recipe's own filters go before the first."""
         if self.stages is not None:
             return self.stages
-        assert self.budget is not None
         # Not validated again: every part has been.
         return [
             Stage.model_construct(
@@ -558,6 +583,8 @@ class Recipe(_Strict):
                 combine=self.combine,
                 batch=self.batch,
                 coldness=self.coldness,
+                cost=self.cost,
+                groups=self.groups,
             )
         ]
 
@@ -578,6 +605,9 @@ class Recipe(_Strict):
             raise InvalidInput(f"recipe: is not JSON: {error}") from None
         except ValidationError as error:
             raise InvalidInput(_sentence(error, recipe)) from None
+
+
+_PARTS: dict[str, type[BaseModel]] = {"stages": Stage, "filters": Filter, "cost": Cost, "groups": Groups}
 
 
 def columns_of(entry: Any) -> list[str]:
@@ -606,6 +636,8 @@ def entry_names(strategies: list[Any]) -> list[str]:
 def _check_together(stage: Stage | Recipe) -> None:
     """Refuse entries of one name, and company for one that chooses by a rule of its own."""
     strategies: list[Any] = stage.strategies or []
+    if stage.budget is None and stage.cost is None:
+        raise ValueError("budget: is missing; say how many samples to choose")
     names = entry_names(strategies)
     for name in names:
         if names.count(name) > 1:
@@ -616,6 +648,10 @@ def _check_together(stage: Stage | Recipe) -> None:
             f"strategies: {rules[0]!r} chooses by a rule of its own and stands alone in its stage; "
             "use stages to combine it with others"
         )
+    limited = "cost" if stage.cost else "groups" if stage.groups else None
+    if limited and (rules or stage.batch != "top"):
+        what = repr(rules[0] if rules else stage.batch)
+        raise ValueError(f"{limited}: does not go with {what}, which chooses by a rule of its own")
     if rules and stage.batch != "top":
         raise ValueError(f"batch: {stage.batch!r} does not go with {rules[0]!r}, which chooses itself")
 
@@ -639,8 +675,8 @@ def _sentence(error: ValidationError, recipe: Any) -> str:
             where[-1] += f" ({part})"
         elif part == Uncertainty.__name__:
             model = Uncertainty
-        elif part in ("stages", "filters"):
-            model = Stage if part == "stages" else Filter
+        elif isinstance(part, str) and part in _PARTS and not (where and "(" in where[-1]):
+            model = _PARTS[part]
             where.append(part)
         elif not any(mark in str(part) for mark in "[]()") and part not in BRANCHES:
             where.append(str(part))
@@ -663,7 +699,7 @@ def _sentence(error: ValidationError, recipe: Any) -> str:
         )
     if kind == "union_tag_not_found":
         return f"recipe: {at}: 'strategy' is missing; there are {', '.join(STRATEGIES)}"
-    if "budget" in where:
+    if "budget" in where and "cost" not in where:
         return (
             f"recipe: {at.split('.budget')[0] if '.budget' in at else 'budget'}: "
             f"{first['input']!r} is not a budget; give a count of at least 1, or a share above 0 "

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from .bounded import Bounded, bounded_by
 from .defaults import default_strategies
 from .device import resolve_device
 from .errors import InvalidInput
@@ -21,6 +22,7 @@ from .selection import Selection
 from .stochastic import draw
 from .strategies import Task, build
 from .strategies.embeddings import outliers
+from .whole_groups import choose_groups
 
 
 def select(
@@ -94,6 +96,9 @@ def _run_stage(
         for column in columns_of(entry):
             pool.column(column, place)
     needed = [column for entry in strategies for column in columns_of(entry)]
+    if stage.cost is not None:
+        pool.column(stage.cost.column, f"{at}cost")
+        needed.append(stage.cost.column)
     # Ascending, whatever order an earlier stage chose them in: ties go to the lower index.
     candidates = np.sort(task.candidates[passing(task, stage.filters, needed)[task.candidates]])
     with_values = candidates[pool.present(needed)[candidates]]
@@ -107,15 +112,17 @@ def _run_stage(
     tasks = [replace(task, user=place) for place in places]
     built = time.perf_counter()
     rule = RULES.get(type(strategies[0]))
+    bounded = Bounded()
     if rule is not None:
         choice = rule(strategies[0], tasks[0])
         picks, kept = Picks(choice.rows, choice.values, choice.values[:, None]), names
         reached = {names[0]: {"before": choice.before, "after": choice.told}} if choice.told else {}
     else:
         terms, kept = _terms(strategies, names, tasks)
+        bounded = bounded_by(stage, replace(task, user=at))
         before = [term.objective.report() for term in terms]
         built = time.perf_counter()
-        picks = _picked(terms, kept, stage, task, number, at, budget, progress)
+        picks = _picked(terms, kept, stage, task, number, at, budget, bounded, progress)
         reached = {
             name: {"before": earlier, "after": term.objective.report()}
             for name, earlier, term in zip(kept, before, terms, strict=True)
@@ -129,8 +136,9 @@ def _run_stage(
         "budget": budget,
         "chosen": len(picks.rows),
         "without_gain": int((picks.gains <= 0).sum()) if _has_gains(stage, rule) else 0,
-        "stopped": _why_stopped(len(picks.rows), budget, len(usual)),
+        "stopped": _why_stopped(picks, budget, len(usual), stage),
         "reached": reached,
+        **bounded.told(picks.rows),
         "seconds": {"prepare": built - started, "choose": time.perf_counter() - built},
     }
     return usual[picks.rows], kept, picks, told
@@ -176,12 +184,31 @@ def _picked(
     number: int,
     at: str,
     budget: int,
+    bounded: Bounded,
     progress: Progress | None,
 ) -> Picks:
     count = len(task.candidates)
+    if stage.groups is not None and stage.groups.whole:
+        assert bounded.groups is not None
+        return choose_groups(
+            terms,
+            bounded.groups,
+            budget,
+            value=stage.groups.value,
+            combine=stage.combine,
+            costs=bounded.costs,
+            spend=bounded.spend,
+            progress=progress,
+        )
     if stage.batch == "top":
         return greedy(
-            terms, count, budget, combine=stage.combine, device=task.device, progress=progress
+            terms,
+            count,
+            budget,
+            combine=stage.combine,
+            device=task.device,
+            progress=progress,
+            limits=bounded.limits(),
         )
     _refuse_changing(terms, names, stage.batch, at)
     # Drawn for the whole pool, so that a filter does not change what the other samples drew.
@@ -210,9 +237,10 @@ def _place(at: str, position: int, entry: Any) -> str:
 
 
 def _count(budget: int | float | None, candidates: int) -> int:
+    if budget is None:
+        return candidates
     if isinstance(budget, float):
         return max(1, round(budget * candidates))
-    assert budget is not None
     return budget
 
 
@@ -232,12 +260,21 @@ def _nothing_left(pool: Pool, before: int, candidates: np.ndarray, needed: list[
     return f"none of the {after} samples that may be chosen has every value it takes: {told}"
 
 
-def _why_stopped(chosen: int, budget: int, candidates: int) -> str:
+def _why_stopped(picks: Picks, budget: int, candidates: int, stage: Stage) -> str:
+    chosen = len(picks.rows)
     if chosen == budget:
         return "budget reached"
     if chosen == candidates:
         return f"all {candidates} candidates are chosen; the budget was {budget}"
-    return (
-        f"{chosen} of {budget} chosen: every other candidate is nearer than minimum_distance "
-        "to one labelled or chosen"
-    )
+    if picks.alone:
+        return "1 chosen: it is worth more than all that its cost would pay for, one by one"
+    near = any(getattr(entry, "minimum_distance", None) for entry in stage.strategies or [])
+    why = ["is nearer than minimum_distance to one labelled or chosen"] if near else []
+    if stage.cost is not None:
+        why.append(f"costs more than is left of {stage.cost.budget:g}")
+    if stage.groups is not None:
+        whole = "is of a group that does not fit in what is left of the budget"
+        most = f"is of a group of which {stage.groups.at_most} are chosen"
+        why.append(whole if stage.groups.whole else most)
+    so_many = f"{chosen} chosen" if stage.budget is None else f"{chosen} of {budget} chosen"
+    return f"{so_many}: every other candidate {' or '.join(why)}"

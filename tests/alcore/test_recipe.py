@@ -107,6 +107,8 @@ def test_the_json_schema_describes_every_strategy_and_option():
         "combine",
         "batch",
         "coldness",
+        "cost",
+        "groups",
         "stages",
         "seed",
     }
@@ -163,18 +165,42 @@ MISTAKES = {
         "strategies: two are named 'a'; give each a name of its own",
     ),
     "combine": ({"budget": 10, "combine": "sums"}, "combine: input should be 'product' or 'sum'"),
+    "cost without budget": (
+        {"strategies": [RANDOM], "cost": {"column": "minutes"}},
+        "cost: 'budget' is missing; it takes column, budget",
+    ),
+    "cost below 0": (
+        {"strategies": [RANDOM], "cost": {"column": "minutes", "budget": -1}},
+        "cost.budget: input should be greater than 0",
+    ),
+    "groups of neither kind": (
+        {"budget": 3, "strategies": [RANDOM], "groups": {"column": "video"}},
+        "groups: needs one of: whole, at_most",
+    ),
+    "groups of a rule": (
+        {
+            "budget": 3,
+            "strategies": [{"strategy": "minority", "column": "p"}],
+            "groups": {"column": "video", "whole": True},
+        },
+        "groups: does not go with 'minority', which chooses by a rule of its own",
+    ),
+    "cost of what is drawn": (
+        {"strategies": [RANDOM], "batch": "power", "cost": {"column": "c", "budget": 1}},
+        "cost: does not go with 'power'",
+    ),
     "no budget": ({"strategies": [RANDOM]}, "budget: is missing; say how many samples to choose"),
     "stages and budget": (
         {"budget": 10, "stages": [{"budget": 3}]},
-        "stages: budget, strategies, combine, batch and coldness belong inside the stages",
+        "stages: budget, strategies, combine, batch, coldness, cost and groups belong inside the stages",
     ),
     "stages and strategies": (
         {"strategies": [RANDOM], "stages": [{"budget": 3}]},
-        "stages: budget, strategies, combine, batch and coldness belong inside the stages",
+        "stages: budget, strategies, combine, batch, coldness, cost and groups belong inside the stages",
     ),
     "stage without budget": (
         {"stages": [{}]},
-        "stages[0]: 'budget' is missing; it takes budget, strategies, filters, combine",
+        "stages[0]: budget: is missing; say how many samples to choose",
     ),
     "option of a stage": (
         {"stages": [{"budget": 3}, {"budget": 1, "combin": "sum"}]},

@@ -1,0 +1,159 @@
+"""Choosing groups as wholes: sequences, scenes, patients."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from .greedy import Picks, Progress, Term, combined, rounded
+
+
+def choose_groups(
+    terms: Sequence[Term],
+    groups: torch.Tensor,
+    budget: int,
+    *,
+    value: str = "mean",
+    combine: str = "product",
+    costs: torch.Tensor | None = None,
+    spend: float = np.inf,
+    progress: Progress | None = None,
+) -> Picks:
+    """Choose all candidates of one group after another, the group of the highest value first.
+
+    A group's value is the mean (or the greatest) of its candidates' combined values before any of them
+    is chosen, per cost where there are costs. Groups that do not fit into what is left of the budget
+    are passed over. Within a group the candidates come by value. Ties go to the group met first.
+
+    The same lazy greedy as over samples: the mean of upper bounds is an upper bound.
+
+    Args:
+        terms: what to choose by; strengths are not 0.
+        groups: (n,) int64, the group of each candidate, numbered from 0 as they are met.
+        budget: how many candidates at most.
+        value: "mean" or "max".
+        combine: "product" or "sum".
+        costs: (n,) float64 above 0.
+        spend: how much they may cost together.
+        progress: called with (chosen, budget) after each group; what it raises ends the run.
+    """
+    return _Groups(terms, groups, budget, value, combine, costs, spend, progress).run()
+
+
+class _Groups:
+    def __init__(
+        self,
+        terms: Sequence[Term],
+        groups: torch.Tensor,
+        budget: int,
+        value: str,
+        combine: str,
+        costs: torch.Tensor | None,
+        spend: float,
+        progress: Progress | None,
+    ) -> None:
+        self.terms, self.groups, self.value, self.combine = terms, groups, value, combine
+        self.budget, self.left, self.spend = budget, budget, spend * (1 + 1e-9)
+        self.progress = progress
+        self.count = int(groups.max()) + 1
+        self.sizes = torch.bincount(groups, minlength=self.count)
+        self.costs = costs
+        ones = torch.ones(len(groups), dtype=torch.float64, device=groups.device)
+        self.cost_of = torch.zeros_like(ones[: self.count]).index_add_(
+            0, groups, ones if costs is None else costs
+        )
+        self.order = groups.argsort(stable=True)
+        self.ends = self.sizes.cumsum(0)
+        self.open = torch.ones(self.count, dtype=torch.bool, device=groups.device)
+        self.bounds = [term.objective.values(None).clone() for term in terms]
+        self.fresh = torch.ones(self.count, dtype=torch.bool, device=groups.device)
+        self._set_scales([not term.objective.cold for term in terms])
+
+    def run(self) -> Picks:
+        rows: list[int] = []
+        gains: list[float] = []
+        reasons: list[np.ndarray] = []
+        while (group := self._best()) is not None:
+            mine = self._rows(group)
+            total = self._per_cost(
+                combined(self.terms, [b[mine] for b in self.bounds], self.combine), mine
+            )
+            mine = mine[total.argsort(descending=True, stable=True)]
+            gains += total.sort(descending=True, stable=True).values.tolist()
+            rows += mine.tolist()
+            reasons += torch.stack([bound[mine] for bound in self.bounds], 1).cpu().numpy().tolist()
+            self._take(group, mine)
+            if self.progress is not None:
+                self.progress(len(rows), self.budget)
+        return Picks(
+            np.array(rows, dtype=np.int64),
+            np.array(gains),
+            np.array(reasons).reshape(len(rows), len(self.terms)),
+        )
+
+    def _best(self) -> int | None:
+        """The open group of the highest value that fits, its values exact."""
+        if not bool((self.open & self._fit()).any()):
+            return None
+        for term, bound in zip(self.terms, self.bounds, strict=True):
+            if term.objective.changes and term.objective.cost == 0:
+                bound.copy_(term.objective.values(None))
+        upper = self._per_cost(combined(self.terms, self.bounds, self.combine), None)
+        of_groups = torch.where(self.open & self._fit(), self._together(upper), -torch.inf)
+        while True:
+            group = int(of_groups.argmax())
+            if of_groups[group] == -torch.inf:
+                return None
+            if bool(self.fresh[group]):
+                return group
+            mine = self._rows(group)
+            for term, bound in zip(self.terms, self.bounds, strict=True):
+                if term.objective.changes and term.objective.cost > 0:
+                    bound[mine] = term.objective.values(mine)
+            total = combined(self.terms, [b[mine] for b in self.bounds], self.combine)
+            total = self._per_cost(total, mine)
+            together = total.mean() if self.value == "mean" else total.max()
+            of_groups[group] = rounded(together)
+            self.fresh[group] = True
+
+    def _take(self, group: int, rows: torch.Tensor) -> None:
+        cold = [term.objective.cold for term in self.terms]
+        for term in self.terms:
+            term.objective.add(rows)
+        self.open[group] = False
+        self.left -= int(self.sizes[group])
+        if self.costs is not None:
+            self.spend -= float(self.cost_of[group])
+        lazy = False
+        for term, bound, was_cold in zip(self.terms, self.bounds, cold, strict=True):
+            if term.objective.changes and (was_cold or term.strength < 0):
+                bound.copy_(term.objective.values(None))
+            elif term.objective.changes and term.objective.cost > 0:
+                lazy = True
+        self.fresh.fill_(not lazy)
+        self._set_scales(cold)
+
+    def _fit(self) -> torch.Tensor:
+        fits = self.sizes <= self.left
+        return fits if self.costs is None else fits & (self.cost_of <= self.spend)
+
+    def _rows(self, group: int) -> torch.Tensor:
+        end = int(self.ends[group])
+        return self.order[end - int(self.sizes[group]) : end]
+
+    def _per_cost(self, total: torch.Tensor, rows: torch.Tensor | None) -> torch.Tensor:
+        if self.costs is None:
+            return total
+        costs = self.costs if rows is None else self.costs[rows]
+        return torch.where(total > 0, total / costs, total * costs)
+
+    def _together(self, total: torch.Tensor) -> torch.Tensor:
+        reduce = "mean" if self.value == "mean" else "amax"
+        out = torch.full_like(total[: self.count], -torch.inf)
+        return rounded(out.scatter_reduce(0, self.groups, total, reduce, include_self=False))
+
+    def _set_scales(self, which: list[bool]) -> None:
+        for term, values, wanted in zip(self.terms, self.bounds, which, strict=True):
+            if wanted and term.objective.changes and len(values):
+                highest = float(values.max())
+                term.objective.scale = highest if highest > 0 else 1.0
