@@ -28,6 +28,7 @@ from speed_by_embeddings import by_embeddings
 from speed_embed import embed
 from speed_images import images
 from speed_scores import scores
+from speed_test_sets import test_sets
 
 import alcore
 from alcore.device import TILE_COLUMNS, TILE_ROWS
@@ -389,6 +390,7 @@ PARTS: dict[str, Any] = {
     "kcenter": kcenter,
     "coverage": coverage,
     "by_embeddings": by_embeddings,
+    "test_sets": test_sets,
     "mongo": mongo,
 }
 
