@@ -29,7 +29,7 @@ from .stratified import Units, allocate, draw, draw_units
 from .wishes import HERDED, STRATIFIED, Interval, Wishes
 
 # The target is drawn anew to measure by: what was chosen to be like a draw is too like it.
-MEASURED_BY = 10_000
+MEASURED_BY = 5_000
 KEYS, TARGET, MEASURE, RANDOM = range(4)
 
 

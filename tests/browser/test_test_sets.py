@@ -29,6 +29,7 @@ def test_a_test_set_is_previewed_and_chosen(
     form.get_by_text("interval: as many as a metric takes").click()
     expect(form.get_by_text("That takes 85 samples, of 108 not labelled")).to_be_visible()
     form.get_by_text("Part drawn evenly").scroll_into_view_if_needed()
+    expect(form.get_by_role("button", name="Execute", exact=True)).to_be_enabled()
     screenshot(page, "test-set-interval")
     form.get_by_text("count: so many, or a share").click()
     expect(form_field(form, "Size")).to_have_value("21")

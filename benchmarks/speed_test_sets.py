@@ -1,0 +1,67 @@
+"""How fast a test set is chosen of a large pool, and how near its target it lies."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import measuring
+import numpy as np
+from measuring import Rows, table, timed
+from speed_by_embeddings import make
+
+import alcore
+
+N, D, SIZE = 100_000, 512, 1000
+LABELLED = 0.05
+KINDS = ["herding, within strata", "herding, in groups of 20", "stratified", "active"]
+
+
+def test_sets(shrink: int) -> None:
+    head = ["what", "seconds", "peak memory, GB", "distance to the target", "of sets by chance"]
+    table(f"test sets, {SIZE // shrink} of {N // shrink} x {D}", head, rows(shrink))
+
+
+def rows(shrink: int) -> Rows:
+    for kind in KINDS:
+        given = json.dumps([kind, N // shrink, SIZE // shrink])
+        output = subprocess.run(
+            [sys.executable, __file__, given], check=True, capture_output=True, text=True
+        ).stdout
+        seconds, memory, chosen, low, high = map(float, output.split()[-5:])
+        yield [kind, seconds, memory, f"{chosen:.4f}", f"{low:.4f} to {high:.4f}"]
+
+
+def choose(kind: str, n: int, size: int, d: int = D) -> tuple[float, dict[str, Any]]:
+    rng = np.random.default_rng(0)
+    columns = {
+        "embeddings": make(n, d),
+        "kind": rng.integers(0, 8, n).astype(float),
+        "video": np.arange(n) // 20,
+        "loss": rng.random(n) ** 3,
+    }
+    pool = alcore.Pool(n, labelled=np.arange(n) < LABELLED * n, columns=columns)
+    wishes: dict[str, Any] = {"size": size, "embeddings": "embeddings", "strata": ["kind"]}
+    more: dict[str, Any] = {
+        KINDS[0]: {"method": "both"},
+        KINDS[1]: {"method": "herding", "groups": "video"},
+        KINDS[2]: {"method": "stratified"},
+        KINDS[3]: {"method": "active", "expected_loss": "loss"},
+    }[kind]
+    seconds, found = timed(lambda: alcore.select_test_set(pool, {**wishes, **more}, device="cpu"))
+    return seconds, found.report["distance"]["embeddings"]
+
+
+def child(given: str) -> None:
+    kind, n, size = json.loads(given)
+    choose(kind, 500, 20, 4)
+    before = measuring.status("VmRSS")
+    seconds, told = choose(kind, n, size)
+    memory = (measuring.status("VmHWM") - before) / 1e9
+    print(seconds, memory, told["chosen"], told["random"]["low"], told["random"]["high"])
+
+
+if __name__ == "__main__":
+    child(sys.argv[1])
