@@ -148,6 +148,20 @@ def category_fields(dataset: Any) -> list[Choice]:
     ]
 
 
+def group_fields(dataset: Any) -> list[Choice]:
+    """What may tell which samples belong together: strings, whole numbers, the groups themselves."""
+    flat = dataset.get_field_schema(flat=True)
+    groups = [Choice(f"{dataset.group_field}.id", "the groups")] if dataset.group_field else []
+    return groups + [
+        Choice(path, "a category" if is_text(field) else "a whole number")
+        for path, field in flat.items()
+        if isinstance(field, (fo.StringField, fo.IntField))
+        and path not in OWN_FIELDS
+        and not path.startswith("metadata.")
+        and not inside_list(dataset, path)
+    ]
+
+
 def class_fields(dataset: Any) -> list[Choice]:
     """What can be balanced: predictions, objects, categories, numbers and dates."""
     predictions = prediction_fields(dataset)

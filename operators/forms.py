@@ -9,7 +9,15 @@ import fiftyone.operators as foo
 import fiftyone.operators.types as types
 
 from ..alcore import InvalidInput
-from .fields import Choice, embedding_fields, label_fields, object_fields, prediction_fields
+from .fields import (
+    Choice,
+    embedding_fields,
+    group_fields,
+    label_fields,
+    number_fields,
+    object_fields,
+    prediction_fields,
+)
 from .object_fields import Find, of_objects
 from .object_labels import count_objects
 from .reading import Labelled
@@ -18,7 +26,8 @@ from .writing import check_names
 
 NONE = ""
 WRITTEN = ("tag", "saved_view", "run_key", "overwrite", "bad", "device")
-COMMON = ("label_field", "labelled_tag", "skip_chosen", *WRITTEN, "seed", "objects", "result")
+LIMITS = ("cost_field", "cost_budget", "group_field", "group_limit")
+COMMON = ("label_field", "labelled_tag", "skip_chosen", *WRITTEN, *LIMITS, "seed", "objects", "result")
 
 
 def without_dataset(label: str) -> Any:
@@ -145,6 +154,65 @@ def spread_input(ctx: Any, inputs: Any) -> None:
         description="Embeddings: also keep the chosen samples apart from each other (k-center)",
         required=False,
     )
+
+
+def limit_inputs(ctx: Any, inputs: Any) -> None:
+    """What samples cost to label, and which belong together."""
+    field_input(
+        ctx,
+        inputs,
+        "cost_field",
+        "Cost of a sample",
+        fields_for(ctx, number_fields),
+        missing="",
+        description="Chosen by value per cost, such as minutes of labelling",
+        required=False,
+    )
+    if ctx.params.get("cost_field"):
+        inputs.float(
+            "cost_budget",
+            label="Budget in that unit",
+            description="The chosen cost so much together; the budget above still bounds their number",
+            required=True,
+        )
+    field_input(
+        ctx,
+        inputs,
+        "group_field",
+        "Groups",
+        fields_for(ctx, group_fields),
+        missing="",
+        description="Samples that belong together, such as frames of a video",
+        required=False,
+    )
+    if ctx.params.get("group_field"):
+        inputs.int(
+            "group_limit",
+            label="At most so many of a group",
+            description="0: groups are chosen as wholes, by the mean value of their samples",
+            default=0,
+            min=0,
+        )
+
+
+def limited(recipe: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
+    """A recipe of one stage with the costs and groups that a form or a call names.
+
+    Raises:
+        InvalidInput: a field of costs without a budget in its unit.
+    """
+    more: dict[str, Any] = {}
+    if params.get("cost_field"):
+        if params.get("cost_budget") is None:
+            raise InvalidInput("cost_budget: is missing; say how much the chosen may cost together")
+        more["cost"] = {"column": params["cost_field"], "budget": params["cost_budget"]}
+    if params.get("group_field"):
+        most = params.get("group_limit") or None
+        more["groups"] = {"column": params["group_field"], "whole": most is None, "at_most": most}
+    if more and "stages" in recipe:
+        *first, last = recipe["stages"]
+        return recipe | {"stages": [*first, last | more]}
+    return recipe | more
 
 
 def objects_input(ctx: Any, inputs: Any) -> None:

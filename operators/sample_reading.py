@@ -440,6 +440,8 @@ def source_of_field(reader: SampleReader, column: str, use: str, declared: Any) 
         return Scalars(n, column, numbers=True)
     elif use in ("categories", "values") and isinstance(declared, (*_NUMBERS, fo.StringField)):
         return Scalars(n, column, numbers=False)
+    elif use == "values" and isinstance(declared, fo.ObjectIdField):  # such as group.id
+        return Scalars(n, column, numbers=False)
     return None
 
 

@@ -41,7 +41,8 @@ class Select(SelectOperator):
         if not isinstance(given, dict):
             raise InvalidInput('recipe: must be a JSON object, such as {"budget": 100}')
         recipe = dict(given)
-        if "budget" not in recipe and "stages" not in recipe:
+        paid = "cost" in recipe and "budget" not in params  # how much they may cost is budget enough
+        if "budget" not in recipe and "stages" not in recipe and not paid:
             recipe["budget"] = forms.budget_of(params)
         if "seed" in params and "seed" not in recipe:
             recipe["seed"] = params["seed"]

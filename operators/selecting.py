@@ -43,6 +43,10 @@ class SelectOperator(foo.Operator):
     def recipe_of(self, dataset: Any, params: dict[str, Any]) -> dict[str, Any]:
         raise NotImplementedError
 
+    def limited(self, dataset: Any, params: dict[str, Any]) -> dict[str, Any]:
+        """The recipe within the costs and groups that are named."""
+        return forms.limited(self.recipe_of(dataset, params), params)
+
     def asked(self, ctx: Any) -> dict[str, Any]:
         """The options that a form asks for."""
         return dict(ctx.params)
@@ -68,6 +72,7 @@ class SelectOperator(foo.Operator):
         inputs.md(self.about, name="about")
         forms.objects_input(ctx, inputs)
         self.strategy_inputs(ctx, inputs)
+        forms.limit_inputs(ctx, inputs)
         forms.labelled_input(ctx, inputs)
         forms.result_inputs(ctx, inputs)
         if self._refuse_early(ctx, inputs):
@@ -79,7 +84,7 @@ class SelectOperator(foo.Operator):
         # Until the App has sent the form's defaults once, they are taken here.
         try:
             params = self.fill(ctx.dataset, self.asked(ctx), first)
-            recipe = Recipe.of(self.recipe_of(ctx.dataset, params))
+            recipe = Recipe.of(self.limited(ctx.dataset, params))
             request = forms.request_of(ctx.params)
             view = ctx.target_view(require_flat=True)
             check(view, recipe, request.labelled, request.objects)
@@ -97,7 +102,7 @@ class SelectOperator(foo.Operator):
         request = forms.request_of(ctx.params)
         try:
             params = self.prepare(ctx.dataset, self.fill(ctx.dataset, self.asked(ctx), first))
-            recipe = self.recipe_of(ctx.dataset, params)
+            recipe = self.limited(ctx.dataset, params)
             reading, chosen = preview(ctx.target_view(require_flat=True), recipe, request)
             return previews.shown(reading, chosen, plane)
         except InvalidInput as error:
@@ -111,7 +116,7 @@ class SelectOperator(foo.Operator):
         params = self.prepare(ctx.dataset, self.fill(ctx.dataset, self.asked(ctx), only))
         result = run_selection(
             view,
-            self.recipe_of(ctx.dataset, params),
+            self.limited(ctx.dataset, params),
             forms.request_of(ctx.params),
             lambda share, label: ctx.set_progress(progress=share, label=label),
         )
@@ -142,7 +147,8 @@ class SelectOperator(foo.Operator):
             delegate: queue it for a worker instead of running it now.
             **options: the form's inputs by name: those of the strategy, and ``label_field``,
                 ``labelled_tag``, ``skip_chosen``, ``tag``, ``saved_view``, ``run_key``, ``overwrite``,
-                ``bad`` ("error" or "leave_out"), ``device``, ``seed``.
+                ``bad`` ("error" or "leave_out"), ``device``, ``seed``; ``cost_field`` with
+                ``cost_budget``, ``group_field`` with ``group_limit`` (0: groups as wholes).
 
         Returns:
             an ``ExecutionResult``; its ``result`` has the run's key, tag and counts.
@@ -152,7 +158,7 @@ class SelectOperator(foo.Operator):
         options = self.fill(dataset, options, only)
         options = as_form(options)
         request = forms.request_of(options)
-        recipe = Recipe.of(self.recipe_of(dataset, options))
+        recipe = Recipe.of(self.limited(dataset, options))
         check(sample_collection.view(), recipe, request.labelled, request.objects)
         return call(self, sample_collection, options, delegate)
 

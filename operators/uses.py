@@ -51,6 +51,10 @@ def uses_of(recipe: Recipe) -> dict[str, tuple[str, str]]:
     for stage in recipe.in_stages():
         for entry in stage.strategies or []:
             _use_entry(entry, use)
+        if stage.cost is not None:
+            use(stage.cost.column, "numbers", "cost")
+        if stage.groups is not None:
+            use(stage.groups.column, "values", "groups")
     for one in filters_of(recipe):
         compares = one.similar_to is not None or one.minimum_distance is not None
         if one.column != "id":

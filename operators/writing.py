@@ -17,6 +17,7 @@ from ..alcore import InvalidInput, Selection
 from .object_fields import list_path
 from .object_labels import (
     add_tag,
+    all_slices,
     chosen_objects,
     count_tag,
     remove_tag,
@@ -187,10 +188,10 @@ def undo(dataset: Any, run_key: str) -> int:
     if names.tag and tagged and names.objects:
         remove_tag(dataset, names.objects, names.tag, [(sample, label) for sample, label in tagged])
     elif names.tag and tagged:
-        dataset.select(tagged).untag_samples(names.tag)
+        all_slices(dataset).select(tagged).untag_samples(names.tag)
     held_out = getattr(results, "held_out_tagged", None)
     if names.held_out_tag and held_out:
-        dataset.select(held_out).untag_samples(names.held_out_tag)
+        all_slices(dataset).select(held_out).untag_samples(names.held_out_tag)
     if names.saved_view and dataset.has_saved_view(names.saved_view):
         dataset.delete_saved_view(names.saved_view)
     for field in (names.rank_field, names.number_field, names.held_out_field):
@@ -226,7 +227,7 @@ def chosen_view(dataset: Any, names: Names) -> Any:
     """The chosen samples, in the order chosen: a light view, whatever their number. Or objects."""
     if names.objects:
         return chosen_objects(dataset, names.objects, names.rank_field)
-    return dataset.exists(names.rank_field).sort_by(names.rank_field)
+    return all_slices(dataset).exists(names.rank_field).sort_by(names.rank_field)
 
 
 def shows(view: Any, names: Names) -> bool:
@@ -274,11 +275,12 @@ def _write(
     dataset.add_sample_field(
         names.rank_field, fo.IntField, description=f"Place in the selection {names.run_key}"
     )
+    everyone = all_slices(dataset)
     if names.objects:
         set_ranks(dataset, names.rank_field, pairs)
     else:
         ranks = {one: rank for rank, one in enumerate(ids, start=1)}
-        dataset.set_values(names.rank_field, ranks, key_field="id")
+        everyone.set_values(names.rank_field, ranks, key_field="id")
     if names.number_field:
         whole = all(isinstance(value, int) for value in numbers.values())
         dataset.add_sample_field(
@@ -286,20 +288,20 @@ def _write(
             fo.IntField if whole else fo.FloatField,
             description=config["number_description"],
         )
-        dataset.set_values(names.number_field, numbers, key_field="id")
+        everyone.set_values(names.number_field, numbers, key_field="id")
     if names.held_out_field:
         dataset.add_sample_field(
             names.held_out_field,
             fo.BooleanField,
             description=f"Kept by {names.run_key} from being trained on",
         )
-        dataset.set_values(names.held_out_field, dict.fromkeys(held_out, True), key_field="id")
+        everyone.set_values(names.held_out_field, dict.fromkeys(held_out, True), key_field="id")
     if names.held_out_tag and results["held_out_tagged"]:
-        dataset.select(results["held_out_tagged"]).tag_samples(names.held_out_tag)
+        everyone.select(results["held_out_tagged"]).tag_samples(names.held_out_tag)
     if names.tag and names.objects:
         add_tag(dataset, names.objects, names.tag, results["tagged"])
     elif names.tag:
-        dataset.select(results["tagged"]).tag_samples(names.tag)
+        everyone.select(results["tagged"]).tag_samples(names.tag)
     if names.saved_view:
         told = _counted(len(ids), names.objects)
         dataset.save_view(
@@ -371,7 +373,7 @@ def _count_sample_tag(dataset: Any, tag: str | None) -> int:
 
 def _without_tag(dataset: Any, tag: str, ids: list[str]) -> list[str]:
     """Those of some samples that do not have a tag yet."""
-    theirs = set(dataset.select(ids).match_tags(tag).values("id"))
+    theirs = set(all_slices(dataset).select(ids).match_tags(tag).values("id"))
     return [one for one in ids if one not in theirs]
 
 

@@ -118,7 +118,7 @@ def state():
 
 @pytest.fixture
 def break_at(monkeypatch):
-    """Has one call of a dataset's method break off; gives the list that every call is added to."""
+    """Has one call of a method of a dataset, or a view, break off; gives the list of all calls."""
     import fiftyone as fo
 
     def broken(step, number=1):
@@ -131,7 +131,10 @@ def break_at(monkeypatch):
                 raise KeyboardInterrupt
             return whole(self, *args, **kwargs)
 
-        monkeypatch.setattr(fo.Dataset, step, break_once)
+        # Of a view too, where it has the dataset's own.
+        owners = [fo.Dataset, fo.DatasetView]
+        for owner in [one for one in owners if getattr(one, step, None) is whole]:
+            monkeypatch.setattr(owner, step, break_once)
         return calls
 
     return broken
