@@ -91,7 +91,8 @@ def weighted_estimate(losses: np.ndarray, weights: np.ndarray, population: int) 
     gives the standard error.
 
     Args:
-        losses: (M,) in the order drawn (the rank); any metric that is a mean over samples.
+        losses: (M,) in the order drawn (the rank); any metric that is a mean over samples. Of the loss
+            that was expected the estimate is good: give errors rather than right answers.
         weights: (M,) as chosen with them.
         population: N, how many they were drawn from: ``report["population"]``.
 

@@ -84,6 +84,8 @@ def select_test_set(
     started = time.perf_counter()
     run = _Run(pool, Wishes.of(wishes), reference, resolve_device(device), progress)
     rows, weights = run.choose()
+    if len(rows) == 0:
+        raise InvalidInput(run.why_none())
     held_out = run.held_out(rows)
     report = run.report(rows, weights, held_out)
     report["seconds"] = time.perf_counter() - started
@@ -158,6 +160,16 @@ class _Run:
             return rows[draw(strata, quotas, generator.random(self.pool.n)[rows])], None
         order = generator.permutation(int(units.max()) + 1)
         return rows[draw_units(Units(units, strata, quotas), order)], None
+
+    def why_none(self) -> str:
+        """Why nothing was taken, though there is something to choose from."""
+        smallest = int(np.bincount(_as_they_appear(self.units[self.candidates])).min())
+        if smallest > 1:
+            return (
+                f"size: {self.size} is less than half of the smallest group, which has {smallest} "
+                "samples; give a larger size"
+            )
+        return "shares: no sample of the strata that they ask for may be chosen; widen them"
 
     def held_out(self, rows: np.ndarray) -> np.ndarray:
         """(N,) bool."""

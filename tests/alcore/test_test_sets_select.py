@@ -287,6 +287,15 @@ def test_pools_of_which_nothing_may_be_chosen():
         alcore.select_test_set(make_pool(5), {"size": 1}, alcore.Pool(0))
     with pytest.raises(InvalidInput, match="no sample may be chosen: 5 of 5 are labelled"):
         alcore.select_test_set(make_pool(5, labelled=5), {"size": 1})
+    kinds = {"kind": ["a", "a", "b"], "video": ["v", "v", "v"]}
+    pool = alcore.Pool(3, labelled=np.arange(3) == 2, columns=kinds)
+    with pytest.raises(InvalidInput, match="no sample of the strata that they ask for"):
+        alcore.select_test_set(pool, {"size": 1, "strata": ["kind"], "shares": {"b": 1.0}})
+    pool = alcore.Pool(3, columns=kinds)
+    with pytest.raises(
+        InvalidInput, match="size: 1 is less than half of the smallest group, which has 3"
+    ):
+        alcore.select_test_set(pool, {"size": 1, "groups": "video"})
     with pytest.raises(InvalidInput, match="leave out the reference"):
         wishes = {"size": 1, "expected_loss": "number"}
         alcore.select_test_set(make_pool(5), wishes, make_pool(5))
