@@ -59,9 +59,11 @@ class ComputeImageMetadata(foo.Operator):
             )
         field = inputs.str(
             "field",
-            label="Attribute" if objects else "Field",
-            description="Holds the values, such as its sharpness",
-            default=FIELD,
+            label="Prefix" if objects else "Field",
+            description="The attributes' names begin with it; empty: sharpness, luminance and so on"
+            if objects
+            else "Holds the values, such as its sharpness",
+            default="" if objects else FIELD,
         )
         inputs.int(
             "workers",
@@ -83,7 +85,7 @@ class ComputeImageMetadata(foo.Operator):
         return types.Property(inputs, view=types.View(label=self.label))
 
     def resolve_run_name(self, ctx: Any) -> str:
-        return f"{self.label}: {ctx.params.get('field') or FIELD}"
+        return f"{self.label}: {ctx.params.get('objects') or ctx.params.get('field') or FIELD}"
 
     def execute(self, ctx: Any) -> dict[str, Any]:
         result = measure_view(
@@ -96,7 +98,7 @@ class ComputeImageMetadata(foo.Operator):
 
     def resolve_output(self, ctx: Any) -> Any:
         outputs = types.Object()
-        outputs.str("path", label="Field")
+        outputs.str("path", label="Written to")
         outputs.int("measured", label="Measured")
         if "exact_groups" in ctx.results:
             outputs.int("exact_groups", label="Groups of exact duplicates")
@@ -107,7 +109,7 @@ class ComputeImageMetadata(foo.Operator):
     def __call__(
         self,
         sample_collection: Any,
-        field: str = FIELD,
+        field: str | None = None,
         objects: str | None = None,
         measures: list[str] | None = None,
         *,
@@ -122,10 +124,11 @@ class ComputeImageMetadata(foo.Operator):
 
         Args:
             sample_collection: a dataset or view of images.
-            field: holds the values, such as ``image_metadata.sharpness``; where there is a place, it
-                goes to ``image_metadata_location``, for the App's map.
-            objects: a field of Detections, each of which is cut out and measured; ``field`` is then an
-                attribute of theirs.
+            field: holds the values, such as ``image_metadata.sharpness``, which is the default; where
+                there is a place, it goes to ``image_metadata_location``, for the App's map. Of objects
+                the values are attributes, such as ``predictions.detections.sharpness``, whose names
+                begin with ``field``, if it is given.
+            objects: a field of Detections, each of which is cut out and measured.
             measures: of sharpness, luminance, contrast, signal_to_noise, entropy, colourfulness,
                 saturation, red, green, blue, width, height, aspect_ratio and size_bytes; default: all.
             exif: also time, place, camera, lens and exposure, where a file has them; not of objects.
@@ -154,10 +157,11 @@ class ComputeImageMetadata(foo.Operator):
 
 
 def request_of(params: dict[str, Any]) -> Request:
+    objects = params.get("objects") or None
     return Request(
-        field=params.get("field") or FIELD,
+        field=params.get("field") or ("" if objects else FIELD),
         measures=tuple(params.get("measures") or ()),
-        objects=params.get("objects") or None,
+        objects=objects,
         exif=bool(params.get("exif", True)),
         duplicates=bool(params.get("duplicates", True)),
         distance=whole(params, "distance", DISTANCE),
@@ -174,7 +178,7 @@ def _objects_input(ctx: Any, inputs: Any) -> None:
     view.add_choice(forms.NONE, label="whole images")
     for choice in boxes:
         view.add_choice(choice.path, label=f"objects of {choice.path}", description=choice.holds)
-    inputs.enum("objects", view.values(), label="Measure", default=forms.NONE, view=view)
+    inputs.enum("objects", view.values(), label="What is measured", default=forms.NONE, view=view)
 
 
 def _checkbox(inputs: Any, name: str, label: str, default: bool) -> None:

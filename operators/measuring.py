@@ -29,9 +29,8 @@ from .metadata_writing import (
     Job,
     Objects,
     Request,
-    location_field_of,
+    fields_of,
     names_of,
-    path_of,
 )
 from .parts import check_field_name, check_images, check_kind
 from .running import Progress, throttled
@@ -48,7 +47,8 @@ def check_request(dataset: Any, request: Request) -> None:
     Raises:
         InvalidInput: what is wrong.
     """
-    check_field_name(request.field)
+    if request.field or not request.objects:
+        check_field_name(request.field)
     known = measures_for(request.objects)
     for name in request.measures:
         if name not in known:
@@ -63,9 +63,8 @@ def check_request(dataset: Any, request: Request) -> None:
         )
     if request.workers < 1:
         raise InvalidInput(f"workers: {request.workers} open nothing; give 1 or more")
-    check_kind(dataset, path_of(dataset, request), KIND)
-    if request.exif and not request.objects:
-        check_kind(dataset, location_field_of(request), KIND)
+    for path in fields_of(dataset, request):
+        check_kind(dataset, path, KIND)
 
 
 def measure_view(view: Any, request: Request, progress: Progress | None = None) -> dict[str, Any]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
 import fiftyone as fo
 import numpy as np
+from bson import ObjectId
 from fiftyone import ViewField as F
+from pymongo import UpdateOne
 
 from ..alcore import InvalidInput
 from ..alcore.images import exact_copies, near_copies
@@ -25,20 +27,22 @@ from .metadata_fields import (
     measures_for,
     type_of,
 )
-from .parts import Kind, Parts
+from .parts import Kind, Parts, record_of
 
 KIND = Kind("alcore/image_metadata", "image metadata", "image metadata", "measured")
 FIELD = "image_metadata"
 DISTANCE = 4
+GROUPS = (EXACT_GROUP, NEAR_GROUP)
 
 
 @dataclass
 class Request:
     """What to measure, and into which field.
 
-    With ``objects``, a field of Detections, each box is cut out and measured, and ``field`` is an
-    attribute of the objects. ``measures`` are all that there are where none are named. ``distance`` is
-    in how many of its 64 bits a near-duplicate's hash may differ.
+    With ``objects``, a field of Detections, each box is cut out and measured. Its values are attributes
+    of the object, for the App filters labels by these alone; their names begin with ``field``, if it is
+    not empty. ``measures`` are all that there are where none are named. ``distance`` is in how many of
+    its 64 bits a near-duplicate's hash may differ.
     """
 
     field: str = FIELD
@@ -61,26 +65,32 @@ class Job:
     boxes: list[Box | None] | None = None
 
 
-def path_of(dataset: Any, request: Request) -> str:
-    """Where the values go: the field, or the attribute of the objects.
-
-    Raises:
-        InvalidInput: there are no such objects, or they have no boxes.
-    """
-    if not request.objects:
-        return request.field
-    return f"{boxes_path(dataset, request.objects)}.{request.field}"
-
-
 def names_of(request: Request) -> list[str]:
     """What is measured, in one order."""
     known = measures_for(request.objects)
     return [name for name in known if name in request.measures] if request.measures else known
 
 
+def fields_of(dataset: Any, request: Request) -> list[str]:
+    """The fields of the dataset that a request takes for itself.
+
+    Raises:
+        InvalidInput: there are no such objects, or they have no boxes.
+    """
+    if not request.objects:
+        return [request.field, *([location_field_of(request)] if request.exif else [])]
+    root = boxes_path(dataset, request.objects)
+    names = [*names_of(request), *([PIXEL_HASH, LOOK_HASH, *GROUPS] if request.duplicates else [])]
+    return [f"{root}.{_attribute(request, name)}" for name in names]
+
+
 def location_field_of(request: Request) -> str:
     """Of samples, for the App's map knows no fields inside others."""
     return f"{request.field}_location"
+
+
+def _attribute(request: Request, name: str) -> str:
+    return f"{request.field}_{name}" if request.field else name
 
 
 class Images:
@@ -92,16 +102,16 @@ class Images:
     def __init__(self, view: Any, request: Request) -> None:
         self._view, self._request = view, request
         self.dataset = view._dataset
-        self.path = path_of(self.dataset, request)
         self.names = names_of(request)
         self._settings = {
             "measures": self.names,
             "exif": request.exif and not request.objects,
             "duplicates": request.duplicates,
         }
+        self._marker = self._marked()
         self.parts = Parts(
             self.dataset,
-            self.path,
+            self._marker,
             KIND,
             self._settings,
             request.overwrite,
@@ -109,6 +119,11 @@ class Images:
             self.write,
             self._remove,
         )
+
+    @property
+    def path(self) -> str:
+        """Where to look for the values."""
+        return self._request.field
 
     def what_is_left(self) -> tuple[list[Job], int]:
         """What to measure, and how much has been."""
@@ -129,26 +144,23 @@ class Images:
             self._make_place()
             self.dataset.set_values(location_field_of(self._request), places, key_field="id")
         self._make_missing({name for found in values.values() for name in found})
-        self._set(
-            self.path, {one: fo.DynamicEmbeddedDocument(**found) for one, found in values.items()}
-        )
+        documents = {one: fo.DynamicEmbeddedDocument(**found) for one, found in values.items()}
+        self.dataset.set_values(self.path, documents, key_field="id")
 
     def group(self, tick: Callable[[], None]) -> dict[str, Any]:
         """Write which are copies of each other, where that has changed; count the groups."""
-        paths = [
-            f"{self.path}.{name}" for name in (self.exact_hash, LOOK_HASH, EXACT_GROUP, NEAR_GROUP)
-        ]
-        ids, exact, look, *known = self._stored(paths)
+        names = (self.exact_hash, LOOK_HASH, *GROUPS)
+        ids, exact, look, *known = self._stored([self._path_of(name) for name in names])
         looks = np.array([int(one, 16) for one in look], dtype=np.uint64)
         found = (exact_copies(exact), near_copies(looks, self._request.distance, tick))
         counts = []
-        for path, stands, before in zip(paths[2:], found, known, strict=True):
+        for name, stands, before in zip(GROUPS, found, known, strict=True):
             sizes = np.bincount(stands, minlength=len(ids))
             firsts = [ids[row] if sizes[row] > 1 else None for row in stands.tolist()]
             pairs = zip(ids, firsts, before, strict=True)
             changed = {one: first for one, first, was in pairs if first != was}
             if changed:
-                self._set(path, changed)
+                self._write_one(self._path_of(name), changed)
             counts.append((int((sizes > 1).sum()), int(sizes[sizes > 1].sum())))
         self._note_distance()
         (exact_groups, same), (near_groups, alike) = counts
@@ -159,42 +171,47 @@ class Images:
             "in_near_groups": alike,
         }
 
+    def _path_of(self, name: str) -> str:
+        return f"{self._request.field}.{name}"
+
+    def _marked(self) -> str:
+        """The field whose record says how the values were made."""
+        return self._request.field
+
     def _stored(self, paths: list[str]) -> list[list[Any]]:
         """Ids, and values, of all in the dataset that have any."""
         return list(self._there(self._whole()).values(["id", *paths]))
 
-    def _set(self, path: str, values: dict[str, Any]) -> None:
+    def _write_one(self, path: str, values: dict[str, Any]) -> None:
         self.dataset.set_values(path, values, key_field="id")
 
     def _there(self, view: Any) -> Any:
         """What of a view has been measured."""
-        return view.exists(self.path)
+        return view.exists(self._marker)
 
     def _whole(self) -> Any:
         """All images of the dataset."""
         grouped = self.dataset.media_type == "group"
         return self.dataset.select_group_slices(media_type="image") if grouped else self.dataset
 
+    def _info(self) -> dict[str, Any]:
+        date = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        return {"method": KIND.method, "settings": self._settings, "date": date}
+
     def _make(self) -> None:
-        info = {
-            "method": KIND.method,
-            "settings": self._settings,
-            "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        }
         self.dataset.add_sample_field(
             self.path,
             fo.EmbeddedDocumentField,
             embedded_doc_type=fo.DynamicEmbeddedDocument,
             description="Measured on the image itself",
-            info=info,
+            info=self._info(),
         )
-        groups = {EXACT_GROUP, NEAR_GROUP} if self._request.duplicates else set()
-        self._make_missing({*self.names, *groups})
+        self._make_missing([*self.names, *(GROUPS if self._request.duplicates else ())])
 
-    def _make_missing(self, names: set[str]) -> None:
+    def _make_missing(self, names: Collection[str]) -> None:
         """Fields of EXIF are made where a photo has any."""
         for name in ABOUT:
-            path = f"{self.path}.{name}"
+            path = self._path_of(name)
             if name in names and self.dataset.get_field(path) is None:
                 self.dataset.add_sample_field(path, type_of(name), description=ABOUT[name])
 
@@ -206,31 +223,38 @@ class Images:
                 fo.EmbeddedDocumentField,
                 embedded_doc_type=fo.GeoLocation,
                 description=ABOUT["place"],
-                info={"method": KIND.method, "settings": self._settings},
+                info=self._info(),
             )
 
     def _note_distance(self) -> None:
-        field = self.dataset.get_field(self.path)
+        field = self.dataset.get_field(self._marker)
         if field.info.get("distance") != self._request.distance:
             field.info = {**field.info, "distance": self._request.distance}
             field.save()
 
     def _remove(self) -> None:
-        for path in (self.path, location_field_of(self._request)):
-            if self.dataset.get_field(path) is not None:
-                self.dataset.delete_sample_field(path)
+        self._delete([self._request.field, location_field_of(self._request)])
+
+    def _delete(self, paths: Iterable[str]) -> None:
+        there = [path for path in paths if self.dataset.get_field(path) is not None]
+        if there:
+            self.dataset.delete_sample_fields(there)
 
 
 class Objects(Images):
-    """Metadata of objects, which is written by label id."""
+    """Metadata of objects: attributes, which are written by label id."""
 
     thing = "objects"
     exact_hash = PIXEL_HASH
 
     def __init__(self, view: Any, request: Request) -> None:
-        super().__init__(view, request)
-        self._root = boxes_path(self.dataset, str(request.objects))
+        self._root = boxes_path(view._dataset, str(request.objects))
         self._sample_of: dict[str, str] = {}
+        super().__init__(view, request)
+
+    @property
+    def path(self) -> str:
+        return self._root
 
     def what_is_left(self) -> tuple[list[Job], int]:
         root = self._root
@@ -253,6 +277,28 @@ class Objects(Images):
             )
         return jobs, total - left
 
+    def write(self, values: dict[str, dict[str, Any]]) -> None:
+        """All attributes of an object at once, for which FiftyOne itself has no call."""
+        now, ids = datetime.now(timezone.utc), [self._sample_of[one] for one in values]
+        writes = []
+        for sample, (one, found) in zip(ids, values.items(), strict=True):
+            named = {_attribute(self._request, name): value for name, value in found.items()}
+            changed = {f"{self._root}.$.{name}": value for name, value in named.items()}
+            at = {"_id": ObjectId(sample), f"{self._root}._id": ObjectId(one)}
+            writes.append(UpdateOne(at, {"$set": {**changed, "last_modified_at": now}}))
+        self.dataset._bulk_write(writes, ids=ids)
+
+    def _path_of(self, name: str) -> str:
+        return f"{self._root}.{_attribute(self._request, name)}"
+
+    def _marked(self) -> str:
+        return next(iter(self._recorded()), self._path_of(self.names[0]))
+
+    def _recorded(self) -> list[str]:
+        """The attributes that are there of an earlier run with the same names."""
+        paths = [self._path_of(name) for name in ABOUT]
+        return [path for path in paths if record_of(self.dataset, path, KIND.method)]
+
     def _stored(self, paths: list[str]) -> list[list[Any]]:
         found = self._there(self._whole())
         samples, *columns = found.values(["id", f"{self._root}.id", *paths])
@@ -260,7 +306,7 @@ class Objects(Images):
             self._sample_of |= dict.fromkeys(labels, sample)
         return [[one for several in column for one in several] for column in columns]
 
-    def _set(self, path: str, values: dict[str, Any]) -> None:
+    def _write_one(self, path: str, values: dict[str, Any]) -> None:
         rows = [
             {"sample_id": self._sample_of[one], "label_id": one, "value": value}
             for one, value in values.items()
@@ -268,4 +314,16 @@ class Objects(Images):
         self.dataset.set_label_values(path, rows)
 
     def _there(self, view: Any) -> Any:
-        return view.filter_labels(str(self._request.objects), F(self._request.field).exists())
+        attribute = self._marker.removeprefix(f"{self._root}.")
+        return view.filter_labels(str(self._request.objects), F(attribute).exists())
+
+    def _make(self) -> None:
+        for path in fields_of(self.dataset, self._request):
+            name = next(one for one in ABOUT if self._path_of(one) == path)
+            self.dataset.add_sample_field(
+                path, type_of(name), description=ABOUT[name], info=self._info()
+            )
+        self._marker = self._marked()
+
+    def _remove(self) -> None:
+        self._delete(self._recorded())

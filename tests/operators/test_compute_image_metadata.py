@@ -325,29 +325,63 @@ def test_objects(boxes, compute):
     result = compute(boxes, objects="found")
     ids = boxes.values("id")
     assert (result["measured"], result["left_out"], result["broken"]) == (4, 2, [ids[3]])
-    assert result["path"] == f"found.detections.{FIELD}" and "size_bytes" not in result["measures"]
+    assert result["path"] == "found.detections" and "size_bytes" not in result["measures"]
     assert "1 object (id" in result["notes"][1] and "without area" in result["notes"][1]
     boxes.reload()
     photo = read_photo(boxes.first().filepath).pixels
-    first, beyond = (one[FIELD] for one in boxes.first().found.detections)
+    first, beyond = boxes.first().found.detections
     assert {name: first[name] for name in MEASURES} == measure(photo[80:240, 120:360])
     assert {name: beyond[name] for name in MEASURES} == measure(photo[160:, 240:])
     assert (first.width, first.height, first.aspect_ratio) == (240, 160, 1.5)
     third = boxes.skip(2).first().found.detections[0]
-    label = boxes.first().found.detections[0].id
-    assert third[FIELD][GROUPS[0]] == first[GROUPS[0]] == label
-    assert third[FIELD][GROUPS[1]] == label and result["exact_groups"] == 1
-    assert boxes.skip(1).first().found.detections[0].has_field(FIELD) is False
+    assert [third[name] for name in GROUPS] == [first[name] for name in GROUPS] == [first.id] * 2
+    assert not beyond.has_field(GROUPS[0]) and result["exact_groups"] == 1
+    assert not boxes.skip(1).first().found.detections[0].has_field("sharpness")
     schema = boxes.get_field_schema(flat=True)
-    assert isinstance(schema[f"found.detections.{FIELD}.sharpness"], fo.FloatField)
-    assert f"found.detections.{FIELD}.taken" not in schema
+    assert isinstance(schema["found.detections.sharpness"], fo.FloatField)
+    assert isinstance(schema["found.detections.width"], fo.IntField)
+    assert "found.detections.taken" not in schema and FIELD not in schema
     again = compute(boxes, objects="found")
     assert (again["measured"], again["skipped"]) == (0, 4)
 
 
+def test_objects_by_other_settings_and_names(boxes, compute, invalid):
+    from fiftyone.operators.executor import ExecutionError
+
+    compute(boxes, objects="found", measures=["sharpness"], duplicates=False)
+    compute(boxes, objects="found", measures=["red"], duplicates=False, field="crop")
+    with pytest.raises(ExecutionError) as error:
+        compute(boxes, objects="found", measures=["red"], duplicates=False)
+    assert "holds image metadata of another measures" in last_line(error)
+    compute(boxes, objects="found", measures=["red"], duplicates=False, overwrite=True)
+    boxes.reload()
+    schema = boxes.get_field_schema(flat=True)
+    assert "found.detections.sharpness" not in schema
+    red, crop_red = boxes.values(["found.detections.red", "found.detections.crop_red"], unwind=True)
+    assert red == crop_red and sum(one is not None for one in red) == 4
+    boxes.add_sample_field("found.detections.blue", type(schema["found.detections.red"]))
+    with pytest.raises(invalid, match=r"'found\.detections\.blue' exists and holds no image metadata"):
+        compute(boxes, objects="found", measures=["blue"], overwrite=True)
+
+
+def test_objects_are_taken_up_again(boxes, compute, plugin, monkeypatch, break_at, state):
+    before = state(boxes)
+    break_at("_bulk_write")
+    with pytest.raises(KeyboardInterrupt):
+        compute(boxes, objects="found")
+    assert state(boxes) == before
+    monkeypatch.setattr(plugin("operators.parts"), "SAMPLES_A_WRITE", 2)
+    break_at("_bulk_write", 2)
+    with pytest.raises(KeyboardInterrupt):
+        compute(boxes, objects="found")
+    assert len(boxes.values("found.detections.sharpness", unwind=True)) == 6
+    result = compute(boxes, objects="found")
+    assert (result["measured"], result["skipped"], result["exact_groups"]) == (2, 2, 1)
+
+
 def test_objects_are_selected_by_it(boxes, compute, operator):
     compute(boxes, objects="found")
-    column = f"found.detections.{FIELD}.luminance"
+    column = "found.detections.luminance"
     recipe = {"budget": 2, "strategies": [{"strategy": "weight", "column": column}]}
     result = operator("select")(boxes, recipe=recipe, objects="found", tag="light").result
     assert result["chosen"] == 2
@@ -382,7 +416,7 @@ def test_the_form(boxes, operator):
     assert "6 images" in form["counts"].view.label and not form["field"].invalid
     form = form_of(operator(NAME), boxes, objects="found", duplicates=False)
     assert "size_bytes" not in form["measures"].view.values()
-    assert not {"exif", "distance"} & set(form) and form["field"].view.label == "Attribute"
+    assert not {"exif", "distance"} & set(form) and form["field"].view.label == "Prefix"
     form = form_of(operator(NAME), boxes, field="found")
     assert form["field"].invalid and "holds no image metadata" in form["field"].error_message
 
