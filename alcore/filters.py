@@ -12,6 +12,7 @@ from .errors import InvalidInput
 from .recipe import Filter
 from .strategies import Task
 from .strategies.embeddings import cosines
+from .strategies.numbers import numbers_of
 from .strategies.vectors import vectors_of
 
 
@@ -56,7 +57,7 @@ def _passes(task: Task, one: Filter) -> np.ndarray:
     if one.min is not None or one.max is not None:
         if one.column == "id":
             raise InvalidInput(f"{user}: ids have no range; use in or not_in")
-        return _within(one, pool.numbers(one.column, user))
+        return _within(one, numbers_of(one.column, one.classes, task))
     wanted = one.in_ if one.in_ is not None else one.not_in or []
     if one.column == "id":
         found, here = _is_in(pool.ids, wanted), np.ones(pool.n, dtype=bool)

@@ -43,6 +43,7 @@ Width = Annotated[float, Field(ge=1e-15, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Batch = Literal["top", "power", "softmax", "softrank"]
 Metric = Literal["euclidean", "cosine"]
+Combine = Literal["product", "sum", "lightly"]
 
 
 def _several(column: str | list[str]) -> str | list[str]:
@@ -271,6 +272,9 @@ class Typicality(_Entry):
     column: str = Field(description="embeddings")
     metric: Metric = "euclidean"
     neighbours: int = Field(20, gt=0)
+    minimum: float | None = Field(
+        None, description="for combine lightly: the selection ends before a less typical sample"
+    )
 
 
 class TypiClust(_Rule):
@@ -407,7 +411,11 @@ class Weight(_Entry):
     """Samples with a high number, a low one, or one within a range."""
 
     strategy: Literal["weight"] = "weight"
-    column: str = Field(description="numbers")
+    column: str = Field(description="numbers; or objects, which are counted")
+    classes: Values | None = Field(None, description="of objects: those that count; default all")
+    max_sum: Positive | None = Field(
+        None, description="for combine lightly: the selection ends before the sum surpasses it"
+    )
     prefer: Literal["high", "low"] | tuple[float, float] = "high"
 
     @model_validator(mode="after")
@@ -481,6 +489,9 @@ class Filter(_Strict):
     similar_to: Examples | None = Field(
         None, description="ids or vectors; min and max are then of the cosine to the nearest"
     )
+    classes: Values | None = Field(
+        None, description="of objects, whose number min and max bound: those that count; default all"
+    )
     minimum_distance: Positive | None = Field(
         None, description="of those nearer to each other one stays, a labelled one or the first"
     )
@@ -524,7 +535,7 @@ class Stage(_Strict):
     budget: Budget | None = None
     strategies: Annotated[list[Strategy], Field(min_length=1)] | None = None
     filters: list[Filter] = []
-    combine: Literal["product", "sum"] = "product"
+    combine: Combine = "product"
     batch: Batch = "top"
     coldness: Positive = 1.0
     cost: Cost | None = None
@@ -548,7 +559,11 @@ class Recipe(_Strict):
     budget: Budget | None = Field(None, description="a count, or a share of the candidates")
     strategies: Annotated[list[Strategy], Field(min_length=1)] | None = None
     filters: list[Filter] = []
-    combine: Literal["product", "sum"] = "product"
+    combine: Combine = Field(
+        "product",
+        description="product: of value ** strength; sum: of strength * value / its greatest; lightly: "
+        "of what the chosen add up to, as LightlyOne has it",
+    )
     batch: Batch = Field(
         "top",
         description="top: the best; power, softmax, softrank: drawn by chance, the better the likelier",
@@ -589,6 +604,40 @@ class Recipe(_Strict):
         ]
 
     @classmethod
+    def from_lightly(
+        cls, config: dict[str, Any] | str, queries: dict[str, list[Any]] | None = None
+    ) -> Recipe:
+        """A recipe from a LightlyOne selection config (V4), as a dict or JSON; combine is "lightly".
+
+        Columns: EMBEDDINGS is ``embeddings``, METADATA of key k is ``k``, SCORES and PREDICTIONS of
+        task t are ``t``; ``columns`` says what each has to hold.
+
+        Args:
+            config: the config, in snake_case or camelCase.
+            queries: for SIMILARITY, by tag name: the ids or vectors of the samples that are asked for.
+
+        Raises:
+            InvalidInput: what the config has that cannot be taken over.
+        """
+        from .lightly import recipe_of
+
+        return cls.of(recipe_of(config, queries or {}))
+
+    @property
+    def columns(self) -> dict[str, list[str]]:
+        """The columns that the recipe needs, each with what asks for it."""
+        needed: dict[str, list[str]] = {}
+        for one in self.filters:
+            needed.setdefault(one.column, []).append("filter")
+        for stage in self.in_stages():
+            for filtered in stage.filters:
+                needed.setdefault(filtered.column, []).append("filter")
+            for entry in stage.strategies or []:
+                for column in columns_of(entry):
+                    needed.setdefault(column, []).append(entry.strategy)
+        return needed
+
+    @classmethod
     def of(cls, recipe: Recipe | dict[str, Any] | str) -> Recipe:
         """A recipe from a recipe, a dict or JSON.
 
@@ -607,7 +656,12 @@ class Recipe(_Strict):
             raise InvalidInput(_sentence(error, recipe)) from None
 
 
-_PARTS: dict[str, type[BaseModel]] = {"stages": Stage, "filters": Filter, "cost": Cost, "groups": Groups}
+_PARTS: dict[str, type[BaseModel]] = {
+    "stages": Stage,
+    "filters": Filter,
+    "cost": Cost,
+    "groups": Groups,
+}
 
 
 def columns_of(entry: Any) -> list[str]:
@@ -648,6 +702,16 @@ def _check_together(stage: Stage | Recipe) -> None:
             f"strategies: {rules[0]!r} chooses by a rule of its own and stands alone in its stage; "
             "use stages to combine it with others"
         )
+    if stage.combine != "lightly":
+        for name, entry in zip(names, strategies, strict=True):
+            for option in ("minimum", "max_sum"):
+                if getattr(entry, option, None) is not None:
+                    raise ValueError(
+                        f"strategies: {option} of {name!r} is for combine: 'lightly' alone"
+                    )
+    elif rules or stage.batch != "top" or stage.cost or stage.groups:
+        odd = rules[0] if rules else "batch" if stage.batch != "top" else "cost and groups"
+        raise ValueError(f"combine: 'lightly' does not go with {odd}")
     limited = "cost" if stage.cost else "groups" if stage.groups else None
     if limited and (rules or stage.batch != "top"):
         what = repr(rules[0] if rules else stage.batch)

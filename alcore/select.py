@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from . import cumulative
 from .bounded import Bounded, bounded_by
 from .defaults import default_strategies
 from .device import resolve_device
@@ -113,7 +114,11 @@ def _run_stage(
     built = time.perf_counter()
     rule = RULES.get(type(strategies[0]))
     bounded = Bounded()
-    if rule is not None:
+    reached: dict[str, Any] = {}
+    if stage.combine == "lightly":
+        kept = [name for name, entry in zip(names, strategies, strict=True) if entry.strength != 0]
+        picks = cumulative.choose(stage, task, places, budget, progress)
+    elif rule is not None:
         choice = rule(strategies[0], tasks[0])
         picks, kept = Picks(choice.rows, choice.values, choice.values[:, None]), names
         reached = {names[0]: {"before": choice.before, "after": choice.told}} if choice.told else {}

@@ -408,7 +408,7 @@ def source_of_field(reader: SampleReader, column: str, use: str, declared: Any) 
     """The source of a field with one value a row, None where it does not fit the use."""
     n, flat = reader.n, reader.flat
     kind = document_type(declared)
-    if use == "classes" and kind in LIST_OF:
+    if use in ("classes", "numbers", "values") and kind in LIST_OF:
         return ObjectList(n, column, kind, flat, counted=True)
     if use == "classes":
         is_classes = kind is fo.Classification or is_vector(declared)

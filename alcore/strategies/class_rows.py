@@ -101,9 +101,7 @@ def merged(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     # Whole numbers, whose sums do not depend on the order. Unequal rows with equal sums are not merged.
     bits = rows.view(np.uint32 if rows.dtype.itemsize == 4 else np.uint64)
     keys = np.zeros(len(rows), dtype=np.uint64)
-    factors: Any = np.random.default_rng(0).integers(
-        1 << 63, size=bits.shape[1], dtype=np.uint64
-    )
+    factors: Any = np.random.default_rng(0).integers(1 << 63, size=bits.shape[1], dtype=np.uint64)
     for column in range(bits.shape[1]):
         keys += bits[:, column] * (factors[column] | np.uint64(1))
     _, first, codes = np.unique(keys, return_index=True, return_inverse=True)

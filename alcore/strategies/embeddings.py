@@ -100,7 +100,7 @@ def cosines(column: str, to: list[Any], task: Task) -> np.ndarray:
         InvalidInput: an id that is not in the pool or has no vector, or a vector that does not fit.
     """
     prepare = vectors_of(column, "cosine", task)
-    examples = prepare.of(_examples(column, to, task))
+    examples = prepare.of(examples_of(column, to, task))
     here = np.flatnonzero(~task.pool.missing[column])
     nearest = np.full(task.pool.n, np.nan)
     for start in range(0, len(here), ROWS_A_CHUNK):
@@ -111,7 +111,7 @@ def cosines(column: str, to: list[Any], task: Task) -> np.ndarray:
     return nearest
 
 
-def _examples(column: str, to: list[Any], task: Task) -> np.ndarray:
+def examples_of(column: str, to: list[Any], task: Task) -> np.ndarray:
     pool = task.pool
     vectors = pool.columns[column]
     if all(isinstance(one, list) for one in to):
