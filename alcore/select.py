@@ -273,6 +273,12 @@ def _why_stopped(picks: Picks, budget: int, candidates: int, stage: Stage) -> st
         return f"all {candidates} candidates are chosen; the budget was {budget}"
     if picks.alone:
         return "1 chosen: it is worth more than all that its cost would pay for, one by one"
+    if stage.combine == "lightly":
+        ends = ("minimum_distance", "minimum", "max_sum")
+        asked = [
+            one for one in ends for e in stage.strategies or [] if getattr(e, one, None) is not None
+        ]
+        return f"{chosen} of {budget} chosen: {' or '.join(dict.fromkeys(asked))} is reached"
     near = any(getattr(entry, "minimum_distance", None) for entry in stage.strategies or [])
     why = ["is nearer than minimum_distance to one labelled or chosen"] if near else []
     if stage.cost is not None:

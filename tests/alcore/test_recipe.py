@@ -117,7 +117,7 @@ def test_the_json_schema_describes_every_strategy_and_option():
     assert set(known) == set(STRATEGIES)
     measures = entries["Uncertainty"]["properties"]["measure"]["anyOf"]
     assert measures[0]["enum"] == ["entropy", "margin", "least_confidence", "ratio"]
-    of_filters = {"column", "min", "max", "in", "not_in", "similar_to", "minimum_distance"}
+    of_filters = {"column", "min", "max", "in", "not_in", "similar_to", "minimum_distance", "classes"}
     assert set(entries["Filter"]["properties"]) == of_filters
     assert all(entry["additionalProperties"] is False for entry in entries.values())
     assert all("description" in entry for entry in entries.values())
@@ -164,7 +164,10 @@ MISTAKES = {
         {"budget": 10, "strategies": [{**UNCERTAINTY, "name": "a"}, {**DIVERSITY, "name": "a"}]},
         "strategies: two are named 'a'; give each a name of its own",
     ),
-    "combine": ({"budget": 10, "combine": "sums"}, "combine: input should be 'product' or 'sum'"),
+    "combine": (
+        {"budget": 10, "combine": "sums"},
+        "combine: input should be 'product', 'sum' or 'lightly'",
+    ),
     "cost without budget": (
         {"strategies": [RANDOM], "cost": {"column": "minutes"}},
         "cost: 'budget' is missing; it takes column, budget",
