@@ -24,6 +24,7 @@ import numpy as np
 import torch
 from machine import machine
 from measuring import Rows, table, timed
+from speed_balance import balance
 from speed_by_embeddings import by_embeddings
 from speed_embed import embed
 from speed_images import images
@@ -389,6 +390,7 @@ PARTS: dict[str, Any] = {
     "images": images,
     "kcenter": kcenter,
     "coverage": coverage,
+    "balance": balance,
     "by_embeddings": by_embeddings,
     "test_sets": test_sets,
     "mongo": mongo,

@@ -1,0 +1,106 @@
+"""How fast classes are balanced, beside lightly-mundig, and how near each comes to the target.
+
+Predictions can be balanced by taking those spread over all classes. So it is also told how far off the
+target the true classes of the chosen are: for each class the samples too many or too few, of all chosen.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from measuring import Rows, table, timed
+
+import alcore
+
+SIZES = (100_000, 100, 1000)
+KINDS = ["hard classes", "distributions"]
+PATIENCE = 600  # seconds for the others
+PROGRAMME = (50_000, 10, 2500)
+THEIRS = """
+import sys, time, numpy, lightly_mundig
+P, picks = numpy.load(sys.argv[1]), int(sys.argv[2])
+started = time.perf_counter()
+s = lightly_mundig.Selection()
+s.add_balancing_strategy(P, [1 / P.shape[1]] * P.shape[1], 1.0)
+chosen = s.run_selection([], len(P), picks)
+print(time.perf_counter() - started, *chosen)
+"""
+
+
+def balance(shrink: int) -> None:
+    head = ["what", "ours", "lightly-mundig", "mundig / ours"]
+    head += ["off by predictions, ours", "mundig", "off by true classes, ours", "mundig"]
+    n, classes, picks = SIZES[0] // shrink, SIZES[1], SIZES[2] // shrink
+    table(f"balance of {classes} classes, {picks} of {n}", head, rows(n, classes, picks))
+    head = ["what", "programme", "greedy", "value of the programme", "bound", "value of greedy"]
+    table("class_balanced", head, class_balanced(shrink))
+
+
+def rows(n: int, classes: int, picks: int) -> Rows:
+    for kind in KINDS:
+        P, truth = make(kind, n, classes)
+        entry = {"strategy": "balance", "column": "predictions"}
+        seconds, chosen = timed(partial(choose, P, picks, entry))
+        theirs, rivals = mundig(P, picks)
+        ratio = f"{theirs / seconds:.0f}"
+        told = f"{theirs:.1f}"
+        if theirs >= PATIENCE:
+            ratio, told = f"more than {ratio}", f"not done after {told}"
+        off = [
+            "" if some is None else f"{np.abs(of[some].mean(0) - 1 / classes).sum():.3f}"
+            for of in (P, np.eye(classes)[truth])
+            for some in (chosen.indices, rivals)
+        ]
+        yield [kind, seconds, told, ratio, *off]
+
+
+def make(kind: str, n: int, classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """(n, C) float32 and the true classes, whose shares fall as 1 / rank."""
+    rng = np.random.default_rng(0)
+    shares = 1 / np.arange(1, classes + 1)
+    truth = rng.choice(classes, n, p=shares / shares.sum())
+    if kind == "hard classes":
+        return np.eye(classes, dtype=np.float32)[truth], truth
+    logits = rng.normal(size=(n, classes)) + 4 * np.eye(classes)[truth]
+    p = np.exp(logits)
+    return (p / p.sum(1, keepdims=True)).astype(np.float32), truth
+
+
+def choose(P: np.ndarray, picks: int, entry: dict[str, Any]) -> Any:
+    pool = alcore.Pool(len(P), columns={"predictions": P})
+    return alcore.select(pool, {"budget": picks, "strategies": [entry]}, device="cpu")
+
+
+def mundig(P: np.ndarray, picks: int) -> tuple[float, np.ndarray | None]:
+    """Seconds, and what it chose; in a process that can be ended."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "p.npy"
+        np.save(path, P)
+        command = [sys.executable, "-c", THEIRS, str(path), str(picks)]
+        try:
+            answer = subprocess.run(
+                command, check=True, capture_output=True, text=True, timeout=PATIENCE
+            )
+        except subprocess.TimeoutExpired:
+            return PATIENCE, None
+        except subprocess.CalledProcessError:
+            return float("nan"), None
+    seconds, *chosen = answer.stdout.split()
+    return float(seconds), np.array(chosen, dtype=np.int64)
+
+
+def class_balanced(shrink: int) -> Rows:
+    n, classes, picks = PROGRAMME[0] // shrink, PROGRAMME[1], PROGRAMME[2] // shrink
+    P, _ = make("distributions", n, classes)
+    entry = {"strategy": "class_balanced", "column": "predictions"}
+    solvers = [entry | {"solver": solver} for solver in ("programme", "greedy")]
+    found = [timed(partial(choose, P, picks, one)) for one in solvers]
+    told = [one.report["stages"][0]["reached"]["class_balanced"]["after"] for _, one in found]
+    values = [f"{told[0]['value']:.2f}", f"{told[0]['bound']:.2f}", f"{told[1]['value']:.2f}"]
+    yield [f"{n} x {classes}, {picks} picks", found[0][0], found[1][0], *values]
