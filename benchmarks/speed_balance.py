@@ -1,7 +1,7 @@
 """How fast classes are balanced, beside lightly-mundig, and how near each comes to the target.
 
-Predictions can be balanced by taking those spread over all classes. So it is also told how far off the
-target the true classes of the chosen are: for each class the samples too many or too few, of all chosen.
+Predictions can be balanced by taking those spread over all classes. So it is also told how far off
+the target the true classes of the chosen are: the samples too many or too few of each, of all chosen.
 """
 
 from __future__ import annotations
