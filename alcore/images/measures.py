@@ -7,6 +7,7 @@ measure is a finite number for every image.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -145,14 +146,13 @@ def colourfulness(colours: Colours) -> float:
     sqrt(var rg + var yb) + 0.3 sqrt(mean(rg)^2 + mean(yb)^2), where rg = R - G, yb = (R + G) / 2 - B
     and channels count from 0 to 255.
     """
-    r, g, b = colours.channels / colours.count
-    red_green, red_blue, green_blue = colours.apart / colours.count
-    # yb is half of (R - B) + (G - B), and 2 (R - B) (G - B) = (R - B)^2 + (G - B)^2 - (R - G)^2.
-    square_of_yb = (2 * red_blue + 2 * green_blue - red_green) / 4
-    means = (r - g) ** 2 + ((r + g) / 2 - b) ** 2
-    # Rounding must not make the variance of a single colour negative.
-    variances = max(0.0, red_green + square_of_yb - means)
-    return float(np.sqrt(variances) + 0.3 * np.sqrt(means))
+    n, (r, g, b) = colours.count, map(round, colours.channels.tolist())
+    red_green, red_blue, green_blue = map(round, colours.apart.tolist())
+    # Four times the sums, in whole numbers again (OpenCV squares a root), for a single colour's variance
+    # to be exactly 0: 2 yb = (R - B) + (G - B), and 2 (R - B) (G - B) = (R - B)^2 + (G - B)^2 - (R - G)^2.
+    squares = 4 * red_green + 2 * red_blue + 2 * green_blue - red_green
+    of_means = 4 * (r - g) ** 2 + (r + g - 2 * b) ** 2
+    return (math.sqrt(n * squares - of_means) + 0.3 * math.sqrt(of_means)) / (2 * n)
 
 
 class Pixels:
