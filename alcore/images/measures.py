@@ -149,7 +149,7 @@ def colourfulness(colours: Colours) -> float:
     n, (r, g, b) = colours.count, map(round, colours.channels.tolist())
     red_green, red_blue, green_blue = map(round, colours.apart.tolist())
     # Four times the sums, in whole numbers again (OpenCV squares a root), so that the variance of a
-    # single colour is 0: 2 yb is p + q, with p = R - B and q = G - B, and 2 p q = p^2 + q^2 - (R - G)^2.
+    # single colour is 0. 2 yb = p + q for p = R - B, q = G - B, and 2 p q = p^2 + q^2 - (R - G)^2.
     squares = 4 * red_green + 2 * red_blue + 2 * green_blue - red_green
     of_means = 4 * (r - g) ** 2 + (r + g - 2 * b) ** 2
     return (math.sqrt(n * squares - of_means) + 0.3 * math.sqrt(of_means)) / (2 * n)
