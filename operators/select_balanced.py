@@ -19,7 +19,7 @@ from .fields import (
     number_fields,
     prediction_fields,
 )
-from .selecting import SelectOperator
+from .selecting import Pick, SelectOperator
 
 TARGETS = {
     "uniform": "as many of each",
@@ -92,6 +92,12 @@ class SelectBalanced(SelectOperator):
             description="Within a class, the samples the model is least sure of (margin)",
             required=False,
         )
+
+    def fill(self, dataset: Any, params: dict[str, Any], pick: Pick) -> dict[str, Any]:
+        filled = super().fill(dataset, params, pick)
+        if isinstance(filled.get("edges"), list):
+            filled["edges"] = ", ".join(map(str, filled["edges"]))  # as a form has them
+        return filled
 
     def _rule_inputs(self, ctx: Any, inputs: Any, method: str) -> None:
         """What the methods ask for that choose by a rule of their own."""
@@ -234,13 +240,12 @@ def _parted(dataset: Any, column: str | list[str], params: dict[str, Any]) -> di
     return parted
 
 
-def _edges(given: Any) -> list[float] | None:
-    if given in (None, "", []):
+def _edges(given: str | None) -> list[float] | None:
+    if not given:
         return None
-    parts = given.split(",") if isinstance(given, str) else given
     try:
-        return [float(one) for one in parts]
-    except (TypeError, ValueError):
+        return [float(one) for one in given.split(",")]
+    except ValueError:
         raise InvalidInput("edges: give numbers, such as 20, 50, 80") from None
 
 

@@ -29,7 +29,7 @@ def test_dates_numbers_and_places_are_balanced(dataset, operator):
     assert set(after(dataset, by_weekday)["counts"].values()) == {1}
     in_bins = select(dataset, by="sharpness", bins=4, budget=12, tag="bins").result
     assert list(after(dataset, in_bins)["counts"].values()) == [3] * 4
-    by_edges = select(dataset, by="sharpness", edges="0.2, 0.8", budget=6, tag="edges").result
+    by_edges = select(dataset, by="sharpness", edges=[0.2, 0.8], budget=6, tag="edges").result
     assert after(dataset, by_edges)["counts"] == {"below 0.2": 2, "0.2 to 0.8": 2, "0.8 or more": 2}
 
 
