@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 
 from ..alcore.embed import crop_box
 from ..alcore.images import UNREADABLE
@@ -214,6 +214,7 @@ def _open(path: str, wanted: int | None = None) -> Any:
         with Image.open(path) as image:
             if wanted is not None:
                 image.draft(None, (SPARE * wanted, SPARE * wanted))
+            ImageOps.exif_transpose(image, in_place=True)  # as the App shows it, and boxes lie in it
             return image.convert("RGB")
     except UNREADABLE:
         return None

@@ -845,6 +845,21 @@ def test_large_jpegs_are_decoded_smaller_and_stay_close(plugin, tmp_path):
 # Forms
 
 
+def test_photos_are_turned_as_their_exif_says(plugin, tmp_path):
+    """As the App shows them, so that boxes are cut where they lie."""
+    images = plugin("operators.images")
+    upright = np.zeros((40, 64, 3), dtype=np.uint8)
+    upright[:, :32] = 255
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn by a quarter, clockwise, to show it
+    turned = Image.fromarray(np.rot90(upright, 1).copy())
+    for name in ("turned.jpg", "turned.png"):
+        turned.save(tmp_path / name, exif=exif)
+        cuts = images.Cuts(str(tmp_path / name), ["left"], [[0.0, 0.0, 0.5, 1.0]], 0.0)
+        ((_, batch),) = images.read_crops([cuts], images.Squared(8), 4, [], [])
+        assert batch.float().mean() > 250
+
+
 def form_of(operator, dataset, **params):
     import fiftyone.operators as foo
 
