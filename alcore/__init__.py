@@ -11,6 +11,7 @@ from .recipe import Recipe
 from .score import score
 from .select import select
 from .selection import Selection
+from .slices import weak_slices
 from .test_sets import select_test_set, weighted_estimate
 
 __version__ = "0.1.0"
@@ -32,5 +33,6 @@ __all__ = [
     "scores",
     "select",
     "select_test_set",
+    "weak_slices",
     "weighted_estimate",
 ]

@@ -210,7 +210,7 @@ def _weights(entry: Any, task: Task, rows: np.ndarray) -> np.ndarray:
         apart = np.sqrt(nearest)
         out[here] = np.exp(-apart / (apart.mean() or 1.0))
         return out
-    if isinstance(entry, entries.Weight):
+    if isinstance(entry, entries.Weight) and entry.prefer == "high":
         return np.nan_to_num(numbers_of(entry.column, entry.classes, task))
     if isinstance(entry, entries.Uncertainty) and getattr(column, "ndim", 0) == 1:
         return np.nan_to_num(task.pool.numbers(entry.column, task.user))  # scores made elsewhere

@@ -14,7 +14,11 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
+    StrictBool,
+    StrictStr,
+    Tag,
     ValidationError,
     model_validator,
 )
@@ -407,22 +411,81 @@ class Minority(_Rule):
     temperature: Positive = 1.0
 
 
+class Bell(_Strict):
+    """Worth 1 at ``around`` and less the farther from it: exp(-((x - around) / width)^2 / 2)."""
+
+    around: Finite
+    width: Width
+
+
+def _kind_of_preference(given: Any) -> str:
+    if isinstance(given, Bell) or (isinstance(given, dict) and {"around", "width"} & set(given)):
+        return "bell"
+    if isinstance(given, dict):
+        return "worths"
+    if isinstance(given, list | tuple):
+        return "ranking" if any(isinstance(one, str | bool) for one in given) else "range"
+    return "word"
+
+
+def _word(given: Any) -> Any:
+    if given not in ("high", "low"):
+        raise ValueError(
+            "give 'high', 'low', a range [from, to], {'around': a, 'width': w}, a list of categories, "
+            "the best first, or a dict of what each is worth"
+        )
+    return given
+
+
+def _range(given: Any) -> Any:
+    if len(given) != 2:
+        raise ValueError(f"a range is [from, to], and of categories there are names; got {given!r}")
+    return given
+
+
+Preference = Annotated[
+    Annotated[Literal["high", "low"], BeforeValidator(_word), Tag("word")]
+    | Annotated[tuple[float, float], BeforeValidator(_range), Tag("range")]
+    | Annotated[Bell, Tag("bell")]
+    | Annotated[list[StrictBool | StrictStr], Tag("ranking")]
+    | Annotated[dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]], Tag("worths")],
+    Discriminator(_kind_of_preference),
+]
+
+
 class Weight(_Entry):
-    """Samples with a high number, a low one, or one within a range."""
+    """Samples with a number, or of a category, as preferred."""
 
     strategy: Literal["weight"] = "weight"
-    column: str = Field(description="numbers; or objects, which are counted")
+    column: str = Field(description="numbers, dates or categories; or objects, which are counted")
     classes: Values | None = Field(None, description="of objects: those that count; default all")
     max_sum: Positive | None = Field(
         None, description="for combine lightly: the selection ends before the sum surpasses it"
     )
-    prefer: Literal["high", "low"] | tuple[float, float] = "high"
+    prefer: Preference = Field(
+        "high",
+        description="of numbers: high, low, a range [from, to], or a bell {around, width}; of "
+        "categories: a list, the best first, evenly spaced, or a dict of what each is worth; those not "
+        "named are worth less than all of the list, or the least of the dict",
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> Weight:
-        if isinstance(self.prefer, tuple) and not self.prefer[0] <= self.prefer[1]:
-            raise ValueError(f"prefer: the range {list(self.prefer)} is the wrong way round")
+        prefer = self.prefer
+        if isinstance(prefer, tuple) and not prefer[0] <= prefer[1]:
+            raise ValueError(f"prefer: the range {list(prefer)} is the wrong way round")
+        if isinstance(prefer, list):
+            twice = next((one for one in prefer if prefer.count(one) > 1), None)
+            if twice is not None:
+                raise ValueError(f"prefer: {twice!r} is named twice")
+        if isinstance(prefer, dict) and len(set(prefer.values())) < 2:
+            raise ValueError("prefer: give at least two categories that are not worth the same")
         return self
+
+    @property
+    def by_category(self) -> bool:
+        """Whether categories are preferred, not numbers."""
+        return isinstance(self.prefer, list | dict)
 
 
 class Random(_Entry):
@@ -453,7 +516,10 @@ Strategy = Annotated[
     Field(discriminator="strategy"),
 ]
 # What pydantic calls the branches of a union in an error's place.
-BRANCHES = {"str", "int", "float", "constrained-int", "constrained-float", "datetime"}
+BRANCHES = {
+    *("str", "int", "float", "bool", "constrained-int", "constrained-float", "datetime"),
+    *("word", "range", "bell", "ranking", "worths"),
+}
 
 STRATEGIES: dict[str, type[_Entry]] = {
     "uncertainty": Uncertainty,
@@ -664,6 +730,10 @@ _PARTS: dict[str, type[BaseModel]] = {
 }
 
 
+# Of the branches of a union, those that have options of their own.
+_BRANCH_MODELS: dict[Any, type[BaseModel]] = {Uncertainty.__name__: Uncertainty, "bell": Bell}
+
+
 def columns_of(entry: Any) -> list[str]:
     """The columns without which an entry cannot judge a sample."""
     columns: list[str] = []
@@ -737,8 +807,8 @@ def _sentence(error: ValidationError, recipe: Any) -> str:
         elif part in STRATEGIES and where and where[-1].startswith("strategies["):
             model = STRATEGIES[part]
             where[-1] += f" ({part})"
-        elif part == Uncertainty.__name__:
-            model = Uncertainty
+        elif part in _BRANCH_MODELS:
+            model = _BRANCH_MODELS[part]
         elif isinstance(part, str) and part in _PARTS and not (where and "(" in where[-1]):
             model = _PARTS[part]
             where.append(part)

@@ -126,7 +126,7 @@ def _use_entry(entry: Any, use: Callable[[str, str, str], None]) -> None:
         for column in entries.columns_of(entry):
             use(column, "classes", who)
     elif isinstance(entry, entries.Weight):
-        use(entry.column, "numbers", who)
+        use(entry.column, "categories" if entry.by_category else "numbers", who)
     if getattr(entry, "embeddings", None):
         use(entry.embeddings, "vectors", who)
     if getattr(entry, "labels", None):

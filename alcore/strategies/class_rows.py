@@ -183,7 +183,7 @@ def _coded(entry: Any, name: str, task: Task) -> tuple[list[str], np.ndarray]:
             f"{task.user}: column {name!r} must hold a single value a sample, to be balanced jointly"
         )
     if column.dtype.kind == "M":
-        return _dates(entry.by, name, column, here, entry.timezone, task)
+        return dates_of(entry.by, name, column, here, entry.timezone, task)
     if column.dtype != object and entry.bins is not None:
         return _bins(entry.bins, name, pool.numbers(name, task.user), here, task)
     names = pool.classes.get(name) or _category_names(entry, name, column, here, task)
@@ -230,24 +230,28 @@ def _bins(
     bins: int | list[float], name: str, numbers: np.ndarray, here: np.ndarray, task: Task
 ) -> tuple[list[str], np.ndarray]:
     """Bins with as many samples each, or between edges, of which the outer bins are open."""
-    known = numbers[here]
-    if isinstance(bins, int):
-        inner = np.unique(np.quantile(known, np.arange(1, bins) / bins)) if len(known) else known
-        inner = inner[inner > known.min(initial=np.inf)]
-    else:
-        inner = np.asarray(bins, dtype=np.float64)
+    inner = quantile_edges(numbers[here], bins) if isinstance(bins, int) else np.array(bins, np.float64)
+    return bin_names(inner), np.searchsorted(inner, np.nan_to_num(numbers), side="right")
+
+
+def quantile_edges(known: np.ndarray, bins: int) -> np.ndarray:
+    """The edges between bins with as many of the numbers each; fewer, where many are the same."""
+    inner = np.unique(np.quantile(known, np.arange(1, bins) / bins)) if len(known) else known
+    return inner[inner > known.min(initial=np.inf)]
+
+
+def bin_names(inner: np.ndarray) -> list[str]:
+    """What the bins between edges are called; each has its lower edge, and the outer ones are open."""
     text = [f"{edge:.6g}" for edge in inner]
     if len(set(text)) < len(text):
         text = [repr(float(edge)) for edge in inner]
     if not text:
-        return ["all"], np.zeros(len(numbers), dtype=np.int64)
-    names = [f"below {text[0]}"]
-    names += [f"{low} to {high}" for low, high in pairwise(text)]
-    names.append(f"{text[-1]} or more")
-    return names, np.searchsorted(inner, np.nan_to_num(numbers), side="right")
+        return ["all"]
+    between = [f"{low} to {high}" for low, high in pairwise(text)]
+    return [f"below {text[0]}", *between, f"{text[-1]} or more"]
 
 
-def _dates(
+def dates_of(
     by: str | None, name: str, moments: np.ndarray, here: np.ndarray, zone: str | None, task: Task
 ) -> tuple[list[str], np.ndarray]:
     """The hour, weekday, month or year of dates, those that occur."""

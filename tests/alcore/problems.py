@@ -97,7 +97,13 @@ def problems(draw, sizes=SIZES, dimensions=(1, 5), ties=True, strengths=STRENGTH
     pool = alcore.Pool(
         n,
         labelled=labelled,
-        columns={"embeddings": X, "predictions": P, "number": number, "members": M},
+        columns={
+            "embeddings": X,
+            "predictions": P,
+            "number": number,
+            "members": M,
+            "light": lights(number),
+        },
     )
     return Problem(pool, recipe, terms, drawn)
 
@@ -185,23 +191,52 @@ def balances(draw):
     return make
 
 
+def lights(number):
+    """A category for each of some numbers."""
+    return np.where(number < -0.5, "night", np.where(number < 0.5, "dusk", "day")).astype(object)
+
+
 @st.composite
 def weights(draw):
-    prefer = draw(st.sampled_from(["high", "low", [-0.5, 0.5]]))
+    prefer = draw(
+        st.sampled_from(
+            ["high", "low", [-0.5, 0.5], {"around": 0.2, "width": 0.7}, "ranking", "worths"]
+        )
+    )
 
     def make(X, P, number, M):
+        if prefer in ("ranking", "worths"):
+            return by_category(prefer, lights(number))
         low, high = number.min(), number.max()
         spread = (high - low) or 1.0
         if prefer == "high":
             values = (number - low) / spread if high > low else np.ones_like(number)
         elif prefer == "low":
             values = (high - number) / spread if high > low else np.ones_like(number)
+        elif isinstance(prefer, dict):
+            values = np.array([np.exp(-(((one - 0.2) / 0.7) ** 2) / 2) for one in number])
         else:
             outside = np.maximum(prefer[0] - number, number - prefer[1])
             values = np.clip(1 - outside / spread, 0, 1)
         return {"strategy": "weight", "column": "number", "prefer": prefer}, twins.Fixed(values)
 
     return make
+
+
+def by_category(kind, column):
+    there = sorted(set(column))
+    if kind == "ranking":
+        named = there[:2]  # of day, dusk and night
+        worths = dict(zip(named, [1, 2 / 3] if len(named) == 2 else [1], strict=True))
+        other, prefer = (1 / 3 if len(named) == 2 else 1 / 2), named
+    else:
+        worths = prefer = {one: float(place) for place, one in enumerate(there[::-1])}
+        if len(there) == 1:
+            worths, prefer = {there[0]: 1.0}, there
+        other = min(worths.values())
+    values = np.array([worths.get(one, other) for one in column], dtype=float)
+    entry = {"strategy": "weight", "column": "light", "prefer": prefer}
+    return entry, twins.Fixed(values, max(worths.values()))
 
 
 @st.composite

@@ -148,14 +148,14 @@ def test_the_scale_of_a_column_does_not_matter_to_a_product(problem, factor):
     """A power of two changes no digit, so that even rounding is the same."""
     for entry in problem.recipe["strategies"]:
         entry.pop("minimum_distance", None)
-        if isinstance(entry.get("prefer"), list):
+        if entry["strategy"] == "weight" and entry["column"] == "number":
             entry["prefer"] = "high"
         if entry["strategy"] == "coverage":
             entry["metric"] = "cosine"  # a width is in the unit of the column
     recipe = problem.recipe | {"combine": "product"}
     pool = problem.pool
     scaled = {name: pool.columns[name] * factor for name in ("embeddings", "number")}
-    scaled |= {name: pool.columns[name] for name in ("predictions", "members")}
+    scaled |= {name: pool.columns[name] for name in ("predictions", "members", "light")}
     other = alcore.Pool(pool.n, labelled=pool.labelled, columns=scaled)
     here = alcore.select(pool, recipe, device="cpu").indices
     assert here.tolist() == alcore.select(other, recipe, device="cpu").indices.tolist()

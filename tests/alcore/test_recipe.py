@@ -33,6 +33,10 @@ FULL = {
         },
         {"strategy": "balance", "column": "p", "target": {"a": 0.5}, "labels": "truth", "name": "even"},
         {"strategy": "weight", "column": "sharpness", "prefer": [1, 2], "strength": -1},
+        {"strategy": "weight", "column": "noise", "prefer": {"around": 5, "width": 0.5}},
+        {"strategy": "weight", "column": "light", "prefer": ["night", "dusk"]},
+        {"strategy": "weight", "column": "wet", "prefer": [True]},
+        {"strategy": "weight", "column": "lens", "prefer": {"wide": 1, "tele": 0}},
         RANDOM,
     ],
     "combine": "sum",
@@ -65,12 +69,15 @@ def test_dict_json_and_recipe_are_the_same():
 
 def test_it_holds_what_was_given():
     recipe = Recipe.of(FULL)
-    uncertainty, diversity, coverage, balance, weight, _ = recipe.strategies
+    uncertainty, diversity, coverage, balance, weight, bell, ranking, wet, lens, _ = recipe.strategies
     assert (uncertainty.measure, uncertainty.given, uncertainty.temperature) == ("entropy", "logits", 2)
     assert (diversity.metric, diversity.minimum_distance, diversity.strength) == ("cosine", 0.1, 0.5)
     assert (coverage.kernel, coverage.bandwidth, coverage.weights.measure) == ("cosine", 0.7, "ratio")
     assert (balance.target, balance.labels, balance.name) == ({"a": 0.5}, "truth", "even")
     assert weight.prefer == (1, 2)
+    assert (bell.prefer.around, bell.prefer.width) == (5, 0.5)
+    assert (ranking.prefer, wet.prefer) == (["night", "dusk"], [True])
+    assert lens.prefer == {"wide": 1, "tele": 0}
     assert recipe.filters[0].min == 20
     assert recipe.filters[1].min.year == 2024
     assert recipe.filters[2].in_ == ["dock", "road"]
@@ -221,6 +228,42 @@ MISTAKES = {
     "range the wrong way round": (
         one(strategy="weight", column="n", prefer=[3, 1]),
         "strategies[0] (weight): prefer: the range [3.0, 1.0] is the wrong way round",
+    ),
+    "range of three": (
+        one(strategy="weight", column="n", prefer=[1, 2, 3]),
+        "strategies[0] (weight).prefer: a range is [from, to], and of categories there are names",
+    ),
+    "no preference": (
+        one(strategy="weight", column="n", prefer="most"),
+        "strategies[0] (weight).prefer: give 'high', 'low', a range [from, to], {'around': a, 'width'",
+    ),
+    "bell without width": (
+        one(strategy="weight", column="n", prefer={"around": 3}),
+        "strategies[0] (weight).prefer: 'width' is missing; it takes around, width",
+    ),
+    "option of a bell": (
+        one(strategy="weight", column="n", prefer={"around": 3, "width": 1, "hight": 1}),
+        "strategies[0] (weight).prefer: unknown option 'hight'; it takes around, width",
+    ),
+    "bell of no width": (
+        one(strategy="weight", column="n", prefer={"around": 3, "width": 0}),
+        "strategies[0] (weight).prefer.width: input should be greater than or equal to",
+    ),
+    "ranked twice": (
+        one(strategy="weight", column="n", prefer=["night", "night"]),
+        "strategies[0] (weight): prefer: 'night' is named twice",
+    ),
+    "ranking of names and numbers": (
+        one(strategy="weight", column="n", prefer=["night", 3]),
+        "strategies[0] (weight).prefer[1]: input should be a valid boolean, or input should be a valid",
+    ),
+    "all worth the same": (
+        one(strategy="weight", column="n", prefer={"night": 1}),
+        "strategies[0] (weight): prefer: give at least two categories that are not worth the same",
+    ),
+    "worth below 0": (
+        one(strategy="weight", column="n", prefer={"night": -1, "day": 1}),
+        "strategies[0] (weight).prefer.night: input should be greater than or equal to 0",
     ),
     "bandwidth": (one(strategy="coverage", column="e", bandwidth=-1), "(coverage).bandwidth: "),
     "temperature": (one(**UNCERTAINTY, temperature=0), "(uncertainty).temperature: "),

@@ -618,11 +618,58 @@ def test_a_large_pool_is_stood_for_by_a_part_of_it():
 
 @pytest.mark.parametrize(
     ("prefer", "order"),
-    [("high", [3, 2, 1, 0]), ("low", [0, 1, 2, 3]), ([1, 2], [1, 2, 0, 3]), ([2, 2], [2, 1, 3, 0])],
+    [
+        ("high", [3, 2, 1, 0]),
+        ("low", [0, 1, 2, 3]),
+        ([1, 2], [1, 2, 0, 3]),
+        ([2, 2], [2, 1, 3, 0]),
+        ({"around": 1.9, "width": 0.1}, [2, 1, 3, 0]),
+    ],
 )
-def test_a_number_is_preferred_high_low_or_within(prefer, order):
+def test_a_number_is_preferred_high_low_within_or_around(prefer, order):
     pool = Pool(4, columns={"number": [0.0, 1, 2, 3]})
     assert choose(pool, [{**WEIGHT, "prefer": prefer}]).indices.tolist() == order
+
+
+def test_a_bell_is_as_wide_as_it_says_and_nowhere_0():
+    pool = Pool(4, columns={"number": [5.0, 7, 3, 1e9]})
+    chosen = choose(pool, [{**WEIGHT, "prefer": {"around": 5, "width": 2}}])
+    np.testing.assert_allclose(chosen.gains[:3], np.exp([0, -0.5, -0.5]), rtol=1e-8)
+    assert 0 < chosen.gains[3] < 1e-300
+
+
+@pytest.mark.parametrize(
+    ("column", "prefer", "values"),
+    [
+        (["day", "night", "dusk", None], ["night", "dusk"], {1: 1, 2: 2 / 3, 0: 1 / 3}),
+        (["day", "night", "dusk", None], ["night"], {1: 1, 0: 1 / 2, 2: 1 / 2}),
+        (["day", "night", "dusk", None], {"night": 3, "day": 1}, {1: 3, 0: 1, 2: 1}),
+        ([True, False, True, True], [False], {1: 1, 0: 1 / 2, 2: 1 / 2, 3: 1 / 2}),
+        ([1.0, 0.0, 1.0, None], [False, True], {1: 1, 0: 2 / 3, 2: 2 / 3}),
+        ([1.0, 0.0, 1.0, None], {"true": 0.25, "false": 0.5}, {1: 0.5, 0: 0.25, 2: 0.25}),
+        ([100, 200, 800, 100], {"800": 1, "100": 0.5}, {2: 1, 0: 0.5, 1: 0.5, 3: 0.5}),
+    ],
+)
+def test_categories_are_preferred_by_rank_or_by_worth(column, prefer, values):
+    entry = {"strategy": "weight", "column": "c", "prefer": prefer}
+    chosen = choose(Pool(4, columns={"c": column}), [entry])
+    assert chosen.indices.tolist() == list(values)
+    np.testing.assert_allclose(chosen.gains, list(values.values()))
+
+
+@pytest.mark.parametrize(
+    ("column", "prefer", "sentence"),
+    [
+        (["day", "dusk"], ["nigth"], r"prefer: no sample's 'c' is 'nigth'; there are 'day', 'dusk'"),
+        (np.ones((2, 2)), ["day"], "column 'c' must hold one category a sample"),
+        (["day", "dusk"], {"around": 1, "width": 1}, "column 'c' must hold one number a sample"),
+    ],
+)
+def test_what_cannot_be_preferred_is_refused(column, prefer, sentence):
+    with pytest.raises(InvalidInput, match=sentence):
+        choose(
+            Pool(2, columns={"c": column}), [{"strategy": "weight", "column": "c", "prefer": prefer}]
+        )
 
 
 def test_numbers_that_are_all_the_same_choose_nothing_over_another():

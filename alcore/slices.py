@@ -1,0 +1,455 @@
+"""Slices: values of metadata, and pairs of them, where an outcome is worse than elsewhere.
+
+A slice is compared with all samples outside it. A pair of values is held against each of its two values
+as well, and counts by the weakest of the three comparisons (an intersection-union test), so that it is
+listed only where both values together are worse than either alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any, Literal, NamedTuple
+from zoneinfo import available_timezones
+
+import numpy as np
+import torch
+from scipy.special import gammaln, ndtri, stdtr, stdtrit
+from scipy.stats import false_discovery_control
+
+from .errors import InvalidInput
+from .pool import Pool
+from .strategies.class_rows import MOST_CATEGORIES, bin_names, dates_of, quantile_edges
+from .strategies.numbers import numbers_of
+from .strategies.task import Task, class_name
+
+DatePart = Literal["hour", "weekday", "month", "year"]
+DATE_PARTS: tuple[DatePart, ...] = ("hour", "weekday", "month", "year")
+# Terms of a tail below this share of it change no digit.
+LEAST_TERM = 1e-17
+
+
+@dataclass(frozen=True)
+class Value:
+    """One value of a column: a category, a bin of numbers, or a part of dates.
+
+    ``filter`` and ``weight`` are entries of a recipe that keep to it or prefer it; None for parts of
+    dates, which no filter tells apart.
+    """
+
+    column: str
+    value: str
+    part: DatePart | None = None
+    filter: dict[str, Any] | None = None
+    weight: dict[str, Any] | None = None
+
+    def __str__(self) -> str:
+        return f"{self.column}{f' ({self.part})' if self.part else ''}: {self.value}"
+
+
+@dataclass(frozen=True)
+class Slice:
+    """The samples with one value, or with two of different columns.
+
+    Attributes:
+        values: one, or two.
+        count: how many samples with an outcome.
+        mean: of their outcomes, with its interval from ``low`` to ``high``.
+        difference: ``mean`` less that of all others.
+        worse_by: by how much it is worse than all others at the least, the near end of the
+            difference's interval, above 0 in the worse direction.
+        p: how likely so bad a slice is by chance, one-sided; of a pair, the weakest comparison's.
+        q: ``p`` as it counts among all slices that were looked at.
+        rows: (count,) rows of the pool.
+    """
+
+    values: tuple[Value, ...]
+    count: int
+    mean: float
+    low: float
+    high: float
+    difference: float
+    worse_by: float
+    p: float
+    q: float
+    rows: np.ndarray
+
+    def __str__(self) -> str:
+        return ", ".join(map(str, self.values))
+
+
+@dataclass(frozen=True)
+class WeakSlices:
+    """Slices that are worse than the rest, the surest and worst first.
+
+    ``tested`` is how many were looked at, ``count`` and ``mean`` are of all samples with an outcome.
+    """
+
+    slices: list[Slice]
+    tested: int
+    count: int
+    mean: float
+
+
+@dataclass(frozen=True)
+class _Facet:
+    """A column parted into values, and (N,) which each sample has, -1 where none."""
+
+    values: list[Value]
+    codes: np.ndarray
+
+
+class _Sums(NamedTuple):
+    """Of S sets of samples: how many, and the sums of their outcomes and of the squares."""
+
+    n: np.ndarray
+    sum: np.ndarray
+    squares: np.ndarray
+
+    def less(self, other: _Sums) -> _Sums:
+        return _Sums(*(mine - its for mine, its in zip(self, other, strict=True)))
+
+    def take(self, which: np.ndarray) -> _Sums:
+        return _Sums(*(one[which] for one in self))
+
+    @property
+    def mean(self) -> np.ndarray:
+        return np.asarray(self.sum / self.n)
+
+    @property
+    def variance(self) -> np.ndarray:
+        """Unbiased."""
+        off = np.maximum(self.squares - self.sum**2 / self.n, 0)
+        return np.asarray(off / np.maximum(self.n - 1, 1))
+
+
+def weak_slices(
+    pool: Pool,
+    outcome: str,
+    columns: Sequence[str],
+    *,
+    higher_is: Literal["better", "worse"] = "better",
+    bins: int = 5,
+    date_parts: Sequence[DatePart] = DATE_PARTS,
+    timezone: str | None = None,
+    pairs: bool = True,
+    minimum: int = 20,
+    false_discoveries: float = 0.05,
+    confidence: float = 0.95,
+    most: int = 100,
+    tick: Callable[[], None] = lambda: None,
+) -> WeakSlices:
+    """The slices of a pool in which an outcome is worse than in the rest.
+
+    An outcome of 0 and 1 alone is tested exactly (Fisher), and has Wilson's interval and Newcombe's of
+    the difference (1998, method 10); any other number by Welch's test and intervals of Student's t.
+    Those are listed whose share of false discoveries is held by the procedure of Benjamini and Hochberg
+    (1995) over all slices that were looked at, sorted by how much worse they are at the least: by
+    p-values alone, slices that are large and hardly worse would come first.
+
+    Args:
+        outcome: a column of numbers or bools, such as whether a prediction is right; samples without
+            it do not count.
+        columns: categories; numbers, in bins of as many samples each, or by value where there are no
+            more than ``bins``; dates, by ``date_parts``; objects, by how many there are.
+        higher_is: "worse" for a loss.
+        timezone: of the dates; else UTC.
+        pairs: whether pairs of values are looked at, too.
+        minimum: smaller slices are not looked at.
+        false_discoveries: the share of the listed that may be there by chance; 1 lists all that are
+            worse at all.
+        confidence: of the intervals.
+        most: slices listed.
+
+    Raises:
+        InvalidInput: a column of another kind, or with too many values; an outcome that nobody has.
+    """
+    _check(bins, minimum, false_discoveries, confidence, date_parts, timezone)
+    task = Task(pool, np.arange(0), 0, 0, torch.device("cpu"), "slices")
+    y = pool.numbers(outcome, "slices: outcome")
+    known = np.flatnonzero(~np.isnan(y))
+    if len(known) == 0:
+        raise InvalidInput(f"slices: no sample has a value in {outcome!r}, by which slices are judged")
+    y = y[known]
+    mean = float(y.mean())
+    exact = bool(np.isin(y, (0, 1)).all())
+    sign = 1 if higher_is == "better" else -1
+    centre = mean if not exact else 0.0 if sign == 1 else 1.0
+    # Higher is better from here on; around 0, or squares would lose digits.
+    y = sign * (y - centre)
+
+    facets = [
+        facet
+        for name in dict.fromkeys(columns)
+        for facet in _facets(name, bins, date_parts, timezone, known, task)
+    ]
+    found = _looked_at(facets, y, minimum, pairs, tick)
+    everyone = _Sums(np.array(len(y)), y.sum(), (y * y).sum())
+    mine, rest = found.sums, everyone.less(found.sums)
+    p = _p_worse(mine, rest, exact)
+    for value in found.of_values:
+        here = np.flatnonzero(found.is_pair)
+        part = mine.take(here)
+        p[here] = np.maximum(p[here], _p_worse(part, value.take(here).less(part), exact))
+    q = false_discovery_control(p) if len(p) else p
+    difference = mine.mean - rest.mean
+    worse_by = -_difference_high(mine, rest, exact, confidence)
+    listed = np.flatnonzero((q <= false_discoveries) & (difference < 0))
+    listed = listed[np.argsort(-worse_by[listed], kind="stable")][:most]
+    low, high = _interval(mine.take(listed), exact, confidence)
+    low, high = (centre + low, centre + high) if sign == 1 else (centre - high, centre - low)
+    outcomes = centre + sign * y
+    if outcomes.min() >= 0 and outcomes.max() <= 1:
+        low, high = np.clip(low, 0, 1), np.clip(high, 0, 1)
+    slices = [
+        Slice(
+            values=found.values_of(facets, at),
+            count=int(mine.n[at]),
+            mean=float(centre + sign * mine.mean[at]),
+            low=float(low[number]),
+            high=float(high[number]),
+            difference=float(sign * difference[at]),
+            worse_by=float(worse_by[at]),
+            p=float(p[at]),
+            q=float(q[at]),
+            rows=known[found.rows_of(facets, at)],
+        )
+        for number, at in enumerate(listed.tolist())
+    ]
+    return WeakSlices(slices, len(p), len(y), mean)
+
+
+@dataclass(frozen=True)
+class _LookedAt:
+    """S slices: their facets (the second -1 for slices of one value), codes and sums.
+
+    ``of_values`` are the sums of each pair's two values alone.
+    """
+
+    facets: np.ndarray
+    codes: np.ndarray
+    sums: _Sums
+    of_values: tuple[_Sums, _Sums]
+
+    @property
+    def is_pair(self) -> np.ndarray:
+        return np.asarray(self.facets[:, 1] >= 0)
+
+    def _places(self, at: int) -> list[tuple[int, int]]:
+        both = zip(self.facets[at].tolist(), self.codes[at].tolist(), strict=True)
+        return [(facet, code) for facet, code in both if facet >= 0]
+
+    def values_of(self, facets: list[_Facet], at: int) -> tuple[Value, ...]:
+        return tuple(facets[facet].values[code] for facet, code in self._places(at))
+
+    def rows_of(self, facets: list[_Facet], at: int) -> np.ndarray:
+        inside = [facets[facet].codes == code for facet, code in self._places(at)]
+        return np.flatnonzero(np.logical_and.reduce(inside))
+
+
+def _looked_at(
+    facets: list[_Facet], y: np.ndarray, minimum: int, pairs: bool, tick: Callable[[], None]
+) -> _LookedAt:
+    """Every value, and every pair of values that is not but one of them, of enough samples."""
+    squares = y * y
+    none = np.zeros((0, 2), dtype=np.int64)
+    places, codes, sums = [none], [none], [_empty()]
+    of_first, of_second = [_empty()], [_empty()]
+    alone = [_sums_of(facet.codes, len(facet.values), y, squares) for facet in facets]
+    for number, of_facet in enumerate(alone):
+        # Of one sample outside alone, nothing is known of how outcomes vary there.
+        large = np.flatnonzero((of_facet.n >= minimum) & (of_facet.n <= len(y) - 2))
+        places.append(np.tile((number, -1), (len(large), 1)))
+        codes.append(np.column_stack([large, np.full(len(large), -1)]))
+        for sum_list in (sums, of_first, of_second):
+            sum_list.append(of_facet.take(large))
+    for first, second in combinations(range(len(facets)), 2) if pairs else ():
+        tick()
+        width = len(facets[second].values) + 1
+        joint = (facets[first].codes + 1) * width + facets[second].codes + 1
+        table = _sums_of(joint - 1, (len(facets[first].values) + 1) * width - 1, y, squares)
+        cells = np.flatnonzero(table.n >= minimum)
+        a, b = (cells + 1) // width - 1, (cells + 1) % width - 1
+        fewest = np.minimum(alone[first].n[a], alone[second].n[b])
+        beyond = (a >= 0) & (b >= 0) & (table.n[cells] <= fewest - 2)
+        a, b, cells = a[beyond], b[beyond], cells[beyond]
+        places.append(np.tile((first, second), (len(cells), 1)))
+        codes.append(np.column_stack([a, b]))
+        sums.append(table.take(cells))
+        of_first.append(alone[first].take(a))
+        of_second.append(alone[second].take(b))
+    return _LookedAt(
+        np.concatenate(places),
+        np.concatenate(codes),
+        _joined(sums),
+        (_joined(of_first), _joined(of_second)),
+    )
+
+
+def _sums_of(codes: np.ndarray, size: int, y: np.ndarray, squares: np.ndarray) -> _Sums:
+    """Of the samples with each code from 0 to ``size`` - 1; -1 counts nowhere."""
+    tables = (np.bincount(codes + 1, of, minlength=size + 1)[1:] for of in (None, y, squares))
+    return _Sums(*tables)
+
+
+def _empty() -> _Sums:
+    return _Sums(np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0))
+
+
+def _joined(parts: list[_Sums]) -> _Sums:
+    return _Sums(*map(np.concatenate, zip(*parts, strict=True)))
+
+
+def _p_worse(mine: _Sums, others: _Sums, exact: bool) -> np.ndarray:
+    """(S,) how likely means so far below others' are by chance, one-sided; 1 where they are not."""
+    p = np.ones(len(mine.n))
+    below = np.flatnonzero(mine.mean < others.mean)
+    mine, others = mine.take(below), others.take(below)
+    p[below] = _fisher(mine, others) if exact else _welch(mine, others)
+    return p
+
+
+def _fisher(mine: _Sums, others: _Sums) -> np.ndarray:
+    """(S,) the lower tail of the hypergeometric distribution, summed downwards from what was found."""
+    n, total = mine.n.astype(float), (mine.n + others.n).astype(float)
+    k, right = mine.sum.copy(), mine.sum + others.sum
+    wrong = total - right
+
+    def choose(among: np.ndarray, some: np.ndarray) -> np.ndarray:
+        return np.asarray(gammaln(among + 1) - gammaln(some + 1) - gammaln(among - some + 1))
+
+    found = np.exp(choose(right, k) + choose(wrong, n - k) - choose(total, n))
+    tail, term, left = np.ones(len(k)), np.ones(len(k)), np.arange(len(k))
+    while len(left):
+        term *= k * (wrong - n + k) / ((right - k + 1) * (n - k + 1))
+        tail[left] += term
+        k = k - 1
+        more = term > LEAST_TERM * tail[left]
+        left, term = left[more], term[more]
+        k, n, right, wrong = k[more], n[more], right[more], wrong[more]
+    return np.asarray(np.minimum(found * tail, 1))
+
+
+def _welch(mine: _Sums, others: _Sums) -> np.ndarray:
+    error, freedom = _standard_error(mine, others)
+    off = mine.mean - others.mean
+    with np.errstate(divide="ignore"):
+        t = np.where(error > 0, off / error, -np.inf)
+    return np.asarray(stdtr(freedom, t))
+
+
+def _standard_error(mine: _Sums, others: _Sums) -> tuple[np.ndarray, np.ndarray]:
+    """(S,) of the difference of means, and its degrees of freedom (Welch 1947)."""
+    a, b = mine.variance / mine.n, others.variance / others.n
+    among = a**2 / (mine.n - 1) + b**2 / (others.n - 1)
+    freedom = np.divide((a + b) ** 2, among, out=np.ones(len(a)), where=among > 0)
+    return np.sqrt(a + b), freedom
+
+
+def _difference_high(mine: _Sums, others: _Sums, exact: bool, confidence: float) -> np.ndarray:
+    """(S,) the upper end of the difference's interval."""
+    off = mine.mean - others.mean
+    if exact:
+        _, high = _interval(mine, exact, confidence)
+        low, _ = _interval(others, exact, confidence)
+        return np.asarray(off + np.hypot(high - mine.mean, others.mean - low))
+    error, freedom = _standard_error(mine, others)
+    return np.asarray(off + stdtrit(freedom, (1 + confidence) / 2) * error)
+
+
+def _interval(of: _Sums, exact: bool, confidence: float) -> tuple[np.ndarray, np.ndarray]:
+    """(S,) and (S,): Wilson's, or Student's."""
+    n, mean = of.n, of.mean
+    if exact:
+        z = float(ndtri((1 + confidence) / 2))
+        middle = (mean + z * z / (2 * n)) / (1 + z * z / n)
+        half = z / (1 + z * z / n) * np.sqrt(mean * (1 - mean) / n + z * z / (4 * n * n))
+        return np.asarray(middle - half), np.asarray(middle + half)
+    half = stdtrit(n - 1, (1 + confidence) / 2) * np.sqrt(of.variance / n)
+    return mean - half, mean + half
+
+
+def _facets(
+    name: str, bins: int, parts: Sequence[DatePart], zone: str | None, known: np.ndarray, task: Task
+) -> list[_Facet]:
+    """How a column is parted, of the samples with an outcome."""
+    pool = task.pool
+    column = pool.column(name, task.user)
+    here = ~pool.missing[name][known]
+    if isinstance(column, np.ndarray) and column.ndim == 1 and column.dtype.kind == "M":
+        facets = []
+        for part in parts:
+            names, codes = dates_of(part, name, column[known], here, zone, task)
+            values = [Value(name, one, part) for one in names]
+            facets.append(_Facet(values, np.where(here, codes, -1)))
+        return facets
+    if isinstance(column, np.ndarray) and column.ndim == 1 and column.dtype.kind in "Ob":
+        return [_by_value(name, column[known], here, task)]
+    numbers = numbers_of(name, None, task)[known]
+    distinct = np.unique(numbers[here])
+    if len(distinct) <= bins:
+        return [_by_value(name, numbers, here, task)]
+    inner = quantile_edges(numbers[here], bins)
+    lows = [float(distinct[0]), *inner.tolist()]
+    # A bin has its lower edge, a filter both.
+    highs = [*np.nextafter(inner, -np.inf).tolist(), float(distinct[-1])]
+    values = []
+    for number, value in enumerate(bin_names(inner)):
+        bounds = {"min": lows[number]} if number > 0 else {}
+        bounds |= {"max": highs[number]} if number < len(inner) else {}
+        bounds = bounds or {"min": lows[number]}
+        weight = _weight(name, [lows[number], highs[number]])
+        values.append(Value(name, value, None, {"column": name, **bounds}, weight))
+    codes = np.searchsorted(inner, np.nan_to_num(numbers), side="right")
+    return [_Facet(values, np.where(here, codes, -1))]
+
+
+def _by_value(name: str, column: np.ndarray, here: np.ndarray, task: Task) -> _Facet:
+    there = sorted(set(column[here].tolist()), key=class_name)
+    if len(there) > MOST_CATEGORIES:
+        raise InvalidInput(
+            f"{task.user}: column {name!r} has {len(there):,} different values, too many to compare; "
+            "leave it out"
+        )
+    place = {one: number for number, one in enumerate(there)}
+    codes = np.fromiter((place.get(one, -1) for one in column.tolist()), np.int64, len(column))
+    values = [
+        Value(
+            name,
+            class_name(one),
+            None,
+            {"column": name, "in": [one]},
+            _weight(name, [one] if isinstance(one, str | bool) else [one, one]),
+        )
+        for one in there
+    ]
+    return _Facet(values, np.where(here, codes, -1))
+
+
+def _weight(name: str, prefer: list[Any]) -> dict[str, Any]:
+    return {"strategy": "weight", "column": name, "prefer": prefer}
+
+
+def _check(
+    bins: int,
+    minimum: int,
+    false_discoveries: float,
+    confidence: float,
+    parts: Sequence[str],
+    zone: str | None,
+) -> None:
+    if bins < 2:
+        raise InvalidInput(f"slices: bins: {bins} is not a count of at least 2")
+    if minimum < 2:
+        raise InvalidInput(f"slices: minimum: {minimum} is not a count of at least 2")
+    for name, share in (("false_discoveries", false_discoveries), ("confidence", confidence)):
+        if not 0 < share <= 1 or (name == "confidence" and share == 1):
+            raise InvalidInput(f"slices: {name}: {share} is not a share above 0 and below 1")
+    unknown = [part for part in parts if part not in DATE_PARTS]
+    if unknown:
+        raise InvalidInput(
+            f"slices: date_parts: there is no {unknown[0]!r}; there are {', '.join(DATE_PARTS)}"
+        )
+    if zone is not None and zone not in available_timezones():
+        raise InvalidInput(f"slices: there is no time zone {zone!r}; give one such as 'Europe/Vienna'")
