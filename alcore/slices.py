@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 from zoneinfo import available_timezones
 
 import numpy as np
 import torch
-from scipy.special import gammaln, ndtri, stdtr, stdtrit
 from scipy.stats import false_discovery_control
 
+from .comparisons import Sums, difference_high, interval, p_worse
 from .errors import InvalidInput
 from .pool import Pool
 from .strategies.class_rows import MOST_CATEGORIES, bin_names, dates_of, quantile_edges
@@ -26,8 +26,6 @@ from .strategies.task import Task, class_name
 
 DatePart = Literal["hour", "weekday", "month", "year"]
 DATE_PARTS: tuple[DatePart, ...] = ("hour", "weekday", "month", "year")
-# Terms of a tail below this share of it change no digit.
-LEAST_TERM = 1e-17
 
 
 @dataclass(frozen=True)
@@ -100,30 +98,6 @@ class _Facet:
     codes: np.ndarray
 
 
-class _Sums(NamedTuple):
-    """Of S sets of samples: how many, and the sums of their outcomes and of the squares."""
-
-    n: np.ndarray
-    sum: np.ndarray
-    squares: np.ndarray
-
-    def less(self, other: _Sums) -> _Sums:
-        return _Sums(*(mine - its for mine, its in zip(self, other, strict=True)))
-
-    def take(self, which: np.ndarray) -> _Sums:
-        return _Sums(*(one[which] for one in self))
-
-    @property
-    def mean(self) -> np.ndarray:
-        return np.asarray(self.sum / self.n)
-
-    @property
-    def variance(self) -> np.ndarray:
-        """Unbiased."""
-        off = np.maximum(self.squares - self.sum**2 / self.n, 0)
-        return np.asarray(off / np.maximum(self.n - 1, 1))
-
-
 def weak_slices(
     pool: Pool,
     outcome: str,
@@ -163,7 +137,7 @@ def weak_slices(
         most: slices listed.
 
     Raises:
-        InvalidInput: a column of another kind, or with too many values; an outcome that nobody has.
+        InvalidInput: a column of another kind, or with too many values; an outcome that no sample has.
     """
     _check(bins, minimum, false_discoveries, confidence, date_parts, timezone)
     task = Task(pool, np.arange(0), 0, 0, torch.device("cpu"), "slices")
@@ -184,20 +158,22 @@ def weak_slices(
         for name in dict.fromkeys(columns)
         for facet in _facets(name, bins, date_parts, timezone, known, task)
     ]
+    if not facets:
+        raise InvalidInput("slices: name at least one column of metadata to look at")
     found = _looked_at(facets, y, minimum, pairs, tick)
-    everyone = _Sums(np.array(len(y)), y.sum(), (y * y).sum())
+    everyone = Sums(np.array(len(y)), y.sum(), (y * y).sum())
     mine, rest = found.sums, everyone.less(found.sums)
-    p = _p_worse(mine, rest, exact)
+    p = p_worse(mine, rest, exact)
     for value in found.of_values:
         here = np.flatnonzero(found.is_pair)
         part = mine.take(here)
-        p[here] = np.maximum(p[here], _p_worse(part, value.take(here).less(part), exact))
+        p[here] = np.maximum(p[here], p_worse(part, value.take(here).less(part), exact))
     q = false_discovery_control(p) if len(p) else p
     difference = mine.mean - rest.mean
-    worse_by = -_difference_high(mine, rest, exact, confidence)
+    worse_by = -difference_high(mine, rest, exact, confidence)
     listed = np.flatnonzero((q <= false_discoveries) & (difference < 0))
     listed = listed[np.argsort(-worse_by[listed], kind="stable")][:most]
-    low, high = _interval(mine.take(listed), exact, confidence)
+    low, high = interval(mine.take(listed), exact, confidence)
     low, high = (centre + low, centre + high) if sign == 1 else (centre - high, centre - low)
     outcomes = centre + sign * y
     if outcomes.min() >= 0 and outcomes.max() <= 1:
@@ -229,8 +205,8 @@ class _LookedAt:
 
     facets: np.ndarray
     codes: np.ndarray
-    sums: _Sums
-    of_values: tuple[_Sums, _Sums]
+    sums: Sums
+    of_values: tuple[Sums, Sums]
 
     @property
     def is_pair(self) -> np.ndarray:
@@ -253,9 +229,11 @@ def _looked_at(
 ) -> _LookedAt:
     """Every value, and every pair of values that is not but one of them, of enough samples."""
     squares = y * y
-    none = np.zeros((0, 2), dtype=np.int64)
-    places, codes, sums = [none], [none], [_empty()]
-    of_first, of_second = [_empty()], [_empty()]
+    places: list[np.ndarray] = []
+    codes: list[np.ndarray] = []
+    sums: list[Sums] = []
+    of_first: list[Sums] = []
+    of_second: list[Sums] = []
     alone = [_sums_of(facet.codes, len(facet.values), y, squares) for facet in facets]
     for number, of_facet in enumerate(alone):
         # Of one sample outside alone, nothing is known of how outcomes vary there.
@@ -282,92 +260,15 @@ def _looked_at(
     return _LookedAt(
         np.concatenate(places),
         np.concatenate(codes),
-        _joined(sums),
-        (_joined(of_first), _joined(of_second)),
+        Sums.join(sums),
+        (Sums.join(of_first), Sums.join(of_second)),
     )
 
 
-def _sums_of(codes: np.ndarray, size: int, y: np.ndarray, squares: np.ndarray) -> _Sums:
+def _sums_of(codes: np.ndarray, size: int, y: np.ndarray, squares: np.ndarray) -> Sums:
     """Of the samples with each code from 0 to ``size`` - 1; -1 counts nowhere."""
     tables = (np.bincount(codes + 1, of, minlength=size + 1)[1:] for of in (None, y, squares))
-    return _Sums(*tables)
-
-
-def _empty() -> _Sums:
-    return _Sums(np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0))
-
-
-def _joined(parts: list[_Sums]) -> _Sums:
-    return _Sums(*map(np.concatenate, zip(*parts, strict=True)))
-
-
-def _p_worse(mine: _Sums, others: _Sums, exact: bool) -> np.ndarray:
-    """(S,) how likely means so far below others' are by chance, one-sided; 1 where they are not."""
-    p = np.ones(len(mine.n))
-    below = np.flatnonzero(mine.mean < others.mean)
-    mine, others = mine.take(below), others.take(below)
-    p[below] = _fisher(mine, others) if exact else _welch(mine, others)
-    return p
-
-
-def _fisher(mine: _Sums, others: _Sums) -> np.ndarray:
-    """(S,) the lower tail of the hypergeometric distribution, summed downwards from what was found."""
-    n, total = mine.n.astype(float), (mine.n + others.n).astype(float)
-    k, right = mine.sum.copy(), mine.sum + others.sum
-    wrong = total - right
-
-    def choose(among: np.ndarray, some: np.ndarray) -> np.ndarray:
-        return np.asarray(gammaln(among + 1) - gammaln(some + 1) - gammaln(among - some + 1))
-
-    found = np.exp(choose(right, k) + choose(wrong, n - k) - choose(total, n))
-    tail, term, left = np.ones(len(k)), np.ones(len(k)), np.arange(len(k))
-    while len(left):
-        term *= k * (wrong - n + k) / ((right - k + 1) * (n - k + 1))
-        tail[left] += term
-        k = k - 1
-        more = term > LEAST_TERM * tail[left]
-        left, term = left[more], term[more]
-        k, n, right, wrong = k[more], n[more], right[more], wrong[more]
-    return np.asarray(np.minimum(found * tail, 1))
-
-
-def _welch(mine: _Sums, others: _Sums) -> np.ndarray:
-    error, freedom = _standard_error(mine, others)
-    off = mine.mean - others.mean
-    with np.errstate(divide="ignore"):
-        t = np.where(error > 0, off / error, -np.inf)
-    return np.asarray(stdtr(freedom, t))
-
-
-def _standard_error(mine: _Sums, others: _Sums) -> tuple[np.ndarray, np.ndarray]:
-    """(S,) of the difference of means, and its degrees of freedom (Welch 1947)."""
-    a, b = mine.variance / mine.n, others.variance / others.n
-    among = a**2 / (mine.n - 1) + b**2 / (others.n - 1)
-    freedom = np.divide((a + b) ** 2, among, out=np.ones(len(a)), where=among > 0)
-    return np.sqrt(a + b), freedom
-
-
-def _difference_high(mine: _Sums, others: _Sums, exact: bool, confidence: float) -> np.ndarray:
-    """(S,) the upper end of the difference's interval."""
-    off = mine.mean - others.mean
-    if exact:
-        _, high = _interval(mine, exact, confidence)
-        low, _ = _interval(others, exact, confidence)
-        return np.asarray(off + np.hypot(high - mine.mean, others.mean - low))
-    error, freedom = _standard_error(mine, others)
-    return np.asarray(off + stdtrit(freedom, (1 + confidence) / 2) * error)
-
-
-def _interval(of: _Sums, exact: bool, confidence: float) -> tuple[np.ndarray, np.ndarray]:
-    """(S,) and (S,): Wilson's, or Student's."""
-    n, mean = of.n, of.mean
-    if exact:
-        z = float(ndtri((1 + confidence) / 2))
-        middle = (mean + z * z / (2 * n)) / (1 + z * z / n)
-        half = z / (1 + z * z / n) * np.sqrt(mean * (1 - mean) / n + z * z / (4 * n * n))
-        return np.asarray(middle - half), np.asarray(middle + half)
-    half = stdtrit(n - 1, (1 + confidence) / 2) * np.sqrt(of.variance / n)
-    return mean - half, mean + half
+    return Sums(*tables)
 
 
 def _facets(
@@ -392,8 +293,8 @@ def _facets(
         return [_by_value(name, numbers, here, task)]
     inner = quantile_edges(numbers[here], bins)
     lows = [float(distinct[0]), *inner.tolist()]
-    # A bin has its lower edge, a filter both.
-    highs = [*np.nextafter(inner, -np.inf).tolist(), float(distinct[-1])]
+    # A bin has its lower edge alone, a range both: it ends at the last number below the next bin.
+    highs = [*distinct[np.searchsorted(distinct, inner) - 1].tolist(), float(distinct[-1])]
     values = []
     for number, value in enumerate(bin_names(inner)):
         bounds = {"min": lows[number]} if number > 0 else {}
