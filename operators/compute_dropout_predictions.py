@@ -17,6 +17,7 @@ from .models import IMAGE_SIZE, architectures, factories, load, source_of, zoo_n
 from .predicting import Request, check_request, predict_with_dropout
 from .running import throttled
 from .selecting import call, writing_config
+from .views import target_of
 
 SOURCES = {
     "zoo": "a model of FiftyOne's zoo, downloaded where needed; its classes are ImageNet's",
@@ -90,7 +91,7 @@ class ComputeDropoutPredictions(foo.Operator):
             _classes_of(params),
             params.get("image_size") or IMAGE_SIZE,
         )
-        view = ctx.target_view(require_flat=True)
+        view = target_of(ctx)
         result = predict_with_dropout(view, model, request, report)
         ctx.ops.reload_dataset()
         return result

@@ -33,6 +33,7 @@ from .models import IMAGE_SIZE
 from .pretraining import Training, check_training, pretrain
 from .running import Progress, throttled
 from .selecting import call, writing_config
+from .views import target_of
 
 TRAIN_SHARE = 0.7
 
@@ -87,7 +88,7 @@ class ComputeEmbeddings(foo.Operator):
         request = request_of(params)
         check_request(ctx.dataset, request)
         report = throttled(lambda share, label: ctx.set_progress(progress=share, label=label))
-        view = ctx.target_view(require_flat=True)
+        view = target_of(ctx)
         name, source = name_of(params), source_of(params)
         if source == "self_supervised":
             result = _train_and_embed(view, training_of(params), request, labels_of(params), report)

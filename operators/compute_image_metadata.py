@@ -17,6 +17,7 @@ from .metadata_fields import ABOUT, measures_for
 from .metadata_writing import DISTANCE, FIELD, Request
 from .model_inputs import whole
 from .selecting import call, writing_config
+from .views import target_of
 
 
 class ComputeImageMetadata(foo.Operator):
@@ -89,7 +90,7 @@ class ComputeImageMetadata(foo.Operator):
 
     def execute(self, ctx: Any) -> dict[str, Any]:
         result = measure_view(
-            ctx.target_view(require_flat=True),
+            target_of(ctx),
             request_of(ctx.params),
             lambda share, label: ctx.set_progress(progress=share, label=label),
         )

@@ -13,6 +13,7 @@ from . import forms, informative, measures
 from .reading import Labelled, first, only
 from .scoring import Wanted, check_scores, compute_scores
 from .selecting import as_form, call, refuse_unknown, writing_config
+from .views import samples_of, target_of
 
 OPTIONS = (
     *informative.OPTIONS,
@@ -76,7 +77,7 @@ class ComputeScores(foo.Operator):
         try:
             filled = informative.fill(ctx.dataset, params, first)
             check_scores(
-                ctx.target_view(require_flat=True),
+                target_of(ctx),
                 _wanted(ctx.dataset, filled),
                 _labelled(ctx.params),
                 bool(ctx.params.get("overwrite")),
@@ -90,7 +91,7 @@ class ComputeScores(foo.Operator):
     def execute(self, ctx: Any) -> dict[str, Any]:
         params = ctx.params
         result = compute_scores(
-            ctx.target_view(require_flat=True),
+            target_of(ctx),
             _wanted(ctx.dataset, _filled(ctx.dataset, params)),
             _labelled(params),
             params.get("bad") or "error",
@@ -129,7 +130,7 @@ class ComputeScores(foo.Operator):
         options = _filled(dataset, options)
         wanted = _wanted(dataset, options)
         overwrite = bool(options.get("overwrite"))
-        check_scores(sample_collection.view(), wanted, _labelled(options), overwrite)
+        check_scores(samples_of(sample_collection), wanted, _labelled(options), overwrite)
         return call(self, sample_collection, as_form(options), delegate)
 
 

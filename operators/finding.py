@@ -16,6 +16,7 @@ from .fields import embedding_fields
 from .reading import Labelled, Reading, check, first, only, read
 from .running import READ_SHARE, Progress, throttled
 from .selecting import Pick, call, operator_name, refuse_unknown, writing_config
+from .views import samples_of, target_of
 from .writing import Names, check_names, chosen_view, name_selection, write
 
 OPTIONS = ("embeddings", "metric", "field", *forms.WRITTEN)
@@ -89,7 +90,7 @@ class FindOperator(foo.Operator):
         self._name_inputs(inputs)
         try:
             params = self._filled(ctx.dataset, ctx.params, first)
-            self._check(ctx.target_view(require_flat=True), params)
+            self._check(target_of(ctx), params)
         except InvalidInput as error:
             inputs.view("error", types.Error(label=str(error)))
             inputs.properties["tag"].invalid = True
@@ -122,7 +123,7 @@ class FindOperator(foo.Operator):
         """What would be found. ``view`` and ``asked`` are part of the key of the cache alone."""
         try:
             params = self._filled(ctx.dataset, ctx.params, first)
-            reading, found = self._found(ctx.target_view(require_flat=True), params)
+            reading, found = self._found(target_of(ctx), params)
         except InvalidInput as error:
             return {"error": str(error)}
         return {"text": "\n\n".join([found.text, *reading.notes]), "plots": found.plots}
@@ -131,7 +132,7 @@ class FindOperator(foo.Operator):
         return f"{self.label}: {ctx.params.get('tag') or self.usual_tag}"
 
     def execute(self, ctx: Any) -> dict[str, Any]:
-        view = ctx.target_view(require_flat=True)
+        view = target_of(ctx)
         params = self._filled(ctx.dataset, ctx.params, only)
         self._check(view, params)
         report = throttled(lambda share, label: ctx.set_progress(progress=share, label=label))
@@ -175,7 +176,7 @@ class FindOperator(foo.Operator):
         """
         refuse_unknown(operator_name(self), options, {*OPTIONS, *self.options})
         options = self._filled(sample_collection._root_dataset, options, only)
-        self._check(sample_collection.view(), options)
+        self._check(samples_of(sample_collection), options)
         return call(self, sample_collection, options, delegate)
 
     def _filled(self, dataset: Any, params: dict[str, Any], pick: Pick) -> dict[str, Any]:

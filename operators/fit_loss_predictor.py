@@ -15,6 +15,7 @@ from .fields import Choice, category_fields, embedding_fields, label_fields, pre
 from .fitting import Request, check_request, predict_loss
 from .reading import Bad, only
 from .selecting import call, writing_config
+from .views import samples_of, target_of
 
 
 class FitLossPredictor(foo.Operator):
@@ -88,7 +89,7 @@ class FitLossPredictor(foo.Operator):
         inputs.int("seed", label="Seed", default=0, min=0)
         try:
             params = {**_defaults(ctx.dataset), **ctx.params}
-            check_request(ctx.target_view(require_flat=True), _request_of(ctx.dataset, params))
+            check_request(target_of(ctx), _request_of(ctx.dataset, params))
         except InvalidInput as error:
             field.invalid = True
             field.error_message = str(error)
@@ -97,7 +98,7 @@ class FitLossPredictor(foo.Operator):
 
     def execute(self, ctx: Any) -> dict[str, Any]:
         result = predict_loss(
-            ctx.target_view(require_flat=True),
+            target_of(ctx),
             _request_of(ctx.dataset, ctx.params),
             lambda share, label: ctx.set_progress(progress=share, label=label),
         )
@@ -163,7 +164,7 @@ class FitLossPredictor(foo.Operator):
             "device": device,
         }
         request = _request_of(sample_collection._dataset, given)
-        check_request(sample_collection.view(), request)
+        check_request(samples_of(sample_collection), request)
         return call(self, sample_collection, vars(request), delegate)
 
 

@@ -22,6 +22,7 @@ from .object_fields import Find, of_objects
 from .object_labels import count_objects
 from .reading import Labelled
 from .running import Request, names_of
+from .views import target_of
 from .writing import check_names
 
 NONE = ""
@@ -285,7 +286,7 @@ def labelled_input(ctx: Any, inputs: Any) -> None:
 
 def view_key(ctx: Any) -> str:
     """What tells one target view from another, for the cache."""
-    return json.dumps(ctx.target_view(require_flat=True)._serialize(), default=str)
+    return json.dumps(target_of(ctx)._serialize(), default=str)
 
 
 @foo.execution_cache(prompt_scoped=True, residency="ephemeral")
@@ -298,7 +299,7 @@ def count_samples(
     objects: str | None,
 ) -> dict[str, Any]:
     """How many samples the form speaks of. ``view`` is part of the key of the cache alone."""
-    samples = ctx.target_view(require_flat=True)
+    samples = target_of(ctx)
     total = len(samples)
     left = samples
     if label_field and ctx.dataset.get_field(label_field) is not None:

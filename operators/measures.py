@@ -158,7 +158,7 @@ REPRESENTATIVE = {
 }
 BALANCED = {
     "balance": Words(
-        "of the classes that are furthest behind the target", "which of a class is left to the rest"
+        "of the classes that are furthest behind the target", "within a class all count the same"
     ),
     "class_balanced": Words(
         "uncertain or different, and balanced by the predictions, all at once (CBAL)",

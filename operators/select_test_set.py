@@ -19,6 +19,7 @@ from .selecting import as_form, call, operator_name, refuse_unknown, writing_con
 from .test_set_inputs import filled, form_inputs
 from .test_sets import Asked
 from .used_embeddings import embeddings_used
+from .views import samples_of, target_of
 from .writing import Names, check_names, chosen_view, name_selection, write
 
 OPTIONS = {
@@ -58,7 +59,7 @@ class SelectTestSet(foo.Operator):
         self._result_inputs(inputs)
         try:
             asked = self._asked(ctx)
-            self._check(ctx.target_view(require_flat=True), asked, ctx.params)
+            self._check(target_of(ctx), asked, ctx.params)
         except InvalidInput as error:
             inputs.view("error", types.Error(label=str(error)))
             inputs.properties["tag"].invalid = True
@@ -85,7 +86,7 @@ class SelectTestSet(foo.Operator):
     def _previewed(self, ctx: Any, view: str, asked: str, plane: str) -> dict[str, Any]:
         """What would be chosen. ``view`` and ``asked`` are part of the key of the cache alone."""
         try:
-            reading, chosen = self._chosen(ctx.target_view(require_flat=True), self._asked(ctx))
+            reading, chosen = self._chosen(target_of(ctx), self._asked(ctx))
         except InvalidInput as error:
             return {"error": str(error)}
         told = test_sets.text_of(chosen.report)
@@ -98,7 +99,7 @@ class SelectTestSet(foo.Operator):
         return f"{self.label}: {_tag_of(ctx.params) or 'test set'}"
 
     def execute(self, ctx: Any) -> dict[str, Any]:
-        view = ctx.target_view(require_flat=True)
+        view = target_of(ctx)
         asked = self._asked(ctx)
         self._check(view, asked, ctx.params)
         report = throttled(lambda share, label: ctx.set_progress(progress=share, label=label))
@@ -146,7 +147,7 @@ class SelectTestSet(foo.Operator):
         if isinstance(options.get("strata"), str):
             options["strata"] = [options["strata"]]
         asked = test_sets.asked_of(sample_collection._root_dataset, options)
-        self._check(sample_collection.view(), asked, options)
+        self._check(samples_of(sample_collection), asked, options)
         return call(self, sample_collection, as_form(options), delegate)
 
     def _asked(self, ctx: Any) -> Asked:

@@ -16,6 +16,7 @@ from .fields import Choice
 from .object_fields import nearest
 from .reading import check, first, only
 from .running import preview, run_selection, view_of
+from .views import samples_of, target_of
 
 Pick = Callable[[list[Choice], str], str]
 
@@ -86,7 +87,7 @@ class SelectOperator(foo.Operator):
             params = self.fill(ctx.dataset, self.asked(ctx), first)
             recipe = Recipe.of(self.limited(ctx.dataset, params))
             request = forms.request_of(ctx.params)
-            view = ctx.target_view(require_flat=True)
+            view = target_of(ctx)
             check(view, recipe, request.labelled, request.objects)
         except InvalidInput as error:
             inputs.view("recipe_error", types.Error(label=str(error)))
@@ -103,7 +104,7 @@ class SelectOperator(foo.Operator):
         try:
             params = self.prepare(ctx.dataset, self.fill(ctx.dataset, self.asked(ctx), first))
             recipe = self.limited(ctx.dataset, params)
-            reading, chosen = preview(ctx.target_view(require_flat=True), recipe, request)
+            reading, chosen = preview(target_of(ctx), recipe, request)
             return previews.shown(reading, chosen, plane)
         except InvalidInput as error:
             return {"error": str(error)}
@@ -112,7 +113,7 @@ class SelectOperator(foo.Operator):
         return f"{self.label}: {ctx.params.get('tag') or 'selection'}"
 
     def execute(self, ctx: Any) -> dict[str, Any]:
-        view = ctx.target_view(require_flat=True)
+        view = target_of(ctx)
         params = self.prepare(ctx.dataset, self.fill(ctx.dataset, self.asked(ctx), only))
         result = run_selection(
             view,
@@ -159,7 +160,7 @@ class SelectOperator(foo.Operator):
         options = as_form(options)
         request = forms.request_of(options)
         recipe = Recipe.of(self.limited(dataset, options))
-        check(sample_collection.view(), recipe, request.labelled, request.objects)
+        check(samples_of(sample_collection), recipe, request.labelled, request.objects)
         return call(self, sample_collection, options, delegate)
 
 

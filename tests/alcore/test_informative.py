@@ -303,9 +303,9 @@ def test_coverage_may_be_weighed_by_objects():
     assert chosen.indices.tolist() == same.indices.tolist()
 
 
-def test_objects_and_maps_are_neither_numbers_nor_vectors():
+def test_maps_are_neither_numbers_nor_vectors():
     weight = {"strategy": "weight", "column": "p"}
-    assert "must hold one number a sample" in told(weight, p=objects())
+    assert "must hold one number a sample" in told(weight, p=Maps(PIXELS.__getitem__, N))
     diversity = {"strategy": "diversity", "column": "p"}
     assert "must hold one vector a sample" in told(diversity, p=Maps(PIXELS.__getitem__, N))
     with pytest.raises(InvalidInput, match="column 'p': is of 12 samples, not 5"):

@@ -65,6 +65,14 @@ def test_groups_of_a_grouped_dataset_are_chosen_as_wholes(grouped, operator):
     assert grouped.select_group_slices(["left", "right"]).count_sample_tags() == {}
 
 
+def test_dynamic_groups_are_chosen_as_wholes(dataset, operator):
+    recipe = WEIGHT | {"budget": 20, "groups": {"column": "place", "whole": True}}
+    view = dataset.group_by("place", order_by="sharpness")
+    result = operator("select")(view, recipe=recipe, tag="dynamic").result
+    assert result["chosen"] == 16
+    assert len(set(dataset.match_tags("dynamic").values("place"))) == 1
+
+
 @pytest.mark.parametrize(
     "options, message",
     [
