@@ -438,9 +438,7 @@ def source_of_field(reader: SampleReader, column: str, use: str, declared: Any) 
         return Embeddings(n, column)
     elif use == "numbers" and isinstance(declared, _NUMBERS):
         return Scalars(n, column, numbers=True)
-    elif use in ("categories", "values") and isinstance(declared, (*_NUMBERS, fo.StringField)):
-        return Scalars(n, column, numbers=False)
-    elif use == "values" and isinstance(declared, fo.ObjectIdField):  # such as group.id
+    elif use in _SINGLE and isinstance(declared, _SINGLE[use]):
         return Scalars(n, column, numbers=False)
     return None
 
@@ -474,6 +472,10 @@ def is_vector(declared: Any) -> bool:
 
 _COUNTS_LABELS = (entries.Balance, entries.ClassBalanced, entries.Minority)
 _NUMBERS = (fo.FloatField, fo.IntField, fo.BooleanField, fo.DateField, fo.DateTimeField)
+_SINGLE = {
+    "categories": (*_NUMBERS, fo.StringField),
+    "values": (*_NUMBERS, fo.StringField, fo.ObjectIdField),  # the last such as group.id
+}
 _TAKES = {
     "predictions": (
         "a Classification, a vector of probabilities or logits, objects with confidences, a Heatmap, "
