@@ -74,17 +74,33 @@ def business_value(truth: Any, predictions: Any, gain: Any) -> np.ndarray:
     matrix = cost_matrix(gain, name="gain")
     known = np.asarray(numbers_of(truth, "business_value: truth"))
     given = np.asarray(numbers_of(predictions, "business_value: predictions"))
-    if given.ndim == 2:
-        _check_width(given.shape[1], matrix)
-        decided = (given.astype(np.float64) @ matrix).argmax(1)
-    else:
-        decided = given
+    decided = best_decisions(given, matrix) if given.ndim == 2 else given
     for name, values in (("truth", known), ("predictions", decided)):
         if values.shape != (known.size,) or not np.isin(values, np.arange(len(matrix))).all():
             raise InvalidInput(
                 f"business_value: {name} must be {known.size} classes from 0 to {len(matrix) - 1}"
             )
     return matrix[known.astype(np.int64), decided.astype(np.int64)]
+
+
+def best_decisions(probabilities: Any, gain: Any) -> np.ndarray:
+    """(N,) int64, the decision of the highest expected gain; of several the first.
+
+    Args:
+        probabilities: (N, C).
+        gain: (C, C), ``gain[truth][decision]``.
+
+    Raises:
+        InvalidInput: a matrix of another size.
+    """
+    matrix = cost_matrix(gain, name="gain")
+    p = np.asarray(numbers_of(probabilities, "best_decisions: probabilities"))
+    _check_width(p.shape[1], matrix)
+    step = max(1, NUMBERS_A_CHUNK // p.shape[1])
+    out = np.zeros(len(p), dtype=np.int64)
+    for start in range(0, len(p), step):
+        out[start : start + step] = (p[start : start + step].astype(np.float64) @ matrix).argmax(1)
+    return out
 
 
 def cost_matrix(given: Any, classes: Sequence[str] | None = None, name: str = "cost") -> np.ndarray:
