@@ -1,4 +1,4 @@
-"""What mistakes cost, as a form asks for it: a table of few classes, or text."""
+"""What decisions cost or bring in, as a form asks for it: a table of few classes, or text."""
 
 from __future__ import annotations
 
@@ -13,86 +13,122 @@ from . import forms
 from .sources import declared_classes
 
 MOST_CLASSES = 8  # a table of more is no help
-ROWS = tuple(f"cost_{truth}" for truth in range(MOST_CLASSES))
-OPTIONS = ("cost", "gain", "costs_as", "cost_classes", *ROWS)
+ROWS = {kind: tuple(f"{kind}_{truth}" for truth in range(MOST_CLASSES)) for kind in ("cost", "gain")}
+OPTIONS = ("cost", "gain", "costs_are", "costs_as", "cost_classes", *ROWS["cost"], *ROWS["gain"])
+ARE = {
+    "cost": "what each wrong decision costs; right ones cost nothing",
+    "gain": "what each decision brings in, right ones too; below 0 it is a loss",
+}
 AS = {
-    "table": "a number for each wrong decision",
+    "table": "a number for each decision",
     "text": "CSV or JSON, for many classes",
+}
+HINTS = {
+    "cost": (
+        "What each decision costs: CSV with a first row of decisions and a first column of "
+        'truths, or JSON such as {"glass": {"paper": 5}, "paper": {"glass": 1}}'
+    ),
+    "gain": (
+        "What each decision brings in: CSV with a first row of decisions and a first column of "
+        'truths, or JSON such as {"glass": {"glass": 2, "paper": -5}, "paper": {"glass": 0, "paper": 1}}'
+    ),
 }
 
 
-def cost_inputs(ctx: Any, inputs: Any, predictions: str | None) -> None:
-    """Ask for the costs of wrong decisions; a right one costs nothing."""
-    names = _names_shown(ctx, forms.view_key(ctx), predictions) if predictions else []
+def cost_inputs(ctx: Any, inputs: Any, *fields: str | None) -> None:
+    """Ask for what decisions cost or bring in, between the classes of some fields."""
+    names = _names_shown(ctx, forms.view_key(ctx), *fields)
     ctx.params["cost_classes"] = names
+    forms.choice_input(inputs, "costs_are", "Given are", ARE, "cost")
+    kind = _kind_of(ctx.params)
     fits = 2 <= len(names) <= MOST_CLASSES
     if fits:
-        forms.choice_input(inputs, "costs_as", "Costs", AS, "table")
+        forms.choice_input(inputs, "costs_as", f"{kind.capitalize()}s", AS, "table")
     if fits and ctx.params.get("costs_as", "table") == "table":
         for truth, name in enumerate(names):
             inputs.md(f"Where the truth is **{name}**, deciding for", name=f"truth_{truth}")
-            row = inputs.h_stack(ROWS[truth], gap=1)
+            row = inputs.h_stack(ROWS[kind][truth], gap=1)
             for decision, other in enumerate(names):
-                if decision != truth:
-                    row.float(f"to_{decision}", label=other, default=1.0, min=0)
+                if kind == "gain" or decision != truth:
+                    default, least = _usual(kind, truth, decision), 0 if kind == "cost" else None
+                    row.float(f"to_{decision}", label=other, default=default, min=least)
         return
     inputs.str(
-        "cost",
-        label="Costs",
-        description=(
-            "What each decision costs: CSV with a first row of decisions and a first column of "
-            'truths, or JSON such as {"glass": {"paper": 5}, "paper": {"glass": 1}}'
-        ),
+        kind,
+        label=f"{kind.capitalize()}s",
+        description=HINTS[kind],
         required=False,
         view=types.TextFieldView(multiline=True, rows=5),
     )
 
 
-def of_table(dataset: Any, params: dict[str, Any]) -> dict[str, dict[str, float]]:
-    """The costs that a form's table holds, by class names.
+def matrix_of(dataset: Any, params: dict[str, Any], *fields: str | None) -> dict[str, Any]:
+    """What a form or a call gives, as ``{"cost": matrix}`` or ``{"gain": matrix}``.
+
+    Args:
+        fields: whose classes a form's table has.
 
     Raises:
-        InvalidInput: there is no such table.
+        InvalidInput: nothing is given.
     """
-    names = params.get("cost_classes") or class_names(dataset, params.get("predictions"))
-    table = params.get("costs_as", "table") == "table" and 2 <= len(names) <= MOST_CLASSES
-    if not table or "costs_as" not in params:
+    if params.get("costs_as") == "table":
+        names = params.get("cost_classes") or class_names(dataset, *fields)
+        if 2 <= len(names) <= MOST_CLASSES:
+            kind = _kind_of(params)
+            return {kind: _of_table(params, kind, names)}
+    # A form keeps the text of the kind that was chosen before.
+    kinds = (params["costs_are"],) if params.get("costs_are") else ("cost", "gain")
+    given = {kind: parsed_matrix(params[kind], kind) for kind in kinds if params.get(kind)}
+    if not given:
         raise InvalidInput("cost: say what each decision costs, as CSV, JSON or a dict")
-    return {
-        truth: {
-            name: _number((params.get(ROWS[row]) or {}).get(f"to_{column}"))
-            for column, name in enumerate(names)
-            if column != row
-        }
-        for row, truth in enumerate(names)
-    }
+    return given
 
 
-def class_names(dataset: Any, predictions: str | None) -> list[str]:
-    """The classes of a field, as the dataset declares them or as they occur."""
-    if not predictions:
-        return []
-    declared = declared_classes(dataset, predictions)
-    if declared or dataset.get_field(f"{predictions}.label") is None:
+def _of_table(params: dict[str, Any], kind: str, names: list[str]) -> dict[str, dict[str, float]]:
+    table: dict[str, dict[str, float]] = {}
+    for row, truth in enumerate(names):
+        entered = params.get(ROWS[kind][row]) or {}
+        for column, decision in enumerate(names):
+            if kind == "gain" or column != row:
+                value = entered.get(f"to_{column}")
+                usual = _usual(kind, row, column)
+                table.setdefault(truth, {})[decision] = usual if value is None else float(value)
+    return table
+
+
+def _kind_of(params: dict[str, Any]) -> str:
+    return "gain" if params.get("costs_are") == "gain" else "cost"
+
+
+def _usual(kind: str, truth: int, decision: int) -> float:
+    """1 for each mistake, or for each right decision."""
+    return float((truth == decision) == (kind == "gain"))
+
+
+def class_names(dataset: Any, *fields: str | None) -> list[str]:
+    """The classes of some fields, as the dataset declares them or as they occur, each once."""
+    names = [name for field in fields if field for name in _names_of(dataset, field)]
+    return list(dict.fromkeys(names))
+
+
+def _names_of(dataset: Any, field: str) -> list[str]:
+    declared = declared_classes(dataset, field)
+    if declared or dataset.get_field(f"{field}.label") is None:
         return declared
-    return sorted(map(str, dataset.distinct(f"{predictions}.label")))
+    return sorted(map(str, dataset.distinct(f"{field}.label")))
 
 
 @foo.execution_cache(prompt_scoped=True, residency="ephemeral")
-def _names_shown(ctx: Any, view: str, predictions: str) -> list[str]:
+def _names_shown(ctx: Any, view: str, *fields: str | None) -> list[str]:
     """The same, looked up once for a form. ``view`` is part of the key of the cache alone."""
-    return class_names(ctx.dataset, predictions)
+    return class_names(ctx.dataset, *fields)
 
 
-def _number(value: Any) -> float:
-    return 1.0 if value is None else float(value)
-
-
-def parsed_matrix(given: Any) -> Any:
-    """A matrix of costs as a form has it: JSON, or CSV as it is."""
+def parsed_matrix(given: Any, name: str = "cost") -> Any:
+    """A matrix of costs or gains as a form has it: JSON, or CSV as it is."""
     if isinstance(given, str) and given.lstrip()[:1] in ("{", "["):
         try:
             return json.loads(given)
         except json.JSONDecodeError as error:
-            raise InvalidInput(f"cost: is not JSON: {error}") from None
+            raise InvalidInput(f"{name}: is not JSON: {error}") from None
     return given

@@ -10,7 +10,6 @@ import fiftyone.operators.types as types
 
 from ..alcore import InvalidInput
 from . import costs, forms, measures
-from .costs import parsed_matrix
 from .fields import (
     LIST_OF,
     Choice,
@@ -130,14 +129,12 @@ def entry_of(dataset: Any, params: dict[str, Any], measure: str | None = None) -
         entry = {"strategy": "disagreement", "column": column, "measure": measure}
         kind = kind_of(dataset, column[0] if isinstance(column, list) else column)
     elif source == "costs":
-        given = {name: parsed_matrix(params[name]) for name in ("cost", "gain") if params.get(name)}
-        given = given or {"cost": costs.of_table(dataset, params)}
         cost = measure if measure in measures.COSTS else "risk"
         entry = {
             "strategy": "expected_cost",
             "column": params.get("predictions"),
             "measure": {"risk": "risk", "cost_margin": "margin"}[cost],
-            **given,
+            **costs.matrix_of(dataset, params, params.get("predictions")),
         }
         kind = "samples"
     elif source == "one field":
