@@ -16,6 +16,7 @@ def register(plugin: Any) -> None:
     from .panel import ActiveLearning
     from .select import Select
     from .select_balanced import SelectBalanced
+    from .select_by_metadata import SelectByMetadata
     from .select_by_similarity import SelectBySimilarity
     from .select_diverse import SelectDiverse
     from .select_informative import SelectInformative
@@ -31,6 +32,7 @@ def register(plugin: Any) -> None:
         SelectDiverse,
         SelectRepresentative,
         SelectTestSet,
+        SelectByMetadata,
         SelectBySimilarity,
         SelectBalanced,
         FindNearDuplicates,

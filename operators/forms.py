@@ -247,7 +247,7 @@ def fields_for(ctx: Any, find: Find) -> list[Choice]:
 def labelled_input(ctx: Any, inputs: Any) -> None:
     """Which samples are labelled already, and how many of each that makes."""
     choices = label_fields(ctx.dataset)
-    usual = next((c.path for c in choices if c.path == "ground_truth"), NONE)
+    usual = usual_labels(ctx.dataset)
     field_input(
         ctx,
         inputs,
@@ -284,6 +284,11 @@ def labelled_input(ctx: Any, inputs: Any) -> None:
     inputs.view("counts", types.Notice(label=told["text"]))
 
 
+def usual_labels(dataset: Any) -> str:
+    """The field that a form takes the labels from until another is chosen."""
+    return next((c.path for c in label_fields(dataset) if c.path == "ground_truth"), NONE)
+
+
 def view_key(ctx: Any) -> str:
     """What tells one target view from another, for the cache."""
     return json.dumps(target_of(ctx)._serialize(), default=str)
@@ -301,11 +306,7 @@ def count_samples(
     """How many samples the form speaks of. ``view`` is part of the key of the cache alone."""
     samples = target_of(ctx)
     total = len(samples)
-    left = samples
-    if label_field and ctx.dataset.get_field(label_field) is not None:
-        left = left.exists(label_field, False)
-    if tag:
-        left = left.match_tags(tag, bool=False)
+    left = unlabelled(samples, label_field, tag)
     candidates = len(left)
     labelled = total - candidates
     text = f"{candidates} samples to choose from, {labelled} labelled"
@@ -319,6 +320,13 @@ def count_samples(
             f"{among} objects to choose from, in {candidates} samples; {labelled} samples are labelled"
         )
     return {"total": total, "labelled": labelled, "text": text}
+
+
+def unlabelled(samples: Any, label_field: str | None, tag: str | None) -> Any:
+    """The samples that are not labelled."""
+    if label_field and samples._dataset.get_field(label_field) is not None:
+        samples = samples.exists(label_field, False)
+    return samples.match_tags(tag, bool=False) if tag else samples
 
 
 def result_inputs(ctx: Any, inputs: Any) -> None:

@@ -226,6 +226,49 @@ def value_plot(values: np.ndarray, is_chosen: np.ndarray, label: str) -> dict[st
     return {"data": traces, "layout": _layout(label, "share of samples", barmode="stack")}
 
 
+def histogram_plot(
+    x: list[Any], counts: list[int], kept: list[bool], worth: list[float] | None, limits: list[Any]
+) -> dict[str, Any]:
+    """How the values of a field are distributed: those kept, those not, and what each is worth.
+
+    Args:
+        x: the middles of bins, or the names of categories.
+        worth: in [0, 1], drawn as a line up to the highest bar; None for nothing preferred.
+        limits: where on the axis the kept range ends, drawn upright.
+    """
+    names = _distinct(x) if x and isinstance(x[0], str) and not limits else x
+    traces = [
+        _bars(name, names, np.where(mask, counts, 0), colour)
+        for name, mask, colour in (
+            ("kept", np.array(kept, dtype=bool), CHOSEN),
+            ("left out", ~np.array(kept, dtype=bool), POOL),
+        )
+        if mask.any()
+    ]
+    if worth is not None:
+        line = np.array(worth) * max(counts, default=0)
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "lines+markers",
+                "name": "preferred",
+                "x": names,
+                "y": _rounded(line),
+                "line": {"color": TARGET, "width": 2},
+                "marker": {"size": 4},
+            }
+        )
+    upright = {
+        "type": "line",
+        "yref": "paper",
+        "y0": 0,
+        "y1": 1,
+        "line": {"color": CHOSEN, "dash": "dot"},
+    }
+    shapes = [{**upright, "x0": at, "x1": at} for at in limits]
+    return {"data": traces, "layout": _layout("", "samples", barmode="stack", shapes=shapes)}
+
+
 def _gains(chosen: Selection) -> dict[str, Any]:
     trace = {
         "type": "scatter",

@@ -16,7 +16,7 @@ LOWEST_EXPONENT = -700.0
 
 def weight(entry: entries.Weight, task: Task) -> Objective:
     if entry.by_category:
-        worths, other = _worths(entry.prefer)
+        worths, other = category_worths(entry.prefer)
         return score(_worth_of_each(worths, other, entry, task), task, max(worths.values()))
     numbers = numbers_of(entry.column, entry.classes, task)
     low, high = float(np.nanmin(numbers)), float(np.nanmax(numbers))
@@ -76,7 +76,7 @@ def _worth_of_each(
     return np.array([worths.get(names[one], other) for one in mine], dtype=np.float64)
 
 
-def _worths(prefer: Any) -> tuple[dict[Any, float], float]:
+def category_worths(prefer: Any) -> tuple[dict[Any, float], float]:
     """What each named category is worth, and what any other is."""
     if isinstance(prefer, dict):
         return prefer, min(prefer.values())

@@ -42,6 +42,7 @@ def test_every_operator_declares_its_risk(plugin):
         "select_diverse": "medium",
         "select_representative": "medium",
         "select_test_set": "medium",
+        "select_by_metadata": "medium",
         "select_by_similarity": "medium",
         "find_near_duplicates": "medium",
         "find_outliers": "medium",

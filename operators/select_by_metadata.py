@@ -1,0 +1,87 @@
+"""select_by_metadata: filter by given metadata, and prefer some of its values to others."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ..alcore import InvalidInput
+from . import forms, metadata_inputs
+from .fields import uncertain_fields
+from .selecting import SelectOperator
+
+
+class SelectByMetadata(SelectOperator):
+    label = "Active learning: select by metadata"
+    about = (
+        "Filters by given metadata, such as a lens covered by a finger, and prefers high or low "
+        "numbers, a range, or some categories to others; several fields at once."
+    )
+    options = ("filters", "preferences", "predictions", "embeddings", "budget")
+
+    def asked(self, ctx: Any) -> dict[str, Any]:
+        """A form's inputs, one by one, as the lists that a call gives."""
+        params = super().asked(ctx)
+        for name, found in (
+            ("filters", metadata_inputs.filters_of(ctx.dataset, params)),
+            ("preferences", metadata_inputs.preferences_of(ctx.dataset, params)),
+        ):
+            params[name] = [*_entries(name, params.get(name)), *found]
+        return params
+
+    def strategy_inputs(self, ctx: Any, inputs: Any) -> None:
+        forms.budget_input(inputs)
+        metadata_inputs.fields_inputs(ctx, inputs)
+        forms.field_input(
+            ctx,
+            inputs,
+            "predictions",
+            "Prefer uncertain ones of",
+            forms.fields_for(ctx, uncertain_fields),
+            missing="",
+            description="Predictions: times how unsure the model is (margin)",
+            required=False,
+        )
+        forms.spread_input(ctx, inputs)
+
+    def recipe_of(self, dataset: Any, params: dict[str, Any]) -> dict[str, Any]:
+        strategies = [
+            {"strategy": "weight", **one, "prefer": _prefer(dataset, one)}
+            for one in _entries("preferences", params.get("preferences"))
+        ]
+        if params.get("predictions"):
+            strategies.append({"strategy": "uncertainty", "column": params["predictions"]})
+        if params.get("embeddings"):
+            strategies.append({"strategy": "diversity", "column": params["embeddings"]})
+        return {
+            "budget": forms.budget_of(params),
+            "filters": _entries("filters", params.get("filters")),
+            # Where nothing is preferred, any of those that pass.
+            "strategies": strategies or [{"strategy": "random"}],
+            "seed": params.get("seed", 0),
+        }
+
+
+def _prefer(dataset: Any, one: dict[str, Any]) -> Any:
+    return metadata_inputs.as_numbers(dataset, one.get("column") or "", one.get("prefer", "high"))
+
+
+def _entries(option: str, given: Any) -> list[dict[str, Any]]:
+    """Filters or preferences of a call, which name their ``field`` or ``column``.
+
+    Raises:
+        InvalidInput: something else than a list of dicts.
+    """
+    if isinstance(given, str):
+        try:
+            given = json.loads(given)
+        except json.JSONDecodeError as error:
+            raise InvalidInput(f"{option}: is not JSON: {error}") from None
+    if not isinstance(given or [], list) or not all(isinstance(one, dict) for one in given or []):
+        usual = {"filters": '[{"field": "sharpness", "min": 20}]'}
+        example = usual.get(option, '[{"field": "sharpness", "prefer": "high"}]')
+        raise InvalidInput(f"{option}: give a list of dicts, such as {example}")
+    return [
+        {"column" if name == "field" else name: value for name, value in one.items()}
+        for one in given or []
+    ]
