@@ -125,13 +125,13 @@ class _Greedy:
         return self._or_single(picks, single)
 
     def _single(self) -> Picks | None:
-        """The one sample of the highest value that can be paid for."""
+        """The one sample of the highest value that can be paid for, if that is above 0."""
         if self.limits is None or self.limits.costs is None:
             return None
         total = combined(self.terms, self.bounds, self.combine)
         total[self.limits.costs > self.limits.spend] = -torch.inf
         row = int(total.argmax())
-        if total[row] == -torch.inf:
+        if total[row] <= 0:
             return None
         values = np.array([[float(bound[row]) for bound in self.bounds]])
         gain = float(total[row] / self.limits.costs[row])
@@ -141,8 +141,9 @@ class _Greedy:
         if single is None or self.limits is None or self.limits.costs is None:
             return picks
         costs = self.limits.costs.cpu().numpy()
-        together = float((picks.gains * costs[picks.rows]).sum())
-        alone = float(single.gains[0] * costs[single.rows[0]])
+        mine = costs[picks.rows]
+        together = np.where(picks.gains > 0, picks.gains * mine, picks.gains / mine).sum()
+        alone = single.gains[0] * costs[single.rows[0]]
         return single if alone > together else picks
 
     def _set_scales(self, which: list[bool]) -> None:

@@ -267,12 +267,12 @@ def _nothing_left(pool: Pool, before: int, candidates: np.ndarray, needed: list[
 
 def _why_stopped(picks: Picks, budget: int, candidates: int, stage: Stage) -> str:
     chosen = len(picks.rows)
+    if picks.alone:
+        return "1 chosen: it is worth more than all that its cost would pay for, one by one"
     if chosen == budget:
         return "budget reached"
     if chosen == candidates:
         return f"all {candidates} candidates are chosen; the budget was {budget}"
-    if picks.alone:
-        return "1 chosen: it is worth more than all that its cost would pay for, one by one"
     if stage.combine == "lightly":
         ends = ("minimum_distance", "minimum", "max_sum")
         asked = [
