@@ -48,7 +48,7 @@ def steps_of(problem, chosen):
     )
 
 
-@settings(max_examples=200, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, suppress_health_check=list(HealthCheck))
 @given(limited(), st.booleans(), st.sampled_from([None, 1, 2, 5]), st.floats(0.2, 40))
 def test_picks_are_those_of_brute_force(limited, by_cost, at_most, spend):
     problem, costs, groups = limited
@@ -96,7 +96,7 @@ def test_picks_are_those_of_brute_force(limited, by_cost, at_most, spend):
         assert picked.report["stages"][0]["cost"]["spent"] <= spend * (1 + 1e-8)
 
 
-@settings(max_examples=150, suppress_health_check=list(HealthCheck))
+@settings(max_examples=80, suppress_health_check=list(HealthCheck))
 @given(limited(), st.sampled_from(["mean", "max"]), st.booleans())
 def test_whole_groups_are_those_of_brute_force(limited, value, by_cost):
     problem, costs, groups = limited
