@@ -157,9 +157,10 @@ def weak_slices(
         facet
         for name in dict.fromkeys(columns)
         for facet in _facets(name, bins, date_parts, timezone, known, task)
+        if facet.values
     ]
     if not facets:
-        raise InvalidInput("slices: name at least one column of metadata to look at")
+        raise InvalidInput("slices: name at least one column of metadata that has values")
     found = _looked_at(facets, y, minimum, pairs, tick)
     everyone = Sums(np.array(len(y)), y.sum(), (y * y).sum())
     mine, rest = found.sums, everyone.less(found.sums)
@@ -249,8 +250,9 @@ def _looked_at(
         table = _sums_of(joint - 1, (len(facets[first].values) + 1) * width - 1, y, squares)
         cells = np.flatnonzero(table.n >= minimum)
         a, b = (cells + 1) // width - 1, (cells + 1) % width - 1
-        fewest = np.minimum(alone[first].n[a], alone[second].n[b])
-        beyond = (a >= 0) & (b >= 0) & (table.n[cells] <= fewest - 2)
+        both = (a >= 0) & (b >= 0)
+        a, b, cells = a[both], b[both], cells[both]
+        beyond = table.n[cells] <= np.minimum(alone[first].n[a], alone[second].n[b]) - 2
         a, b, cells = a[beyond], b[beyond], cells[beyond]
         places.append(np.tile((first, second), (len(cells), 1)))
         codes.append(np.column_stack([a, b]))

@@ -11,6 +11,7 @@ def register(plugin: Any) -> None:
     from .compute_scores import ComputeScores
     from .find_near_duplicates import FindNearDuplicates
     from .find_outliers import FindOutliers
+    from .find_weak_slices import FindWeakSlices
     from .fit_loss_predictor import FitLossPredictor
     from .list_selections import ListSelections
     from .panel import ActiveLearning
@@ -37,6 +38,7 @@ def register(plugin: Any) -> None:
         SelectBalanced,
         FindNearDuplicates,
         FindOutliers,
+        FindWeakSlices,
         UndoSelection,
         ListSelections,
         ComputeScores,

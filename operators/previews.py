@@ -41,9 +41,12 @@ def preview_inputs(
         told = {name: PLANES[name] for name in methods}
         forms.choice_input(inputs, "plane", "Plane", told, methods[0])
     asked = {name: value for name, value in ctx.params.items() if name not in BESIDE}
-    asked["selected"] = ctx.selected
-    key = json.dumps(asked, sort_keys=True, default=str)
-    draw(inputs, compute(ctx, forms.view_key(ctx), key, method))
+    draw(inputs, compute(ctx, forms.view_key(ctx), key_of(ctx, asked), method))
+
+
+def key_of(ctx: Any, asked: dict[str, Any]) -> str:
+    """What tells one preview from another, for the cache."""
+    return json.dumps({**asked, "selected": ctx.selected}, sort_keys=True, default=str)
 
 
 def draw(inputs: Any, told: dict[str, Any]) -> None:

@@ -282,10 +282,9 @@ def _write(
         ranks = {one: rank for rank, one in enumerate(ids, start=1)}
         everyone.set_values(names.rank_field, ranks, key_field="id")
     if names.number_field:
-        whole = all(isinstance(value, int) for value in numbers.values())
         dataset.add_sample_field(
             names.number_field,
-            fo.IntField if whole else fo.FloatField,
+            _field_of(numbers),
             description=config["number_description"],
         )
         everyone.set_values(names.number_field, numbers, key_field="id")
@@ -310,6 +309,14 @@ def _write(
             description=f"Selection {names.run_key}: {told}, in the order chosen",
             overwrite=True,
         )
+
+
+def _field_of(numbers: dict[str, float]) -> type:
+    """The kind of field that holds some numbers."""
+    kinds = set(map(type, numbers.values()))
+    if kinds == {bool}:
+        return fo.BooleanField
+    return fo.IntField if kinds <= {int} else fo.FloatField
 
 
 def _config(

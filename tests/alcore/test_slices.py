@@ -237,6 +237,7 @@ def test_intervals_are_those_of_test_set_sizes():
     [
         (["nowhere"], {}, "slices: there is no column 'nowhere'"),
         ([], {}, "name at least one column"),
+        (["empty"], {}, "name at least one column"),
         (["when"], {"date_parts": []}, "name at least one column"),
         (
             ["when"],
@@ -257,6 +258,7 @@ def test_what_cannot_be_looked_at_is_refused(columns, options, sentence):
     given = {
         "names": [f"image-{row}" for row in range(n)],
         "number": np.arange(n),
+        "empty": [None] * n,
         "vectors": np.ones((n, 2)),
         "when": np.datetime64("2024-01-01", "s") + np.arange(n),
         "right": np.ones(n),

@@ -46,6 +46,7 @@ def test_every_operator_declares_its_risk(plugin):
         "select_by_similarity": "medium",
         "find_near_duplicates": "medium",
         "find_outliers": "medium",
+        "find_weak_slices": "medium",
         "select_balanced": "medium",
         "undo_selection": "high",
         "list_selections": "low",
