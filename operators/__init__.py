@@ -5,6 +5,8 @@ from typing import Any
 
 def register(plugin: Any) -> None:
     """Register every operator and panel that the manifest lists."""
+    from .advise_stopping import AdviseStopping
+    from .compute_business_value import ComputeBusinessValue
     from .compute_dropout_predictions import ComputeDropoutPredictions
     from .compute_embeddings import ComputeEmbeddings
     from .compute_image_metadata import ComputeImageMetadata
@@ -42,6 +44,8 @@ def register(plugin: Any) -> None:
         UndoSelection,
         ListSelections,
         ComputeScores,
+        ComputeBusinessValue,
+        AdviseStopping,
         ComputeDropoutPredictions,
         ComputeEmbeddings,
         ComputeImageMetadata,

@@ -30,7 +30,7 @@ HINTS = {
     ),
     "gain": (
         "What each decision brings in: CSV with a first row of decisions and a first column of "
-        'truths, or JSON such as {"glass": {"glass": 2, "paper": -5}, "paper": {"glass": 0, "paper": 1}}'
+        'truths, or JSON: {"glass": {"glass": 2, "paper": -5}, "paper": {"glass": 0, "paper": 1}}'
     ),
 }
 

@@ -183,6 +183,41 @@ def label_fields(dataset: Any) -> list[Choice]:
     return choices
 
 
+def truth_fields(dataset: Any) -> list[Choice]:
+    """Fields that may hold true classes: Classifications, and strings."""
+    labels = [one for one in label_fields(dataset) if one.holds == "Classification"]
+    texts = [
+        one
+        for one in category_fields(dataset)
+        if "." not in one.path and is_text(dataset.get_field(one.path))
+    ]
+    return labels + texts
+
+
+def usual_truth(dataset: Any) -> str | None:
+    """The field that by its name holds the truth, where it may."""
+    paths = [one.path for one in truth_fields(dataset)]
+    return "ground_truth" if "ground_truth" in paths else None
+
+
+def truth_path(dataset: Any, name: str) -> str:
+    """Where the names of a field's true classes are.
+
+    Raises:
+        InvalidInput: there is no such field, or it holds something else.
+    """
+    field = dataset.get_field(name)
+    if field is None:
+        raise InvalidInput(f"label_field: {dataset.name!r} has no field {name!r}")
+    kind = document_type(field)
+    if kind is fo.Classification:
+        return f"{name}.label"
+    if not is_text(field):
+        held = kind.__name__ if kind is not None else type(field).__name__
+        raise InvalidInput(f"label_field: {name!r} holds {held}; it takes Classification or strings")
+    return name
+
+
 def similarity_runs(dataset: Any) -> list[str]:
     """Brain keys of similarity runs over whole images."""
     keys = []

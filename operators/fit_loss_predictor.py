@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import fiftyone as fo
 import fiftyone.operators as foo
 import fiftyone.operators.types as types
 
 from ..alcore import InvalidInput
 from ..alcore.learning_loss import FOLDS, MINIMUM_LABELLED
 from . import forms
-from .fields import Choice, category_fields, embedding_fields, label_fields, prediction_fields
+from .fields import embedding_fields, prediction_fields, truth_fields, usual_truth
 from .fitting import Request, check_request, predict_loss
 from .reading import Bad, only
 from .selecting import call, writing_config
@@ -54,10 +53,10 @@ class FitLossPredictor(foo.Operator):
             inputs,
             "label_field",
             "Labels",
-            _truths(ctx.dataset),
+            truth_fields(ctx.dataset),
             missing="This dataset has no field of labels",
             description="The true classes of the labelled samples",
-            default=_usual_truth(ctx.dataset),
+            default=usual_truth(ctx.dataset),
         )
         field = inputs.str(
             "field", label="Field", description="Written to it", default="predicted_loss"
@@ -186,28 +185,13 @@ def _embeddings_input(ctx: Any, inputs: Any) -> None:
 def _defaults(dataset: Any) -> dict[str, Any]:
     """What the form proposes, which the App has not sent yet when it first asks."""
     embeddings, predictions = embedding_fields(dataset), prediction_fields(dataset)
-    truths = [one.path for one in _truths(dataset)]
+    truths = [one.path for one in truth_fields(dataset)]
     found = {
         "embeddings": [one.path for one in embeddings[:1]],
         "predictions": predictions[0].path if predictions else None,
-        "label_field": _usual_truth(dataset) or (truths[0] if truths else None),
+        "label_field": usual_truth(dataset) or (truths[0] if truths else None),
     }
     return {name: value for name, value in found.items() if value}
-
-
-def _truths(dataset: Any) -> list[Choice]:
-    """Fields that may hold true classes."""
-    labels = [one for one in label_fields(dataset) if one.holds == "Classification"]
-    return labels + [one for one in category_fields(dataset) if _is_string(dataset, one.path)]
-
-
-def _is_string(dataset: Any, path: str) -> bool:
-    return "." not in path and isinstance(dataset.get_field(path), fo.StringField)
-
-
-def _usual_truth(dataset: Any) -> str | None:
-    paths = [one.path for one in _truths(dataset)]
-    return "ground_truth" if "ground_truth" in paths else None
 
 
 def _request_of(dataset: Any, params: dict[str, Any]) -> Request:
@@ -215,7 +199,7 @@ def _request_of(dataset: Any, params: dict[str, Any]) -> Request:
         value = params.get(name)
         return default if value is None else int(value)
 
-    label_field = params.get("label_field") or only(_truths(dataset), "ground_truth")
+    label_field = params.get("label_field") or only(truth_fields(dataset), "ground_truth")
     others = [one for one in prediction_fields(dataset) if one.path != label_field]
     return Request(
         embeddings=list(params.get("embeddings") or [only(embedding_fields(dataset), "embeddings")]),

@@ -13,7 +13,7 @@ from ..alcore import InvalidInput, Recipe
 from ..alcore.errors import name_samples
 from ..alcore.learning_loss import FOLDS, MINIMUM_LABELLED, LossPrediction, fit_loss_predictor
 from ..alcore.scores import entropy
-from .fields import document_type
+from .fields import document_type, truth_path
 from .parts import check_field_name, check_free
 from .reading import Bad, check, read
 from .running import Progress, throttled
@@ -57,7 +57,7 @@ def predict_loss(view: Any, request: Request, progress: Progress | None = None) 
     report = throttled(progress)
     dataset = view._dataset
     check_request(view, request)
-    path = _label_path(dataset, request.label_field)
+    path = truth_path(dataset, request.label_field)
     reading = read(
         view,
         _recipe(request, path),
@@ -110,7 +110,7 @@ def check_request(view: Any, request: Request) -> None:
     check_field_name(request.field)
     if not request.embeddings:
         raise InvalidInput("embeddings: name at least one field of vectors")
-    check(view, _recipe(request, _label_path(dataset, request.label_field)))
+    check(view, _recipe(request, truth_path(dataset, request.label_field)))
     judged = dataset.get_field(request.predictions)
     is_vector = isinstance(judged, (fo.VectorField, fo.ListField))
     if not is_vector and document_type(judged) is not fo.Classification:
@@ -119,20 +119,6 @@ def check_request(view: Any, request: Request) -> None:
             "Classification, or a vector of probabilities"
         )
     check_free(dataset, request.field, METHOD, "no predicted losses", request.overwrite)
-
-
-def _label_path(dataset: Any, name: str) -> str:
-    """Where the names of the true classes are."""
-    field = dataset.get_field(name)
-    if field is None:
-        raise InvalidInput(f"label_field: {dataset.name!r} has no field {name!r}")
-    kind = document_type(field)
-    if kind is fo.Classification:
-        return f"{name}.label"
-    if not isinstance(field, fo.StringField):
-        held = kind.__name__ if kind is not None else type(field).__name__
-        raise InvalidInput(f"label_field: {name!r} holds {held}; it takes Classification or strings")
-    return name
 
 
 def _recipe(request: Request, label_path: str) -> Recipe:

@@ -20,12 +20,14 @@ from .cards import (
     new_card,
     next_strategy,
 )
-from .fields import Choice, label_fields
+from .fields import Choice, label_fields, prediction_fields
 from .forms import NONE
 from .list_selections import strategies_of
 from .previews import counted
 from .reading import Labelled
 from .running import Request, preview, run_selection, view_of
+from .stopping import NAMES, advise_view
+from .stopping import Request as StopRequest
 from .used_embeddings import changes_since
 from .writing import Names, chosen_view, earlier_ranks, selections, shows, told, undo
 
@@ -59,6 +61,7 @@ class ActiveLearning(foo.Panel):
         labels = [choice.path for choice in label_fields(ctx.dataset)]
         default = "ground_truth" if "ground_truth" in labels else ""
         cards = default_cards(ctx.dataset, default)
+        predictions = [one.path for one in prediction_fields(ctx.dataset) if one.path != default]
         ctx.panel.set_state(
             {
                 "cards": len(cards),
@@ -69,6 +72,8 @@ class ActiveLearning(foo.Panel):
                     "skip_chosen": True,
                 },
                 "wanted": {"budget": 100, "tag": "", "batch": "top"},
+                "stop": {"now": next(iter(predictions), NONE), "before": NONE, "mistake": 1.0},
+                "advised": "",
                 "error": "",
                 "previewed": "",
             }
@@ -87,6 +92,7 @@ class ActiveLearning(foo.Panel):
         """Which samples are meant has changed: the labels' field, or where to choose from."""
         if _cards(ctx):
             self._count(ctx)
+            self._look_for_labels(ctx)
 
     def on_strategy(self, ctx: Any) -> None:
         """A card has another strategy; its path is ``form.card_<number>.strategy``."""
@@ -149,6 +155,20 @@ class ActiveLearning(foo.Panel):
             f"Chosen and tagged {result['tag']}: {result['chosen']} samples", variant="success"
         )
 
+    def on_advise(self, ctx: Any) -> None:
+        """Whether another round is worth it, by what the panel knows."""
+        try:
+            told = advise_view(self._view(ctx), self._stop_request(ctx))
+        except InvalidInput as error:
+            ctx.panel.set_state({"advised": "", "stop_error": str(error)})
+            return
+        lines = [f"**{told['verdict']}**"]
+        lines += [
+            f"*{NAMES[one['criterion']]}*: **{one['says']}**. {one['sentence']}"
+            for one in told["advices"]
+        ]
+        ctx.panel.set_state({"advised": "\n\n".join([*lines, *told["notes"]]), "stop_error": ""})
+
     def on_show(self, ctx: Any) -> None:
         one = self._row(ctx)
         if one is not None:
@@ -208,8 +228,20 @@ class ActiveLearning(foo.Panel):
             }
             for one in _latest(ctx.dataset)
         ]
-        ctx.panel.set_state("count_selections", len(rows))
+        ctx.panel.set_state({"count_selections": len(rows), "advised": "", "stop_error": ""})
         ctx.panel.set_data("selections", rows)
+        self._look_for_labels(ctx)
+
+    def _look_for_labels(self, ctx: Any) -> None:
+        """Whether any sample of an earlier selection is labelled by now: after a round, that is."""
+        names = [one["names"] for one in _latest(ctx.dataset) if one.get("to_label", True)]
+        ranks = [one["rank_field"] for one in names if not one.get("objects")]
+        ranks = [path for path in ranks if ctx.dataset.get_field(path) is not None]
+        label, back = self._labels(ctx), False
+        if ranks and label and ctx.dataset.get_field(label) is not None:
+            chosen = ViewExpression.any([ViewField(path).exists() for path in ranks])
+            back = len(ctx.dataset.match(chosen & ViewField(label).exists()).limit(1)) > 0
+        ctx.panel.set_state("labels_are_back", back)
 
     def _row(self, ctx: Any) -> dict[str, Any] | None:
         found = _latest(ctx.dataset)
@@ -238,6 +270,20 @@ class ActiveLearning(foo.Panel):
         labelled = Labelled(self._labels(ctx) or None, chosen=skip)
         return Request(labelled=labelled, bad="leave_out")
 
+    def _stop_request(self, ctx: Any) -> StopRequest:
+        asked = ctx.panel.get_state("stop") or {}
+        price = asked.get("price")
+        counts = isinstance(price, (int, float))  # an input that was emptied is no number
+        return StopRequest(
+            asked.get("now") or NONE,
+            [asked["before"]] if asked.get("before") else [],
+            self._request(ctx).labelled,
+            batch=max(1, int(ctx.panel.get_state("wanted.budget") or 1)),
+            matrix={"cost": asked.get("mistake") or 0} if counts else {},
+            price=price if counts else None,
+            bad="leave_out",
+        )
+
     # Drawing
 
     def render(self, ctx: Any) -> Any:
@@ -249,6 +295,7 @@ class ActiveLearning(foo.Panel):
         self._draw_run(ctx, panel)
         self._draw_preview(ctx, panel)
         self._draw_selections(ctx, panel)
+        self._draw_stop(ctx, panel)
         view = types.VStackView(
             gap=2, componentsProps={"container": {"sx": {"width": "100%", "px": 2, "py": 1}}}
         )
@@ -334,6 +381,26 @@ class ActiveLearning(foo.Panel):
         table.add_row_action("show", self.on_show, icon="visibility", tooltip="Show")
         table.add_row_action("undo", self.on_undo, icon="undo", tooltip="Undo")
         panel.list("selections", types.Object(), view=table)
+
+    def _draw_stop(self, ctx: Any, panel: Any) -> None:
+        if not ctx.panel.get_state("labels_are_back"):
+            return
+        panel.md("**Stop?** Labels are back: is another round worth it?", name="stop_text")
+        asked = ctx.panel.get_state("stop") or {}
+        row = panel.h_stack("stop", gap=1, align_y="bottom")
+        fields = [one for one in prediction_fields(ctx.dataset) if one.path != self._labels(ctx)]
+        dropdown(row, "now", "Predictions now", fields, asked.get("now"))
+        before = [Choice(NONE, "no earlier round"), *fields]
+        dropdown(row, "before", "Predictions before", before, asked.get("before"))
+        row.float("price", label="Price of a label", min=0)
+        row.float("mistake", label="Cost of a mistake", default=asked.get("mistake"), min=0)
+        error = ctx.panel.get_state("stop_error")
+        if error:
+            panel.view("stop_error_text", types.AlertView(severity="error", label=error))
+        panel.btn("advise", label="Is it time to stop?", icon="stop_circle", on_click=self.on_advise)
+        advised = ctx.panel.get_state("advised")
+        if advised:
+            panel.md(advised, name="advised_text")
 
 
 def _cards(ctx: Any) -> list[dict[str, Any]]:

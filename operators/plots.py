@@ -269,6 +269,27 @@ def histogram_plot(
     return {"data": traces, "layout": _layout("", "samples", barmode="stack", shapes=shapes)}
 
 
+def money_plot(names: list[str], series: dict[str, list[float]], unit: str) -> dict[str, Any]:
+    """What each of some classes or slices brings, those first that bring least; of many the first."""
+    short = _distinct(names[:CLASSES])
+    colours = dict(zip(series, (CHOSEN, TARGET), strict=False))
+    traces = [_bars(name, short, values[:CLASSES], colours[name]) for name, values in series.items()]
+    label = "" if len(names) == len(short) else f"the {len(short)} lowest of {len(names)}"
+    return {"data": traces, "layout": _layout(label, unit, barmode="group", showlegend=len(series) > 1)}
+
+
+def worth_plot(at: list[int], gains: list[float], price: float) -> dict[str, Any]:
+    """What labels are worth, those first that are worth most, beside the price of one."""
+    traces = [
+        {"type": "scatter", "mode": "lines", "name": name, "x": at, "y": y, "line": {"color": colour}}
+        for name, y, colour in (
+            ("expected to save", gains, CHOSEN),
+            ("price of a label", [price] * len(at), LABELLED),
+        )
+    ]
+    return {"data": traces, "layout": _layout("label", "money")}
+
+
 def _gains(chosen: Selection) -> dict[str, Any]:
     trace = {
         "type": "scatter",

@@ -177,7 +177,7 @@ class SelectBalanced(SelectOperator):
         if together:
             _refuse_several(dataset, together)
         strategies = [
-            entry | {"column": column} | _parted(dataset, column, params)
+            entry | {"column": column} | parted(dataset, column, params)
             for column in ([together] if together else columns)
         ]
         if params.get("predictions"):
@@ -229,15 +229,15 @@ def _refuse_several(dataset: Any, columns: list[str]) -> None:
             )
 
 
-def _parted(dataset: Any, column: str | list[str], params: dict[str, Any]) -> dict[str, Any]:
+def parted(dataset: Any, column: str | list[str], params: dict[str, Any]) -> dict[str, Any]:
     """What parts a column's numbers or dates into classes."""
     declared = [dataset.get_field(c) for c in (column if isinstance(column, list) else [column])]
-    parted: dict[str, Any] = {}
+    found: dict[str, Any] = {}
     if any(isinstance(field, (fo.DateField, fo.DateTimeField)) for field in declared):
-        parted = {"by": params.get("date_part") or "hour", "timezone": params.get("timezone") or None}
+        found = {"by": params.get("date_part") or "hour", "timezone": params.get("timezone") or None}
     if any(isinstance(field, (fo.FloatField, fo.IntField)) for field in declared):
-        parted["bins"] = _edges(params.get("edges")) or params.get("bins") or 5
-    return parted
+        found["bins"] = _edges(params.get("edges")) or params.get("bins") or 5
+    return found
 
 
 def _edges(given: str | None) -> list[float] | None:

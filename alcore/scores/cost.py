@@ -142,6 +142,23 @@ def cost_matrix(given: Any, classes: Sequence[str] | None = None, name: str = "c
     return matrix
 
 
+def matrix_classes(given: Any, name: str = "cost") -> list[str]:
+    """The classes that a matrix names, truths first; none where it is given as rows.
+
+    Args:
+        given: as of ``cost_matrix``.
+        name: what errors call it.
+
+    Raises:
+        InvalidInput: CSV that is none.
+    """
+    named = _of_csv(given, name) if isinstance(given, str) else given
+    if not isinstance(named, Mapping):
+        return []
+    decisions = [one for row in named.values() if isinstance(row, Mapping) for one in row]
+    return list(dict.fromkeys([*named, *decisions]))
+
+
 def cost_of_gain(gain: np.ndarray) -> np.ndarray:
     """What a decision forgoes beside the best one for the truth: at least 0, 0 for the best."""
     return gain.max(1, keepdims=True) - gain

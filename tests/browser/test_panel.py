@@ -285,3 +285,37 @@ def test_a_single_sample_can_be_chosen(
     panel.click("Select")
     expect(panel.row("only")).to_be_visible()
     assert state(dataset)["tags"] == {"only": 1}
+
+
+def test_after_a_round_the_panel_says_whether_to_go_on(
+    page_for: OpenApp, dataset: Any, state: State
+) -> None:
+    import fiftyone as fo
+    import fiftyone.operators as foo
+
+    select_uncertain = foo.get_operator("@alcore/active_learning/select_uncertain")
+    sdk(select_uncertain, dataset, budget=3, label_field="ground_truth", tag="earlier")
+    labels = dataset.values("predictions.label")
+    last = [fo.Classification(label=one) for one in [*labels[1:], labels[0]]]
+    dataset.set_values("predictions_before", last)
+    page = page_for(dataset)
+    panel = Panel(page)
+    expect(panel.row("earlier")).to_be_visible()
+    expect(panel.root.get_by_text("Labels are back")).to_have_count(0)
+
+    chosen = dataset.match_tags("earlier")
+    chosen.set_values("ground_truth", [fo.Classification(label=labels[0])] * 3)
+    before = state(dataset)
+    page.reload(wait_until="domcontentloaded")
+    panel.settle()
+    expect(panel.root.get_by_text("Labels are back")).to_be_visible()
+    form_field(panel.root, "Predictions before", "dropdown").click()
+    page.get_by_role("option").get_by_text("predictions_before", exact=True).first.click()
+    panel.settle()
+    panel.fill("Price of a label", "0.5")
+    panel.click("Is it time to stop?")
+    expect(panel.root.get_by_text("of 29 predictions")).to_be_visible()
+    expect(panel.root.get_by_text("of 29 samples are worth their price")).to_be_visible()
+    panel.root.get_by_text("of 29 samples are worth their price").scroll_into_view_if_needed()
+    screenshot(page, "panel-stop")
+    assert state(dataset) == before

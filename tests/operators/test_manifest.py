@@ -55,6 +55,8 @@ def test_every_operator_declares_its_risk(plugin):
         "compute_image_metadata": "medium",
         "fit_loss_predictor": "medium",
         "compute_scores": "medium",
+        "compute_business_value": "medium",
+        "advise_stopping": "low",
     }
 
 
