@@ -21,6 +21,7 @@ from .strategies.numbers import numbers_of
 FLOAT64_UP_TO = 1 << 26
 ROWS_A_CHUNK = 1 << 10
 EPSILON = 1e-10
+LARGEST_LOG = 700.0  # of a float64
 
 
 class Part(Protocol):
@@ -70,11 +71,11 @@ def choose(
                 if each is not None and entry.strength != 0:
                     total += entry.strength * np.log(each)
         total[np.isnan(total) | ~left] = -np.inf
-        best = int(total.argmax()) if np.isfinite(total.max()) else int(left.argmax())
+        best = int(total.argmax()) if total.max() > -np.inf else int(left.argmax())
         if any(part.stops(best) for part in parts):
             break
         rows.append(best)
-        gains.append(float(np.exp(total[best])))
+        gains.append(float(np.exp(min(total[best], LARGEST_LOG))))
         values.append([1.0 if each is None else float(each[best]) for each in found])
         left[best] = False
         for part in parts:
