@@ -207,7 +207,7 @@ def worth_labelling(
     value, paid = float(gains[:count].sum()), price * count
     worth = int((gains >= price).sum())
     told = (
-        f"The next {count:,} labels are expected to save {value:,.6g} and cost {paid:,.6g}; "
+        f"The next {count:,} labels are expected to save {value:,.2f} and cost {paid:,.2f}; "
         f"{worth:,} of {len(rows):,} samples are worth their price"
     )
     return Worth("worth_labelling", value, paid, value < paid, told, worth, order, gains)

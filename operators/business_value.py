@@ -36,7 +36,7 @@ from .select_balanced import parted
 
 METHOD = "alcore/business_value"
 READ_SHARE, JUDGE_SHARE = 0.6, 0.2
-MOST_ROWS = 200  # of a table, and of the decisions listed
+MOST_ROWS = 200  # of slices, and of decisions
 Decision = Literal["label", "expected_gain"]
 
 
@@ -211,7 +211,7 @@ class _Judged:
             "other": self.other if self.more else None,
             "more": _plain(self.more) if self.more else None,
             "classes": sorted(by_class, key=lambda row: row["total"]),
-            "slices": sorted(by_slice, key=lambda row: row["mean"]),
+            "slices": sorted(by_slice, key=lambda row: row["mean"])[:MOST_ROWS],
             "decisions": self._decisions(),
             "without_truth": self.without_truth,
             "without_prediction": self.without_prediction,
@@ -260,6 +260,9 @@ class _Judged:
         ):
             if count:
                 notes.append(f"{_counted(count)} without a {what} in '{where}' do not count")
+        among = sum(map(len, self.judgement.slices.values()))
+        if among > MOST_ROWS:
+            notes.append(f"The {MOST_ROWS} slices that bring least a sample are listed, of {among:,}")
         return notes
 
 
@@ -345,10 +348,12 @@ def _write(dataset: Any, request: Request, reading: Reading, found: _Judged) -> 
 
 
 def _plain(one: Amount) -> dict[str, Any]:
-    """In values that JSON has: no infinity, no NaN."""
+    """In values that JSON has, no infinity and no NaN; and in words, as tables show it."""
     bounds = {name: getattr(one, name) for name in ("mean", "low", "high")}
     finite = {name: value if math.isfinite(value) else None for name, value in bounds.items()}
-    return {"name": one.name, "count": one.count, "total": one.total, **finite}
+    words = {"together": _money(one.total), "each": _money(one.mean) if one.count else ""}
+    words["between"] = f"{_money(one.low)} to {_money(one.high)}" if one.count > 1 else ""
+    return {"name": one.name, "count": one.count, "total": one.total, **finite, **words}
 
 
 def _between(one: Amount) -> str:
@@ -358,10 +363,10 @@ def _between(one: Amount) -> str:
 
 
 def _money(value: float) -> str:
-    """At most two decimals, or four digits of what is small."""
-    if value == 0 or not math.isfinite(value):
-        return "0" if value == 0 else str(value)
-    return f"{value:,.2f}".rstrip("0").rstrip(".") if abs(value) >= 0.1 else f"{value:.4g}"
+    """At most two decimals, or two digits of what is small."""
+    if 0 < abs(value) < 0.005:
+        return f"{value:.2g}"
+    return f"{value + 0.0:,.2f}".rstrip("0").rstrip(".")
 
 
 def _counted(count: int) -> str:

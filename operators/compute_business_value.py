@@ -27,7 +27,6 @@ OPTIONS = (
     *PARTING,
     *costs.OPTIONS,
 )
-SLICES_SHOWN = 200
 
 
 class ComputeBusinessValue(foo.Operator):
@@ -170,10 +169,9 @@ def _table(
         **(before or {}),
         "name": "Value" if before else "Class",
         "count": "Samples",
-        "total": "Total",
-        "mean": "Mean",
-        "low": "Mean, from",
-        "high": "to",
+        "together": "Together",
+        "each": "A sample",
+        "between": "With 95% confidence",
         **after,
     }
     for key, title in columns.items():

@@ -100,7 +100,7 @@ def test_labels_are_worth_the_risk_they_take_away(seed, batch, price):
 
 def test_with_right_decisions_free_a_sure_pool_is_worth_nothing():
     found = worth_labelling(np.eye(3), 5 * (1 - np.eye(3)), 0.1, 2)
-    assert found.stop and found.worth == 0 and "save 0 and cost 0.2" in found.sentence
+    assert found.stop and found.worth == 0 and "save 0.00 and cost 0.20" in found.sentence
     unsure = worth_labelling([[0.5, 0.5]], [[0, 4], [4, 0]], 1, 5, volume=10)
     assert unsure.value == 20 and not unsure.stop
 

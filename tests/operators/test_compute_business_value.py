@@ -40,6 +40,7 @@ def test_figures_are_those_counted_by_hand(judged, value, state):
     assert (told["count"], told["total"]) == (38, pytest.approx(sum(each)))
     assert told["mean"] == pytest.approx(np.mean(each))
     assert told["low"] < told["mean"] < told["high"]
+    assert told["lines"][0].startswith(f"**{sum(each):,}** from 38 samples, ")
     assert (told["without_truth"], told["without_prediction"]) == (8, 2)
     assert "8 samples without a truth in 'ground_truth' do not count" in told["notes"]
     truth = judged.values("ground_truth.label")[2:40]
