@@ -96,7 +96,7 @@ class AdviseStopping(foo.Operator):
         return advise_view(
             ctx.target_view(require_flat=True),
             _request_of(ctx.dataset, ctx.params, only),
-            lambda share: ctx.set_progress(progress=share, label="Reading"),
+            lambda share, label: ctx.set_progress(progress=share, label=label),
         )
 
     def resolve_output(self, ctx: Any) -> Any:

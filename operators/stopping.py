@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
@@ -25,6 +24,7 @@ from ..alcore.stopping import (
 from . import plots
 from .decisions import decided, decision_path, has_probabilities, reading_recipe
 from .reading import Bad, Labelled, Reading, check, read
+from .running import Progress, throttled
 
 POINTS = 200  # of the curve
 NAMES = {
@@ -73,18 +73,17 @@ class Request:
     bad: Bad = "error"
 
 
-def advise_view(
-    view: Any, request: Request, progress: Callable[[float], None] | None = None
-) -> dict[str, Any]:
+def advise_view(view: Any, request: Request, progress: Progress | None = None) -> dict[str, Any]:
     """What each criterion says of the samples of a view that are not labelled, in plain values.
 
     Raises:
         InvalidInput: what is wrong.
     """
     check_request(view, request)
+    report = throttled(progress)
     knows = has_probabilities(view, request.predictions)
     recipe = _recipe(view._dataset, request, knows)
-    reading = read(view, recipe, request.labelled, request.bad, progress)
+    reading = read(view, recipe, request.labelled, request.bad, lambda share: report(share, "Reading"))
     found = _advices(reading, view._dataset, request, knows)
     if not found:
         raise InvalidInput(

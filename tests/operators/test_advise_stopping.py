@@ -1,5 +1,6 @@
 """advise_stopping, as a user calls it and as a form."""
 
+import json
 from itertools import pairwise
 
 import numpy as np
@@ -51,6 +52,7 @@ def test_rounds_and_confidence_are_judged_on_what_is_not_labelled(rounds, advise
     assert told["overall_uncertainty"]["value"] == pytest.approx(scores.entropy(P).mean())
     assert told["confident"]["value"] == pytest.approx((P.max(1) >= 0.9).mean())
     assert result["verdict"] == "Go on: 0 of 4 say stop"
+    assert json.loads(json.dumps(result, allow_nan=False)) == result
     assert state(rounds) == before
 
 

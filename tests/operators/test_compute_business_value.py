@@ -1,5 +1,7 @@
 """compute_business_value, as a user calls it and as a form."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -54,6 +56,7 @@ def test_figures_are_those_counted_by_hand(judged, value, state):
     dock = next(one for one in told["slices"] if one["name"] == "dock")
     assert (dock["slice"], dock["total"]) == ("place", pytest.approx(sum(docks)))
     assert len([one for one in told["slices"] if one["slice"] == "sharpness"]) == 5
+    assert json.loads(json.dumps(told, allow_nan=False)) == told
     assert state(judged) == before
 
 
