@@ -59,7 +59,7 @@ class Slice:
             difference's interval, above 0 in the worse direction.
         p: how likely so bad a slice is by chance, one-sided; of a pair, the weakest comparison's.
         q: ``p`` as it counts among all slices that were looked at.
-        rows: (count,) rows of the pool.
+        rows: rows of the pool with these values, those without an outcome among them.
     """
 
     values: tuple[Value, ...]
@@ -92,7 +92,7 @@ class WeakSlices:
 
 @dataclass(frozen=True)
 class _Facet:
-    """A column parted into values, and (N,) which each sample has, -1 where none."""
+    """A column parted into values, and (N,) which each sample of the pool has, -1 where none."""
 
     values: list[Value]
     codes: np.ndarray
@@ -161,7 +161,7 @@ def weak_slices(
     ]
     if not facets:
         raise InvalidInput("slices: name at least one column of metadata that has values")
-    found = _looked_at(facets, y, minimum, pairs, tick)
+    found = _looked_at(facets, known, y, minimum, pairs, tick)
     everyone = Sums(np.array(len(y)), y.sum(), (y * y).sum())
     mine, rest = found.sums, everyone.less(found.sums)
     p = p_worse(mine, rest, exact)
@@ -190,7 +190,7 @@ def weak_slices(
             worse_by=float(worse_by[at]),
             p=float(p[at]),
             q=float(q[at]),
-            rows=known[found.rows_of(facets, at)],
+            rows=found.rows_of(facets, at),
         )
         for number, at in enumerate(listed.tolist())
     ]
@@ -226,16 +226,25 @@ class _LookedAt:
 
 
 def _looked_at(
-    facets: list[_Facet], y: np.ndarray, minimum: int, pairs: bool, tick: Callable[[], None]
+    facets: list[_Facet],
+    known: np.ndarray,
+    y: np.ndarray,
+    minimum: int,
+    pairs: bool,
+    tick: Callable[[], None],
 ) -> _LookedAt:
-    """Every value, and every pair of values that is not but one of them, of enough samples."""
+    """Every value, and every pair of values that is not but one of them, of enough outcomes."""
     squares = y * y
+    coded = [facet.codes[known] for facet in facets]
     places: list[np.ndarray] = []
     codes: list[np.ndarray] = []
     sums: list[Sums] = []
     of_first: list[Sums] = []
     of_second: list[Sums] = []
-    alone = [_sums_of(facet.codes, len(facet.values), y, squares) for facet in facets]
+    alone = [
+        _sums_of(codes_of, len(facet.values), y, squares)
+        for codes_of, facet in zip(coded, facets, strict=True)
+    ]
     for number, of_facet in enumerate(alone):
         # Of one sample outside alone, nothing is known of how outcomes vary there.
         large = np.flatnonzero((of_facet.n >= minimum) & (of_facet.n <= len(y) - 2))
@@ -246,7 +255,7 @@ def _looked_at(
     for first, second in combinations(range(len(facets)), 2) if pairs else ():
         tick()
         width = len(facets[second].values) + 1
-        joint = (facets[first].codes + 1) * width + facets[second].codes + 1
+        joint = (coded[first] + 1) * width + coded[second] + 1
         table = _sums_of(joint - 1, (len(facets[first].values) + 1) * width - 1, y, squares)
         cells = np.flatnonzero(table.n >= minimum)
         a, b = (cells + 1) // width - 1, (cells + 1) % width - 1
@@ -276,24 +285,24 @@ def _sums_of(codes: np.ndarray, size: int, y: np.ndarray, squares: np.ndarray) -
 def _facets(
     name: str, bins: int, parts: Sequence[DatePart], zone: str | None, known: np.ndarray, task: Task
 ) -> list[_Facet]:
-    """How a column is parted, of the samples with an outcome."""
+    """How a column is parted; numbers in bins of as many samples with an outcome."""
     pool = task.pool
     column = pool.column(name, task.user)
-    here = ~pool.missing[name][known]
+    here = ~pool.missing[name]
     if isinstance(column, np.ndarray) and column.ndim == 1 and column.dtype.kind == "M":
         facets = []
         for part in parts:
-            names, codes = dates_of(part, name, column[known], here, zone, task)
+            names, codes = dates_of(part, name, column, here, zone, task)
             values = [Value(name, one, part) for one in names]
             facets.append(_Facet(values, np.where(here, codes, -1)))
         return facets
     if isinstance(column, np.ndarray) and column.ndim == 1 and column.dtype.kind in "Ob":
-        return [_by_value(name, column[known], here, task)]
-    numbers = numbers_of(name, None, task)[known]
+        return [_by_value(name, column, here, task)]
+    numbers = numbers_of(name, None, task)
     distinct = np.unique(numbers[here])
     if len(distinct) <= bins:
         return [_by_value(name, numbers, here, task)]
-    inner = quantile_edges(numbers[here], bins)
+    inner = quantile_edges(numbers[known][here[known]], bins)
     lows = [float(distinct[0]), *inner.tolist()]
     # A bin has its lower edge alone, a range both: it ends at the last number below the next bin.
     highs = [*distinct[np.searchsorted(distinct, inner) - 1].tolist(), float(distinct[-1])]

@@ -104,7 +104,13 @@ class FindWeakSlices(foo.Operator):
         for part in get_args(DatePart):
             view.add_choice(part, label=part, description=DATE_PARTS[part])
         inputs.list(
-            "date_parts", types.String(), label="Dates by", default=[], required=False, view=view
+            "date_parts",
+            types.String(),
+            label="Dates by",
+            description="None chosen: all of these",
+            default=[],
+            required=False,
+            view=view,
         )
         inputs.bool(
             "pairs",
@@ -220,7 +226,8 @@ class FindWeakSlices(foo.Operator):
         outputs.view("told", types.Notice(label=results.get("text", "")))
         if results.get("slices"):
             outputs.md(slicing.table_of(results["slices"]), name="table")
-            outputs.str("written_as", label="For a recipe", view=types.CodeView(language="json"))
+            # The App's view of code is fetched from elsewhere, which not every network allows.
+            outputs.md(f"For a recipe:\n```json\n{results['written_as']}\n```", name="fragment")
         for name, label in (
             ("slice", "Written"),
             ("field", "Field"),
@@ -301,7 +308,7 @@ def _write(
         indices=rows,
         ids=[pool.ids[row] for row in rows.tolist()],
         gains=values[rows].astype(np.float64),
-        reasons=[{"outcome": float(value)} for value in values[rows].tolist()],
+        reasons=[{"outcome": value} for value in values[rows].tolist()],
         report={"slice": str(weak), "count": weak.count, "mean": weak.mean, "q": weak.q},
     )
     recipe = {"budget": len(rows), "strategies": [{"strategy": "weak_slice", "slice": str(weak)}]}

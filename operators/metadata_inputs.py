@@ -164,7 +164,7 @@ def _field_inputs(ctx: Any, inputs: Any, path: str) -> None:
     inputs.float(
         _name(path, "strength"),
         label=f"{path}: strength",
-        description="2 counts twice as much; negative turns it round",
+        description="Its weight; negative turns it round",
         default=1.0,
     )
 
@@ -207,7 +207,8 @@ def _remaining(ctx: Any, inputs: Any, filters: list[dict[str, Any]]) -> None:
             )
     except InvalidInput:
         return  # what is wrong is told with the recipe
-    text = f"{counts[0]:,} of {counts[1]:,} {'objects' if objects else 'samples'} pass all filters"
+    things = "objects" if objects else "samples"
+    text = f"{counts[0]:,} of {counts[1]:,} {things} to choose from pass all filters"
     view = types.Notice if counts[0] else types.Error
     inputs.view("remaining", view(label=text))
 

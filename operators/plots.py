@@ -27,6 +27,8 @@ LAYOUT: dict[str, Any] = {
     "legend": {"orientation": "h", "y": 1.12, "x": 0, "traceorder": "normal"},
     "bargap": 0.05,
 }
+# For the legend, above a plot that is not high.
+ROOM = {"l": 50, "r": 10, "t": 40, "b": 30}
 AXIS = {"gridcolor": "rgba(128,128,128,0.25)", "zeroline": False}
 
 
@@ -266,7 +268,10 @@ def histogram_plot(
         "line": {"color": CHOSEN, "dash": "dot"},
     }
     shapes = [{**upright, "x0": at, "x1": at} for at in limits]
-    return {"data": traces, "layout": _layout("", "samples", barmode="stack", shapes=shapes)}
+    return {
+        "data": traces,
+        "layout": _layout("", "samples", barmode="stack", shapes=shapes, margin=ROOM),
+    }
 
 
 def money_plot(names: list[str], series: dict[str, list[float]], unit: str) -> dict[str, Any]:

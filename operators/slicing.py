@@ -126,8 +126,8 @@ def find_slices(
         lambda share: report(READ_SHARE * share, "Reading"),
     )
     pool = reading.pool
-    pool.columns[OUTCOME] = outcome.compute(pool)
     pool.missing[OUTCOME] = ~pool.present(outcome.columns)
+    pool.columns[OUTCOME] = np.where(pool.missing[OUTCOME], np.nan, outcome.compute(pool))
     for path in {*fields, *outcome.columns}:
         if isinstance(dataset.get_field(path), fo.BooleanField):
             pool.columns[path] = pool.columns[path] == 1

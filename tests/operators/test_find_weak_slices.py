@@ -6,11 +6,23 @@ from collections import Counter
 import numpy as np
 import pytest
 
-CARS = "night: True, place: dock"
-
 
 @pytest.fixture
 def driving(mongod, images):
+    dataset = make_driving(images)
+    yield dataset
+    dataset.delete()
+
+
+@pytest.fixture(scope="module")
+def unchanged(mongod, images):
+    """The same, for tests that leave it as it is."""
+    dataset = make_driving(images)
+    yield dataset
+    dataset.delete()
+
+
+def make_driving(images):
     """240 samples of 48 images, wrong mostly at night at the dock; boxes, and a loss."""
     import fiftyone as fo
 
@@ -41,8 +53,7 @@ def driving(mongod, images):
         sample["found"] = fo.Detections(detections=[] if number % 5 == 0 else [found])
         samples.append(sample)
     dataset.add_samples(samples, dynamic=True, progress=False)
-    yield dataset
-    dataset.delete()
+    return dataset
 
 
 def names(result):
@@ -54,14 +65,14 @@ def is_weak(dataset):
     return [place == "dock" and night for place, night in both]
 
 
-def test_slices_are_judged_by_predictions_beside_labels(driving, operator, state):
-    before = state(driving)
-    result = operator("find_weak_slices")(driving).result
+def test_slices_are_judged_by_predictions_beside_labels(unchanged, operator, state):
+    before = state(unchanged)
+    result = operator("find_weak_slices")(unchanged).result
     assert set(names(result)[0].split(", ")) == {"night: True", "place: dock"}
     assert set(names(result)[1:]) <= {"night: True", "place: dock"}
-    pairs = zip(*driving.values(["predictions.label", "ground_truth.label"]), strict=True)
+    pairs = zip(*unchanged.values(["predictions.label", "ground_truth.label"]), strict=True)
     right = np.array([a == b for a, b in pairs])
-    inside = np.array(is_weak(driving))
+    inside = np.array(is_weak(unchanged))
     first = result["slices"][0]
     assert (first["count"], first["mean"]) == (40, right[inside].mean())
     assert first["difference"] == pytest.approx(right[inside].mean() - right[~inside].mean())
@@ -70,7 +81,7 @@ def test_slices_are_judged_by_predictions_beside_labels(driving, operator, state
     assert (result["count"], result["mean"]) == (240, right.mean())
     assert "the share of predictions that is right is" in result["text"]
     assert result["notes"] == ["camera: not looked at, with more than 200 values, unless named"]
-    assert state(driving) == before
+    assert state(unchanged) == before
 
 
 def test_a_slice_s_filters_and_weights_go_into_a_recipe(driving, operator):
@@ -112,6 +123,29 @@ def test_a_slice_is_written_as_a_field_a_tag_and_a_view_and_undone(driving, oper
     assert state(driving) == before
 
 
+def test_samples_without_labels_are_in_the_slice_to_be_chosen_from(driving, operator):
+    unlabelled = driving[120:]
+    unlabelled.set_field("ground_truth", None).save("ground_truth")
+    driving.reload()
+    find = operator("find_weak_slices")
+    options = {"fields": ["place", "night"], "minimum": 10}
+    found = find(driving, **options).result
+    assert (found["count"], found["slices"][0]["count"]) == (120, 20)
+    find(driving, slice=names(found)[0], tag="weak", **options)
+    driving.reload()
+    assert driving.values("is_weak") == is_weak(driving)
+    last = driving.load_saved_view("weak").values("ground_truth.label")[20:]
+    assert last == [None] * 20
+    operator("select_by_metadata")(
+        driving,
+        filters=[{"field": "is_weak", "in": [True]}],
+        label_field="ground_truth",
+        budget=1.0,
+        tag="next",
+    )
+    assert driving.match_tags("next").count() == 20
+
+
 def test_evaluations_of_boxes_and_classes_say_what_is_weak(driving, operator):
     driving.evaluate_detections("found", "boxes", eval_key="boxed", progress=False)
     driving.evaluate_classifications("predictions", "ground_truth", eval_key="classed", progress=False)
@@ -128,23 +162,23 @@ def test_evaluations_of_boxes_and_classes_say_what_is_weak(driving, operator):
     assert classed["slices"] == plain["slices"]
 
 
-def test_a_number_may_be_better_or_worse_where_it_is_high(driving, operator):
+def test_a_number_may_be_better_or_worse_where_it_is_high(unchanged, operator):
     find = operator("find_weak_slices")
     result = find(
-        driving, outcome="predictions.loss", higher_is="worse", fields=["place", "night", "speed"]
+        unchanged, outcome="predictions.loss", higher_is="worse", fields=["place", "night", "speed"]
     ).result
     assert set(names(result)[0].split(", ")) == {"night: True", "place: dock"}
     assert result["slices"][0]["difference"] > 0
-    result = find(driving, outcome="predictions.loss", fields=["place", "night"]).result
+    result = find(unchanged, outcome="predictions.loss", fields=["place", "night"]).result
     assert not any("dock" in one for one in names(result))
     result = find(
-        driving, outcome="predictions.loss", higher_is="worse", fields=["place"], pairs=False
+        unchanged, outcome="predictions.loss", higher_is="worse", fields=["place"], pairs=False
     ).result
     assert names(result) == ["place: dock"]
 
 
-def test_a_view_is_looked_at_alone(driving, operator):
-    view = driving.match({"night": True})
+def test_a_view_is_looked_at_alone(unchanged, operator):
+    view = unchanged.match({"night": True})
     result = operator("find_weak_slices")(view, fields=["place", "night"], minimum=10).result
     assert (names(result), result["count"]) == (["place: dock"], 120)
 
@@ -183,11 +217,11 @@ def test_the_form_finds_on_demand_and_offers_the_slices(driving, operator):
         ({"slice": "place: dock", "field": "place"}, "field 'place' exists"),
     ],
 )
-def test_what_cannot_be_looked_at_is_refused(driving, operator, invalid, state, options, message):
-    before = state(driving)
+def test_what_cannot_be_looked_at_is_refused(unchanged, operator, invalid, state, options, message):
+    before = state(unchanged)
     with pytest.raises(invalid, match=message):
-        operator("find_weak_slices")(driving, **options)
-    assert state(driving) == before
+        operator("find_weak_slices")(unchanged, **options)
+    assert state(unchanged) == before
 
 
 @pytest.mark.parametrize(
@@ -197,8 +231,8 @@ def test_what_cannot_be_looked_at_is_refused(driving, operator, invalid, state, 
         ({"fields": ["place"], "timezone": "Mars"}, "there is no time zone 'Mars'"),
     ],
 )
-def test_what_turns_out_wrong_leaves_nothing_behind(driving, operator, state, options, message):
-    before = state(driving)
+def test_what_turns_out_wrong_leaves_nothing_behind(unchanged, operator, state, options, message):
+    before = state(unchanged)
     with pytest.raises(Exception, match=message):
-        operator("find_weak_slices")(driving, **options)
-    assert state(driving) == before
+        operator("find_weak_slices")(unchanged, **options)
+    assert state(unchanged) == before

@@ -107,9 +107,9 @@ def test_samples_without_a_value_or_with_nan_pass_no_filter(dataset, operator, f
     below = sum(value <= 0.995 for value in values[8:] if value is not None)
     assert result["chosen"] == below
     shown = form_of(dataset, fields=["sharpness"], sharpness_max=0.995)
-    assert shown["remaining"].view.label == f"{below} of 40 samples pass all filters"
+    assert shown["remaining"].view.label == f"{below} of 40 samples to choose from pass all filters"
     shown = form_of(dataset, fields=["sharpness"], sharpness_max=0.995, sharpness_min=0.3)
-    assert shown["remaining"].view.label == f"{passing} of 40 samples pass all filters"
+    assert shown["remaining"].view.label == f"{passing} of 40 samples to choose from pass all filters"
 
 
 def bars(plot):
@@ -149,7 +149,7 @@ def test_the_form_draws_each_field_s_histogram_with_what_is_kept_and_preferred(u
             strict=True,
         )
     )
-    assert form["remaining"].view.label == f"{passing} of 40 samples pass all filters"
+    assert form["remaining"].view.label == f"{passing} of 40 samples to choose from pass all filters"
     assert form["place_ranking"].required and "strength" not in form
 
 
@@ -196,7 +196,7 @@ def test_objects_are_filtered_and_counted(kinds, operator, form_of):
         boxes__detections__label_in=["car"],
     )
     cars = kinds.count_values("boxes.detections.label").get("car", 0)
-    assert form["remaining"].view.label == f"{cars} of 7 objects pass all filters"
+    assert form["remaining"].view.label == f"{cars} of 7 objects to choose from pass all filters"
     result = operator("select_by_metadata")(
         kinds,
         objects="boxes",
@@ -218,7 +218,7 @@ def test_a_field_without_any_value_says_so(dataset, form_of):
 
 def test_nothing_that_passes_is_an_error_in_the_form(unchanged, form_of):
     form = form_of(unchanged, fields=["sharpness"], sharpness_min=5.0)
-    assert form["remaining"].view.label == "0 of 40 samples pass all filters"
+    assert form["remaining"].view.label == "0 of 40 samples to choose from pass all filters"
     assert type(form["remaining"].view).__name__ == "Error"
 
 
