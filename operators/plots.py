@@ -27,8 +27,11 @@ LAYOUT: dict[str, Any] = {
     "legend": {"orientation": "h", "y": 1.12, "x": 0, "traceorder": "normal"},
     "bargap": 0.05,
 }
-# For the legend, above a plot that is not high.
-ROOM = {"l": 50, "r": 10, "t": 40, "b": 30}
+# Of a plot that is not high, the legend stands above it.
+LOW = {
+    "margin": {"l": 50, "r": 10, "t": 35, "b": 30},
+    "legend": {**LAYOUT["legend"], "y": 1.02, "yanchor": "bottom"},
+}
 AXIS = {"gridcolor": "rgba(128,128,128,0.25)", "zeroline": False}
 
 
@@ -268,10 +271,7 @@ def histogram_plot(
         "line": {"color": CHOSEN, "dash": "dot"},
     }
     shapes = [{**upright, "x0": at, "x1": at} for at in limits]
-    return {
-        "data": traces,
-        "layout": _layout("", "samples", barmode="stack", shapes=shapes, margin=ROOM),
-    }
+    return {"data": traces, "layout": _layout("", "samples", barmode="stack", shapes=shapes, **LOW)}
 
 
 def money_plot(names: list[str], series: dict[str, list[float]], unit: str) -> dict[str, Any]:
