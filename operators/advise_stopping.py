@@ -132,6 +132,8 @@ class AdviseStopping(foo.Operator):
         refuse_unknown("advise_stopping", options, OPTIONS)
         dataset = sample_collection._root_dataset
         options = as_form(options)
+        if isinstance(options.get("cost"), (int, float)):
+            options["cost"] = str(options["cost"])  # as a form has it
         check_request(sample_collection.view(), _request_of(dataset, options, only))
         return call(self, sample_collection, options, delegate)
 
@@ -201,6 +203,9 @@ def _request_of(dataset: Any, params: dict[str, Any], pick: Pick) -> Request:
 
 
 def _matrix(dataset: Any, filled: dict[str, Any]) -> dict[str, Any]:
-    if isinstance(filled.get("cost"), (int, float)):
-        return {"cost": filled["cost"]}
-    return costs.matrix_of(dataset, filled, filled["predictions"])
+    """As ``costs.matrix_of``; a number alone is what any mistake costs."""
+    matrix = costs.matrix_of(dataset, filled, filled["predictions"])
+    try:
+        return {"cost": float(matrix["cost"])}
+    except (KeyError, TypeError, ValueError):
+        return matrix

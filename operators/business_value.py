@@ -249,6 +249,8 @@ class _Judged:
             lines.append(
                 f"Deciding {way} would bring {_money(amount)} {sign}: {_money(self.more.mean)} "
                 f"a sample{_between(self.more)}"
+                if self.more.low or self.more.high
+                else f"Deciding {way} would bring as much"
             )
         return lines
 

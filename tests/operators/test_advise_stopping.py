@@ -80,6 +80,13 @@ def test_labels_are_held_against_their_price(rounds, advise, volume):
     np.testing.assert_allclose(result["curve"]["gains"], saved, rtol=1e-4)
 
 
+def test_one_cost_for_any_mistake_does_for_many_classes_too(rounds, advise):
+    """Of more than fit a table the form asks for text, and FiftyOne holds calls to the form."""
+    rounds.default_classes = [*rounds.distinct("sure.label"), *map(str, range(10))]
+    result = advise(rounds, predictions="sure", price=0.3, cost=2).result
+    assert by_name(result)["worth_labelling"]["value"] > 0
+
+
 def test_samples_without_a_prediction_do_not_count(rounds, advise):
     rounds.set_values("round_3", [None] * 30 + rounds.values("round_3")[30:])
     result = advise(rounds, predictions="predictions", earlier=["round_3"]).result

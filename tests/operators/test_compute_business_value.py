@@ -82,6 +82,7 @@ def test_costs_are_gains_turned_round_and_csv_does_as_well(judged, value):
     wrong = sum(a != b for a, b in pairs if a and b)
     assert [one["total"] for one in told] == [-3 * wrong] * 2
     assert told[0]["possible"] == 0
+    assert told[0]["lines"][2] == "Deciding by expected gain would bring as much"
 
 
 def test_values_are_written_to_sort_and_slice_by(judged, value, invalid):
