@@ -301,6 +301,18 @@ def test_costs_by_the_table_of_a_form(dataset, select):
     assert cost[names[2]] == {names[0]: 0.0, names[1]: 1.0}
 
 
+def test_gains_by_the_table_of_a_form(dataset, select):
+    import fiftyone.operators as foo
+
+    table = {"costs_are": "gain", "costs_as": "table", "gain_0": {"to_1": -7.0}, "cost": "of before"}
+    params = {"source": "costs", "predictions": "sure", "budget": 4, "tag": "g", **table}
+    foo.execute_operator(select.uri, {"dataset": dataset}, params=params)
+    names = sorted(dataset.distinct("sure.label"))
+    entry = dataset.get_run_info("g").config.recipe["strategies"][0]
+    assert "cost" not in entry
+    assert entry["gain"][names[0]] == {names[0]: 1.0, names[1]: -7.0, names[2]: 0.0}
+
+
 def test_costs_of_many_classes_are_text(dataset, select):
     dataset.default_classes = [str(number) for number in range(20)]
     form = form_of(select, dataset, source="costs", predictions="sure")
