@@ -202,11 +202,11 @@ MISTAKES = {
     "no budget": ({"strategies": [RANDOM]}, "budget: is missing; say how many samples to choose"),
     "stages and budget": (
         {"budget": 10, "stages": [{"budget": 3}]},
-        "stages: budget, strategies, combine, batch, coldness, cost and groups belong inside the stages",
+        "coldness, cost and groups belong inside the stages",
     ),
     "stages and strategies": (
         {"strategies": [RANDOM], "stages": [{"budget": 3}]},
-        "stages: budget, strategies, combine, batch, coldness, cost and groups belong inside the stages",
+        "coldness, cost and groups belong inside the stages",
     ),
     "stage without budget": (
         {"stages": [{}]},
