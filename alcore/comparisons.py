@@ -14,6 +14,7 @@ from scipy.special import gammaln, ndtri, stdtr, stdtrit
 
 # Terms of a tail below this share of it change no digit.
 LEAST_TERM = 1e-17
+ROUNDING = 1e-12
 
 
 class Sums(NamedTuple):
@@ -77,9 +78,11 @@ def _fisher(mine: Sums, others: Sums) -> np.ndarray:
 def _welch(mine: Sums, others: Sums) -> np.ndarray:
     error, freedom = _standard_error(mine, others)
     off = mine.mean - others.mean
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):
         t = np.where(error > 0, off / error, -np.inf)
-    return np.asarray(stdtr(freedom, t))
+    # Of constant outcomes the means differ by rounding alone.
+    same = np.abs(off) <= ROUNDING * np.maximum(np.abs(mine.mean), np.abs(others.mean))
+    return np.where(same, 1.0, stdtr(freedom, t))
 
 
 def _standard_error(mine: Sums, others: Sums) -> tuple[np.ndarray, np.ndarray]:

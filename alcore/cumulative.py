@@ -196,6 +196,9 @@ def _weights(entry: Any, task: Task, rows: np.ndarray) -> np.ndarray:
     """(N,) what each of some rows of the pool weighs; the others 0."""
     out = np.zeros(task.pool.n)
     column: Any = task.pool.columns.get(getattr(entry, "column", ""))
+    if isinstance(entry, entries.Typicality | entries.Similarity):
+        directions = getattr(entry, "metric", None) == "cosine"
+        column = task.pool.vectors(entry.column, task.user, directions=directions)
     if isinstance(entry, entries.Typicality):
         here = np.flatnonzero(~task.pool.missing[entry.column])
         vectors = torch.from_numpy(_vectors(column[here], entry.metric))

@@ -35,15 +35,11 @@ class Term:
 
 @dataclass(frozen=True)
 class Picks:
-    """Rows in the order chosen, the combined value and each term's value at each pick.
-
-    ``alone``: a single one, whose value is above that of all that were chosen one by one.
-    """
+    """Rows in the order chosen, the combined value and each term's value at each pick."""
 
     rows: np.ndarray
     gains: np.ndarray
     values: np.ndarray
-    alone: bool = False
 
 
 def greedy(
@@ -65,8 +61,7 @@ def greedy(
         combine: "product" of ``value ** strength``, "sum" of ``strength * value / scale``, or
             "plain_sum" of ``strength * value``.
         progress: called with (chosen, budget) after each round; what it raises ends the run.
-        limits: what samples cost and how many of a group may be chosen. With costs, a single sample is
-            chosen instead where its value is above that of all others together.
+        limits: what samples cost and how many of a group may be chosen.
     """
     device = device or torch.device("cpu")
     return _Greedy(terms, n, budget, combine, device, progress, limits).run()
@@ -102,7 +97,6 @@ class _Greedy:
         self._set_scales([not term.objective.cold for term in terms])
 
     def run(self) -> Picks:
-        single = self._single()
         changing = [t.objective.changes for t in self.terms]
         turned = any(t.strength < 0 for t, c in zip(self.terms, changing, strict=True) if c)
         exhausted = False
@@ -117,34 +111,11 @@ class _Greedy:
             self._set_scales(cold)
             if self.progress is not None:
                 self.progress(len(self.rows), self.budget)
-        picks = Picks(
+        return Picks(
             np.array(self.rows, dtype=np.int64),
             np.array(self.gains),
             np.array(self.reasons).reshape(len(self.rows), len(self.terms)),
         )
-        return self._or_single(picks, single)
-
-    def _single(self) -> Picks | None:
-        """The one sample of the highest value that can be paid for, if that is above 0."""
-        if self.limits is None or self.limits.costs is None:
-            return None
-        total = combined(self.terms, self.bounds, self.combine)
-        total[self.limits.costs > self.limits.spend] = -torch.inf
-        row = int(total.argmax())
-        if total[row] <= 0:
-            return None
-        values = np.array([[float(bound[row]) for bound in self.bounds]])
-        gain = float(total[row] / self.limits.costs[row])
-        return Picks(np.array([row]), np.array([gain]), values, alone=True)
-
-    def _or_single(self, picks: Picks, single: Picks | None) -> Picks:
-        if single is None or self.limits is None or self.limits.costs is None:
-            return picks
-        costs = self.limits.costs.cpu().numpy()
-        mine = costs[picks.rows]
-        together = np.where(picks.gains > 0, picks.gains * mine, picks.gains / mine).sum()
-        alone = single.gains[0] * costs[single.rows[0]]
-        return single if alone > together else picks
 
     def _set_scales(self, which: list[bool]) -> None:
         for term, values, wanted in zip(self.terms, self.bounds, which, strict=True):

@@ -55,6 +55,8 @@ def _take(one: Any, at: str, recipe: dict[str, Any], queries: dict[str, list[Any
         raise InvalidInput(f"{at}: needs input and strategy")
     given, how = one["input"], one["strategy"]
     _refuse_unknown(given, INPUT, f"{at}.input")
+    if not isinstance(how, dict):
+        raise InvalidInput(f"{at}.strategy: must be an object, got {how!r}")
     kind = how.get("type")
     if kind not in STRATEGIES:
         raise InvalidInput(f"{at}: unknown strategy {kind!r}; there are {', '.join(STRATEGIES)}")

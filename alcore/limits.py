@@ -14,7 +14,8 @@ class Limits:
     """The costs and groups of n candidates, and what is left of the budget and of each group.
 
     With costs, the next pick is the one with the highest value per cost among those that what is left
-    pays for (the cost-benefit greedy of Leskovec et al. 2007).
+    pays for (the cost-benefit greedy of Leskovec et al. 2007, without its comparison with the best
+    single sample: values of a product do not add up, so that there is nothing to compare).
 
     Attributes:
         costs: (n,) float64 above 0, or None.

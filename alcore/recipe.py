@@ -699,8 +699,12 @@ class Recipe(_Strict):
             for filtered in stage.filters:
                 needed.setdefault(filtered.column, []).append("filter")
             for entry in stage.strategies or []:
-                for column in columns_of(entry):
-                    needed.setdefault(column, []).append(entry.strategy)
+                for column in [*columns_of(entry), getattr(entry, "labels", None)]:
+                    if column is not None:
+                        needed.setdefault(column, []).append(entry.strategy)
+            for name, limit in (("cost", stage.cost), ("groups", stage.groups)):
+                if limit is not None:
+                    needed.setdefault(limit.column, []).append(name)
         return needed
 
     @classmethod

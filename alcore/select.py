@@ -72,6 +72,8 @@ def select(
             replace(task, candidates=rows), stage, number, at, progress
         )
         report["stages"].append(told)
+        if len(rows) == 0 and number + 1 < len(stages):
+            raise InvalidInput(f"{at[:-1]} has chosen nothing for the next stage: {told['stopped']}")
     assert picks is not None
     report["chosen"] = len(rows)
     report["stopped"] = report["stages"][-1]["stopped"]
@@ -141,7 +143,7 @@ def _run_stage(
         "budget": budget,
         "chosen": len(picks.rows),
         "without_gain": int((picks.gains <= 0).sum()) if _has_gains(stage, rule) else 0,
-        "stopped": _why_stopped(picks, budget, len(usual), stage),
+        "stopped": _why_stopped(len(picks.rows), budget, len(usual), stage),
         "reached": reached,
         **bounded.told(picks.rows),
         "seconds": {"prepare": built - started, "choose": time.perf_counter() - built},
@@ -265,10 +267,7 @@ def _nothing_left(pool: Pool, before: int, candidates: np.ndarray, needed: list[
     return f"none of the {after} samples that may be chosen has every value it takes: {told}"
 
 
-def _why_stopped(picks: Picks, budget: int, candidates: int, stage: Stage) -> str:
-    chosen = len(picks.rows)
-    if picks.alone:
-        return "1 chosen: it is worth more than all that its cost would pay for, one by one"
+def _why_stopped(chosen: int, budget: int, candidates: int, stage: Stage) -> str:
     if chosen == budget:
         return "budget reached"
     if chosen == candidates:

@@ -114,6 +114,8 @@ class _Groups:
             total = self._per_cost(total, mine)
             together = total.mean() if self.value == "mean" else total.max()
             of_groups[group] = rounded(together)
+            if bool((total == -torch.inf).any()):
+                of_groups[group] = -torch.inf  # one of it cannot be chosen, so the whole cannot
             self.fresh[group] = True
 
     def _take(self, group: int, rows: torch.Tensor) -> None:
@@ -150,7 +152,10 @@ class _Groups:
     def _together(self, total: torch.Tensor) -> torch.Tensor:
         reduce = "mean" if self.value == "mean" else "amax"
         out = torch.full_like(total[: self.count], -torch.inf)
-        return rounded(out.scatter_reduce(0, self.groups, total, reduce, include_self=False))
+        together = rounded(out.scatter_reduce(0, self.groups, total, reduce, include_self=False))
+        # A group of which one cannot be chosen cannot be chosen as a whole.
+        barred = torch.zeros_like(self.open).index_fill_(0, self.groups[total == -torch.inf], True)
+        return torch.where(barred, -torch.inf, together)
 
     def _set_scales(self, which: list[bool]) -> None:
         for term, values, wanted in zip(self.terms, self.bounds, which, strict=True):

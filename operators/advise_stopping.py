@@ -14,6 +14,7 @@ from .fields import number_fields, prediction_fields
 from .reading import Labelled, first, only
 from .selecting import Pick, as_form, call, refuse_unknown
 from .stopping import NAMES, Request, Thresholds, advise_view, check_request, worth_plot
+from .views import samples_of, target_of
 
 THRESHOLDS = {
     "agreement": ("Agreement", "Stop from this kappa on, the mean of the last rounds"),
@@ -82,9 +83,7 @@ class AdviseStopping(foo.Operator):
             "error",
         )
         try:
-            check_request(
-                ctx.target_view(require_flat=True), _request_of(ctx.dataset, ctx.params, first)
-            )
+            check_request(target_of(ctx), _request_of(ctx.dataset, ctx.params, first))
         except InvalidInput as error:
             inputs.view("error", types.Error(label=str(error)))
             prop = inputs.properties["predictions"]
@@ -94,7 +93,7 @@ class AdviseStopping(foo.Operator):
 
     def execute(self, ctx: Any) -> dict[str, Any]:
         return advise_view(
-            ctx.target_view(require_flat=True),
+            target_of(ctx),
             _request_of(ctx.dataset, ctx.params, only),
             lambda share, label: ctx.set_progress(progress=share, label=label),
         )
@@ -134,7 +133,7 @@ class AdviseStopping(foo.Operator):
         options = as_form(options)
         if isinstance(options.get("cost"), (int, float)):
             options["cost"] = str(options["cost"])  # as a form has it
-        check_request(sample_collection.view(), _request_of(dataset, options, only))
+        check_request(samples_of(sample_collection), _request_of(dataset, options, only))
         return call(self, sample_collection, options, delegate)
 
 

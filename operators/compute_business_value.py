@@ -16,6 +16,7 @@ from .metadata_inputs import metadata_fields
 from .reading import first, only
 from .select_balanced import DATE_PARTS
 from .selecting import Pick, as_form, call, refuse_unknown, writing_config
+from .views import samples_of, target_of
 
 DECISIONS = {
     "label": "the predicted class",
@@ -82,9 +83,7 @@ class ComputeBusinessValue(foo.Operator):
             "error",
         )
         try:
-            check_request(
-                ctx.target_view(require_flat=True), _request_of(ctx.dataset, ctx.params, first)
-            )
+            check_request(target_of(ctx), _request_of(ctx.dataset, ctx.params, first))
         except InvalidInput as error:
             inputs.view("error", types.Error(label=str(error)))
             prop = inputs.properties["field"]
@@ -112,7 +111,7 @@ class ComputeBusinessValue(foo.Operator):
     def execute(self, ctx: Any) -> dict[str, Any]:
         request = _request_of(ctx.dataset, ctx.params, only)
         result = compute_value(
-            ctx.target_view(require_flat=True),
+            target_of(ctx),
             request,
             lambda share, label: ctx.set_progress(progress=share, label=label),
         )
@@ -157,7 +156,7 @@ class ComputeBusinessValue(foo.Operator):
         refuse_unknown("compute_business_value", options, OPTIONS)
         dataset = sample_collection._root_dataset
         filled = as_form(_filled(dataset, options, only))
-        check_request(sample_collection.view(), _request_of(dataset, filled, only))
+        check_request(samples_of(sample_collection), _request_of(dataset, filled, only))
         return call(self, sample_collection, filled, delegate)
 
 

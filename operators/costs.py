@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import fiftyone.operators as foo
 import fiftyone.operators.types as types
+import numpy as np
 
 from ..alcore import InvalidInput
 from . import forms
+from .fields import is_text
 from .sources import declared_classes
 
 MOST_CLASSES = 8  # a table of more is no help
@@ -78,10 +81,14 @@ def matrix_of(dataset: Any, params: dict[str, Any], *fields: str | None) -> dict
             return {kind: _of_table(params, kind, names)}
     # A form keeps the text of the kind that was chosen before.
     kinds = (params["costs_are"],) if params.get("costs_are") else ("cost", "gain")
-    given = {kind: parsed_matrix(params[kind], kind) for kind in kinds if params.get(kind)}
+    given = {kind: parsed_matrix(params[kind], kind) for kind in kinds if _is_given(params.get(kind))}
     if not given:
         raise InvalidInput("cost: say what each decision costs, as CSV, JSON or a dict")
     return given
+
+
+def _is_given(matrix: Any) -> bool:
+    return matrix is not None and (not isinstance(matrix, str | dict | list) or len(matrix) > 0)
 
 
 def _of_table(params: dict[str, Any], kind: str, names: list[str]) -> dict[str, dict[str, float]]:
@@ -113,9 +120,10 @@ def class_names(dataset: Any, *fields: str | None) -> list[str]:
 
 def _names_of(dataset: Any, field: str) -> list[str]:
     declared = declared_classes(dataset, field)
-    if declared or dataset.get_field(f"{field}.label") is None:
+    path = field if is_text(dataset.get_field(field)) else f"{field}.label"
+    if declared or dataset.get_field(path) is None:
         return declared
-    return sorted(map(str, dataset.distinct(f"{field}.label")))
+    return sorted(map(str, dataset.distinct(path)))
 
 
 @foo.execution_cache(prompt_scoped=True, residency="ephemeral")
@@ -126,6 +134,13 @@ def _names_shown(ctx: Any, view: str, *fields: str | None) -> list[str]:
 
 def parsed_matrix(given: Any, name: str = "cost") -> Any:
     """A matrix of costs or gains as a form has it: JSON, or CSV as it is."""
+    if isinstance(given, np.ndarray):
+        return given.tolist()
+    if isinstance(given, Path):
+        try:
+            given = given.read_text()
+        except (OSError, UnicodeDecodeError) as error:
+            raise InvalidInput(f"{name}: {given} cannot be read: {error}") from None
     if isinstance(given, str) and given.lstrip()[:1] in ("{", "["):
         try:
             return json.loads(given)

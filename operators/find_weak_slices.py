@@ -17,6 +17,7 @@ from .reading import Reading
 from .running import throttled
 from .select_balanced import DATE_PARTS
 from .selecting import call, refuse_unknown, writing_config
+from .views import samples_of, target_of
 from .writing import Names, check_names, chosen_view, name_selection, write
 
 USUAL_TAG = "weak-slice"
@@ -48,7 +49,7 @@ class FindWeakSlices(foo.Operator):
         self._outcome_inputs(ctx, inputs)
         self._field_inputs(ctx, inputs)
         try:
-            slicing.check_slices(ctx.target_view(require_flat=True), ctx.params)
+            slicing.check_slices(target_of(ctx), ctx.params)
         except InvalidInput as error:
             inputs.view("error", types.Error(label=str(error)))
             inputs.properties["minimum"].invalid = True
@@ -183,7 +184,7 @@ class FindWeakSlices(foo.Operator):
     def _previewed(self, ctx: Any, view: str, asked: str) -> dict[str, Any]:
         """What there is. ``view`` and ``asked`` are part of the key of the cache alone."""
         try:
-            reading, found = slicing.find_slices(ctx.target_view(require_flat=True), ctx.params)
+            reading, found = slicing.find_slices(target_of(ctx), ctx.params)
         except InvalidInput as error:
             return {"error": str(error)}
         text = slicing.text_of(slicing.outcome_of(ctx.dataset, ctx.params), found)
@@ -193,7 +194,7 @@ class FindWeakSlices(foo.Operator):
         return f"{self.label}: {ctx.params.get('slice') or 'all'}"
 
     def execute(self, ctx: Any) -> dict[str, Any]:
-        view, params = ctx.target_view(require_flat=True), ctx.params
+        view, params = target_of(ctx), ctx.params
         slicing.check_slices(view, params)
         name = params.get("slice") or None
         names = _names(ctx.dataset, params) if name else None
@@ -258,7 +259,7 @@ class FindWeakSlices(foo.Operator):
             ``filters`` and ``weights`` for a recipe.
         """
         refuse_unknown("find_weak_slices", options, OPTIONS)
-        view = sample_collection.view()
+        view = samples_of(sample_collection)
         slicing.check_slices(view, options)
         if options.get("slice"):
             names = _names(view._dataset, options)

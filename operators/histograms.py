@@ -8,11 +8,13 @@ from typing import Any
 
 import fiftyone as fo
 import fiftyone.operators as foo
+import numpy as np
 from fiftyone import ViewField
 
 from ..alcore import InvalidInput, Recipe
 from . import forms
 from .object_fields import list_path
+from .views import target_of
 
 BINS = 40
 MOST_VALUES = 200  # of categories: more can be listed, but not chosen among
@@ -35,7 +37,7 @@ def histogram(ctx: Any, view: str, path: str) -> dict[str, Any]:
     Of categories ``values``, the most frequent first; of numbers and dates ``edges``, of dates in
     seconds since 1970; ``counts`` of both, and ``other``, how many samples have no such value.
     """
-    samples = ctx.target_view(require_flat=True)
+    samples = target_of(ctx)
     kind = kind_of(ctx.dataset, path)
     if kind == "categories":
         found = samples.count_values(path)
@@ -55,7 +57,10 @@ def histogram(ctx: Any, view: str, path: str) -> dict[str, Any]:
     else:
         # The end of the range is not part of it.
         end = high + ((high - low) * 1e-9 or 1.0)
-        counts, edges, other = samples.histogram_values(path, bins=BINS, range=(low, end))
+        whole = isinstance(ctx.dataset.get_field(path), fo.IntField)
+        bins = min(BINS, int(high - low) + 1) if whole else BINS
+        counts, _, other = samples.histogram_values(path, bins=bins, range=(low, end))
+        edges = np.linspace(low, end, bins + 1)  # FiftyOne gives those of whole numbers rounded
     return {"edges": list(map(float, edges)), "counts": counts, "other": other}
 
 
@@ -72,7 +77,7 @@ def count_remaining(
 
     ``view`` is part of the key of the cache alone; ``filters`` are those of a recipe, as JSON.
     """
-    left = forms.unlabelled(ctx.target_view(require_flat=True), label_field, tag)
+    left = forms.unlabelled(target_of(ctx), label_field, tag)
     inside = f"{list_path(ctx.dataset, objects)}." if objects else None
     of_objects = []
     for one in Recipe.of({"budget": 1, "filters": json.loads(filters)}).filters:

@@ -233,7 +233,9 @@ class Images:
             field.save()
 
     def _remove(self) -> None:
-        self._delete([self._request.field, location_field_of(self._request)])
+        place = location_field_of(self._request)
+        ours = record_of(self.dataset, place, KIND.method) is not None
+        self._delete([self._request.field, *([place] if ours else [])])
 
     def _delete(self, paths: Iterable[str]) -> None:
         there = [path for path in paths if self.dataset.get_field(path) is not None]

@@ -87,6 +87,7 @@ class ActiveLearning(foo.Panel):
     def on_change_view(self, ctx: Any) -> None:
         if _cards(ctx):
             self._count(ctx)
+            self._list(ctx)
 
     def on_start(self, ctx: Any) -> None:
         """Which samples are meant has changed: the labels' field, or where to choose from."""
@@ -180,6 +181,7 @@ class ActiveLearning(foo.Panel):
     def on_undo(self, ctx: Any) -> None:
         one = self._row(ctx)
         if one is None:
+            self._list(ctx)
             return
         shown = _is_chosen_view(ctx.view, one)  # asked first: its saved view may be what is open
         undo(ctx.dataset, one["run_key"])
@@ -228,7 +230,10 @@ class ActiveLearning(foo.Panel):
             }
             for one in _latest(ctx.dataset)
         ]
-        ctx.panel.set_state({"count_selections": len(rows), "advised": "", "stop_error": ""})
+        keys = [row["selection"] for row in rows]
+        ctx.panel.set_state(
+            {"count_selections": len(rows), "listed": keys, "advised": "", "stop_error": ""}
+        )
         ctx.panel.set_data("selections", rows)
         self._look_for_labels(ctx)
 
@@ -244,9 +249,10 @@ class ActiveLearning(foo.Panel):
         ctx.panel.set_state("labels_are_back", back)
 
     def _row(self, ctx: Any) -> dict[str, Any] | None:
-        found = _latest(ctx.dataset)
-        row = ctx.params["row"]
-        return found[row] if row < len(found) else None
+        # By its name: since the table was drawn others may have come, or this one gone.
+        listed, row = ctx.panel.get_state("listed") or [], ctx.params["row"]
+        key = listed[row] if row < len(listed) else None
+        return next((one for one in selections(ctx.dataset) if one["run_key"] == key), None)
 
     def _recipe(self, ctx: Any) -> dict[str, Any]:
         cards = _cards(ctx)

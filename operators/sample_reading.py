@@ -188,10 +188,11 @@ class SampleReader:
         """
         if not isinstance(column, str):
             return None
-        declared, root = self.flat.get(column), self.flat.get(column.rsplit(".", 1)[0])
+        declared = self.flat.get(column)
         if document_type(declared) in LIST_OF:
             return label if document_type(self.flat.get(label)) in LIST_OF else None
-        predicts = document_type(declared) or document_type(root) or is_vector(declared)
+        # A label alone may be of another kind, such as the weather.
+        predicts = document_type(declared) or is_vector(declared)
         path = f"{label}.label"
         return path if path in self.flat and (predicts or fits) else None
 

@@ -241,6 +241,8 @@ def _of_labels(dataset: Any, params: dict[str, Any]) -> Outcome:
                 f"{option}: field {path!r} is no Classification; evaluate it with FiftyOne, and name "
                 "the evaluation as outcome"
             )
+    if predicted == truth:
+        raise InvalidInput(f"label_field: {truth!r} is what is judged; name the field of true classes")
     columns = [f"{predicted}.label", f"{truth}.label"]
 
     def is_right(pool: Pool) -> np.ndarray:

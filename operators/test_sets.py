@@ -17,6 +17,7 @@ from . import plots
 from .fields import number_fields
 from .object_labels import all_slices
 from .reading import Bad, Labelled, Reading, check, read
+from .views import samples_of
 
 # What the wishes take as it is named here.
 PLAIN = (
@@ -142,7 +143,7 @@ def reference_of(dataset: Any, params: dict[str, Any]) -> Any:
         if not dataset.has_saved_view(view):
             known = ", ".join(map(repr, dataset.list_saved_views())) or "none"
             raise InvalidInput(f"reference_view: there is no saved view {view!r}; there are: {known}")
-        return dataset.load_saved_view(view)
+        return samples_of(dataset.load_saved_view(view))
     if tag:
         found = all_slices(dataset).match_tags(tag)
         if len(found) == 0:

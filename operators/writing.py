@@ -113,6 +113,11 @@ def check_names(dataset: Any, names: Names, overwrite: bool) -> None:
     own = ours is not None and ours["names"].get("held_out_field") == held_out
     if held_out and not own and dataset.get_field(held_out) is not None:
         raise InvalidInput(f"field {held_out!r} exists; choose another name")
+    shown = ours["names"].get("saved_view") if ours else None
+    if overwrite and names.saved_view != shown and dataset.has_saved_view(names.saved_view or ""):
+        raise InvalidInput(
+            f"saved_view: {names.saved_view!r} exists, and is not this selection's; choose another name"
+        )
     if overwrite:
         return
     count = _count_tag(dataset, names)
@@ -428,7 +433,7 @@ def _keep(
     kept = {name: getattr(results, name) for name in parts if hasattr(results, name)}
     numbers = {}
     if names.number_field and dataset.get_field(names.number_field) is not None:
-        found = zip(*dataset.values(["id", names.number_field]), strict=True)
+        found = zip(*all_slices(dataset).values(["id", names.number_field]), strict=True)
         numbers = {one: value for one, value in found if value is not None}
     return (
         dataset.load_run_view(run_key),

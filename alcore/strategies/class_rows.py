@@ -129,14 +129,16 @@ def _soft(entry: Any, task: Task, rows: np.ndarray, width: int) -> np.ndarray:
 def _of_objects(entry: Any, objects: Objects, task: Task) -> ClassRows:
     """How many objects of each class a sample has; softly, by what each may be."""
     classes = objects.classes or task.pool.classes.get(entry.column)
-    if classes is None or (objects.labels is None and objects.probabilities is None):
+    nameless = objects.labels is None and objects.probabilities is None and objects.total > 0
+    if classes is None or nameless:
         raise InvalidInput(f"{task.user}: the objects of {entry.column!r} have no classes to count")
     width = len(classes)
     of_each = _object_rows(entry, objects, width)
     if objects.confidences is not None:
         of_each[objects.confidences < entry.min_confidence] = 0
     ones = np.ones(objects.total, dtype=np.float32)
-    inside = csr_matrix((ones, np.arange(objects.total), objects.offsets))
+    shape = (len(objects), objects.total)
+    inside = csr_matrix((ones, np.arange(objects.total), objects.offsets), shape=shape)
     counts = np.asarray(inside @ of_each)
     return ClassRows(list(classes), lambda rows: merged(counts[rows]))
 
@@ -162,6 +164,11 @@ def _jointly(entry: Any, task: Task) -> ClassRows:
     for names, codes in parts:
         together = together * len(names) + np.maximum(codes, 0)
     occurring = np.unique(together[here])
+    if len(occurring) > MOST_CATEGORIES:
+        raise InvalidInput(
+            f"{task.user}: {', '.join(map(repr, entry.column))} have {len(occurring):,} combinations, "
+            "too many to balance jointly; balance each on its own, or in fewer bins"
+        )
     labels = []
     for one in occurring.tolist():
         words: list[str] = []

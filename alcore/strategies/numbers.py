@@ -73,7 +73,7 @@ def _worth_of_each(
             f"{listed(sorted(set(names.values())))}"
         )
     mine = column[task.candidates].tolist()
-    return np.array([worths.get(names[one], other) for one in mine], dtype=np.float64)
+    return np.array([worths.get(names.get(one, ""), other) for one in mine], dtype=np.float64)
 
 
 def category_worths(prefer: Any) -> tuple[dict[Any, float], float]:
