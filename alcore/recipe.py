@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 from zoneinfo import available_timezones
 
 import numpy as np
@@ -25,6 +25,7 @@ from pydantic import (
 
 from .errors import InvalidInput
 
+Model = TypeVar("Model", bound=BaseModel)
 Measure = Literal["entropy", "margin", "least_confidence", "ratio"]
 MemberMeasure = Literal[
     "bald",
@@ -714,16 +715,31 @@ class Recipe(_Strict):
         Raises:
             InvalidInput: one sentence that names the entry and what it takes.
         """
-        if isinstance(recipe, Recipe):
-            return recipe
-        try:
-            if isinstance(recipe, str):
-                recipe = json.loads(recipe)
-            return cls.model_validate(recipe)
-        except json.JSONDecodeError as error:
-            raise InvalidInput(f"recipe: is not JSON: {error}") from None
-        except ValidationError as error:
-            raise InvalidInput(_sentence(error, recipe)) from None
+        return validated(cls, recipe, "recipe", _sentence)
+
+
+def validated(
+    model: type[Model], given: Any, name: str, sentence: Callable[[ValidationError, Any], str]
+) -> Model:
+    """A model of itself, of a dict or of JSON.
+
+    Args:
+        name: what errors call it.
+        sentence: from what is wrong, and with what, to a sentence.
+
+    Raises:
+        InvalidInput: that sentence.
+    """
+    if isinstance(given, model):
+        return given
+    try:
+        if isinstance(given, str):
+            given = json.loads(given)
+        return model.model_validate(given)
+    except json.JSONDecodeError as error:
+        raise InvalidInput(f"{name}: is not JSON: {error}") from None
+    except ValidationError as error:
+        raise InvalidInput(sentence(error, given)) from None
 
 
 _PARTS: dict[str, type[BaseModel]] = {

@@ -15,6 +15,7 @@ from .device import resolve_device
 from .errors import InvalidInput
 from .filters import passing
 from .greedy import Picks, Progress, Term, greedy
+from .limits import Limits
 from .objectives import Score
 from .pool import Pool
 from .recipe import Recipe, Stage, columns_of, entry_names
@@ -203,8 +204,7 @@ def _picked(
             budget,
             value=stage.groups.value,
             combine=stage.combine,
-            costs=bounded.costs,
-            spend=bounded.spend,
+            limits=Limits(bounded.costs, bounded.spend),
             progress=progress,
         )
     if stage.batch == "top":

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from .greedy import Picks, Progress, Term, combined, rounded
+from .limits import Limits
 
 
 def choose_groups(
@@ -15,8 +16,7 @@ def choose_groups(
     *,
     value: str = "mean",
     combine: str = "product",
-    costs: torch.Tensor | None = None,
-    spend: float = np.inf,
+    limits: Limits | None = None,
     progress: Progress | None = None,
 ) -> Picks:
     """Choose all candidates of one group after another, the group of the highest value first.
@@ -33,11 +33,10 @@ def choose_groups(
         budget: how many candidates at most.
         value: "mean" or "max".
         combine: "product" or "sum".
-        costs: (n,) float64 above 0.
-        spend: how much they may cost together.
+        limits: what candidates cost.
         progress: called with (chosen, budget) after each group; what it raises ends the run.
     """
-    return _Groups(terms, groups, budget, value, combine, costs, spend, progress).run()
+    return _Groups(terms, groups, budget, value, combine, limits or Limits(), progress).run()
 
 
 class _Groups:
@@ -48,20 +47,17 @@ class _Groups:
         budget: int,
         value: str,
         combine: str,
-        costs: torch.Tensor | None,
-        spend: float,
+        limits: Limits,
         progress: Progress | None,
     ) -> None:
         self.terms, self.groups, self.value, self.combine = terms, groups, value, combine
-        self.budget, self.left, self.spend = budget, budget, spend * (1 + 1e-9)
+        self.budget, self.left, self.limits = budget, budget, limits
         self.progress = progress
         self.count = int(groups.max()) + 1
         self.sizes = torch.bincount(groups, minlength=self.count)
-        self.costs = costs
-        ones = torch.ones(len(groups), dtype=torch.float64, device=groups.device)
-        self.cost_of = torch.zeros_like(ones[: self.count]).index_add_(
-            0, groups, ones if costs is None else costs
-        )
+        self.cost_of: torch.Tensor | None = None
+        if limits.costs is not None:
+            self.cost_of = limits.costs.new_zeros(self.count).index_add_(0, groups, limits.costs)
         self.order = groups.argsort(stable=True)
         self.ends = self.sizes.cumsum(0)
         self.open = torch.ones(self.count, dtype=torch.bool, device=groups.device)
@@ -75,7 +71,7 @@ class _Groups:
         reasons: list[np.ndarray] = []
         while (group := self._best()) is not None:
             mine = self._rows(group)
-            total = self._per_cost(
+            total = self.limits.apply(
                 combined(self.terms, [b[mine] for b in self.bounds], self.combine), mine
             )
             mine = mine[total.argsort(descending=True, stable=True)]
@@ -98,7 +94,7 @@ class _Groups:
         for term, bound in zip(self.terms, self.bounds, strict=True):
             if term.objective.changes and term.objective.cost == 0:
                 bound.copy_(term.objective.values(None))
-        upper = self._per_cost(combined(self.terms, self.bounds, self.combine), None)
+        upper = self.limits.apply(combined(self.terms, self.bounds, self.combine), None)
         of_groups = torch.where(self.open & self._fit(), self._together(upper), -torch.inf)
         while True:
             group = int(of_groups.argmax())
@@ -111,7 +107,7 @@ class _Groups:
                 if term.objective.changes and term.objective.cost > 0:
                     bound[mine] = term.objective.values(mine)
             total = combined(self.terms, [b[mine] for b in self.bounds], self.combine)
-            total = self._per_cost(total, mine)
+            total = self.limits.apply(total, mine)
             together = total.mean() if self.value == "mean" else total.max()
             of_groups[group] = rounded(together)
             if bool((total == -torch.inf).any()):
@@ -124,8 +120,7 @@ class _Groups:
             term.objective.add(rows)
         self.open[group] = False
         self.left -= int(self.sizes[group])
-        if self.costs is not None:
-            self.spend -= float(self.cost_of[group])
+        self.limits.add(rows)
         lazy = False
         for term, bound, was_cold in zip(self.terms, self.bounds, cold, strict=True):
             if term.objective.changes and (was_cold or term.strength < 0):
@@ -137,17 +132,11 @@ class _Groups:
 
     def _fit(self) -> torch.Tensor:
         fits = self.sizes <= self.left
-        return fits if self.costs is None else fits & (self.cost_of <= self.spend)
+        return fits if self.cost_of is None else fits & (self.cost_of <= self.limits.spend)
 
     def _rows(self, group: int) -> torch.Tensor:
         end = int(self.ends[group])
         return self.order[end - int(self.sizes[group]) : end]
-
-    def _per_cost(self, total: torch.Tensor, rows: torch.Tensor | None) -> torch.Tensor:
-        if self.costs is None:
-            return total
-        costs = self.costs if rows is None else self.costs[rows]
-        return torch.where(total > 0, total / costs, total * costs)
 
     def _together(self, total: torch.Tensor) -> torch.Tensor:
         reduce = "mean" if self.value == "mean" else "amax"

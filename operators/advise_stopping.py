@@ -75,20 +75,12 @@ class AdviseStopping(foo.Operator):
             inputs.float(
                 name, label=label, description=told, default=getattr(usual, name), min=0, max=1
             )
-        forms.choice_input(
-            inputs,
-            "bad",
-            "Samples whose values cannot be used",
-            {"error": "stop and say which", "leave_out": "judge by the others, and say how many"},
-            "error",
-        )
+        others = "judge by the others, and say how many"
+        forms.bad_input(inputs, {"error": "stop and say which", "leave_out": others})
         try:
             check_request(target_of(ctx), _request_of(ctx.dataset, ctx.params, first))
         except InvalidInput as error:
-            inputs.view("error", types.Error(label=str(error)))
-            prop = inputs.properties["predictions"]
-            prop.invalid = True
-            prop.error_message = str(error)
+            forms.refuse(inputs, "predictions", error)
         return types.Property(inputs, view=types.View(label=self.label))
 
     def execute(self, ctx: Any) -> dict[str, Any]:

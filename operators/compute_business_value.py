@@ -69,26 +69,13 @@ class ComputeBusinessValue(foo.Operator):
             description="What each sample brings goes here, to sort and filter by; empty: nowhere",
             required=False,
         )
-        inputs.bool(
-            "overwrite",
-            label="Replace earlier values of that name",
-            default=False,
-            view=types.CheckboxView(),
-        )
-        forms.choice_input(
-            inputs,
-            "bad",
-            "Samples whose values cannot be used",
-            {"error": "stop and say which", "leave_out": "judge the others, and say how many"},
-            "error",
-        )
+        forms.overwrite_input(inputs, "earlier values")
+        others = "judge the others, and say how many"
+        forms.bad_input(inputs, {"error": "stop and say which", "leave_out": others})
         try:
             check_request(target_of(ctx), _request_of(ctx.dataset, ctx.params, first))
         except InvalidInput as error:
-            inputs.view("error", types.Error(label=str(error)))
-            prop = inputs.properties["field"]
-            prop.invalid = True
-            prop.error_message = str(error)
+            forms.refuse(inputs, "field", error)
         return types.Property(inputs, view=types.View(label=self.label))
 
     def _slice_inputs(self, ctx: Any, inputs: Any) -> None:
@@ -101,12 +88,7 @@ class ComputeBusinessValue(foo.Operator):
             inputs.int("bins", label="Bins", description="With as many samples each", default=5, min=2)
         if any(isinstance(one, (fo.DateField, fo.DateTimeField)) for one in declared):
             forms.choice_input(inputs, "date_part", "Dates by", DATE_PARTS, "hour")
-            inputs.str(
-                "timezone",
-                label="Time zone",
-                description="Such as Europe/Vienna; dates are stored in UTC",
-                required=False,
-            )
+            forms.timezone_input(inputs)
 
     def execute(self, ctx: Any) -> dict[str, Any]:
         request = _request_of(ctx.dataset, ctx.params, only)

@@ -75,8 +75,7 @@ class ComputeDropoutPredictions(foo.Operator):
         try:
             check_request(ctx.dataset, _request_of(ctx.params))
         except InvalidInput as error:
-            field.invalid = True
-            field.error_message = str(error)
+            forms.mark(field, error)
         return types.Property(inputs, view=types.View(label=self.label))
 
     def execute(self, ctx: Any) -> dict[str, Any]:

@@ -76,8 +76,7 @@ class ComputeEmbeddings(foo.Operator):
             if source == "self_supervised":
                 check_training(ctx.dataset, training_of(ctx.params))
         except InvalidInput as error:
-            field.invalid = True
-            field.error_message = str(error)
+            forms.mark(field, error)
         return types.Property(inputs, view=types.View(label=self.label))
 
     def resolve_run_name(self, ctx: Any) -> str:

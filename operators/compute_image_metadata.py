@@ -9,7 +9,6 @@ import fiftyone.operators.types as types
 
 from ..alcore import InvalidInput
 from . import forms
-from .embedding import detection_fields
 from .fields import Choice
 from .images import THREADS
 from .measuring import FARTHEST, check_request, measure_view
@@ -36,7 +35,7 @@ class ComputeImageMetadata(foo.Operator):
             return forms.without_dataset(self.label)
         inputs = types.Object()
         inputs.md(self.about, name="about")
-        _objects_input(ctx, inputs)
+        forms.boxes_input(ctx, inputs, "What is measured")
         objects = ctx.params.get("objects") or None
         known = measures_for(objects)
         forms.fields_input(
@@ -81,8 +80,7 @@ class ComputeImageMetadata(foo.Operator):
         try:
             check_request(ctx.dataset, request_of(ctx.params))
         except InvalidInput as error:
-            field.invalid = True
-            field.error_message = str(error)
+            forms.mark(field, error)
         return types.Property(inputs, view=types.View(label=self.label))
 
     def resolve_run_name(self, ctx: Any) -> str:
@@ -169,17 +167,6 @@ def request_of(params: dict[str, Any]) -> Request:
         workers=whole(params, "workers", THREADS),
         overwrite=bool(params.get("overwrite")),
     )
-
-
-def _objects_input(ctx: Any, inputs: Any) -> None:
-    boxes = detection_fields(ctx.dataset)
-    if not boxes:
-        return
-    view = types.DropdownView()
-    view.add_choice(forms.NONE, label="whole images")
-    for choice in boxes:
-        view.add_choice(choice.path, label=f"objects of {choice.path}", description=choice.holds)
-    inputs.enum("objects", view.values(), label="What is measured", default=forms.NONE, view=view)
 
 
 def _checkbox(inputs: Any, name: str, label: str, default: bool) -> None:

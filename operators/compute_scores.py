@@ -51,8 +51,9 @@ class ComputeScores(foo.Operator):
         view = types.DropdownView(multiple=True)
         for name, words in known.items():
             view.add_choice(name, label=name.replace("_", " "), description=words.line)
-        chosen = inputs.list(
-            informative.input_of("measures", known),
+        measures_input = informative.input_of("measures", known)
+        inputs.list(
+            measures_input,
             types.String(),
             label="Measures",
             description="A field for each",
@@ -61,19 +62,9 @@ class ComputeScores(foo.Operator):
         )
         informative.detail_inputs(ctx, inputs, params)
         inputs.str("prefix", label="Names of the fields start with", default="al")
-        inputs.bool(
-            "overwrite",
-            label="Replace earlier scores of that name",
-            default=False,
-            view=types.CheckboxView(),
-        )
-        forms.choice_input(
-            inputs,
-            "bad",
-            "Samples whose values cannot be used",
-            {"error": "stop and say which", "leave_out": "score the others, and say how many"},
-            "error",
-        )
+        forms.overwrite_input(inputs, "earlier scores")
+        others = "score the others, and say how many"
+        forms.bad_input(inputs, {"error": "stop and say which", "leave_out": others})
         try:
             filled = informative.fill(ctx.dataset, params, first)
             check_scores(
@@ -83,9 +74,7 @@ class ComputeScores(foo.Operator):
                 bool(ctx.params.get("overwrite")),
             )
         except InvalidInput as error:
-            inputs.view("error", types.Error(label=str(error)))
-            chosen.invalid = True
-            chosen.error_message = str(error)
+            forms.refuse(inputs, measures_input, error)
         return types.Property(inputs, view=types.View(label=self.label))
 
     def execute(self, ctx: Any) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from ..alcore.errors import name_samples
 from . import reduced
 from .brain import check_brain_key, index
 from .embedders import Embedder
-from .fields import Choice, document_type, object_fields
+from .fields import detection_fields, document_type
 from .images import Cuts, prepare_of, read_batches, read_crops
 from .models import describe
 from .object_fields import list_path
@@ -114,15 +114,6 @@ def boxes_path(dataset: Any, objects: str) -> str:
         told = f"; {', '.join(fitting)} do" if fitting else ""
         raise InvalidInput(f"objects: those of {objects!r} have no boxes to cut out{told}")
     return root
-
-
-def detection_fields(dataset: Any) -> list[Choice]:
-    """Fields of objects that have boxes."""
-    return [
-        choice
-        for choice in object_fields(dataset)
-        if document_type(dataset.get_field(choice.path)) is fo.Detections
-    ]
 
 
 def pool_field_of(request: Request) -> str:

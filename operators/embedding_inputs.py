@@ -13,7 +13,7 @@ from ..alcore.embed.crops import PADDING
 from ..alcore.embed.self_supervised import LEARNING_RATE, METHODS, Settings
 from . import forms
 from .embedders import DEFAULT, architectures, is_architecture, zoo_embedders
-from .embedding import Request, detection_fields
+from .embedding import Request
 from .fields import document_type, label_fields
 from .model_inputs import name_input, size_input, source_input, whole
 from .models import factories
@@ -100,14 +100,7 @@ def training_inputs(ctx: Any, inputs: Any) -> None:
 
 
 def objects_inputs(ctx: Any, inputs: Any) -> None:
-    boxes = detection_fields(ctx.dataset)
-    if not boxes:
-        return
-    view = types.DropdownView()
-    view.add_choice(forms.NONE, label="whole images")
-    for choice in boxes:
-        view.add_choice(choice.path, label=f"objects of {choice.path}", description=choice.holds)
-    inputs.enum("objects", view.values(), label="Embed", default=forms.NONE, view=view)
+    forms.boxes_input(ctx, inputs, "Embed")
     if ctx.params.get("objects"):
         inputs.float(
             "padding",

@@ -63,6 +63,15 @@ def object_fields(dataset: Any) -> list[Choice]:
     return sorted(choices, key=lambda choice: choice.path == "ground_truth")
 
 
+def detection_fields(dataset: Any) -> list[Choice]:
+    """Fields of objects that have boxes."""
+    return [
+        choice
+        for choice in object_fields(dataset)
+        if document_type(dataset.get_field(choice.path)) is fo.Detections
+    ]
+
+
 def map_fields(dataset: Any) -> list[Choice]:
     """Predictions of pixels: heatmaps, segmentations with class maps, arrays, paths of arrays."""
     flat = dataset.get_field_schema(flat=True)

@@ -51,9 +51,7 @@ class FindWeakSlices(foo.Operator):
         try:
             slicing.check_slices(target_of(ctx), ctx.params)
         except InvalidInput as error:
-            inputs.view("error", types.Error(label=str(error)))
-            inputs.properties["minimum"].invalid = True
-            inputs.properties["minimum"].error_message = str(error)
+            forms.refuse(inputs, "minimum", error)
         else:
             self._slice_inputs(ctx, inputs)
         return types.Property(inputs, view=types.View(label=self.label))
@@ -177,8 +175,7 @@ class FindWeakSlices(foo.Operator):
         try:
             check_names(ctx.dataset, _names(ctx.dataset, ctx.params), bool(ctx.params.get("overwrite")))
         except InvalidInput as error:
-            tag.invalid = True
-            tag.error_message = str(error)
+            forms.mark(tag, error)
 
     @foo.execution_cache(prompt_scoped=True, residency="ephemeral")
     def _previewed(self, ctx: Any, view: str, asked: str) -> dict[str, Any]:

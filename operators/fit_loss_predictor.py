@@ -90,8 +90,7 @@ class FitLossPredictor(foo.Operator):
             params = {**_defaults(ctx.dataset), **ctx.params}
             check_request(target_of(ctx), _request_of(ctx.dataset, params))
         except InvalidInput as error:
-            field.invalid = True
-            field.error_message = str(error)
+            forms.mark(field, error)
             inputs.view("error", types.Error(label=str(error)))
         return types.Property(inputs, view=types.View(label=self.label))
 

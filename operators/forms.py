@@ -11,12 +11,14 @@ import fiftyone.operators.types as types
 from ..alcore import InvalidInput
 from .fields import (
     Choice,
+    detection_fields,
     embedding_fields,
     group_fields,
     label_fields,
     number_fields,
     object_fields,
     prediction_fields,
+    uncertain_fields,
 )
 from .object_fields import Find, of_objects
 from .object_labels import count_objects
@@ -345,30 +347,72 @@ def result_inputs(ctx: Any, inputs: Any) -> None:
         request = request_of(ctx.params)
         check_names(ctx.dataset, names_of(ctx.dataset, request), request.overwrite)
     except InvalidInput as error:
-        tag.invalid = True
-        tag.error_message = str(error)
+        mark(tag, error)
 
 
-def overwrite_input(inputs: Any) -> None:
+def refuse(inputs: Any, at: str, error: InvalidInput, name: str = "error") -> None:
+    """Say what is wrong with the form, and mark the input at which it is refused."""
+    inputs.view(name, types.Error(label=str(error)))
+    mark(inputs.properties[at], error)
+
+
+def mark(prop: Any, error: InvalidInput) -> None:
+    """Refuse the form at an input, which says why."""
+    prop.invalid = True
+    prop.error_message = str(error)
+
+
+def overwrite_input(inputs: Any, what: str = "an earlier selection") -> None:
     inputs.bool(
         "overwrite",
-        label="Replace an earlier selection of that name",
+        label=f"Replace {what} of that name",
         default=False,
         view=types.CheckboxView(),
     )
 
 
-def bad_input(inputs: Any) -> None:
-    choice_input(
-        inputs,
-        "bad",
-        "Samples whose values cannot be used",
-        {
-            "error": "stop and say which (NaN, zero vectors, probabilities that do not sum to 1)",
-            "leave_out": "choose among the others, and say how many were left out",
-        },
-        "error",
+BAD_CHOSEN_FROM = {
+    "error": "stop and say which (NaN, zero vectors, probabilities that do not sum to 1)",
+    "leave_out": "choose among the others, and say how many were left out",
+}
+
+
+def bad_input(inputs: Any, options: dict[str, str] = BAD_CHOSEN_FROM) -> None:
+    choice_input(inputs, "bad", "Samples whose values cannot be used", options, "error")
+
+
+def timezone_input(inputs: Any) -> None:
+    inputs.str(
+        "timezone",
+        label="Time zone",
+        description="Such as Europe/Vienna; dates are stored in UTC",
+        required=False,
     )
+
+
+def uncertain_input(ctx: Any, inputs: Any) -> None:
+    field_input(
+        ctx,
+        inputs,
+        "predictions",
+        "Prefer uncertain ones of",
+        fields_for(ctx, uncertain_fields),
+        missing="",
+        description="Predictions: times how unsure the model is (margin)",
+        required=False,
+    )
+
+
+def boxes_input(ctx: Any, inputs: Any, label: str) -> None:
+    """Whether whole images are meant, or the objects of a field of boxes."""
+    boxes = detection_fields(ctx.dataset)
+    if not boxes:
+        return
+    view = types.DropdownView()
+    view.add_choice(NONE, label="whole images")
+    for choice in boxes:
+        view.add_choice(choice.path, label=f"objects of {choice.path}", description=choice.holds)
+    inputs.enum("objects", view.values(), label=label, default=NONE, view=view)
 
 
 def request_of(params: dict[str, Any]) -> Request:

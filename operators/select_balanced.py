@@ -9,7 +9,7 @@ import fiftyone as fo
 import fiftyone.operators.types as types
 
 from ..alcore import InvalidInput
-from . import forms, measures
+from . import forms, measures, spread
 from .fields import (
     category_fields,
     class_fields,
@@ -120,14 +120,7 @@ class SelectBalanced(SelectOperator):
         offered = measures.told(measures.SINGLE) | {"diversity": measures.DIVERSE["diversity"].line}
         forms.choice_input(inputs, "measure", "Measure", offered, "entropy")
         if ctx.params.get("measure") == "diversity":
-            forms.field_input(
-                ctx,
-                inputs,
-                "embeddings",
-                "Embeddings",
-                forms.fields_for(ctx, embedding_fields),
-                missing="This dataset has no embeddings",
-            )
+            spread.embeddings_input(ctx, inputs)
         inputs.float(
             "regularisation",
             label="Regularisation",
@@ -143,12 +136,7 @@ class SelectBalanced(SelectOperator):
             forms.choice_input(inputs, "count", "Count", COUNTS, "soft")
         if any(isinstance(field, (fo.DateField, fo.DateTimeField)) for field in declared):
             forms.choice_input(inputs, "date_part", "Dates by", DATE_PARTS, "hour")
-            inputs.str(
-                "timezone",
-                label="Time zone",
-                description="Such as Europe/Vienna; dates are stored in UTC",
-                required=False,
-            )
+            forms.timezone_input(inputs)
         if any(isinstance(field, (fo.FloatField, fo.IntField)) for field in declared):
             inputs.int("bins", label="Bins", description="With as many samples each", default=5, min=2)
             inputs.str(

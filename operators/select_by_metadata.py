@@ -7,7 +7,6 @@ from typing import Any
 
 from ..alcore import InvalidInput
 from . import forms, metadata_inputs
-from .fields import uncertain_fields
 from .selecting import SelectOperator
 
 
@@ -32,16 +31,7 @@ class SelectByMetadata(SelectOperator):
     def strategy_inputs(self, ctx: Any, inputs: Any) -> None:
         forms.budget_input(inputs)
         metadata_inputs.fields_inputs(ctx, inputs)
-        forms.field_input(
-            ctx,
-            inputs,
-            "predictions",
-            "Prefer uncertain ones of",
-            forms.fields_for(ctx, uncertain_fields),
-            missing="",
-            description="Predictions: times how unsure the model is (margin)",
-            required=False,
-        )
+        forms.uncertain_input(ctx, inputs)
         forms.spread_input(ctx, inputs)
 
     def recipe_of(self, dataset: Any, params: dict[str, Any]) -> dict[str, Any]:

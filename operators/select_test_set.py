@@ -61,9 +61,7 @@ class SelectTestSet(foo.Operator):
             asked = self._asked(ctx)
             self._check(target_of(ctx), asked, ctx.params)
         except InvalidInput as error:
-            inputs.view("error", types.Error(label=str(error)))
-            inputs.properties["tag"].invalid = True
-            inputs.properties["tag"].error_message = str(error)
+            forms.refuse(inputs, "tag", error)
         else:
             previews.preview_inputs(ctx, inputs, self._previewed, in_plane=False)
         return types.Property(inputs, view=types.View(label=self.label))

@@ -90,10 +90,7 @@ class SelectOperator(foo.Operator):
             view = target_of(ctx)
             check(view, recipe, request.labelled, request.objects)
         except InvalidInput as error:
-            inputs.view("recipe_error", types.Error(label=str(error)))
-            prop = inputs.properties["budget"]
-            prop.invalid = True
-            prop.error_message = str(error)
+            forms.refuse(inputs, "budget", error, "recipe_error")
             return False
         return True
 

@@ -46,16 +46,7 @@ def weights_input(ctx: Any, inputs: Any) -> None:
 
 def company_inputs(ctx: Any, inputs: Any, different: bool = False) -> None:
     """What a strategy may be combined with."""
-    forms.field_input(
-        ctx,
-        inputs,
-        "predictions",
-        "Prefer uncertain ones of",
-        forms.fields_for(ctx, uncertain_fields),
-        missing="",
-        description="Predictions: times how unsure the model is (margin)",
-        required=False,
-    )
+    forms.uncertain_input(ctx, inputs)
     inputs.bool(
         "different",
         label="Different from each other, too",

@@ -17,6 +17,7 @@ from ..strategies.class_rows import ClassRows
 from ..strategies.classes import labelled_counts, target_of
 from ..strategies.embeddings import diversity
 from ..strategies.predictions import array_column, probabilities
+from ..strategies.task import class_names
 from .choice import Choice
 from .programme import solve
 
@@ -36,7 +37,7 @@ def choose(entry: entries.ClassBalanced, task: Task) -> Choice:
     takes the best next sample, as the paper does for k-center, whose lambda is over C.
     """
     width = array_column(entry.column, task).shape[-1]
-    names = task.pool.classes.get(entry.column) or [str(c) for c in range(width)]
+    names = class_names(entry.column, width, task)
 
     def rows_of(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         parts = list(probabilities(entry, task, rows))

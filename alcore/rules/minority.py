@@ -8,6 +8,7 @@ from ..strategies import Task
 from ..strategies.class_rows import ClassRows
 from ..strategies.classes import labelled_counts
 from ..strategies.predictions import array_column, probabilities
+from ..strategies.task import class_names
 from .choice import Choice
 
 
@@ -22,7 +23,7 @@ def choose(entry: entries.Minority, task: Task) -> Choice:
     by most ("certain"), or which are least probably of it ("uncertain").
     """
     width = array_column(entry.column, task).shape[-1]
-    names = task.pool.classes.get(entry.column) or [str(c) for c in range(width)]
+    names = class_names(entry.column, width, task)
 
     def probable(rows: np.ndarray) -> np.ndarray:
         return np.concatenate([*probabilities(entry, task, rows), np.zeros((0, width))])

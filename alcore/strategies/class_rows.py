@@ -14,7 +14,7 @@ from ..device import FLOAT64_UP_TO
 from ..errors import InvalidInput, name_samples
 from ..objects import Objects
 from .predictions import probabilities
-from .task import Task, class_name, listed
+from .task import Task, class_name, class_names, listed
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 MONTHS = (
@@ -59,7 +59,7 @@ def class_rows(entry: Any, task: Task) -> ClassRows:
     if isinstance(column, Objects):
         return _of_objects(entry, column, task)
     if isinstance(column, np.ndarray) and column.ndim > 1:
-        names = _class_names(entry.column, column.shape[-1], task)
+        names = class_names(entry.column, column.shape[-1], task)
         if entry.count == "soft":
             return ClassRows(names, lambda rows: merged(_soft(entry, task, rows, len(names))))
         return _one_each(names, lambda rows: _soft(entry, task, rows, len(names)).argmax(1))
@@ -113,10 +113,6 @@ def merged(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _one_each(names: list[str], codes_of: Callable[[np.ndarray], np.ndarray]) -> ClassRows:
     kinds = np.eye(len(names), dtype=np.float32)
     return ClassRows(names, lambda rows: (kinds, codes_of(rows)))
-
-
-def _class_names(column: str, width: int, task: Task) -> list[str]:
-    return task.pool.classes.get(column) or [str(c) for c in range(width)]
 
 
 def _soft(entry: Any, task: Task, rows: np.ndarray, width: int) -> np.ndarray:

@@ -18,7 +18,7 @@ from ..scores.cost import cost_of_gain
 from ..scores.objects import AGGREGATES as OVER_OBJECTS
 from ..scores.pixels import AGGREGATES as OVER_PIXELS
 from ..scores.pixels import pixel_decision
-from .task import IdsOf, Task, class_name, listed, score
+from .task import IdsOf, Task, class_name, class_names, listed, score
 
 NUMBERS_A_CHUNK = 1 << 21
 OVER_CLASSES = ("mean", "max", "sum")
@@ -37,7 +37,7 @@ def uncertainty(entry: entries.Uncertainty, task: Task) -> Objective:
 
 def expected_cost(entry: entries.ExpectedCost, task: Task) -> Objective:
     width = array_column(entry.column, task).shape[-1]
-    classes = task.pool.classes.get(entry.column) or [str(c) for c in range(width)]
+    classes = class_names(entry.column, width, task)
     name = "cost" if entry.cost is not None else "gain"
     matrix = scores.cost_matrix(getattr(entry, name), classes, f"{task.user}: {name}")
     if entry.gain is not None:
@@ -93,7 +93,7 @@ def fitted_temperature(entry: entries.Uncertainty, task: Task) -> float:
             "members"
         )
     width = column.shape[-1]
-    classes = pool.classes.get(entry.column) or [str(c) for c in range(width)]
+    classes = class_names(entry.column, width, task)
     position = {name: index for index, name in enumerate(classes)}
     known = np.flatnonzero(pool.labelled & pool.present([entry.column, entry.labels]))
     codes = np.array(

@@ -49,6 +49,11 @@ def class_name(value: Any) -> str:
     return str(int(value)) if whole else str(value)
 
 
+def class_names(column: str, width: int, task: Task) -> list[str]:
+    """The names of a prediction column's classes, their numbers where they have none."""
+    return task.pool.classes.get(column) or [str(c) for c in range(width)]
+
+
 class IdsOf:
     """The ids of some rows, looked up only for an error."""
 

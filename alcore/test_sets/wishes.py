@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ..errors import InvalidInput
-from ..recipe import Budget, Metric, Positive, Width
+from ..recipe import Budget, Metric, Positive, Width, validated
 
 Method = Literal["random", "stratified", "herding", "both", "active"]
 STRATIFIED, HERDED = ("stratified", "both"), ("herding", "both")
@@ -117,11 +116,16 @@ class Wishes(_Strict):
         """Given shares, by column."""
         if not self.shares:
             return {}
-        nested = {name: value for name, value in self.shares.items() if isinstance(value, dict)}
+        nested, plain = {}, {}
+        for name, value in self.shares.items():
+            if isinstance(value, dict):
+                nested[name] = value
+            else:
+                plain[name] = float(value)
         if not nested:
             if len(self.strata) > 1:
                 raise InvalidInput("test set: shares: of several strata, give them by column")
-            return {self.strata[0]: {name: float(value) for name, value in self.shares.items()}}  # type: ignore[arg-type]
+            return {self.strata[0]: plain}
         for name in nested:
             if name not in self.strata:
                 known = ", ".join(map(repr, self.strata))
@@ -135,16 +139,7 @@ class Wishes(_Strict):
         Raises:
             InvalidInput: one sentence that names what is wrong and what may stand there.
         """
-        if isinstance(wishes, Wishes):
-            return wishes
-        try:
-            if isinstance(wishes, str):
-                wishes = json.loads(wishes)
-            return cls.model_validate(wishes)
-        except json.JSONDecodeError as error:
-            raise InvalidInput(f"test set: is not JSON: {error}") from None
-        except ValidationError as error:
-            raise InvalidInput(_sentence(error)) from None
+        return validated(cls, wishes, "test set", lambda error, _: _sentence(error))
 
 
 def _sentence(error: ValidationError) -> str:
