@@ -1,17 +1,17 @@
 """The active learning engine: arrays in, indices out. It knows no FiftyOne."""
 
 from . import scores
-from .dropout import dropout_masks, predict_members
-from .errors import InvalidInput
-from .learning_loss import LossPredictionModule, fit_loss_predictor, joint_loss, ranking_loss
-from .maps import Maps
-from .objects import Objects
-from .pool import Pool
-from .recipe import Recipe
+from .data.errors import InvalidInput
+from .data.objects import Objects
+from .data.pixel_maps import Maps
+from .data.pool import Pool
+from .data.selection import Selection
+from .evaluation.weak_slices import weak_slices
+from .networks.dropout import dropout_masks, predict_members
+from .networks.loss_prediction import LossPredictionModule, fit_loss_predictor, joint_loss, ranking_loss
+from .recipe.recipe import Recipe
 from .score import score
 from .select import select
-from .selection import Selection
-from .slices import weak_slices
 from .test_sets import select_test_set, weighted_estimate
 
 __version__ = "0.1.0"

@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from .device import resolve_device
-from .errors import InvalidInput
-from .greedy import Progress
-from .pool import Pool
-from .recipe import Recipe, columns_of
+from .data.device import resolve_device
+from .data.errors import InvalidInput
+from .data.pool import Pool
+from .optimizers.greedy import Progress
+from .recipe.recipe import Recipe, columns_of
 from .rules import RULES
 from .strategies import Task, build
 
@@ -21,7 +21,7 @@ def score(
     progress: Progress | None = None,
     seed: int = 0,
 ) -> np.ndarray:
-    """The value of each sample, labelled ones too, by one entry of a recipe.
+    """The value of each sample, labeled ones too, by one entry of a recipe.
 
     Args:
         pool: the samples.
@@ -32,7 +32,7 @@ def score(
         seed: of what is drawn.
 
     Returns:
-        (N,) float64, higher = more worth labelling; NaN where a sample has no value to judge.
+        (N,) float64, higher = more worth labeling; NaN where a sample has no value to judge.
 
     Raises:
         InvalidInput: what is wrong with the entry or the data, in one sentence.
@@ -59,7 +59,7 @@ def score(
 
     task = Task(pool, rows, 1, seed, resolve_device(device), user=judge.strategy, tick=tick)
     objective = build(judge, task)
-    if objective.changes:
+    if objective.depends_on_picks:
         raise InvalidInput(
             f"{judge.strategy}: its values change with every sample chosen, so that there is no score "
             "to compute; select by it instead"

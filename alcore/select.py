@@ -8,23 +8,23 @@ from typing import Any
 import numpy as np
 import torch
 
-from . import cumulative
-from .bounded import Bounded, bounded_by
-from .defaults import default_strategies
-from .device import resolve_device
-from .errors import InvalidInput
-from .filters import passing
-from .greedy import Picks, Progress, Term, greedy
-from .limits import Limits
+from .data.device import resolve_device
+from .data.errors import InvalidInput
+from .data.pool import Pool
+from .data.selection import Selection
+from .lightly.greedy import choose as choose_as_lightly
 from .objectives import Score
-from .pool import Pool
-from .recipe import Recipe, Stage, columns_of, entry_names
+from .optimizers.budget import Limits
+from .optimizers.greedy import Picks, Progress, Term, greedy
+from .optimizers.group_greedy import choose_groups
+from .optimizers.stochastic_batch import draw
+from .recipe.default import default_strategies
+from .recipe.filters import passing
+from .recipe.limits import Bounded, bounded_by
+from .recipe.recipe import Recipe, Stage, columns_of, entry_names
 from .rules import RULES
-from .selection import Selection
-from .stochastic import draw
 from .strategies import Task, build
 from .strategies.embeddings import outliers
-from .whole_groups import choose_groups
 
 
 def select(
@@ -36,7 +36,7 @@ def select(
     """Choose the samples of ``pool`` to label next.
 
     Each pick is the candidate with the highest product of ``value ** strength`` over the strategies
-    (or sum, see ``Recipe.combine``), given all that is labelled and chosen before it; ties go to the
+    (or sum, see ``Recipe.combine``), given all that is labeled and chosen before it; ties go to the
     lower index. Values equal to 9 digits count as ties.
 
     Args:
@@ -52,15 +52,15 @@ def select(
     where = resolve_device(device)
     started = time.perf_counter()
     stages = recipe.in_stages()
-    task = Task(pool, np.flatnonzero(~pool.labelled), 0, recipe.seed, where, tick=_ticking(progress, 1))
+    task = Task(pool, np.flatnonzero(~pool.labeled), 0, recipe.seed, where, tick=_ticking(progress, 1))
     # Of near-duplicates the one that stays must be one that the only stage can choose.
     lone = stages[0].strategies or default_strategies(pool) if len(stages) == 1 else []
     needed = [column for entry in lone for column in columns_of(entry) if column in pool.columns]
     candidates = task.candidates[passing(task, recipe.filters, needed)[task.candidates]]
     report: dict[str, Any] = {
-        "pool": int(pool.n - pool.labelled.sum()),
-        "labelled": int(pool.labelled.sum()),
-        "filtered_out": int((~pool.labelled).sum()) - len(candidates),
+        "pool": int(pool.n - pool.labeled.sum()),
+        "labeled": int(pool.labeled.sum()),
+        "filtered_out": int((~pool.labeled).sum()) - len(candidates),
         "device": str(where),
         "seed": recipe.seed,
         "stages": [],
@@ -120,7 +120,7 @@ def _run_stage(
     reached: dict[str, Any] = {}
     if stage.combine == "lightly":
         kept = [name for name, entry in zip(names, strategies, strict=True) if entry.strength != 0]
-        picks = cumulative.choose(stage, task, places, budget, progress)
+        picks = choose_as_lightly(stage, task, places, budget, progress)
     elif rule is not None:
         choice = rule(strategies[0], tasks[0])
         picks, kept = Picks(choice.rows, choice.values, choice.values[:, None]), names
@@ -231,7 +231,7 @@ def _has_gains(stage: Stage, rule: Any) -> bool:
 
 
 def _refuse_changing(terms: list[Term], names: list[str], batch: str, at: str) -> None:
-    changing = [n for n, term in zip(names, terms, strict=True) if term.objective.changes]
+    changing = [n for n, term in zip(names, terms, strict=True) if term.objective.depends_on_picks]
     if changing:
         raise InvalidInput(
             f"recipe: {at}batch: {batch!r} draws by values that no pick changes, and those of "
@@ -258,7 +258,7 @@ def _nothing_left(pool: Pool, before: int, candidates: np.ndarray, needed: list[
     if before == 0:
         return (
             f"none of the {pool.n} samples may be chosen: "
-            "all are labelled or removed by the filters; widen the filters or add samples"
+            "all are labeled or removed by the filters; widen the filters or add samples"
         )
     if after == 0:
         return f"the filters remove all {before} samples that may be chosen; widen them"
@@ -279,7 +279,7 @@ def _why_stopped(chosen: int, budget: int, candidates: int, stage: Stage) -> str
         ]
         return f"{chosen} of {budget} chosen: {' or '.join(dict.fromkeys(asked))} is reached"
     near = any(getattr(entry, "minimum_distance", None) for entry in stage.strategies or [])
-    why = ["is nearer than minimum_distance to one labelled or chosen"] if near else []
+    why = ["is nearer than minimum_distance to one labeled or chosen"] if near else []
     if stage.cost is not None:
         why.append(f"costs more than is left of {stage.cost.budget:g}")
     if stage.groups is not None:

@@ -38,7 +38,7 @@ from machine import machine
 from torch import nn
 
 import alcore
-from alcore.dropout import predict_members
+from alcore.networks.dropout import predict_members
 
 PICTURES = Path(__file__).resolve().parent / "pictures"
 CLASSES = 10
@@ -81,7 +81,7 @@ class Curve:
     seed: int
     labels: list[int]
     accuracy: list[float]
-    copies: int  # picks that are a copy of a digit labelled already
+    copies: int  # picks that are a copy of a digit labeled already
     choosing_seconds: float
 
 
@@ -139,16 +139,16 @@ def first_labels(pool: Data, seed: int) -> np.ndarray:
     return np.concatenate([order[classes[order] == one][:2] for one in range(CLASSES)])
 
 
-def train(pool: Data, labelled: np.ndarray, steps: int, seed: int, device: torch.device) -> Network:
+def train(pool: Data, labeled: np.ndarray, steps: int, seed: int, device: torch.device) -> Network:
     torch.manual_seed(seed)
     network = Network().to(device).train()
-    x, y = pool.x[labelled].to(device), pool.y[labelled].to(device)
-    optimiser = torch.optim.Adam(network.parameters(), LEARNING_RATE)
+    x, y = pool.x[labeled].to(device), pool.y[labeled].to(device)
+    optimizer = torch.optim.Adam(network.parameters(), LEARNING_RATE)
     for _ in range(steps):
         rows = torch.randint(len(x), (TRAINING_BATCH,)).to(device)
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         nn.functional.cross_entropy(network(x[rows]), y[rows]).backward()
-        optimiser.step()
+        optimizer.step()
     return network.eval()
 
 
@@ -169,32 +169,32 @@ def run(
     name: str, pool: Data, test: Data, setting: Setting, repeats: int, seed: int, device: torch.device
 ) -> Curve:
     """Label, train and choose until there are enough labels."""
-    labelled = first_labels(pool, seed)
+    labeled = first_labels(pool, seed)
     curve = Curve(name, repeats, seed, [], [], 0, 0.0)
     while True:
         # Rounds and seeds draw different numbers, strategies the same.
-        drawn = seed * 10_000 + len(labelled)
-        network = train(pool, labelled, setting.steps, drawn, device)
+        drawn = seed * 10_000 + len(labeled)
+        network = train(pool, labeled, setting.steps, drawn, device)
         predicted = members_of(network, test.x, setting.members, drawn).mean(0).argmax(1)
-        curve.labels.append(len(labelled))
+        curve.labels.append(len(labeled))
         curve.accuracy.append(float((predicted == test.y.numpy()).mean()))
-        if len(labelled) >= setting.labels:
+        if len(labeled) >= setting.labels:
             return curve
         columns = {}
         if name != "random":
             columns["members"] = members_of(network, pool.x, setting.members, drawn)
         mask = np.zeros(len(pool.x), dtype=bool)
-        mask[labelled] = True
-        budget = min(setting.budget, setting.labels - len(labelled))
+        mask[labeled] = True
+        budget = min(setting.budget, setting.labels - len(labeled))
         started = time.perf_counter()
         chosen = alcore.select(
-            alcore.Pool(len(mask), labelled=mask, columns=columns),
+            alcore.Pool(len(mask), labeled=mask, columns=columns),
             {"budget": budget, "strategies": [STRATEGIES[name]], "seed": drawn},
         ).indices
         curve.choosing_seconds += time.perf_counter() - started
         for row in chosen:
-            curve.copies += int(pool.digit[row] in pool.digit[labelled])
-            labelled = np.append(labelled, row)
+            curve.copies += int(pool.digit[row] in pool.digit[labeled])
+            labeled = np.append(labeled, row)
 
 
 def at(curves: list[Curve], name: str, repeats: int, labels: int) -> tuple[float, float]:

@@ -29,8 +29,8 @@ from speed import own_database
 from torchvision.models.detection import FasterRCNN_ResNet50_FPN_Weights
 from torchvision.models.segmentation import DeepLabV3_ResNet50_Weights
 
-from alcore.maps import Maps
-from alcore.objects import Objects
+from alcore.data.objects import Objects
+from alcore.data.pixel_maps import Maps
 from alcore.scores.disagreement import detection_disagreement
 from alcore.scores.objects import object_scores
 from alcore.scores.pixels import boundary, pixel_decision, pixel_scores
@@ -49,7 +49,7 @@ BOXES = {
     "box_entropy_max": ("entropy", "max"),
     "box_entropy_mean": ("entropy", "mean"),
     "box_entropy_sum": ("entropy", "sum"),
-    "box_entropy_count_normalised": ("entropy", "count_normalised"),
+    "box_entropy_count_normalized": ("entropy", "count_normalized"),
     "box_entropy_top_k": ("entropy", "top_k"),
     "box_margin_mean": ("margin", "mean"),
 }
@@ -148,31 +148,31 @@ def draw_boxes(image: Image.Image, objects: Objects, row: int, values: np.ndarra
     for at in range(objects.offsets[row], objects.offsets[row + 1]):
         x, y, w, h = objects.boxes[at] * np.tile(image.size, 2)
         value = float(values[at])
-        colour = (round(255 * min(1, 2 * value)), round(255 * min(1, 2 - 2 * value)), 0)
-        pen.rectangle([x, y, x + w, y + h], outline=colour)
+        color = (round(255 * min(1, 2 * value)), round(255 * min(1, 2 - 2 * value)), 0)
+        pen.rectangle([x, y, x + w, y + h], outline=color)
         if w > 40:
             label = f"{objects.classes[objects.labels[at]]} {objects.confidences[at]:.2f}"
-            pen.text((x + 2, y), label, fill=colour, font_size=9)
+            pen.text((x + 2, y), label, fill=color, font_size=9)
     return image
 
 
 def draw_both(image: Image.Image, objects: Objects, truth: Objects, row: int) -> Image.Image:
     """The detector's boxes in yellow, the paler the less confident, the true ones in cyan."""
     pen = ImageDraw.Draw(image)
-    for field, colour in ((objects, (255, 255, 0)), (truth, (0, 255, 255))):
+    for field, color in ((objects, (255, 255, 0)), (truth, (0, 255, 255))):
         for at in range(field.offsets[row], field.offsets[row + 1]):
             x, y, w, h = field.boxes[at] * np.tile(image.size, 2)
             if field is truth or field.confidences[at] >= 0.3:
-                pen.rectangle([x, y, x + w, y + h], outline=colour)
+                pen.rectangle([x, y, x + w, y + h], outline=color)
     return image
 
 
 def draw_map(image: Image.Image, map: np.ndarray) -> Image.Image:
-    """Uncertainty in red over the photo in grey, the decision's outlines in cyan."""
+    """Uncertainty in red over the photo in gray, the decision's outlines in cyan."""
     uncertain = Image.fromarray(np.uint8(255 * pixel_scores(map, "entropy")))
-    grey = image.convert("L")
+    gray = image.convert("L")
     red = Image.new("RGB", image.size, (255, 0, 0))
-    shown = Image.composite(red, grey.convert("RGB"), uncertain.resize(image.size, Image.BILINEAR))
+    shown = Image.composite(red, gray.convert("RGB"), uncertain.resize(image.size, Image.BILINEAR))
     edge = Image.fromarray(np.uint8(90 * boundary(pixel_decision(map))))
     cyan = Image.new("RGB", image.size, (0, 255, 255))
     return Image.composite(cyan, shown, edge.resize(image.size, Image.NEAREST))

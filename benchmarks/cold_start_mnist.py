@@ -4,7 +4,7 @@
 
 takes unsupervised features of MNIST (a beta-TCVAE's, 10 numbers an image) from ``<folder>/mnist``. For
 each seed 4,000 training images are drawn as the pool; each way chooses 10, 20, 50 and 100 of them at
-once, and a 1-nearest-neighbour classifier on those is tested on the 10,000 test images. ProbCover's
+once, and a 1-nearest-neighbor classifier on those is tested on the 10,000 test images. ProbCover's
 radius is 0.3 times the median distance, MaxHerding's kernel exp(-d^2 / 10), one over the number of
 features; features are taken as they are. k-center begins at the sample nearest the mean, or at one
 drawn. Prints a Markdown table, the mean of the seeds with its standard error, beside the figures of an
@@ -67,7 +67,7 @@ def accuracies(folder: Path, seeds: int) -> dict[str, np.ndarray]:
         rows = np.random.default_rng(seed).permutation(len(X))[:POOL]
         columns = {"embeddings": X[rows]}
         pool = alcore.Pool(POOL, columns=columns)
-        begun = alcore.Pool(POOL, labelled=np.arange(POOL) == 0, columns=columns)
+        begun = alcore.Pool(POOL, labeled=np.arange(POOL) == 0, columns=columns)
         for name, entry in strategies(X[rows]).items():
             found.setdefault(name, []).append([])
             for budget in BUDGETS:

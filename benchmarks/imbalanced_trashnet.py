@@ -43,7 +43,7 @@ WAYS: dict[str, list[dict[str, Any]]] = {
     "random": [{"strategy": "random"}],
     "entropy": [{"strategy": "uncertainty", "measure": "entropy", **PREDICTED}],
     "entropy-CB": [CLASS_BALANCED],
-    "entropy-CB, regularisation 2": [CLASS_BALANCED | {"regularisation": 2.0}],
+    "entropy-CB, regularization 2": [CLASS_BALANCED | {"regularization": 2.0}],
     "minority, certain": [MINORITY],
     "minority, uncertain": [MINORITY | {"variant": "uncertain"}],
     "margin": [{"strategy": "uncertainty", **PREDICTED}],
@@ -88,11 +88,11 @@ def curve(X: np.ndarray, y: np.ndarray, way: list[dict[str, Any]], seed: int) ->
     """(rounds + 1, measures)."""
     rng = np.random.default_rng(seed)
     pool, test = splits(y, rng)
-    labelled = np.zeros(len(pool), dtype=bool)
-    labelled[rng.permutation(len(pool))[:FIRST]] = True
+    labeled = np.zeros(len(pool), dtype=bool)
+    labeled[rng.permutation(len(pool))[:FIRST]] = True
     found = []
     for number in range(ROUNDS + 1):
-        learner = learner_of(X[pool[labelled]], y[pool[labelled]])
+        learner = learner_of(X[pool[labeled]], y[pool[labeled]])
         p = probabilities(learner, X[test])
         decision, truth = (p @ GAIN).argmax(1), y[test]
         right = p.argmax(1) == truth
@@ -101,18 +101,18 @@ def curve(X: np.ndarray, y: np.ndarray, way: list[dict[str, Any]], seed: int) ->
                 right[truth == TRASH].mean(),
                 GAIN[truth, decision].mean(),
                 right.mean(),
-                (y[pool[labelled]] == TRASH).sum(),
+                (y[pool[labeled]] == TRASH).sum(),
             ]
         )
         if number == ROUNDS:
             return np.array(found)
-        names = np.where(labelled, np.array(CLASSES, dtype=object)[y[pool]], None)
+        names = np.where(labeled, np.array(CLASSES, dtype=object)[y[pool]], None)
         columns = {"predictions": probabilities(learner, X[pool]), "truth": names}
         samples = alcore.Pool(
-            len(pool), labelled=labelled, columns=columns, classes={"predictions": CLASSES}
+            len(pool), labeled=labeled, columns=columns, classes={"predictions": CLASSES}
         )
         recipe = {"budget": PICKS, "strategies": way, "seed": seed + number}
-        labelled[alcore.select(samples, recipe, device="cpu").indices] = True
+        labeled[alcore.select(samples, recipe, device="cpu").indices] = True
     raise AssertionError
 
 

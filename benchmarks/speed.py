@@ -32,7 +32,7 @@ from speed_scores import scores
 from speed_test_sets import test_sets
 
 import alcore
-from alcore.device import TILE_COLUMNS, TILE_ROWS
+from alcore.data.device import TILE_COLUMNS, TILE_ROWS
 
 ROOT = Path(__file__).resolve().parent.parent
 KINDS = ["clustered", "low-rank", "isotropic"]
@@ -49,8 +49,8 @@ def make_data(kind: str, n: int, d: int, seed: int = 0) -> np.ndarray:
     """(n, d) float32: 50 clusters, 16 directions with a little noise, or no structure at all."""
     rng = np.random.default_rng(seed)
     if kind == "clustered":
-        centres = rng.standard_normal((50, d), dtype=np.float32)
-        return centres[rng.integers(0, 50, n)] + 0.5 * rng.standard_normal((n, d), dtype=np.float32)
+        centers = rng.standard_normal((50, d), dtype=np.float32)
+        return centers[rng.integers(0, 50, n)] + 0.5 * rng.standard_normal((n, d), dtype=np.float32)
     if kind == "low-rank":
         latent = rng.standard_normal((n, 16), dtype=np.float32)
         mixed = latent @ rng.standard_normal((16, d), dtype=np.float32)
@@ -92,17 +92,17 @@ def plain_kcenter(X: np.ndarray, picks: int, dtype: torch.dtype = torch.float32)
 
 def bare_product(X: np.ndarray, picks: int) -> None:
     """The N x k x d multiplications alone, in the tiles that suit a core's cache."""
-    x, centres = torch.as_tensor(X), torch.as_tensor(X[:picks])
+    x, centers = torch.as_tensor(X), torch.as_tensor(X[:picks])
     for start in range(0, len(x), TILE_ROWS):
         for first in range(0, picks, TILE_COLUMNS):
-            x[start : start + TILE_ROWS] @ centres[first : first + TILE_COLUMNS].T
+            x[start : start + TILE_ROWS] @ centers[first : first + TILE_COLUMNS].T
 
 
 def radius(X: np.ndarray, chosen: np.ndarray) -> float:
     """The largest distance to the nearest chosen sample, in float64."""
     x = torch.as_tensor(X).to(torch.float64)
-    centres = x[chosen]
-    parts = [torch.cdist(x[i : i + TILE_ROWS], centres).amin(1) for i in range(0, len(x), TILE_ROWS)]
+    centers = x[chosen]
+    parts = [torch.cdist(x[i : i + TILE_ROWS], centers).amin(1) for i in range(0, len(x), TILE_ROWS)]
     return float(torch.cat(parts).max())
 
 
@@ -325,7 +325,7 @@ def mongo(shrink: int) -> None:
 def own_database() -> Any:
     """A database and settings of the benchmark's own; to be entered before FiftyOne is imported."""
     sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / ".venv" / "plugin")]
-    import servers
+    from support import servers
 
     with tempfile.TemporaryDirectory() as home:
         settings = servers.isolated(os.environ, Path(home))
@@ -366,14 +366,14 @@ def make_dataset(n: int, d: int) -> Any:
 
 def whole_way(dataset: Any, picks: int) -> list[float]:
     from active_learning.alcore import Recipe, select
-    from active_learning.operators.reading import Labelled, read
+    from active_learning.operators.reading import Labeled, read
     from active_learning.operators.writing import name_selection, write
 
     entry = {"strategy": "coverage", "column": "embedding", "weights": {"column": "predictions"}}
     recipe = Recipe.of({"budget": picks, "strategies": [entry]})
     wall = time.perf_counter  # for half the work is the database's
     values, _ = timed(lambda: dataset.values(["id", "embedding", "predictions.logits"]), wall)
-    reading, found = timed(lambda: read(dataset, recipe, Labelled(tag="labelled")), wall)
+    reading, found = timed(lambda: read(dataset, recipe, Labeled(tag="labeled")), wall)
     choosing, chosen = timed(lambda: select(found.pool, found.recipe, device="cpu"), wall)
     names = name_selection(dataset, "benchmark", "chosen", None)
     told = recipe.model_dump(by_alias=True)

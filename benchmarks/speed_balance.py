@@ -21,7 +21,7 @@ import alcore
 SIZES = (100_000, 100, 1000)
 KINDS = ["hard classes", "distributions"]
 PATIENCE = 600  # seconds for the others
-PROGRAMME = (50_000, 10, 2500)
+PROGRAM = (50_000, 10, 2500)
 THEIRS = """
 import sys, time, numpy, lightly_mundig
 P, picks = numpy.load(sys.argv[1]), int(sys.argv[2])
@@ -38,7 +38,7 @@ def balance(shrink: int) -> None:
     head += ["off by predictions, ours", "mundig", "off by true classes, ours", "mundig"]
     n, classes, picks = SIZES[0] // shrink, SIZES[1], SIZES[2] // shrink
     table(f"balance of {classes} classes, {picks} of {n}", head, rows(n, classes, picks))
-    head = ["what", "programme", "greedy", "value of the programme", "bound", "value of greedy"]
+    head = ["what", "program", "greedy", "value of the program", "bound", "value of greedy"]
     table("class_balanced", head, class_balanced(shrink))
 
 
@@ -96,10 +96,10 @@ def mundig(P: np.ndarray, picks: int) -> tuple[float, np.ndarray | None]:
 
 
 def class_balanced(shrink: int) -> Rows:
-    n, classes, picks = PROGRAMME[0] // shrink, PROGRAMME[1], PROGRAMME[2] // shrink
+    n, classes, picks = PROGRAM[0] // shrink, PROGRAM[1], PROGRAM[2] // shrink
     P, _ = make("distributions", n, classes)
     entry = {"strategy": "class_balanced", "column": "predictions"}
-    solvers = [entry | {"solver": solver} for solver in ("programme", "greedy")]
+    solvers = [entry | {"solver": solver} for solver in ("program", "greedy")]
     found = [timed(partial(choose, P, picks, one)) for one in solvers]
     told = [one.report["stages"][0]["reached"]["class_balanced"]["after"] for _, one in found]
     values = [f"{told[0]['value']:.2f}", f"{told[0]['bound']:.2f}", f"{told[1]['value']:.2f}"]

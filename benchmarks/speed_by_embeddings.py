@@ -24,12 +24,12 @@ LARGE = [
 def make(n: int, d: int, seed: int = 0) -> np.ndarray:
     """(n, d) float32 in 50 clusters, a part at a time."""
     rng = np.random.default_rng(seed)
-    centres = rng.standard_normal((50, d), dtype=np.float32)
+    centers = rng.standard_normal((50, d), dtype=np.float32)
     X = np.empty((n, d), dtype=np.float32)
     for start in range(0, n, 1 << 16):
         part = X[start : start + (1 << 16)]
         part[:] = 0.5 * rng.standard_normal(part.shape, dtype=np.float32)
-        part += centres[rng.integers(0, 50, len(part))]
+        part += centers[rng.integers(0, 50, len(part))]
     return X
 
 
@@ -41,7 +41,7 @@ def make_predictions(n: int, classes: int, seed: int = 1) -> np.ndarray:
 
 def by_embeddings(shrink: int) -> None:
     head = ["data", "ours", "bare product", "ours / product", "lightly-mundig", "mundig / ours"]
-    table("typicality, 20 neighbours", head, typicality(shrink))
+    table("typicality, 20 neighbors", head, typicality(shrink))
     head = ["data", "ours", "reference in numpy", "reference / ours", "peak memory, GB"]
     table("BADGE", head, badge(shrink))
     head = ["what", "seconds", "peak memory, GB", "of that the embeddings, GB"]
@@ -84,7 +84,7 @@ def badge(shrink: int) -> Rows:
 
 
 def reference_badge(P: np.ndarray, H: np.ndarray, picks: int) -> list[int]:
-    """k-means++ as it is published, on the factors: all distances to each new centre, in turn."""
+    """k-means++ as it is published, on the factors: all distances to each new center, in turn."""
     rng = np.random.default_rng(0)
     A = P.copy()
     A[np.arange(len(P)), P.argmax(1)] -= 1

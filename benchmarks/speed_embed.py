@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from measuring import Rows, table, timed
 
-from alcore.embed import default_layer, embed_batches
+from alcore.networks.layers import default_layer, embed_batches
 
 ROOT = Path(__file__).resolve().parent.parent
 NETWORKS = [("resnet18", 224), ("mobilenet_v3_small", 224), ("mobilenet_v3_small", 96)]

@@ -70,7 +70,7 @@ def by_opencv(path: str) -> Any:
 
 
 def write_photos(folder: Path, width: int, height: int, count: int) -> list[str]:
-    """Photos of ALCORE_DATA made larger, or patches of colour, with the grain of a camera."""
+    """Photos of ALCORE_DATA made larger, or patches of color, with the grain of a camera."""
     rng = np.random.default_rng(0)
     given = sorted((Path(os.environ.get("ALCORE_DATA", "")) / "coco128_val" / "images").glob("*.jpg"))
     paths = []

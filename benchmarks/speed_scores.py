@@ -76,7 +76,7 @@ def aggregation(shrink: int) -> Rows:
     offsets = np.append(0, np.cumsum(counts))
     values = rng.random(boxes)
     plain = best(values.sum)
-    for how in ("max", "mean", "sum", "count_normalised", "top_k"):
+    for how in ("max", "mean", "sum", "count_normalized", "top_k"):
         ours = best(lambda how=how: measures.aggregate(values, offsets, how))
         yield [f"{how}, {boxes} boxes, {images} images", ours, plain, ours / plain, 20.0]
     keep = rng.random(boxes) > 0.3

@@ -15,7 +15,7 @@ from speed_by_embeddings import make
 import alcore
 
 N, D, SIZE = 100_000, 512, 1000
-LABELLED = 0.05
+LABELED = 0.05
 KINDS = ["herding, within strata", "herding, in groups of 20", "stratified", "active"]
 
 
@@ -42,7 +42,7 @@ def choose(kind: str, n: int, size: int, d: int = D) -> tuple[float, dict[str, A
         "video": np.arange(n) // 20,
         "loss": rng.random(n) ** 3,
     }
-    pool = alcore.Pool(n, labelled=np.arange(n) < LABELLED * n, columns=columns)
+    pool = alcore.Pool(n, labeled=np.arange(n) < LABELED * n, columns=columns)
     wishes: dict[str, Any] = {"size": size, "embeddings": "embeddings", "strata": ["kind"]}
     more: dict[str, Any] = {
         KINDS[0]: {"method": "both"},

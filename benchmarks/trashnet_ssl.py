@@ -20,8 +20,11 @@ from machine import machine
 from measuring import Rows, table
 from PIL import Image
 
-from alcore.embed import embed_batches, headless, neighbour_accuracy, spread_of
-from alcore.embed.self_supervised import Settings, train
+from alcore.geometry.neighbor_accuracy import neighbor_accuracy
+from alcore.networks.collapse import spread_of
+from alcore.networks.layers import embed_batches
+from alcore.networks.networks import headless
+from alcore.networks.self_supervised import Settings, train
 
 SPARE = 1.15
 RAW = 32
@@ -60,7 +63,7 @@ def main() -> None:
             yield row(f"trashnet_{name}.npz, pretrained on ImageNet", held["emb"], theirs)
 
     print(f"\n{machine()}")
-    head = ["vectors", "dimensions", "5-nearest-neighbour accuracy, leave one out", "centred", "spread"]
+    head = ["vectors", "dimensions", "5-nearest-neighbor accuracy, leave one out", "centered", "spread"]
     table(f"Self-supervised embeddings of trashnet, {len(images)} photos", head, rows())
     print(
         f"\nReading and training took {wall:.0f} s of wall time and {cpu:.0f} s of processor time, "
@@ -72,8 +75,8 @@ def main() -> None:
 def row(name: str, vectors: np.ndarray, labels: list[str]) -> list[object]:
     x = vectors.astype(np.float32)
     spread = f"{spread_of(x).spread:.2f}, rank {spread_of(x).effective_rank:.0f}"
-    accuracy = neighbour_accuracy(x, labels)
-    return [name, x.shape[1], accuracy, neighbour_accuracy(x - x.mean(0), labels), spread]
+    accuracy = neighbor_accuracy(x, labels)
+    return [name, x.shape[1], accuracy, neighbor_accuracy(x - x.mean(0), labels), spread]
 
 
 def smaller(path: Path, least: int) -> np.ndarray:

@@ -14,7 +14,7 @@ torch.set_num_threads(1)  # on more, so small a network is slower, and far slowe
 CLASSES = [str(digit) for digit in range(10)]
 RARE = (5, 6, 7, 8, 9)
 KEPT = 0.2  # the share of the rare digits that is left outside the test set
-TEST, LABELLED = 400, 100
+TEST, LABELED = 400, 100
 BATCH, RATE = 64, 3e-3
 
 
@@ -25,26 +25,26 @@ class Digits:
     Attributes:
         images: (N, 8, 8) float32 in 0 to 1.
         truth: (N,) int64.
-        labelled, pool, test: rows. The pool keeps few of the rare digits, and so do the labelled,
+        labeled, pool, test: rows. The pool keeps few of the rare digits, and so do the labeled,
             which are drawn from it; the test set has as many of each digit.
     """
 
     images: np.ndarray
     truth: np.ndarray
-    labelled: np.ndarray
+    labeled: np.ndarray
     pool: np.ndarray
     test: np.ndarray
 
     @property
     def rarest(self) -> int:
         """The digit with the fewest labels; of several, the one that is rarer in the pool too."""
-        labels = np.bincount(self.truth[self.labelled], minlength=10)
+        labels = np.bincount(self.truth[self.labeled], minlength=10)
         everywhere = np.bincount(self.truth[self.pool], minlength=10)
         return int(np.lexsort((everywhere, labels))[0])
 
 
 def draw_digits(seed: int) -> Digits:
-    """Divide the images into labelled, pool and test, by chance."""
+    """Divide the images into labeled, pool and test, by chance."""
     data = load_digits()
     rng = np.random.default_rng(seed)
     truth = data.target.astype(np.int64)
@@ -58,8 +58,8 @@ def draw_digits(seed: int) -> Digits:
     return Digits(
         images=(data.images / 16).astype(np.float32),
         truth=truth,
-        labelled=np.sort(order[:LABELLED]),
-        pool=np.sort(order[LABELLED:]),
+        labeled=np.sort(order[:LABELED]),
+        pool=np.sort(order[LABELED:]),
         test=np.sort(np.concatenate(test)),
     )
 
@@ -113,7 +113,7 @@ def predict(network: Network, digits: Digits, rows: np.ndarray) -> tuple[np.ndar
 
 
 def recalls(network: Network, digits: Digits) -> np.ndarray:
-    """(10,) the share of each digit's test images that is recognised; their mean is the accuracy."""
+    """(10,) the share of each digit's test images that is recognized; their mean is the accuracy."""
     truth = digits.truth[digits.test]
     guessed = predict(network, digits, digits.test)[0].argmax(1)
     return np.array([(guessed[truth == digit] == digit).mean() for digit in range(10)])

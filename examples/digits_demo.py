@@ -1,7 +1,7 @@
 """Which hundred digits to label next: the whole way, from predictions to a network trained again.
 
-A network learns from 100 labelled digits, of which five are rare. The plugin chooses 100 more out of
-a pool, with its default recipe; they are labelled, and the network is trained again. The same number
+A network learns from 100 labeled digits, of which five are rare. The plugin chooses 100 more out of
+a pool, with its default recipe; they are labeled, and the network is trained again. The same number
 drawn by chance, and the whole pool, are there to compare with. All of it is done over several seeds;
 the first goes through a FiftyOne dataset, which stays for you to look at (`make app`).
 """
@@ -28,7 +28,7 @@ import numpy as np  # noqa: E402
 import torch  # noqa: E402
 from digits import (  # noqa: E402
     CLASSES,
-    LABELLED,
+    LABELED,
     RARE,
     Digits,
     Network,
@@ -47,12 +47,12 @@ from sklearn.decomposition import PCA  # noqa: E402
 
 NAME = "alcore-digits"
 OURS = {"made_by": "examples/digits_demo.py"}  # in the dataset's info: what may be made anew
-TRAINING_VIEW = "labelled_and_pool"
+TRAINING_VIEW = "labeled_and_pool"
 TAG = "to_label"
 BUDGET = 100
 SIDE = 64  # pixels of the images as the App shows them
 ARMS = ("before", "chosen by chance", "chosen by the plugin", "the whole pool")
-COLOURS = ("#b5bac2", "#4c9be8", "#ff6d04", "#59b36b")
+COLORS = ("#b5bac2", "#4c9be8", "#ff6d04", "#59b36b")
 MEASURES = ("all digits", "rare digits", "rarest digit")
 
 
@@ -71,7 +71,7 @@ class Round:
 def run_in_fiftyone(steps: int, folder: Path) -> tuple[Round, dict[str, Any], fo.Dataset]:
     """Make the dataset, select, label, train again; gives the recipe as it was applied too."""
     digits = draw_digits(0)
-    network = train(digits, digits.labelled, 0, steps)
+    network = train(digits, digits.labeled, 0, steps)
     dataset = make_dataset(digits, folder)
     write_predictions(dataset, digits, network)
     view = dataset.load_saved_view(TRAINING_VIEW)
@@ -82,7 +82,7 @@ def run_in_fiftyone(steps: int, folder: Path) -> tuple[Round, dict[str, Any], fo
     chosen_view = dataset.load_saved_view(done["saved_view"])
     chosen = np.array(chosen_view.values("row"))
     label_samples(chosen_view)
-    again = train(digits, np.concatenate([digits.labelled, chosen]), 0, steps)
+    again = train(digits, np.concatenate([digits.labeled, chosen]), 0, steps)
     write_predictions(dataset, digits, again)
     recipe = dataset.get_run_info(done["run_key"]).config.serialize()["recipe"]
     return Round(digits, network, chosen), recipe, dataset
@@ -95,7 +95,7 @@ def make_dataset(digits: Digits, folder: Path) -> fo.Dataset:
     dataset = fo.Dataset(NAME, persistent=True)
     dataset.info = dict(OURS)
     dataset.classes = {"predictions": CLASSES}
-    parts = (("labelled", digits.labelled), ("pool", digits.pool), ("test", digits.test))
+    parts = (("labeled", digits.labeled), ("pool", digits.pool), ("test", digits.test))
     samples = []
     for part, rows in parts:
         for row in rows.tolist():
@@ -105,9 +105,9 @@ def make_dataset(digits: Digits, folder: Path) -> fo.Dataset:
             sample.tags = [part]
             samples.append(sample)
     dataset.add_samples(samples, progress=False)
-    label_samples(dataset.match_tags("labelled"))
+    label_samples(dataset.match_tags("labeled"))
     # The test images must neither be chosen nor count as covered.
-    training = dataset.match_tags(["labelled", "pool"])
+    training = dataset.match_tags(["labeled", "pool"])
     dataset.save_view(TRAINING_VIEW, training, description="Everything but the test set")
     return dataset
 
@@ -150,20 +150,20 @@ def write_predictions(dataset: fo.Dataset, digits: Digits, network: Network) -> 
 
 def run_on_arrays(seed: int, recipe: dict[str, Any], steps: int) -> Round:
     digits = draw_digits(seed)
-    network = train(digits, digits.labelled, seed, steps)
+    network = train(digits, digits.labeled, seed, steps)
     return Round(digits, network, choose(digits, network, {**recipe, "seed": seed}))
 
 
 def choose(digits: Digits, network: Network, recipe: dict[str, Any]) -> np.ndarray:
-    """The rows that a recipe chooses. Of the truth it is given the labelled images' alone."""
-    rows = np.concatenate([digits.labelled, digits.pool])
+    """The rows that a recipe chooses. Of the truth it is given the labeled images' alone."""
+    rows = np.concatenate([digits.labeled, digits.pool])
     logits, embeddings = predict(network, digits, rows)
-    is_labelled = np.arange(len(rows)) < LABELLED
+    is_labeled = np.arange(len(rows)) < LABELED
     truth = digits.truth[rows]
-    labels = [CLASSES[t] if known else None for t, known in zip(truth, is_labelled, strict=True)]
+    labels = [CLASSES[t] if known else None for t, known in zip(truth, is_labeled, strict=True)]
     pool = Pool(
         len(rows),
-        labelled=is_labelled,
+        labeled=is_labeled,
         columns={
             "predictions": torch.softmax(torch.from_numpy(logits), 1).numpy(),
             "embeddings": embeddings,
@@ -180,7 +180,7 @@ def compare(one: Round, seed: int, steps: int) -> np.ndarray:
     by_chance = np.random.default_rng([seed, 1]).choice(digits.pool, len(one.chosen), replace=False)
     networks = [one.network]
     for more in (by_chance, one.chosen, digits.pool):
-        networks.append(train(digits, np.concatenate([digits.labelled, more]), seed, steps))
+        networks.append(train(digits, np.concatenate([digits.labeled, more]), seed, steps))
     found = [recalls(network, digits) for network in networks]
     return np.array([[r.mean(), r[list(RARE)].mean(), r[digits.rarest]] for r in found])
 
@@ -198,7 +198,7 @@ def mean_and_error(results: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def table(results: np.ndarray) -> str:
     mean, error = mean_and_error(100 * results)
     lines = [
-        f"Share of the test images recognised, in percent: mean ± standard error, {len(results)} seeds",
+        f"Share of the test images recognized, in percent: mean ± standard error, {len(results)} seeds",
         f"{'':22}" + "".join(f"{measure:>14}" for measure in MEASURES),
     ]
     for arm, row, spread in zip(ARMS, mean, error, strict=True):
@@ -215,17 +215,17 @@ def draw_result(results: np.ndarray, path: Path) -> None:
     mean, error = mean_and_error(100 * results)
     figure, axes = plt.subplots(figsize=(8, 4.2), layout="constrained")
     width = 0.2
-    for number, (arm, colour) in enumerate(zip(ARMS, COLOURS, strict=True)):
+    for number, (arm, color) in enumerate(zip(ARMS, COLORS, strict=True)):
         x = np.arange(len(MEASURES)) + (number - 1.5) * width
-        axes.bar(x, mean[number], width * 0.92, color=colour, label=arm)
+        axes.bar(x, mean[number], width * 0.92, color=color, label=arm)
         axes.errorbar(x, mean[number], error[number], fmt="none", ecolor="#333333", capsize=3)
         for place, value in zip(x, mean[number], strict=True):
             axes.text(place, 2, f"{value:.1f}", ha="center", fontsize=9)
     axes.set_xticks(np.arange(len(MEASURES)), MEASURES)
     axes.set_ylim(0, 100)
-    axes.set_ylabel("recognised, % of the test images")
+    axes.set_ylabel("recognized, % of the test images")
     axes.set_title(
-        f"{LABELLED} labels, and {BUDGET} more (mean and standard error, {len(results)} seeds)",
+        f"{LABELED} labels, and {BUDGET} more (mean and standard error, {len(results)} seeds)",
         fontsize=11,
         pad=30,
     )
@@ -239,18 +239,18 @@ def draw_plane(one: Round, path: Path) -> None:
     """The embeddings as they were when the choice was made."""
     digits = one.digits
     rest = np.setdiff1d(digits.pool, one.chosen)
-    rows = np.concatenate([rest, digits.labelled, one.chosen])
+    rows = np.concatenate([rest, digits.labeled, one.chosen])
     points = PCA(2, random_state=0).fit_transform(predict(one.network, digits, rows)[1])
-    groups = np.split(points, np.cumsum([len(rest), len(digits.labelled)]))
+    groups = np.split(points, np.cumsum([len(rest), len(digits.labeled)]))
     figure, axes = plt.subplots(figsize=(7, 5.5), layout="constrained")
     looks = (
         ("rest of the pool", "#c4c8cf", "o", 14),
-        ("labelled", "#4c9be8", "s", 24),
+        ("labeled", "#4c9be8", "s", 24),
         ("chosen", "#ff6d04", "o", 28),
     )
-    for group, (name, colour, marker, size) in zip(groups, looks, strict=True):
+    for group, (name, color, marker, size) in zip(groups, looks, strict=True):
         label = f"{name} ({len(group)})"
-        axes.scatter(*group.T, s=size, c=colour, marker=marker, linewidths=0, label=label)
+        axes.scatter(*group.T, s=size, c=color, marker=marker, linewidths=0, label=label)
     guessed = predict(one.network, digits, rows)[0].argmax(1)
     for digit in range(10):
         here = points[guessed == digit]
@@ -289,7 +289,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
 def main(arguments: list[str] | None = None, say: Callable[[str], None] = print) -> None:
     options = parse(arguments)
-    say(f"Labelled: {LABELLED} digits, of which {', '.join(map(str, RARE))} are rare.")
+    say(f"Labeled: {LABELED} digits, of which {', '.join(map(str, RARE))} are rare.")
     first, recipe, dataset = run_in_fiftyone(options.steps, options.output / "digits")
     say(f"FiftyOne dataset {NAME!r}: {len(dataset)} images; {describe_choice(first)}.")
     results = [compare(first, 0, options.steps)]
@@ -302,7 +302,7 @@ def main(arguments: list[str] | None = None, say: Callable[[str], None] = print)
     draw_plane(first, pictures[1])
     say("\nPictures: " + ", ".join(str(picture) for picture in pictures))
     say(
-        f"Next: `make app` opens {NAME!r}, where the choice is tagged {TAG!r} and labelled, the "
+        f"Next: `make app` opens {NAME!r}, where the choice is tagged {TAG!r} and labeled, the "
         "network is trained again,\nand the Active learning panel can choose the next hundred."
     )
 

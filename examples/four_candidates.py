@@ -1,16 +1,16 @@
 """Why one strategy is not enough: four candidates, of which only the three together take the best.
 
 Two classes in the plane, parted by a vertical line; a dense cloud lies to its right, and most of what
-is labelled lies around one spot of the line. Four samples could be labelled next:
+is labeled lies around one spot of the line. Four samples could be labeled next:
 
     A  far out on the line, where nothing else is
-    B  on the line, next to labelled samples
+    B  on the line, next to labeled samples
     C  in the middle of the cloud, off the line
     D  near the line, at the edge of the cloud
 
 Uncertainty cannot tell A, B and D apart. Diversity wants A, the outlier. Typicality wants C, of which
 the model is sure. Even two of them together want A, B or C. The three together want D: the model is
-unsure of it, nothing like it is labelled, and much is like it.
+unsure of it, nothing like it is labeled, and much is like it.
 
     python examples/four_candidates.py
 
@@ -37,22 +37,22 @@ STRATEGIES: dict[str, dict[str, Any]] = {
 
 
 def make_pool(seed: int = 0) -> alcore.Pool:
-    """The four first, then the cloud, a crowd around B, and two labelled samples elsewhere."""
+    """The four first, then the cloud, a crowd around B, and two labeled samples elsewhere."""
     rng = np.random.default_rng(seed)
     cloud = rng.normal((1.3, 0.0), 0.35, (300, 2))
     crowd = rng.normal((0.0, -3.0), (0.3, 0.3), (60, 2))
-    # Right next to B nothing is; what is labelled of the crowd is at some distance from the line.
+    # Right next to B nothing is; what is labeled of the crowd is at some distance from the line.
     crowd[:, 0] += np.where(crowd[:, 0] < 0, -0.2, 0.2)
     elsewhere = np.array([(2.2, 0.2), (-1.6, 0.5)])
     points = np.concatenate([list(FOUR.values()), cloud, crowd, elsewhere])
-    labelled = np.zeros(len(points), dtype=bool)
-    labelled[-2:] = True
-    labelled[304:364:2] = True
+    labeled = np.zeros(len(points), dtype=bool)
+    labeled[-2:] = True
+    labeled[304:364:2] = True
     right = 1 / (1 + np.exp(-2.0 * points[:, 0]))
     return alcore.Pool(
         len(points),
         ids=[*FOUR, *(f"sample {row}" for row in range(len(points) - 4))],
-        labelled=labelled,
+        labeled=labeled,
         columns={"embeddings": points, "predictions": np.stack([1 - right, right], axis=1)},
     )
 
@@ -81,14 +81,14 @@ def draw(pool: alcore.Pool, taken: dict[str, list[str]], path: Path) -> None:
     alone_and_all = [name for name in taken if name.count(" x ") != 1]
     for axes, name in zip(figure.subplots(1, len(alone_and_all)), alone_and_all, strict=True):
         axes.axvline(0, color="black", lw=1, ls="--")
-        axes.scatter(*points[4:][~pool.labelled[4:]].T, s=6, color="#bbbbbb", label="pool")
-        axes.scatter(*points[pool.labelled].T, s=12, color="#1f77b4", label="labelled")
+        axes.scatter(*points[4:][~pool.labeled[4:]].T, s=6, color="#bbbbbb", label="pool")
+        axes.scatter(*points[pool.labeled].T, s=12, color="#1f77b4", label="labeled")
         for one, place in FOUR.items():
             first = one == taken[name][0]
-            colour = "#d62728" if first else "black"
-            axes.scatter(*place, s=90 if first else 30, color=colour, zorder=3)
+            color = "#d62728" if first else "black"
+            axes.scatter(*place, s=90 if first else 30, color=color, zorder=3)
             axes.annotate(
-                one, place, (7, 5), textcoords="offset points", color=colour, fontsize=13, zorder=4
+                one, place, (7, 5), textcoords="offset points", color=color, fontsize=13, zorder=4
             )
         axes.set_title(f"{name}\n{' '.join(taken[name])}", fontsize=10)
         axes.set(xticks=[], yticks=[], xlim=(-3, 4), ylim=(-4.5, 6))

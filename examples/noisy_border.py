@@ -1,9 +1,9 @@
 """A known failure of uncertainty, and what saves it.
 
 Two classes in the plane, parted by a vertical line through the middle. In a strip around the line the
-labels are noise: whoever labels there is as often wrong as right. A 10-nearest-neighbour classifier
+labels are noise: whoever labels there is as often wrong as right. A 10-nearest-neighbor classifier
 learns them in rounds. Uncertainty alone asks ever again about the strip, where its doubt cannot be
-settled, and ends below labelling by chance. Uncertainty times diversity asks where little is labelled
+settled, and ends below labeling by chance. Uncertainty times diversity asks where little is labeled
 too, and loses about half as much. What chance has over both here is that it cannot be drawn to noise.
 
     python examples/noisy_border.py
@@ -37,10 +37,10 @@ ARMS = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """Where an arm ended: accuracy after each round, and what it had labelled at the end."""
+    """Where an arm ended: accuracy after each round, and what it had labeled at the end."""
 
     accuracies: np.ndarray
-    labelled: np.ndarray
+    labeled: np.ndarray
     share_in_strip: float
 
 
@@ -53,8 +53,8 @@ def noisy_plane(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     return points, labels
 
 
-def learned(points: np.ndarray, labels: np.ndarray, labelled: np.ndarray) -> KNeighborsClassifier:
-    return KNeighborsClassifier(n_neighbors=10).fit(points[labelled], labels[labelled])
+def learned(points: np.ndarray, labels: np.ndarray, labeled: np.ndarray) -> KNeighborsClassifier:
+    return KNeighborsClassifier(n_neighbors=10).fit(points[labeled], labels[labeled])
 
 
 def accuracy(classifier: KNeighborsClassifier) -> float:
@@ -73,42 +73,42 @@ def run_arm(strategies: list[dict[str, str]], seed: int) -> Outcome:
     """Label in rounds what the strategies choose; the same seed is the same data and start."""
     rng = np.random.default_rng(seed)
     points, labels = noisy_plane(rng)
-    labelled = np.zeros(POOL, dtype=bool)
-    labelled[rng.permutation(POOL)[:START]] = True
+    labeled = np.zeros(POOL, dtype=bool)
+    labeled[rng.permutation(POOL)[:START]] = True
     accuracies = []
     for round_number in range(ROUNDS):
         pool = alcore.Pool(
             POOL,
-            labelled=labelled,
+            labeled=labeled,
             columns={
                 "embeddings": points,
-                "predictions": learned(points, labels, labelled).predict_proba(points),
+                "predictions": learned(points, labels, labeled).predict_proba(points),
             },
         )
         recipe = {"budget": BATCH, "strategies": strategies, "seed": seed * ROUNDS + round_number}
-        labelled[alcore.select(pool, recipe).indices] = True
-        accuracies.append(accuracy(learned(points, labels, labelled)))
-    chosen = np.flatnonzero(labelled)
+        labeled[alcore.select(pool, recipe).indices] = True
+        accuracies.append(accuracy(learned(points, labels, labeled)))
+    chosen = np.flatnonzero(labeled)
     in_strip = float((np.abs(points[chosen, 0]) < STRIP).mean())
     return Outcome(np.array(accuracies), chosen, in_strip)
 
 
 def draw(outcomes: dict[str, Outcome], seed: int, path: Path) -> None:
-    """The decision regions and labelled samples of each arm."""
+    """The decision regions and labeled samples of each arm."""
     from matplotlib.figure import Figure
 
     points, labels = noisy_plane(np.random.default_rng(seed))
     figure = Figure(figsize=(5 * len(outcomes), 5.8), layout="constrained")
     figure.get_layout_engine().set(h_pad=0.15)
     for axes, (name, outcome) in zip(figure.subplots(1, len(outcomes)), outcomes.items(), strict=True):
-        chosen = outcome.labelled
+        chosen = outcome.labeled
         regions = learned(points, labels, chosen).predict(square()).reshape(CELLS, CELLS)
         axes.imshow(regions, origin="lower", extent=(-1, 1, -1, 1), cmap="PRGn", vmin=-1, vmax=2)
         axes.axvspan(-STRIP, STRIP, color="black", alpha=0.08, lw=0)
         axes.axvline(0, color="black", lw=1, ls="--")
-        for label, colour in ((0, "#762a83"), (1, "#1b7837")):
+        for label, color in ((0, "#762a83"), (1, "#1b7837")):
             own = chosen[labels[chosen] == label]
-            axes.scatter(*points[own].T, s=14, color=colour, edgecolor="white", lw=0.4)
+            axes.scatter(*points[own].T, s=14, color=color, edgecolor="white", lw=0.4)
         axes.set_title(
             f"{name}\naccuracy {outcome.accuracies[-1]:.3f}, "
             f"{outcome.share_in_strip:.0%} of the labels in the noise"
@@ -121,7 +121,7 @@ def draw(outcomes: dict[str, Outcome], seed: int, path: Path) -> None:
 def main(seeds: int = 20, picture: Path | None = PICTURE) -> dict[str, list[Outcome]]:
     """Run every arm ``seeds`` times, print the comparison, and draw the first run."""
     outcomes = {name: [run_arm(arm, seed) for seed in range(seeds)] for name, arm in ARMS.items()}
-    print(f"{POOL} samples, {START} labelled at the start, {ROUNDS} rounds of {BATCH}; {seeds} seeds")
+    print(f"{POOL} samples, {START} labeled at the start, {ROUNDS} rounds of {BATCH}; {seeds} seeds")
     print(f"{'':24} accuracy, last  mean of rounds  labels in the noisy strip")
     for name, runs in outcomes.items():
         last = np.array([run.accuracies[-1] for run in runs])

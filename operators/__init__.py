@@ -16,7 +16,7 @@ def register(plugin: Any) -> None:
     from .find_weak_slices import FindWeakSlices
     from .fit_loss_predictor import FitLossPredictor
     from .list_selections import ListSelections
-    from .panel import ActiveLearning
+    from .panel.panel import ActiveLearning
     from .select import Select
     from .select_balanced import SelectBalanced
     from .select_by_metadata import SelectByMetadata

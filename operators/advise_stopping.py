@@ -9,12 +9,12 @@ import fiftyone.operators as foo
 import fiftyone.operators.types as types
 
 from ..alcore import InvalidInput
-from . import costs, forms
-from .fields import number_fields, prediction_fields
-from .reading import Labelled, first, only
-from .selecting import Pick, as_form, call, refuse_unknown
-from .stopping import NAMES, Request, Thresholds, advise_view, check_request, worth_plot
-from .views import samples_of, target_of
+from .base import Pick, as_form, call, refuse_unknown
+from .dataset.fields import number_fields, prediction_fields
+from .dataset.views import samples_of, target_of
+from .evaluation.stopping import NAMES, Request, Thresholds, advise_view, check_request, worth_plot
+from .forms import cost_matrix, pieces
+from .reading.read import Labeled, first, only
 
 THRESHOLDS = {
     "agreement": ("Agreement", "Stop from this kappa on, the mean of the last rounds"),
@@ -24,10 +24,10 @@ THRESHOLDS = {
     "share": ("Sure", "Stop from this share of sure predictions on; 1: all"),
 }
 OPTIONS = (
-    *("predictions", "earlier", "label_field", "labelled_tag", "skip_chosen"),
+    *("predictions", "earlier", "label_field", "labeled_tag", "skip_chosen"),
     *("price", "batch", "volume", "volume_field", "bad"),
     *(one.name for one in fields(Thresholds)),
-    *costs.OPTIONS,
+    *cost_matrix.OPTIONS,
 )
 
 
@@ -35,7 +35,7 @@ class AdviseStopping(foo.Operator):
     label = "Active learning: is it time to stop?"
     about = (
         "Says whether another round of labels is worth it: whether predictions still change, how sure "
-        "the model is of what is not labelled, and what labels would save. Nothing is written."
+        "the model is of what is not labeled, and what labels would save. Nothing is written."
     )
 
     @property
@@ -53,21 +53,21 @@ class AdviseStopping(foo.Operator):
 
     def resolve_input(self, ctx: Any) -> Any:
         if ctx.dataset is None:
-            return forms.without_dataset(self.label)
+            return pieces.without_dataset(self.label)
         inputs = types.Object()
         inputs.md(self.about, name="about")
         choices = prediction_fields(ctx.dataset)
-        forms.predictions_input(
+        pieces.predictions_input(
             ctx, inputs, "This dataset has no field of predictions", "Of this round's model"
         )
-        forms.fields_input(
+        pieces.fields_input(
             inputs,
             "earlier",
             "Predictions of earlier rounds",
             [one for one in choices if one.path != ctx.params.get("predictions")],
             "Of the same samples by the models before, the oldest first; three tell best",
         )
-        forms.labelled_input(ctx, inputs)
+        pieces.labeled_input(ctx, inputs)
         _money_inputs(ctx, inputs)
         inputs.view("thresholds", types.Header(label="Thresholds", divider=True))
         usual = Thresholds()
@@ -76,11 +76,11 @@ class AdviseStopping(foo.Operator):
                 name, label=label, description=told, default=getattr(usual, name), min=0, max=1
             )
         others = "judge by the others, and say how many"
-        forms.bad_input(inputs, {"error": "stop and say which", "leave_out": others})
+        pieces.bad_input(inputs, {"error": "stop and say which", "leave_out": others})
         try:
             check_request(target_of(ctx), _request_of(ctx.dataset, ctx.params, first))
         except InvalidInput as error:
-            forms.refuse(inputs, "predictions", error)
+            pieces.refuse(inputs, "predictions", error)
         return types.Property(inputs, view=types.View(label=self.label))
 
     def execute(self, ctx: Any) -> dict[str, Any]:
@@ -100,19 +100,19 @@ class AdviseStopping(foo.Operator):
         if told.get("curve"):
             plot = worth_plot(told["curve"])
             outputs.plot("curve_plot", **plot, height=280, config={"displayModeBar": False})
-        forms.notes_output(ctx, outputs)
+        pieces.notes_output(ctx, outputs)
         return types.Property(outputs, view=types.View(label="Advice"))
 
     def __call__(self, sample_collection: Any, delegate: bool = False, **options: Any) -> Any:
-        """Say whether to go on labelling a dataset or view.
+        """Say whether to go on labeling a dataset or view.
 
         Args:
             sample_collection: a dataset or view.
             delegate: queue it for a worker instead of running it now.
             **options: ``predictions``, of this round; ``earlier``, a list of fields, the oldest first;
-                ``label_field``, ``labelled_tag`` and ``skip_chosen``, which say what is labelled;
+                ``label_field``, ``labeled_tag`` and ``skip_chosen``, which say what is labeled;
                 ``price`` of a label with ``cost`` or ``gain``, ``[truth][decision]`` (``cost`` may be a
-                number, of any mistake), the ``batch`` that would be labelled next, ``volume`` or
+                number, of any mistake), the ``batch`` that would be labeled next, ``volume`` or
                 ``volume_field``, how many cases a sample stands for; thresholds ``agreement``,
                 ``window``, ``changed``, ``uncertainty``, ``confidence``, ``share``; ``bad``.
 
@@ -142,7 +142,7 @@ def _money_inputs(ctx: Any, inputs: Any) -> None:
         return
     inputs.int("batch", label="Batch", description="Labels of the next round", default=100, min=1)
     predictions = _filled(ctx.dataset, ctx.params, first).get("predictions")
-    costs.cost_inputs(ctx, inputs, predictions)
+    cost_matrix.cost_inputs(ctx, inputs, predictions)
     inputs.float(
         "volume",
         label="Volume",
@@ -150,7 +150,7 @@ def _money_inputs(ctx: Any, inputs: Any) -> None:
         default=1.0,
         min=0,
     )
-    forms.field_input(
+    pieces.field_input(
         ctx,
         inputs,
         "volume_field",
@@ -177,9 +177,9 @@ def _request_of(dataset: Any, params: dict[str, Any], pick: Pick) -> Request:
     return Request(
         filled["predictions"],
         list(filled.get("earlier") or []),
-        Labelled(
+        Labeled(
             filled.get("label_field") or None,
-            filled.get("labelled_tag") or None,
+            filled.get("labeled_tag") or None,
             bool(filled.get("skip_chosen")),
         ),
         matrix=_matrix(dataset, filled) if asks else {},
@@ -194,8 +194,8 @@ def _request_of(dataset: Any, params: dict[str, Any], pick: Pick) -> Request:
 
 
 def _matrix(dataset: Any, filled: dict[str, Any]) -> dict[str, Any]:
-    """As ``costs.matrix_of``; a number alone is what any mistake costs."""
-    matrix = costs.matrix_of(dataset, filled, filled["predictions"])
+    """As ``cost_matrix.matrix_of``; a number alone is what any mistake costs."""
+    matrix = cost_matrix.matrix_of(dataset, filled, filled["predictions"])
     try:
         return {"cost": float(matrix["cost"])}
     except (KeyError, TypeError, ValueError):

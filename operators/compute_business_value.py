@@ -9,14 +9,14 @@ import fiftyone.operators as foo
 import fiftyone.operators.types as types
 
 from ..alcore import InvalidInput
-from . import costs, forms
-from .business_value import Request, check_request, compute_value, value_plots
-from .fields import prediction_fields, truth_fields, usual_truth
-from .metadata_inputs import metadata_fields
-from .reading import first, only
+from .base import Pick, as_form, call, refuse_unknown, writing_config
+from .dataset.fields import prediction_fields, truth_fields, usual_truth
+from .dataset.views import samples_of, target_of
+from .evaluation.business_value import Request, check_request, compute_value, value_plots
+from .forms import cost_matrix, pieces
+from .forms.metadata_inputs import metadata_fields
+from .reading.read import first, only
 from .select_balanced import DATE_PARTS
-from .selecting import Pick, as_form, call, refuse_unknown, writing_config
-from .views import samples_of, target_of
 
 DECISIONS = {
     "label": "the predicted class",
@@ -26,7 +26,7 @@ PARTING = ("bins", "date_part", "timezone")
 OPTIONS = (
     *("predictions", "label_field", "decision", "slices", "field", "overwrite", "bad"),
     *PARTING,
-    *costs.OPTIONS,
+    *cost_matrix.OPTIONS,
 )
 
 
@@ -43,13 +43,13 @@ class ComputeBusinessValue(foo.Operator):
 
     def resolve_input(self, ctx: Any) -> Any:
         if ctx.dataset is None:
-            return forms.without_dataset(self.label)
+            return pieces.without_dataset(self.label)
         inputs = types.Object()
         inputs.md(self.about, name="about")
-        forms.predictions_input(
+        pieces.predictions_input(
             ctx, inputs, "This dataset has no field of predictions", "Of one class a sample"
         )
-        forms.field_input(
+        pieces.field_input(
             ctx,
             inputs,
             "label_field",
@@ -59,8 +59,8 @@ class ComputeBusinessValue(foo.Operator):
             default=usual_truth(ctx.dataset),
         )
         filled = _filled(ctx.dataset, ctx.params, first)
-        costs.cost_inputs(ctx, inputs, filled.get("predictions"), filled.get("label_field"))
-        forms.choice_input(inputs, "decision", "Decide for", DECISIONS, "label")
+        cost_matrix.cost_inputs(ctx, inputs, filled.get("predictions"), filled.get("label_field"))
+        pieces.choice_input(inputs, "decision", "Decide for", DECISIONS, "label")
         self._slice_inputs(ctx, inputs)
         inputs.view("result", types.Header(label="Result", divider=True))
         inputs.str(
@@ -69,26 +69,26 @@ class ComputeBusinessValue(foo.Operator):
             description="What each sample brings goes here, to sort and filter by; empty: nowhere",
             required=False,
         )
-        forms.overwrite_input(inputs, "earlier values")
+        pieces.overwrite_input(inputs, "earlier values")
         others = "judge the others, and say how many"
-        forms.bad_input(inputs, {"error": "stop and say which", "leave_out": others})
+        pieces.bad_input(inputs, {"error": "stop and say which", "leave_out": others})
         try:
             check_request(target_of(ctx), _request_of(ctx.dataset, ctx.params, first))
         except InvalidInput as error:
-            forms.refuse(inputs, "field", error)
+            pieces.refuse(inputs, "field", error)
         return types.Property(inputs, view=types.View(label=self.label))
 
     def _slice_inputs(self, ctx: Any, inputs: Any) -> None:
         """By what else it is told, and how numbers and dates are parted."""
-        forms.fields_input(
+        pieces.fields_input(
             inputs, "slices", "Slices", metadata_fields(ctx), "Told by each of these fields, too"
         )
         declared = [ctx.dataset.get_field(path) for path in ctx.params.get("slices") or []]
         if any(isinstance(one, (fo.FloatField, fo.IntField)) for one in declared):
             inputs.int("bins", label="Bins", description="With as many samples each", default=5, min=2)
         if any(isinstance(one, (fo.DateField, fo.DateTimeField)) for one in declared):
-            forms.choice_input(inputs, "date_part", "Dates by", DATE_PARTS, "hour")
-            forms.timezone_input(inputs)
+            pieces.choice_input(inputs, "date_part", "Dates by", DATE_PARTS, "hour")
+            pieces.timezone_input(inputs)
 
     def execute(self, ctx: Any) -> dict[str, Any]:
         request = _request_of(ctx.dataset, ctx.params, only)
@@ -114,7 +114,7 @@ class ComputeBusinessValue(foo.Operator):
             _table(outputs, "slices", "Slices", {}, {"slice": "Slice"})
         if told.get("field"):
             outputs.str("field", label="Field")
-        forms.notes_output(ctx, outputs)
+        pieces.notes_output(ctx, outputs)
         return types.Property(outputs, view=types.View(label="Judged"))
 
     def __call__(self, sample_collection: Any, delegate: bool = False, **options: Any) -> Any:
@@ -182,7 +182,7 @@ def _request_of(dataset: Any, params: dict[str, Any], pick: Pick) -> Request:
     fields = (filled["predictions"], filled["label_field"])
     return Request(
         *fields,
-        matrix=costs.matrix_of(dataset, filled, *fields),
+        matrix=cost_matrix.matrix_of(dataset, filled, *fields),
         decision=filled.get("decision") or "label",
         slices=list(filled.get("slices") or []),
         parting={name: filled[name] for name in PARTING if filled.get(name)},

@@ -10,14 +10,14 @@ import fiftyone.operators.types as types
 from fiftyone.operators.executor import ExecutionResult
 
 from ..alcore import InvalidInput
-from ..alcore.dropout import MEMBERS
-from . import forms
-from .model_inputs import name_input, size_input, source_input, whole
-from .models import IMAGE_SIZE, architectures, factories, load, source_of, zoo_names
-from .predicting import Request, check_request, predict_with_dropout
-from .running import throttled
-from .selecting import call, writing_config
-from .views import target_of
+from ..alcore.networks.dropout import MEMBERS
+from .base import call, writing_config
+from .compute.dropout_predictions import Request, check_request, predict_with_dropout
+from .compute.model_inputs import name_input, size_input, source_input, whole
+from .compute.models import IMAGE_SIZE, architectures, factories, load, source_of, zoo_names
+from .dataset.views import target_of
+from .forms import pieces
+from .runs.run import throttled
 
 SOURCES = {
     "zoo": "a model of FiftyOne's zoo, downloaded where needed; its classes are ImageNet's",
@@ -40,7 +40,7 @@ class ComputeDropoutPredictions(foo.Operator):
 
     def resolve_input(self, ctx: Any) -> Any:
         if ctx.dataset is None:
-            return forms.without_dataset(self.label)
+            return pieces.without_dataset(self.label)
         inputs = types.Object()
         inputs.md(
             "Predicts each image as often as there are members, each member with dropout masks of its "
@@ -67,7 +67,7 @@ class ComputeDropoutPredictions(foo.Operator):
             default=False,
             view=types.CheckboxView(),
         )
-        told = forms.count_samples(ctx, forms.view_key(ctx), None, None, None, None)
+        told = pieces.count_samples(ctx, pieces.view_key(ctx), None, None, None, None)
         notice = (
             f"{told['total']} images; those done already with the same settings are left as they are"
         )
@@ -75,7 +75,7 @@ class ComputeDropoutPredictions(foo.Operator):
         try:
             check_request(ctx.dataset, _request_of(ctx.params))
         except InvalidInput as error:
-            forms.mark(field, error)
+            pieces.mark(field, error)
         return types.Property(inputs, view=types.View(label=self.label))
 
     def execute(self, ctx: Any) -> dict[str, Any]:
@@ -101,7 +101,7 @@ class ComputeDropoutPredictions(foo.Operator):
         outputs.str("model", label="Model")
         outputs.int("members", label="Members")
         outputs.int("predicted", label="Predicted")
-        forms.notes_output(ctx, outputs)
+        pieces.notes_output(ctx, outputs)
         return types.Property(outputs, view=types.View(label="Predicted"))
 
     def __call__(

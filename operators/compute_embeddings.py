@@ -9,12 +9,12 @@ import fiftyone.operators.types as types
 from fiftyone.operators.executor import ExecutionResult
 
 from ..alcore import InvalidInput
-from ..alcore.embed.crops import PADDING
-from ..alcore.embed.self_supervised import LEARNING_RATE, Settings
-from . import forms
-from .embedders import Embedder, load_embedder
-from .embedding import Request, check_request, embed_view
-from .embedding_inputs import (
+from ..alcore.images.crops import PADDING
+from ..alcore.networks.self_supervised import LEARNING_RATE, Settings
+from .base import call, writing_config
+from .compute.embedders import Embedder, load_embedder
+from .compute.embedding import Request, check_request, embed_view
+from .compute.embedding_form import (
     EPOCHS,
     counts_notice,
     further_inputs,
@@ -28,12 +28,12 @@ from .embedding_inputs import (
     training_of,
     usual_labels,
 )
-from .judging import accuracy_of
-from .models import IMAGE_SIZE
-from .pretraining import Training, check_training, pretrain
-from .running import Progress, throttled
-from .selecting import call, writing_config
-from .views import target_of
+from .compute.models import IMAGE_SIZE
+from .compute.neighbor_accuracy import accuracy_of
+from .compute.pretraining import Training, check_training, pretrain
+from .dataset.views import target_of
+from .forms import pieces
+from .runs.run import Progress, throttled
 
 TRAIN_SHARE = 0.7
 
@@ -52,7 +52,7 @@ class ComputeEmbeddings(foo.Operator):
 
     def resolve_input(self, ctx: Any) -> Any:
         if ctx.dataset is None:
-            return forms.without_dataset(self.label)
+            return pieces.without_dataset(self.label)
         inputs = types.Object()
         inputs.md(
             "Gives each image a vector; images that look alike to the network lie close together.",
@@ -76,7 +76,7 @@ class ComputeEmbeddings(foo.Operator):
             if source == "self_supervised":
                 check_training(ctx.dataset, training_of(ctx.params))
         except InvalidInput as error:
-            forms.mark(field, error)
+            pieces.mark(field, error)
         return types.Property(inputs, view=types.View(label=self.label))
 
     def resolve_run_name(self, ctx: Any) -> str:
@@ -110,11 +110,11 @@ class ComputeEmbeddings(foo.Operator):
         outputs.str("layer", label="Layer")
         outputs.int("dimensions", label="Dimensions")
         outputs.int("embedded", label="Embedded")
-        if ctx.results.get("neighbour_accuracy") is not None:
+        if ctx.results.get("neighbor_accuracy") is not None:
             outputs.float(
-                "neighbour_accuracy", label="Accuracy of the 5 nearest neighbours, by the labels"
+                "neighbor_accuracy", label="Accuracy of the 5 nearest neighbors, by the labels"
             )
-        forms.notes_output(ctx, outputs)
+        pieces.notes_output(ctx, outputs)
         return types.Property(outputs, view=types.View(label="Embedded"))
 
     def __call__(
@@ -244,7 +244,7 @@ def _embed(
 ) -> dict[str, Any]:
     result = embed_view(view, embedder, request, progress)
     if not request.objects and label_field:
-        result["neighbour_accuracy"] = accuracy_of(view, request.field, label_field)
+        result["neighbor_accuracy"] = accuracy_of(view, request.field, label_field)
     return result
 
 

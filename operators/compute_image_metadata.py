@@ -8,21 +8,21 @@ import fiftyone.operators as foo
 import fiftyone.operators.types as types
 
 from ..alcore import InvalidInput
-from . import forms
-from .fields import Choice
-from .images import THREADS
-from .measuring import FARTHEST, check_request, measure_view
-from .metadata_fields import ABOUT, measures_for
-from .metadata_writing import DISTANCE, FIELD, Request
-from .model_inputs import whole
-from .selecting import call, writing_config
-from .views import target_of
+from .base import call, writing_config
+from .compute.image_metadata import FARTHEST, check_request, measure_view
+from .compute.images import THREADS
+from .compute.metadata_fields import ABOUT, measures_for
+from .compute.metadata_writing import DISTANCE, FIELD, Request
+from .compute.model_inputs import whole
+from .dataset.fields import Choice
+from .dataset.views import target_of
+from .forms import pieces
 
 
 class ComputeImageMetadata(foo.Operator):
     label = "Active learning: compute image metadata"
     about = (
-        "Measures each image, or each object: how sharp, light and colourful it is, when and where it "
+        "Measures each image, or each object: how sharp, light and colorful it is, when and where it "
         "was taken, and which are copies of each other. To filter, sort and choose by."
     )
 
@@ -32,13 +32,13 @@ class ComputeImageMetadata(foo.Operator):
 
     def resolve_input(self, ctx: Any) -> Any:
         if ctx.dataset is None:
-            return forms.without_dataset(self.label)
+            return pieces.without_dataset(self.label)
         inputs = types.Object()
         inputs.md(self.about, name="about")
-        forms.boxes_input(ctx, inputs, "What is measured")
+        pieces.boxes_input(ctx, inputs, "What is measured")
         objects = ctx.params.get("objects") or None
         known = measures_for(objects)
-        forms.fields_input(
+        pieces.fields_input(
             inputs,
             "measures",
             "Measures",
@@ -73,14 +73,14 @@ class ComputeImageMetadata(foo.Operator):
             min=1,
         )
         _checkbox(inputs, "overwrite", "Replace metadata of other settings", False)
-        told = forms.count_samples(ctx, forms.view_key(ctx), None, None, None, None)
+        told = pieces.count_samples(ctx, pieces.view_key(ctx), None, None, None, None)
         thing = f"images, of which the objects of {objects}" if objects else "images"
         notice = f"{told['total']} {thing}; what was measured with the same settings is kept"
         inputs.view("counts", types.Notice(label=notice))
         try:
             check_request(ctx.dataset, request_of(ctx.params))
         except InvalidInput as error:
-            forms.mark(field, error)
+            pieces.mark(field, error)
         return types.Property(inputs, view=types.View(label=self.label))
 
     def resolve_run_name(self, ctx: Any) -> str:
@@ -102,7 +102,7 @@ class ComputeImageMetadata(foo.Operator):
         if "exact_groups" in ctx.results:
             outputs.int("exact_groups", label="Groups of exact duplicates")
             outputs.int("near_groups", label="Groups of near-duplicates")
-        forms.notes_output(ctx, outputs)
+        pieces.notes_output(ctx, outputs)
         return types.Property(outputs, view=types.View(label="Measured"))
 
     def __call__(
@@ -128,7 +128,7 @@ class ComputeImageMetadata(foo.Operator):
                 the values are attributes, such as ``predictions.detections.sharpness``, whose names
                 begin with ``field``, if it is given.
             objects: a field of Detections, each of which is cut out and measured.
-            measures: of sharpness, luminance, contrast, signal_to_noise, entropy, colourfulness,
+            measures: of sharpness, luminance, contrast, signal_to_noise, entropy, colorfulness,
                 saturation, red, green, blue, width, height, aspect_ratio and size_bytes; default: all.
             exif: also time, place, camera, lens and exposure, where a file has them; not of objects.
             duplicates: also hashes, and groups of exact and near-duplicates.

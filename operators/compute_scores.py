@@ -9,14 +9,14 @@ import fiftyone.operators as foo
 import fiftyone.operators.types as types
 
 from ..alcore import InvalidInput
-from . import forms, informative, measures
-from .reading import Labelled, first, only
-from .scoring import Wanted, check_scores, compute_scores
-from .selecting import as_form, call, refuse_unknown, writing_config
-from .views import samples_of, target_of
+from .base import as_form, call, refuse_unknown, writing_config
+from .compute.scores import Wanted, check_scores, compute_scores
+from .dataset.views import samples_of, target_of
+from .forms import pieces, uncertainty_inputs, words
+from .reading.read import Labeled, first, only
 
 OPTIONS = (
-    *informative.OPTIONS,
+    *uncertainty_inputs.OPTIONS,
     "measures",
     "prefix",
     "scores",
@@ -43,15 +43,15 @@ class ComputeScores(foo.Operator):
 
     def resolve_input(self, ctx: Any) -> Any:
         if ctx.dataset is None:
-            return forms.without_dataset(self.label)
+            return pieces.without_dataset(self.label)
         inputs = types.Object()
         inputs.md(self.about, name="about")
-        params = informative.source_inputs(ctx, inputs)
-        known = informative.measures_of(ctx.dataset, params)
+        params = uncertainty_inputs.source_inputs(ctx, inputs)
+        known = uncertainty_inputs.measures_of(ctx.dataset, params)
         view = types.DropdownView(multiple=True)
-        for name, words in known.items():
-            view.add_choice(name, label=name.replace("_", " "), description=words.line)
-        measures_input = informative.input_of("measures", known)
+        for name, one in known.items():
+            view.add_choice(name, label=name.replace("_", " "), description=one.line)
+        measures_input = uncertainty_inputs.input_of("measures", known)
         inputs.list(
             measures_input,
             types.String(),
@@ -60,21 +60,21 @@ class ComputeScores(foo.Operator):
             default=[next(iter(known))],
             view=view,
         )
-        informative.detail_inputs(ctx, inputs, params)
+        uncertainty_inputs.detail_inputs(ctx, inputs, params)
         inputs.str("prefix", label="Names of the fields start with", default="al")
-        forms.overwrite_input(inputs, "earlier scores")
+        pieces.overwrite_input(inputs, "earlier scores")
         others = "score the others, and say how many"
-        forms.bad_input(inputs, {"error": "stop and say which", "leave_out": others})
+        pieces.bad_input(inputs, {"error": "stop and say which", "leave_out": others})
         try:
-            filled = informative.fill(ctx.dataset, params, first)
+            filled = uncertainty_inputs.fill(ctx.dataset, params, first)
             check_scores(
                 target_of(ctx),
                 _wanted(ctx.dataset, filled),
-                _labelled(ctx.params),
+                _labeled(ctx.params),
                 bool(ctx.params.get("overwrite")),
             )
         except InvalidInput as error:
-            forms.refuse(inputs, measures_input, error)
+            pieces.refuse(inputs, measures_input, error)
         return types.Property(inputs, view=types.View(label=self.label))
 
     def execute(self, ctx: Any) -> dict[str, Any]:
@@ -82,7 +82,7 @@ class ComputeScores(foo.Operator):
         result = compute_scores(
             target_of(ctx),
             _wanted(ctx.dataset, _filled(ctx.dataset, params)),
-            _labelled(params),
+            _labeled(params),
             params.get("bad") or "error",
             bool(params.get("overwrite")),
             params.get("device") or "auto",
@@ -96,7 +96,7 @@ class ComputeScores(foo.Operator):
         outputs = types.Object()
         outputs.list("fields", types.String(), label="Fields")
         outputs.int("samples", label="Samples")
-        forms.notes_output(ctx, outputs)
+        pieces.notes_output(ctx, outputs)
         return types.Property(outputs, view=types.View(label="Computed"))
 
     def __call__(self, sample_collection: Any, delegate: bool = False, **options: Any) -> Any:
@@ -119,14 +119,14 @@ class ComputeScores(foo.Operator):
         options = _filled(dataset, options)
         wanted = _wanted(dataset, options)
         overwrite = bool(options.get("overwrite"))
-        check_scores(samples_of(sample_collection), wanted, _labelled(options), overwrite)
+        check_scores(samples_of(sample_collection), wanted, _labeled(options), overwrite)
         return call(self, sample_collection, as_form(options), delegate)
 
 
 def _filled(dataset: Any, params: dict[str, Any]) -> dict[str, Any]:
     if not params.get("scores"):
         params = {name: value for name, value in params.items() if name != "scores"}
-    return dict(params) if params.get("scores") else informative.fill(dataset, params, only)
+    return dict(params) if params.get("scores") else uncertainty_inputs.fill(dataset, params, only)
 
 
 def _wanted(dataset: Any, params: dict[str, Any]) -> list[Wanted]:
@@ -139,28 +139,28 @@ def _wanted(dataset: Any, params: dict[str, Any]) -> list[Wanted]:
         if not isinstance(named, dict) or not all(isinstance(one, dict) for one in named.values()):
             raise InvalidInput("scores: must be a dict from field names to entries of a recipe")
         return [Wanted(field, entry, _described(entry)) for field, entry in named.items()]
-    known = informative.measures_of(dataset, params)
-    chosen = params.get(informative.input_of("measures", known)) or params.get("measures")
+    known = uncertainty_inputs.measures_of(dataset, params)
+    chosen = params.get(uncertainty_inputs.input_of("measures", known)) or params.get("measures")
     chosen = chosen or [params.get("measure") or next(iter(known))]
     prefix = params.get("prefix", "al")
     wanted = []
     for measure in chosen:
         if measure not in known:
             raise InvalidInput(f"measures: there is no {measure!r} here; there are {', '.join(known)}")
-        entry = informative.entry_of(dataset, params, measure)
+        entry = uncertainty_inputs.entry_of(dataset, params, measure)
         field = f"{prefix}_{measure}" if prefix else measure
         wanted.append(Wanted(field, entry, _described(entry, known[measure])))
     return wanted
 
 
-def _described(entry: dict[str, Any], words: measures.Words | None = None) -> str:
-    """What the field says of itself: higher is more worth labelling, of what, and when it misleads."""
+def _described(entry: dict[str, Any], words: words.Words | None = None) -> str:
+    """What the field says of itself: higher is more worth labeling, of what, and when it misleads."""
     column = entry.get("column") or entry.get("strategy")
     fields = ", ".join(column) if isinstance(column, list) else column
     what = str(entry.get("measure") or entry.get("strategy")).replace("_", " ")
     told = f": {words.line}" if words else ""
-    return f"Higher = more worth labelling. {what} of {fields}{told}"
+    return f"Higher = more worth labeling. {what} of {fields}{told}"
 
 
-def _labelled(params: dict[str, Any]) -> Labelled:
-    return Labelled(params.get("label_field") or None)
+def _labeled(params: dict[str, Any]) -> Labeled:
+    return Labeled(params.get("label_field") or None)

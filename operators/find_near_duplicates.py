@@ -8,11 +8,15 @@ from typing import Any
 import numpy as np
 
 from ..alcore import InvalidInput
-from ..alcore.spacing import distances_to_others, duplicate_groups, suggested_distance
-from . import forms, plots
-from .fields import label_fields
-from .finding import FindOperator, Found
-from .reading import Reading
+from ..alcore.geometry.distance_statistics import (
+    distances_to_others,
+    duplicate_groups,
+    suggested_distance,
+)
+from .dataset.fields import label_fields
+from .find_base import FindOperator, Found
+from .forms import pieces, plots
+from .reading.read import Reading
 
 
 class FindNearDuplicates(FindOperator):
@@ -34,7 +38,7 @@ class FindNearDuplicates(FindOperator):
             description="Nearer samples are near-duplicates; left out, the one the preview suggests",
             required=False,
         )
-        forms.field_input(
+        pieces.field_input(
             ctx,
             inputs,
             "label_field",
@@ -54,8 +58,8 @@ class FindNearDuplicates(FindOperator):
         pool, column, metric = reading.pool, params["embeddings"], params["metric"]
         device = params.get("device") or "auto"
         here = np.flatnonzero(~pool.missing[column])
-        # Labelled ones first: the first of a group is the one that stays.
-        here = here[np.argsort(~pool.labelled[here], kind="stable")]
+        # Labeled ones first: the first of a group is the one that stays.
+        here = here[np.argsort(~pool.labeled[here], kind="stable")]
         X = pool.columns[column][here]
         nearest = distances_to_others(X, metric, device, tick=tick)
         suggested = suggested_distance(nearest)

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from ..alcore import InvalidInput, score
-from ..alcore.scores.typicality import NEIGHBOURS
-from . import plots
-from .finding import FindOperator, Found
-from .reading import Reading
+from ..alcore.scores.typicality import NEIGHBORS
+from .find_base import FindOperator, Found
+from .forms import plots
+from .reading.read import Reading
 
 SHARE = 0.02
 
@@ -20,10 +20,10 @@ class FindOutliers(FindOperator):
     icon = "scatter_plot"
     label = "Active learning: find outliers"
     about = (
-        "Measures how typical each sample is, by its nearest neighbours, and tags the least typical: "
+        "Measures how typical each sample is, by its nearest neighbors, and tags the least typical: "
         "edge cases, broken images, what does not belong. Nothing is deleted."
     )
-    options = ("share", "neighbours")
+    options = ("share", "neighbors")
     usual_tag = "outlier"
     usual_field = "typicality"
     field_holds = "Typicality, 1 / mean distance to the nearest others: low = outlier"
@@ -38,10 +38,10 @@ class FindOutliers(FindOperator):
             max=1,
         )
         inputs.int(
-            "neighbours",
-            label="Neighbours",
+            "neighbors",
+            label="Neighbors",
             description="So many of the nearest say how dense the surroundings are",
-            default=NEIGHBOURS,
+            default=NEIGHBORS,
             min=1,
         )
 
@@ -49,15 +49,15 @@ class FindOutliers(FindOperator):
         share = params.get("share", SHARE)
         if not 0 < share <= 1:
             raise InvalidInput(f"share: {share} is not a share above 0 and at most 1")
-        if params.get("neighbours", NEIGHBOURS) < 1:
-            raise InvalidInput(f"neighbours: {params['neighbours']} is not a count of at least 1")
+        if params.get("neighbors", NEIGHBORS) < 1:
+            raise InvalidInput(f"neighbors: {params['neighbors']} is not a count of at least 1")
 
     def find(self, reading: Reading, params: dict[str, Any], tick: Callable[[], None]) -> Found:
         entry = {
             "strategy": "typicality",
             "column": params["embeddings"],
             "metric": params["metric"],
-            "neighbours": params.get("neighbours", NEIGHBOURS),
+            "neighbors": params.get("neighbors", NEIGHBORS),
         }
         device = params.get("device") or "auto"
         values = score(reading.pool, entry, device, lambda done, total: tick())

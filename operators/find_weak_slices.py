@@ -10,21 +10,22 @@ import fiftyone.operators.types as types
 import numpy as np
 
 from ..alcore import InvalidInput, Selection
-from ..alcore.slices import DatePart, Slice
-from . import forms, previews, slicing
-from .fields import category_fields, label_fields, number_fields
-from .reading import Reading
-from .running import throttled
+from ..alcore.evaluation.weak_slices import DatePart, Slice
+from .base import call, refuse_unknown, writing_config
+from .dataset.fields import category_fields, label_fields, number_fields
+from .dataset.views import samples_of, target_of
+from .evaluation import weak_slices
+from .forms import pieces, previews
+from .reading.read import Reading
+from .runs.records import Names, check_names, chosen_view, name_selection, write
+from .runs.run import throttled
 from .select_balanced import DATE_PARTS
-from .selecting import call, refuse_unknown, writing_config
-from .views import samples_of, target_of
-from .writing import Names, check_names, chosen_view, name_selection, write
 
 USUAL_TAG = "weak-slice"
 HIGHER = {"better": "such as an overlap", "worse": "such as a loss"}
 OPTIONS = (
     *("outcome", "predictions", "label_field", "higher_is", "fields", "date_parts", "pairs"),
-    *slicing.OPTIONS,
+    *weak_slices.OPTIONS,
     *("slice", "field", "tag", "saved_view", "run_key", "overwrite", "bad"),
 )
 
@@ -43,39 +44,39 @@ class FindWeakSlices(foo.Operator):
 
     def resolve_input(self, ctx: Any) -> Any:
         if ctx.dataset is None:
-            return forms.without_dataset(self.label)
+            return pieces.without_dataset(self.label)
         inputs = types.Object()
         inputs.md(self.about, name="about")
         self._outcome_inputs(ctx, inputs)
         self._field_inputs(ctx, inputs)
         try:
-            slicing.check_slices(target_of(ctx), ctx.params)
+            weak_slices.check_slices(target_of(ctx), ctx.params)
         except InvalidInput as error:
-            forms.refuse(inputs, "minimum", error)
+            pieces.refuse(inputs, "minimum", error)
         else:
             self._slice_inputs(ctx, inputs)
         return types.Property(inputs, view=types.View(label=self.label))
 
     def _outcome_inputs(self, ctx: Any, inputs: Any) -> None:
-        forms.field_input(
+        pieces.field_input(
             ctx,
             inputs,
             "outcome",
             "Judged by",
-            slicing.outcome_fields(ctx.dataset),
+            weak_slices.outcome_fields(ctx.dataset),
             missing="",
             description="An evaluation, or a number; none: whether predictions are as the labels",
             required=False,
         )
         named = ctx.params.get("outcome")
         if named and not ctx.dataset.has_evaluation(named):
-            forms.choice_input(inputs, "higher_is", "Higher is", HIGHER, "better")
+            pieces.choice_input(inputs, "higher_is", "Higher is", HIGHER, "better")
         if named:
             return
-        usual = forms.usual_labels(ctx.dataset)
+        usual = pieces.usual_labels(ctx.dataset)
         labels = [one for one in label_fields(ctx.dataset) if one.holds == "Classification"]
-        forms.predictions_input(ctx, inputs, "This dataset has no predictions of classes")
-        forms.field_input(
+        pieces.predictions_input(ctx, inputs, "This dataset has no predictions of classes")
+        pieces.field_input(
             ctx,
             inputs,
             "label_field",
@@ -89,7 +90,7 @@ class FindWeakSlices(foo.Operator):
         categories = category_fields(ctx.dataset)
         known = {choice.path for choice in categories}
         numbers = [one for one in number_fields(ctx.dataset) if one.path not in known]
-        forms.fields_input(
+        pieces.fields_input(
             inputs,
             "fields",
             "Fields",
@@ -138,7 +139,7 @@ class FindWeakSlices(foo.Operator):
             return
         beside = {"slice", "field", "tag", "overwrite", "preview"}
         asked = {name: value for name, value in ctx.params.items() if name not in beside}
-        told = self._previewed(ctx, forms.view_key(ctx), previews.key_of(ctx, asked))
+        told = self._previewed(ctx, pieces.view_key(ctx), previews.key_of(ctx, asked))
         if "error" in told:
             inputs.view("preview_error", types.Error(label=told["error"]))
             return
@@ -147,12 +148,12 @@ class FindWeakSlices(foo.Operator):
             inputs.view(f"note_{number}", types.Notice(label=note))
         if not told["rows"]:
             return
-        inputs.md(slicing.table_of(told["rows"]), name="slices")
+        inputs.md(weak_slices.table_of(told["rows"]), name="slices")
         view = types.DropdownView()
-        view.add_choice(forms.NONE, label="none")
+        view.add_choice(pieces.NONE, label="none")
         for row in told["rows"]:
             view.add_choice(row["slice"], label=row["slice"], description=f"{row['count']:,} samples")
-        inputs.enum("slice", view.values(), label="Write this slice", default=forms.NONE, view=view)
+        inputs.enum("slice", view.values(), label="Write this slice", default=pieces.NONE, view=view)
         if ctx.params.get("slice"):
             self._name_inputs(ctx, inputs)
 
@@ -171,48 +172,48 @@ class FindWeakSlices(foo.Operator):
             "is called is_ and the tag",
             required=False,
         )
-        forms.overwrite_input(inputs)
+        pieces.overwrite_input(inputs)
         try:
             check_names(ctx.dataset, _names(ctx.dataset, ctx.params), bool(ctx.params.get("overwrite")))
         except InvalidInput as error:
-            forms.mark(tag, error)
+            pieces.mark(tag, error)
 
     @foo.execution_cache(prompt_scoped=True, residency="ephemeral")
     def _previewed(self, ctx: Any, view: str, asked: str) -> dict[str, Any]:
         """What there is. ``view`` and ``asked`` are part of the key of the cache alone."""
         try:
-            reading, found = slicing.find_slices(target_of(ctx), ctx.params)
+            reading, found = weak_slices.find_slices(target_of(ctx), ctx.params)
         except InvalidInput as error:
             return {"error": str(error)}
-        text = slicing.text_of(slicing.outcome_of(ctx.dataset, ctx.params), found)
-        return {"text": text, "rows": slicing.rows_of(found), "notes": reading.notes}
+        text = weak_slices.text_of(weak_slices.outcome_of(ctx.dataset, ctx.params), found)
+        return {"text": text, "rows": weak_slices.rows_of(found), "notes": reading.notes}
 
     def resolve_run_name(self, ctx: Any) -> str:
         return f"{self.label}: {ctx.params.get('slice') or 'all'}"
 
     def execute(self, ctx: Any) -> dict[str, Any]:
         view, params = target_of(ctx), ctx.params
-        slicing.check_slices(view, params)
+        weak_slices.check_slices(view, params)
         name = params.get("slice") or None
         names = _names(ctx.dataset, params) if name else None
         if names:
             check_names(ctx.dataset, names, bool(params.get("overwrite")))
         report = throttled(lambda share, label: ctx.set_progress(progress=share, label=label))
-        reading, found = slicing.find_slices(view, params, report)
-        outcome = slicing.outcome_of(ctx.dataset, params)
-        rows = slicing.rows_of(found)
+        reading, found = weak_slices.find_slices(view, params, report)
+        outcome = weak_slices.outcome_of(ctx.dataset, params)
+        rows = weak_slices.rows_of(found)
         result = {
             "slices": rows,
             "tested": found.tested,
             "count": found.count,
             "mean": found.mean,
-            "text": slicing.text_of(outcome, found),
+            "text": weak_slices.text_of(outcome, found),
             "notes": reading.notes,
             **_written(None, rows[0] if rows else None),
         }
         if names is None or name is None:
             return result
-        weak = slicing.slice_of(found, name)
+        weak = weak_slices.slice_of(found, name)
         _write(view, reading, weak, names, params, outcome.higher_is)
         ctx.ops.reload_dataset()
         ctx.ops.set_view(view=chosen_view(ctx.dataset, names))
@@ -223,7 +224,7 @@ class FindWeakSlices(foo.Operator):
         outputs = types.Object()
         outputs.view("told", types.Notice(label=results.get("text", "")))
         if results.get("slices"):
-            outputs.md(slicing.table_of(results["slices"]), name="table")
+            outputs.md(weak_slices.table_of(results["slices"]), name="table")
             # The App's view of code is fetched from elsewhere, which not every network allows.
             outputs.md(f"For a recipe:\n```json\n{results['written_as']}\n```", name="fragment")
         for name, label in (
@@ -235,7 +236,7 @@ class FindWeakSlices(foo.Operator):
         ):
             if results.get(name):
                 outputs.str(name, label=label)
-        forms.notes_output(ctx, outputs)
+        pieces.notes_output(ctx, outputs)
         return types.Property(outputs, view=types.View(label="Weak slices"))
 
     def __call__(self, sample_collection: Any, delegate: bool = False, **options: Any) -> Any:
@@ -257,7 +258,7 @@ class FindWeakSlices(foo.Operator):
         """
         refuse_unknown("find_weak_slices", options, OPTIONS)
         view = samples_of(sample_collection)
-        slicing.check_slices(view, options)
+        weak_slices.check_slices(view, options)
         if options.get("slice"):
             names = _names(view._dataset, options)
             check_names(view._dataset, names, bool(options.get("overwrite")))
@@ -277,7 +278,7 @@ def _written(names: Names | None, row: dict[str, Any] | None) -> dict[str, Any]:
     if row is None:
         return {"slice": None}
     if names is None:
-        return {"slice": None, "written_as": slicing.fragment_of(row["filters"], row["weights"])}
+        return {"slice": None, "written_as": weak_slices.fragment_of(row["filters"], row["weights"])}
     filters = [{"column": names.number_field, "in": [True]}]
     weights = [{"strategy": "weight", "column": names.number_field, "prefer": [True]}]
     return {
@@ -288,7 +289,7 @@ def _written(names: Names | None, row: dict[str, Any] | None) -> dict[str, Any]:
         "run_key": names.run_key,
         "filters": filters,
         "weights": weights,
-        "written_as": slicing.fragment_of(filters, weights),
+        "written_as": weak_slices.fragment_of(filters, weights),
     }
 
 
@@ -297,7 +298,7 @@ def _write(
 ) -> None:
     """Write a slice as a selection is, the worst first; later selections may choose it yet."""
     pool = reading.pool
-    values = pool.columns[slicing.OUTCOME]
+    values = pool.columns[weak_slices.OUTCOME]
     worst = values[weak.rows] if higher_is == "better" else -values[weak.rows]
     rows = weak.rows[np.argsort(worst, kind="stable")]
     inside = np.zeros(pool.n, dtype=bool)

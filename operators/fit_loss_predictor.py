@@ -8,13 +8,13 @@ import fiftyone.operators as foo
 import fiftyone.operators.types as types
 
 from ..alcore import InvalidInput
-from ..alcore.learning_loss import FOLDS, MINIMUM_LABELLED
-from . import forms
-from .fields import embedding_fields, prediction_fields, truth_fields, usual_truth
-from .fitting import Request, check_request, predict_loss
-from .reading import Bad, only
-from .selecting import call, writing_config
-from .views import samples_of, target_of
+from ..alcore.networks.loss_prediction import FOLDS, MINIMUM_LABELED
+from .base import call, writing_config
+from .compute.loss_prediction import Request, check_request, predict_loss
+from .dataset.fields import embedding_fields, prediction_fields, truth_fields, usual_truth
+from .dataset.views import samples_of, target_of
+from .forms import pieces
+from .reading.read import Bad, only
 
 
 class FitLossPredictor(foo.Operator):
@@ -25,21 +25,21 @@ class FitLossPredictor(foo.Operator):
         return writing_config(
             "fit_loss_predictor",
             self.label,
-            "Learns from labelled samples how large the model's loss on each sample is",
+            "Learns from labeled samples how large the model's loss on each sample is",
             "model_training",
         )
 
     def resolve_input(self, ctx: Any) -> Any:
         if ctx.dataset is None:
-            return forms.without_dataset(self.label)
+            return pieces.without_dataset(self.label)
         inputs = types.Object()
         inputs.md(
-            "Learns from the labelled samples where the model's loss is large, by embeddings, and "
+            "Learns from the labeled samples where the model's loss is large, by embeddings, and "
             "writes a score for every sample. The predictions must be of a model that did not train "
             "on these labels, else their losses are all near 0.",
             name="about",
         )
-        forms.field_input(
+        pieces.field_input(
             ctx,
             inputs,
             "predictions",
@@ -48,14 +48,14 @@ class FitLossPredictor(foo.Operator):
             missing="This dataset has no Classification field to judge",
         )
         _embeddings_input(ctx, inputs)
-        forms.field_input(
+        pieces.field_input(
             ctx,
             inputs,
             "label_field",
             "Labels",
             truth_fields(ctx.dataset),
             missing="This dataset has no field of labels",
-            description="The true classes of the labelled samples",
+            description="The true classes of the labeled samples",
             default=usual_truth(ctx.dataset),
         )
         field = inputs.str(
@@ -70,12 +70,12 @@ class FitLossPredictor(foo.Operator):
         inputs.int("folds", label="Folds", default=FOLDS, min=2)
         inputs.int(
             "minimum",
-            label="Labelled at least",
-            description="With fewer labelled samples it stops",
-            default=MINIMUM_LABELLED,
+            label="Labeled at least",
+            description="With fewer labeled samples it stops",
+            default=MINIMUM_LABELED,
             min=4,
         )
-        forms.choice_input(
+        pieces.choice_input(
             inputs,
             "bad",
             "Samples whose values cannot be used",
@@ -90,7 +90,7 @@ class FitLossPredictor(foo.Operator):
             params = {**_defaults(ctx.dataset), **ctx.params}
             check_request(target_of(ctx), _request_of(ctx.dataset, params))
         except InvalidInput as error:
-            forms.mark(field, error)
+            pieces.mark(field, error)
             inputs.view("error", types.Error(label=str(error)))
         return types.Property(inputs, view=types.View(label=self.label))
 
@@ -107,9 +107,9 @@ class FitLossPredictor(foo.Operator):
         outputs = types.Object()
         outputs.str("field", label="Field")
         outputs.float("correlation", label="Rank correlation with the true loss, held out")
-        outputs.int("labelled", label="Learned from")
+        outputs.int("labeled", label="Learned from")
         outputs.int("scored", label="Samples with a score")
-        forms.notes_output(ctx, outputs)
+        pieces.notes_output(ctx, outputs)
         return types.Property(outputs, view=types.View(label="Fitted"))
 
     def __call__(
@@ -121,7 +121,7 @@ class FitLossPredictor(foo.Operator):
         field: str = "predicted_loss",
         *,
         folds: int = FOLDS,
-        minimum: int = MINIMUM_LABELLED,
+        minimum: int = MINIMUM_LABELED,
         seed: int = 0,
         bad: Bad = "error",
         overwrite: bool = False,
@@ -136,9 +136,9 @@ class FitLossPredictor(foo.Operator):
             predictions: a Classification with logits or probabilities, of a model that did not train
                 on these labels; left out, the only one is taken.
             label_field: the true classes, where they are known.
-            field: written to it; higher is more worth labelling.
-            folds: parts of the labelled samples; each is judged by a head that did not see it.
-            minimum: fewer labelled samples are refused.
+            field: written to it; higher is more worth labeling.
+            folds: parts of the labeled samples; each is judged by a head that did not see it.
+            minimum: fewer labeled samples are refused.
             seed: the same seed gives the same scores.
             bad: "error" or "leave_out", for samples whose values cannot be used.
             overwrite: replace predicted losses of that name.
@@ -171,7 +171,7 @@ def _embeddings_input(ctx: Any, inputs: Any) -> None:
     if not choices:
         missing = types.Error(label="This dataset has no vector field and no similarity run")
         inputs.view("embeddings_missing", missing)
-    forms.fields_input(
+    pieces.fields_input(
         inputs,
         "embeddings",
         "Embeddings",
@@ -206,7 +206,7 @@ def _request_of(dataset: Any, params: dict[str, Any]) -> Request:
         label_field=label_field,
         field=params.get("field") or "predicted_loss",
         folds=number("folds", FOLDS),
-        minimum=number("minimum", MINIMUM_LABELLED),
+        minimum=number("minimum", MINIMUM_LABELED),
         seed=number("seed", 0),
         bad=params.get("bad") or "error",
         overwrite=bool(params.get("overwrite")),

@@ -7,9 +7,9 @@ from typing import Any
 import fiftyone.operators as foo
 import fiftyone.operators.types as types
 
-from .selecting import call
-from .used_embeddings import changes_since
-from .writing import selections, told
+from .base import call
+from .runs.records import selections, told
+from .runs.used_embeddings import changes_since
 
 
 class ListSelections(foo.Operator):

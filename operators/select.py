@@ -8,8 +8,8 @@ from typing import Any
 import fiftyone.operators.types as types
 
 from ..alcore import InvalidInput
-from . import forms
-from .selecting import SelectOperator
+from .base import SelectOperator
+from .forms import pieces
 
 
 class Select(SelectOperator):
@@ -22,7 +22,7 @@ class Select(SelectOperator):
     options = ("recipe", "budget")
 
     def strategy_inputs(self, ctx: Any, inputs: Any) -> None:
-        forms.budget_input(inputs)
+        pieces.budget_input(inputs)
         inputs.str(
             "recipe",
             label="Recipe",
@@ -43,7 +43,7 @@ class Select(SelectOperator):
         recipe = dict(given)
         paid = "cost" in recipe and "budget" not in params  # how much they may cost is budget enough
         if "budget" not in recipe and "stages" not in recipe and not paid:
-            recipe["budget"] = forms.budget_of(params)
+            recipe["budget"] = pieces.budget_of(params)
         if "seed" in params and "seed" not in recipe:
             recipe["seed"] = params["seed"]
         return recipe

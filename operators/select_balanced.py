@@ -9,8 +9,8 @@ import fiftyone as fo
 import fiftyone.operators.types as types
 
 from ..alcore import InvalidInput
-from . import forms, measures, spread
-from .fields import (
+from .base import Pick, SelectOperator
+from .dataset.fields import (
     category_fields,
     class_fields,
     document_type,
@@ -19,7 +19,7 @@ from .fields import (
     number_fields,
     prediction_fields,
 )
-from .selecting import Pick, SelectOperator
+from .forms import embedding_inputs, pieces, words
 
 TARGETS = {
     "uniform": "as many of each",
@@ -41,24 +41,24 @@ COUNTS = {
 class SelectBalanced(SelectOperator):
     label = "Active learning: select for class balance"
     about = (
-        "Chooses samples of the classes that the labelled ones lack, or of the places, hours, ranges. "
+        "Chooses samples of the classes that the labeled ones lack, or of the places, hours, ranges. "
         "Classes are predicted, so a weak model balances weakly."
     )
     options = (
-        *("method", "measure", "embeddings", "regularisation", "variant"),
+        *("method", "measure", "embeddings", "regularization", "variant"),
         *("by", "also", "jointly", "target", "shares", "count", "bins", "edges", "date_part"),
         *("timezone", "predictions", "budget"),
     )
     fields: ClassVar = {"by": prediction_fields}
 
     def strategy_inputs(self, ctx: Any, inputs: Any) -> None:
-        forms.budget_input(inputs)
-        forms.choice_input(inputs, "method", "Method", measures.told(measures.BALANCED), "balance")
+        pieces.budget_input(inputs)
+        pieces.choice_input(inputs, "method", "Method", words.told(words.BALANCED), "balance")
         if ctx.params.get("method", "balance") != "balance":
             self._rule_inputs(ctx, inputs, ctx.params["method"])
             return
-        choices = forms.fields_for(ctx, class_fields)
-        forms.field_input(
+        choices = pieces.fields_for(ctx, class_fields)
+        pieces.field_input(
             ctx,
             inputs,
             "by",
@@ -71,7 +71,7 @@ class SelectBalanced(SelectOperator):
         single = {c.path for c in (*category_fields(ctx.dataset), *number_fields(ctx.dataset))}
         others = [choice for choice in choices if choice.path in single and choice.path != by]
         if others:
-            forms.fields_input(inputs, "also", "Balance these too", others)
+            pieces.fields_input(inputs, "also", "Balance these too", others)
         columns = [by, *(ctx.params.get("also") or [])]
         if len(columns) > 1 and by in single:
             inputs.bool(
@@ -82,12 +82,12 @@ class SelectBalanced(SelectOperator):
             )
         self._part_inputs(ctx, inputs, columns)
         _target_inputs(ctx, inputs)
-        forms.field_input(
+        pieces.field_input(
             ctx,
             inputs,
             "predictions",
             "Prefer uncertain ones of",
-            forms.fields_for(ctx, prediction_fields),
+            pieces.fields_for(ctx, prediction_fields),
             missing="",
             description="Within a class, the samples the model is least sure of (margin)",
             required=False,
@@ -101,29 +101,25 @@ class SelectBalanced(SelectOperator):
 
     def _rule_inputs(self, ctx: Any, inputs: Any, method: str) -> None:
         """What the methods ask for that choose by a rule of their own."""
-        forms.field_input(
+        pieces.field_input(
             ctx,
             inputs,
             "by",
             "Predictions",
-            forms.fields_for(ctx, prediction_fields),
+            pieces.fields_for(ctx, prediction_fields),
             missing="This dataset has no predictions of classes",
         )
         if method == "minority":
-            forms.choice_input(
-                inputs, "variant", "Variant", measures.told(measures.VARIANTS), "certain"
-            )
-            forms.choice_input(
-                inputs, "measure", "The rest by", measures.told(measures.SINGLE), "margin"
-            )
+            pieces.choice_input(inputs, "variant", "Variant", words.told(words.VARIANTS), "certain")
+            pieces.choice_input(inputs, "measure", "The rest by", words.told(words.SINGLE), "margin")
             return
-        offered = measures.told(measures.SINGLE) | {"diversity": measures.DIVERSE["diversity"].line}
-        forms.choice_input(inputs, "measure", "Measure", offered, "entropy")
+        offered = words.told(words.SINGLE) | {"diversity": words.DIVERSE["diversity"].line}
+        pieces.choice_input(inputs, "measure", "Measure", offered, "entropy")
         if ctx.params.get("measure") == "diversity":
-            spread.embeddings_input(ctx, inputs)
+            embedding_inputs.embeddings_input(ctx, inputs)
         inputs.float(
-            "regularisation",
-            label="Regularisation",
+            "regularization",
+            label="Regularization",
             description="How much balance counts; left empty, as published",
             required=False,
         )
@@ -133,10 +129,10 @@ class SelectBalanced(SelectOperator):
         """How predictions are counted, and how numbers and dates are parted into classes."""
         declared = [ctx.dataset.get_field(column) for column in columns if column]
         if any(document_type(field) or isinstance(field, fo.VectorField) for field in declared):
-            forms.choice_input(inputs, "count", "Count", COUNTS, "soft")
+            pieces.choice_input(inputs, "count", "Count", COUNTS, "soft")
         if any(isinstance(field, (fo.DateField, fo.DateTimeField)) for field in declared):
-            forms.choice_input(inputs, "date_part", "Dates by", DATE_PARTS, "hour")
-            forms.timezone_input(inputs)
+            pieces.choice_input(inputs, "date_part", "Dates by", DATE_PARTS, "hour")
+            pieces.timezone_input(inputs)
         if any(isinstance(field, (fo.FloatField, fo.IntField)) for field in declared):
             inputs.int("bins", label="Bins", description="With as many samples each", default=5, min=2)
             inputs.str(
@@ -149,7 +145,7 @@ class SelectBalanced(SelectOperator):
     def recipe_of(self, dataset: Any, params: dict[str, Any]) -> dict[str, Any]:
         by_rule = params.get("method", "balance") != "balance"
         return {
-            "budget": forms.budget_of(params),
+            "budget": pieces.budget_of(params),
             "strategies": [_rule_of(dataset, params)] if by_rule else self._balances(dataset, params),
             "seed": params.get("seed", 0),
         }
@@ -174,7 +170,7 @@ class SelectBalanced(SelectOperator):
 
 
 def _target_inputs(ctx: Any, inputs: Any) -> None:
-    forms.choice_input(inputs, "target", "Target", TARGETS, "uniform")
+    pieces.choice_input(inputs, "target", "Target", TARGETS, "uniform")
     if ctx.params.get("target") == "shares":
         inputs.str(
             "shares",
@@ -193,7 +189,7 @@ def _rule_of(dataset: Any, params: dict[str, Any]) -> dict[str, Any]:
         variant = params.get("variant") or "certain"
         return entry | {"variant": variant, "measure": measure or "margin"}
     if method != "class_balanced":
-        raise InvalidInput(f"method: there is no {method!r}; choose {', '.join(measures.BALANCED)}")
+        raise InvalidInput(f"method: there is no {method!r}; choose {', '.join(words.BALANCED)}")
     measure = params.get("measure") or "entropy"
     embeddings = None
     if measure == "diversity":
@@ -201,7 +197,7 @@ def _rule_of(dataset: Any, params: dict[str, Any]) -> dict[str, Any]:
     return entry | {
         "measure": measure,
         "embeddings": embeddings,
-        "regularisation": params.get("regularisation") or "auto",
+        "regularization": params.get("regularization") or "auto",
         "target": _target(params),
     }
 

@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 from ..alcore import InvalidInput
-from . import forms, metadata_inputs
-from .selecting import SelectOperator
+from .base import SelectOperator
+from .forms import metadata_inputs, pieces
 
 
 class SelectByMetadata(SelectOperator):
@@ -29,10 +29,10 @@ class SelectByMetadata(SelectOperator):
         return params
 
     def strategy_inputs(self, ctx: Any, inputs: Any) -> None:
-        forms.budget_input(inputs)
+        pieces.budget_input(inputs)
         metadata_inputs.fields_inputs(ctx, inputs)
-        forms.uncertain_input(ctx, inputs)
-        forms.spread_input(ctx, inputs)
+        pieces.uncertain_input(ctx, inputs)
+        pieces.spread_input(ctx, inputs)
 
     def recipe_of(self, dataset: Any, params: dict[str, Any]) -> dict[str, Any]:
         strategies = [
@@ -44,7 +44,7 @@ class SelectByMetadata(SelectOperator):
         if params.get("embeddings"):
             strategies.append({"strategy": "diversity", "column": params["embeddings"]})
         return {
-            "budget": forms.budget_of(params),
+            "budget": pieces.budget_of(params),
             "filters": _entries("filters", params.get("filters")),
             # Where nothing is preferred, any of those that pass.
             "strategies": strategies or [{"strategy": "random"}],

@@ -10,11 +10,11 @@ import numpy as np
 from fiftyone import ViewField
 
 from ..alcore import InvalidInput
-from . import forms, spread
-from .fields import embedding_fields
-from .object_fields import list_path
-from .object_labels import all_slices
-from .selecting import SelectOperator
+from .base import SelectOperator
+from .dataset.fields import embedding_fields
+from .dataset.object_fields import list_path
+from .dataset.object_labels import all_slices
+from .forms import embedding_inputs, pieces
 
 SOURCES = {
     "tag": "the samples, or objects, with a tag",
@@ -68,23 +68,23 @@ class SelectBySimilarity(SelectOperator):
     def strategy_inputs(self, ctx: Any, inputs: Any) -> None:
         # Among the selected samples alone there would be none left to choose.
         inputs.view_target(ctx, allow_selected_samples=False, require_flat=True)
-        forms.budget_input(inputs)
-        spread.embeddings_input(ctx, inputs)
+        pieces.budget_input(inputs)
+        embedding_inputs.embeddings_input(ctx, inputs)
         source = ctx.params.get("examples") or ("selected" if ctx.selected else "tag")
-        forms.choice_input(
+        pieces.choice_input(
             inputs, "examples", "Examples", SOURCES, "selected" if ctx.selected else "tag"
         )
         if source == "tag":
             view = types.AutocompleteView()
-            for tag in _tags_shown(ctx, forms.view_key(ctx)):
+            for tag in _tags_shown(ctx, pieces.view_key(ctx)):
                 view.add_choice(tag, label=tag)
             inputs.str("example_tag", label="Tag of the examples", required=False, view=view)
         elif source == "ids":
             inputs.list("example_ids", types.String(), label="Ids", required=False)
         elif source == "prompt":
             inputs.str("prompt", label="Text", description="Such as: a torn label", required=False)
-        forms.choice_input(inputs, "prefer", "Prefer", PREFER, "like")
-        forms.choice_input(inputs, "use", "Use", USES, "weight")
+        pieces.choice_input(inputs, "prefer", "Prefer", PREFER, "like")
+        pieces.choice_input(inputs, "use", "Use", USES, "weight")
         if ctx.params.get("use") == "filter":
             inputs.float(
                 "threshold",
@@ -95,7 +95,7 @@ class SelectBySimilarity(SelectOperator):
                 min=-1,
                 max=1,
             )
-        spread.company_inputs(ctx, inputs)
+        embedding_inputs.company_inputs(ctx, inputs)
 
     def recipe_of(self, dataset: Any, params: dict[str, Any]) -> dict[str, Any]:
         column = params.get("embeddings")
@@ -109,9 +109,9 @@ class SelectBySimilarity(SelectOperator):
         else:
             strength = -1 if unlike else 1
             entries.append({"strategy": "similarity", "column": column, "to": to, "strength": strength})
-        entries += spread.company_of(params, "cosine")
+        entries += embedding_inputs.company_of(params, "cosine")
         return {
-            "budget": forms.budget_of(params),
+            "budget": pieces.budget_of(params),
             "filters": filters,
             # With nothing else asked for, those beyond the threshold are covered.
             "strategies": entries or [{"strategy": "coverage", "column": column}],

@@ -1,14 +1,14 @@
-"""select_diverse: samples different from each other and from what is labelled."""
+"""select_diverse: samples different from each other and from what is labeled."""
 
 from __future__ import annotations
 
 from typing import Any, ClassVar
 
 from ..alcore import InvalidInput
-from . import forms, measures, spread
-from .fields import embedding_fields, prediction_fields
-from .object_fields import nearest
-from .selecting import Pick, SelectOperator
+from .base import Pick, SelectOperator
+from .dataset.fields import embedding_fields, prediction_fields
+from .dataset.object_fields import nearest
+from .forms import embedding_inputs, pieces, words
 
 KERNELS = {
     "gaussian": "one near is worth much more than one far (MaxHerding)",
@@ -19,7 +19,7 @@ SYNONYMS = {"k_center": "diversity"}
 
 class SelectDiverse(SelectOperator):
     label = "Active learning: select diverse samples"
-    about = "Chooses samples that differ from each other and from what is labelled, by embeddings."
+    about = "Chooses samples that differ from each other and from what is labeled, by embeddings."
     options = (
         "embeddings",
         "method",
@@ -28,8 +28,8 @@ class SelectDiverse(SelectOperator):
         "minimum_distance",
         "ignore_outliers",
         "predictions",
-        *spread.BALL,
-        *spread.DUPLICATES,
+        *embedding_inputs.BALL,
+        *embedding_inputs.DUPLICATES,
         "budget",
     )
     fields: ClassVar = {"embeddings": embedding_fields}
@@ -44,31 +44,31 @@ class SelectDiverse(SelectOperator):
         return filled
 
     def strategy_inputs(self, ctx: Any, inputs: Any) -> None:
-        forms.budget_input(inputs)
-        spread.embeddings_input(ctx, inputs)
-        told = measures.told(measures.DIVERSE)
-        forms.choice_input(inputs, "method", "Method", told, "coverage")
+        pieces.budget_input(inputs)
+        embedding_inputs.embeddings_input(ctx, inputs)
+        told = words.told(words.DIVERSE)
+        pieces.choice_input(inputs, "method", "Method", told, "coverage")
         method = ctx.params.get("method") or "coverage"
         if method == "coverage":
-            forms.choice_input(inputs, "kernel", "Kernel", KERNELS, "gaussian")
+            pieces.choice_input(inputs, "kernel", "Kernel", KERNELS, "gaussian")
         if method == "probcover":
-            spread.ball_inputs(ctx, inputs)
+            embedding_inputs.ball_inputs(ctx, inputs)
         if method in ("diversity", "k_means", "k_medoids"):
-            spread.metric_input(inputs)
+            embedding_inputs.metric_input(inputs)
         if method == "diversity":
             _distance_inputs(inputs)
         if method in ("coverage", "probcover"):
-            spread.weights_input(ctx, inputs)
+            embedding_inputs.weights_input(ctx, inputs)
         elif method == "badge":
-            forms.predictions_input(
+            pieces.predictions_input(
                 ctx, inputs, "This dataset has no predictions, without which there are no gradients"
             )
-        spread.duplicates_input(inputs)
+        embedding_inputs.duplicates_input(inputs)
 
     def recipe_of(self, dataset: Any, params: dict[str, Any]) -> dict[str, Any]:
         return {
-            "budget": forms.budget_of(params),
-            "filters": spread.duplicates_filter(params),
+            "budget": pieces.budget_of(params),
+            "filters": embedding_inputs.duplicates_filter(params),
             "strategies": [_entry_of(dataset, params)],
             "seed": params.get("seed", 0),
         }
@@ -84,7 +84,7 @@ def _distance_inputs(inputs: Any) -> None:
     inputs.float(
         "ignore_outliers",
         label="Ignore outliers",
-        description="This share of the pool, the farthest from its neighbours, is not chosen",
+        description="This share of the pool, the farthest from its neighbors, is not chosen",
         default=0.0,
         min=0,
         max=0.99,
@@ -97,7 +97,7 @@ def _entry_of(dataset: Any, params: dict[str, Any]) -> dict[str, Any]:
     entry: dict[str, Any] = {"strategy": method, "column": column}
     if method in ("coverage", "probcover"):
         if method == "probcover":
-            entry = spread.ball_of(dataset, column, params)
+            entry = embedding_inputs.ball_of(dataset, column, params)
         elif params.get("kernel"):
             entry["kernel"] = params["kernel"]
         if params.get("predictions"):
@@ -113,6 +113,6 @@ def _entry_of(dataset: Any, params: dict[str, Any]) -> dict[str, Any]:
     elif method == "badge":
         entry |= {"column": params.get("predictions"), "embeddings": column}
     elif method != "determinantal":
-        known = ", ".join([*measures.DIVERSE, *SYNONYMS])
+        known = ", ".join([*words.DIVERSE, *SYNONYMS])
         raise InvalidInput(f"method: there is no {method!r}; choose one of {known}")
     return entry

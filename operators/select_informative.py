@@ -7,8 +7,8 @@ from typing import Any
 import fiftyone.operators.types as types
 
 from ..alcore import InvalidInput
-from . import forms, informative, measures
-from .selecting import SelectOperator
+from .base import SelectOperator
+from .forms import pieces, uncertainty_inputs, words
 
 
 class SelectInformative(SelectOperator):
@@ -17,20 +17,20 @@ class SelectInformative(SelectOperator):
         "Chooses samples a model, or several, know least about: images, objects or pixels. By score "
         "alone near-duplicates and outliers come together: draw the batch, or spread it."
     )
-    options = (*informative.OPTIONS, "batch", "coldness", "samples", "embeddings", "budget")
+    options = (*uncertainty_inputs.OPTIONS, "batch", "coldness", "samples", "embeddings", "budget")
 
     def strategy_inputs(self, ctx: Any, inputs: Any) -> None:
-        forms.budget_input(inputs)
-        params = informative.source_inputs(ctx, inputs)
+        pieces.budget_input(inputs)
+        params = uncertainty_inputs.source_inputs(ctx, inputs)
         batch = params.get("batch") or "top"
         offered = self._batches(params)
-        known = informative.measures_of(ctx.dataset, params)
+        known = uncertainty_inputs.measures_of(ctx.dataset, params)
         if batch != "batch_bald" or batch not in offered:
-            name = informative.input_of("measure", known)
-            forms.choice_input(inputs, name, "Measure", measures.told(known), next(iter(known)))
-            informative.detail_inputs(ctx, inputs, params)
+            name = uncertainty_inputs.input_of("measure", known)
+            pieces.choice_input(inputs, name, "Measure", words.told(known), next(iter(known)))
+            uncertainty_inputs.detail_inputs(ctx, inputs, params)
         self._temperature_input(ctx, inputs, params)
-        forms.choice_input(inputs, "batch", "Batch", measures.told(offered), "top")
+        pieces.choice_input(inputs, "batch", "Batch", words.told(offered), "top")
         if batch == "batch_bald":
             inputs.int(
                 "samples",
@@ -47,37 +47,39 @@ class SelectInformative(SelectOperator):
                 default=1.0,
             )
         else:
-            forms.spread_input(ctx, inputs)
+            pieces.spread_input(ctx, inputs)
 
-    def _batches(self, params: dict[str, Any]) -> dict[str, measures.Words]:
+    def _batches(self, params: dict[str, Any]) -> dict[str, words.Words]:
         """BatchBALD is for members."""
-        if informative.source_of(params) in ("members", "several fields"):
-            return measures.BATCHES
-        return {name: one for name, one in measures.BATCHES.items() if name != "batch_bald"}
+        if uncertainty_inputs.source_of(params) in ("members", "several fields"):
+            return words.BATCHES
+        return {name: one for name, one in words.BATCHES.items() if name != "batch_bald"}
 
     def _temperature_input(self, ctx: Any, inputs: Any, params: dict[str, Any]) -> None:
-        source = informative.source_of(params)
+        source = uncertainty_inputs.source_of(params)
         if source not in ("one field", "costs"):
             return
-        if informative.kind_of(ctx.dataset, params.get("predictions")) != "samples":
+        if uncertainty_inputs.kind_of(ctx.dataset, params.get("predictions")) != "samples":
             return
         if source == "one field" and params.get("label_field", "ground_truth"):
             inputs.bool(
                 "fit_temperature",
-                label="Fit the temperature on the labelled samples",
+                label="Fit the temperature on the labeled samples",
                 description="A model is often too sure. Fit it on samples it was not trained on",
                 default=False,
                 view=types.CheckboxView(),
             )
         if not params.get("fit_temperature"):
-            forms.temperature_input(inputs)
+            pieces.temperature_input(inputs)
 
-    def fill(self, dataset: Any, params: dict[str, Any], pick: informative.Pick) -> dict[str, Any]:
-        return informative.fill(dataset, params, pick)
+    def fill(
+        self, dataset: Any, params: dict[str, Any], pick: uncertainty_inputs.Pick
+    ) -> dict[str, Any]:
+        return uncertainty_inputs.fill(dataset, params, pick)
 
     def recipe_of(self, dataset: Any, params: dict[str, Any]) -> dict[str, Any]:
         batch = params.get("batch") or "top"
-        entry = informative.entry_of(dataset, params)
+        entry = uncertainty_inputs.entry_of(dataset, params)
         if batch == "batch_bald":
             if entry["strategy"] != "disagreement":
                 raise InvalidInput("batch: 'batch_bald' is for members or several fields")
@@ -87,7 +89,7 @@ class SelectInformative(SelectOperator):
         if params.get("embeddings"):
             strategies.append({"strategy": "diversity", "column": params["embeddings"]})
         recipe = {
-            "budget": forms.budget_of(params),
+            "budget": pieces.budget_of(params),
             "strategies": strategies,
             "seed": params.get("seed", 0),
         }

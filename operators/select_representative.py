@@ -7,10 +7,10 @@ from typing import Any
 import fiftyone.operators.types as types
 
 from ..alcore import InvalidInput
-from . import forms, measures, spread
-from .fields import embedding_fields, prediction_fields
-from .object_fields import nearest
-from .selecting import Pick, SelectOperator
+from .base import Pick, SelectOperator
+from .dataset.fields import embedding_fields, prediction_fields
+from .dataset.object_fields import nearest
+from .forms import embedding_inputs, pieces, words
 
 COLD_START = (
     "Cold start, no label and no model yet: typiclust and coverage choose well, as soon as there are "
@@ -27,7 +27,7 @@ class SelectRepresentative(SelectOperator):
         "method",
         "embeddings",
         "metric",
-        "neighbours",
+        "neighbors",
         "predictions",
         "beta",
         "different",
@@ -45,13 +45,13 @@ class SelectRepresentative(SelectOperator):
         return filled
 
     def strategy_inputs(self, ctx: Any, inputs: Any) -> None:
-        forms.budget_input(inputs)
+        pieces.budget_input(inputs)
         inputs.view("cold_start", types.Notice(label=COLD_START))
-        told = measures.told(measures.REPRESENTATIVE)
-        forms.choice_input(inputs, "method", "Method", told, "typiclust")
+        told = words.told(words.REPRESENTATIVE)
+        pieces.choice_input(inputs, "method", "Method", told, "typiclust")
         method = ctx.params.get("method") or "typiclust"
         if method == "representative_informative":
-            forms.predictions_input(ctx, inputs, "This dataset has no field of predictions")
+            pieces.predictions_input(ctx, inputs, "This dataset has no field of predictions")
             inputs.float(
                 "beta",
                 label="Uncertainty",
@@ -60,20 +60,20 @@ class SelectRepresentative(SelectOperator):
                 min=0,
             )
             return
-        spread.embeddings_input(ctx, inputs)
+        embedding_inputs.embeddings_input(ctx, inputs)
         if method in ("typicality", "outliers"):
-            spread.metric_input(inputs)
+            embedding_inputs.metric_input(inputs)
         if method in ("typicality", "outliers", "typiclust"):
             inputs.int(
-                "neighbours",
-                label="Neighbours",
+                "neighbors",
+                label="Neighbors",
                 description="So many of the nearest say how dense the surroundings are",
                 default=20,
                 min=1,
             )
         if method == "typiclust":
             return
-        spread.company_inputs(ctx, inputs, different=method in DIFFERENT)
+        embedding_inputs.company_inputs(ctx, inputs, different=method in DIFFERENT)
 
     def __call__(self, sample_collection: Any, delegate: bool = False, **options: Any) -> Any:
         # A form keeps what was entered for another method; a call means what it says.
@@ -91,7 +91,7 @@ class SelectRepresentative(SelectOperator):
 
     def recipe_of(self, dataset: Any, params: dict[str, Any]) -> dict[str, Any]:
         return {
-            "budget": forms.budget_of(params),
+            "budget": pieces.budget_of(params),
             "strategies": _entries_of(params),
             "seed": params.get("seed", 0),
         }
@@ -107,7 +107,7 @@ def _entries_of(params: dict[str, Any]) -> list[dict[str, Any]]:
     if method == "typiclust":
         return [entry]
     metric = params.get("metric") or "euclidean"
-    return [entry, *spread.company_of(params, metric, different=method in DIFFERENT)]
+    return [entry, *embedding_inputs.company_of(params, metric, different=method in DIFFERENT)]
 
 
 def _more_of(method: str, params: dict[str, Any]) -> dict[str, Any]:
@@ -115,9 +115,9 @@ def _more_of(method: str, params: dict[str, Any]) -> dict[str, Any]:
     if method == "coverage":
         return {"strategy": "coverage", "kernel": "cosine"}
     if method not in ("typicality", "outliers", "typiclust"):
-        known = ", ".join(measures.REPRESENTATIVE)
+        known = ", ".join(words.REPRESENTATIVE)
         raise InvalidInput(f"method: there is no {method!r}; choose one of {known}")
-    more: dict[str, Any] = {"neighbours": params["neighbours"]} if params.get("neighbours") else {}
+    more: dict[str, Any] = {"neighbors": params["neighbors"]} if params.get("neighbors") else {}
     if method == "typiclust":
         return {"strategy": method, **more}
     if method == "outliers":

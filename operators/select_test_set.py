@@ -12,26 +12,27 @@ import numpy as np
 
 from ..alcore import InvalidInput, Selection
 from ..alcore.test_sets.select import ChosenTestSet
-from . import forms, previews, test_sets
-from .reading import Reading
-from .running import CHOOSE_SHARE, READ_SHARE, Progress, throttled
-from .selecting import as_form, call, operator_name, refuse_unknown, writing_config
-from .test_set_inputs import filled, form_inputs
-from .test_sets import Asked
-from .used_embeddings import embeddings_used
-from .views import samples_of, target_of
-from .writing import Names, check_names, chosen_view, name_selection, write
+from .base import as_form, call, operator_name, refuse_unknown, writing_config
+from .dataset.views import samples_of, target_of
+from .evaluation import test_sets
+from .evaluation.test_sets import Asked
+from .forms import pieces, previews
+from .forms.test_set_inputs import filled, form_inputs
+from .reading.read import Reading
+from .runs.records import Names, check_names, chosen_view, name_selection, write
+from .runs.run import CHOOSE_SHARE, READ_SHARE, Progress, throttled
+from .runs.used_embeddings import embeddings_used
 
 OPTIONS = {
     *test_sets.PLAIN,
-    *forms.WRITTEN,
+    *pieces.WRITTEN,
     "interval",
     "strata",
     "shares",
     "minimum_distance",
     *test_sets.REFERENCES,
     "label_field",
-    "labelled_tag",
+    "labeled_tag",
     "skip_chosen",
 }
 USUAL_TAG = "test"
@@ -52,7 +53,7 @@ class SelectTestSet(foo.Operator):
 
     def resolve_input(self, ctx: Any) -> Any:
         if ctx.dataset is None:
-            return forms.without_dataset(self.label)
+            return pieces.without_dataset(self.label)
         inputs = types.Object()
         inputs.md(self.about, name="about")
         form_inputs(ctx, inputs)
@@ -61,7 +62,7 @@ class SelectTestSet(foo.Operator):
             asked = self._asked(ctx)
             self._check(target_of(ctx), asked, ctx.params)
         except InvalidInput as error:
-            forms.refuse(inputs, "tag", error)
+            pieces.refuse(inputs, "tag", error)
         else:
             previews.preview_inputs(ctx, inputs, self._previewed, in_plane=False)
         return types.Property(inputs, view=types.View(label=self.label))
@@ -76,8 +77,8 @@ class SelectTestSet(foo.Operator):
             default=USUAL_TAG,
             required=False,
         )
-        forms.overwrite_input(inputs)
-        forms.bad_input(inputs)
+        pieces.overwrite_input(inputs)
+        pieces.bad_input(inputs)
         inputs.int("seed", label="Seed", description="The same seed chooses the same", default=0, min=0)
 
     @foo.execution_cache(prompt_scoped=True, residency="ephemeral")
@@ -121,7 +122,7 @@ class SelectTestSet(foo.Operator):
             outputs.str("number_field", label="Field of the weights")
         outputs.str("saved_view", label="Saved view")
         outputs.str("run_key", label="Run, to show or undo it")
-        forms.notes_output(ctx, outputs)
+        pieces.notes_output(ctx, outputs)
         return types.Property(outputs, view=types.View(label="Test set"))
 
     def __call__(self, sample_collection: Any, delegate: bool = False, **options: Any) -> Any:
@@ -135,7 +136,7 @@ class SelectTestSet(foo.Operator):
                 ``strata``, ``shares``, ``embeddings``, ``metric``, ``minimum_distance`` (0:
                 near-duplicates are not looked for), ``groups``, ``expected_loss``, ``floor``;
                 ``reference_view`` or ``reference_tag``, what it is to be like; ``label_field``,
-                ``labelled_tag``, ``skip_chosen``, what is trained on; ``tag``, ``saved_view``,
+                ``labeled_tag``, ``skip_chosen``, what is trained on; ``tag``, ``saved_view``,
                 ``run_key``, ``overwrite``, ``bad``, ``device``, ``seed``.
 
         Returns:
@@ -217,7 +218,7 @@ def _write(
     )
     wishes = json.loads(asked.wishes.model_dump_json(exclude_none=True))
     details: dict[str, Any] = {
-        "labelled": asdict(asked.labelled),
+        "labeled": asdict(asked.labeled),
         "device": chosen.report["device"],
         "number_description": f"Weight in the mean over the test set {names.run_key}",
     }

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from . import forms, measures
-from .fields import prediction_fields
-from .selecting import SelectOperator
+from .base import SelectOperator
+from .dataset.fields import prediction_fields
+from .forms import pieces, words
 
 
 class SelectUncertain(SelectOperator):
@@ -19,17 +19,17 @@ class SelectUncertain(SelectOperator):
     fields: ClassVar = {"predictions": prediction_fields}
 
     def strategy_inputs(self, ctx: Any, inputs: Any) -> None:
-        forms.budget_input(inputs)
-        forms.predictions_input(
+        pieces.budget_input(inputs)
+        pieces.predictions_input(
             ctx,
             inputs,
             "This dataset has no Classification field to judge",
             "Logits or probabilities are used in full. With label and confidence alone, least "
             "confidence is exact; margin and entropy take the other classes as equally likely",
         )
-        forms.choice_input(inputs, "measure", "Measure", measures.told(measures.SINGLE), "margin")
-        forms.temperature_input(inputs)
-        forms.spread_input(ctx, inputs)
+        pieces.choice_input(inputs, "measure", "Measure", words.told(words.SINGLE), "margin")
+        pieces.temperature_input(inputs)
+        pieces.spread_input(ctx, inputs)
 
     def recipe_of(self, dataset: Any, params: dict[str, Any]) -> dict[str, Any]:
         strategies: list[dict[str, Any]] = [
@@ -43,7 +43,7 @@ class SelectUncertain(SelectOperator):
         if params.get("embeddings"):
             strategies.append({"strategy": "diversity", "column": params["embeddings"]})
         return {
-            "budget": forms.budget_of(params),
+            "budget": pieces.budget_of(params),
             "strategies": strategies,
             "seed": params.get("seed", 0),
         }

@@ -7,8 +7,8 @@ from typing import Any
 import fiftyone.operators as foo
 import fiftyone.operators.types as types
 
-from .selecting import call
-from .writing import selections, told, undo
+from .base import call
+from .runs.records import selections, told, undo
 
 
 class UndoSelection(foo.Operator):

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import hypothesis
 import pytest
 
-import servers
-from browser_helpers import find_chromium, screenshot
+from support import servers
+from support.browser import find_chromium, screenshot
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Response

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from servers import ROOT
+from support.servers import ROOT
 
 pytestmark = pytest.mark.slow
 
@@ -27,7 +27,7 @@ demo.main(arguments)  # it replaces what it made
 dataset = demo.fo.load_dataset(demo.NAME)
 recipe = dataset.get_run_info(demo.TAG).config.serialize()["recipe"]
 digits = draw_digits(0)
-chosen = demo.choose(digits, train(digits, digits.labelled, 0, 30), recipe)
+chosen = demo.choose(digits, train(digits, digits.labeled, 0, 30), recipe)
 through_fiftyone = dataset.load_saved_view(demo.TAG).values("row")
 assert through_fiftyone == chosen.tolist()
 assert dataset.count_sample_tags()[demo.TAG] == len(chosen) == 100

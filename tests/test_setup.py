@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from scripts import ensure_mongod
-from servers import ROOT, isolated
+from support.servers import ROOT, isolated
 
 needs_own_mongod = pytest.mark.skipif(
     not ensure_mongod.runs(ensure_mongod.mongod_path()),

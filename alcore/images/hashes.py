@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable, Sequence
 import numpy as np
 from PIL import Image
 
-from ..errors import InvalidInput
+from ..data.errors import InvalidInput
 
 BITS = 64
 SIDE, KEPT = 32, 8  # of the image that is transformed, and of its lowest frequencies
@@ -20,7 +20,7 @@ DECIMALS = 3
 COSINES = 2 * np.cos(np.pi * np.outer(np.arange(KEPT), 2 * np.arange(SIDE) + 1) / (2 * SIDE))
 
 
-def perceptual_hash(grey: np.ndarray) -> int:
+def perceptual_hash(gray: np.ndarray) -> int:
     """The 64 bits of pHash: images that look alike differ in few of them.
 
     The image is resized to 32 x 32 (Lanczos); of its DCT-II the 8 x 8 lowest frequencies give a bit
@@ -29,10 +29,10 @@ def perceptual_hash(grey: np.ndarray) -> int:
     bits may differ then.
 
     Args:
-        grey: (H, W) uint8.
+        gray: (H, W) uint8.
     """
     resample = Image.Resampling.LANCZOS
-    small = Image.fromarray(grey).resize((SIDE, SIDE), resample, reducing_gap=REDUCING_GAP)
+    small = Image.fromarray(gray).resize((SIDE, SIDE), resample, reducing_gap=REDUCING_GAP)
     low = (COSINES @ np.asarray(small, dtype=np.float64) @ COSINES.T).ravel().round(DECIMALS)
     middle = np.partition(low, (BITS // 2 - 1, BITS // 2))[BITS // 2 - 1 : BITS // 2 + 1]
     return int.from_bytes(np.packbits(low > middle.sum() / 2).tobytes(), "big")
@@ -58,7 +58,7 @@ def near_copies(
 
     In their order, a hash that differs in at most ``distance`` bits from one that stands for itself is
     stood for by the nearest such, else it stands for itself (as ``near_duplicates`` has it of vectors):
-    a group does not grow from neighbour to neighbour. What is equal to an earlier one goes with it.
+    a group does not grow from neighbor to neighbor. What is equal to an earlier one goes with it.
 
     Args:
         hashes: (N,) uint64.

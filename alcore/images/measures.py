@@ -1,6 +1,6 @@
-"""Measures of an image's pixels: how sharp, light, rich in contrast and colour it is.
+"""Measures of an image's pixels: how sharp, light, rich in contrast and color it is.
 
-H, W: rows and columns. Images are (H, W, 3) uint8, red first, with at least one pixel. *Grey* is Rec.
+H, W: rows and columns. Images are (H, W, 3) uint8, red first, with at least one pixel. *Gray* is Rec.
 601 luma, 0.299 R + 0.587 G + 0.114 B, rounded to whole numbers from 0 to 255, as OpenCV does. Every
 measure is a finite number for every image.
 """
@@ -17,15 +17,15 @@ import numpy as np
 
 LEVELS = 256
 WHITE = LEVELS - 1
-# Of the planes that colours are summed over, which then stay in a core's cache.
+# Of the planes that colors are summed over, which then stay in a core's cache.
 PIXELS_A_STRIP = 1 << 18
-# From so many pixels on a table of pairs of grey values pays.
+# From so many pixels on a table of pairs of gray values pays.
 PAIRED_FROM = 1 << 20
 
 
 @dataclass(frozen=True)
-class Colours:
-    """Sums over an image's pixels, from which follow the measures of its colours.
+class Colors:
+    """Sums over an image's pixels, from which follow the measures of its colors.
 
     Attributes:
         count: of pixels.
@@ -40,27 +40,27 @@ class Colours:
     saturation: float
 
 
-def grey_of(image: np.ndarray) -> np.ndarray:
+def gray_of(image: np.ndarray) -> np.ndarray:
     """(H, W) uint8 Rec. 601 luma."""
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
 
 
-def histogram_of(grey: np.ndarray) -> np.ndarray:
-    """(256,) float64, how many pixels have each grey value."""
-    if grey.size < PAIRED_FROM or grey.shape[1] % 2:
-        return np.asarray(cv2.calcHist([grey], [0], None, [LEVELS], [0, LEVELS]), dtype=np.float64)[
+def histogram_of(gray: np.ndarray) -> np.ndarray:
+    """(256,) float64, how many pixels have each gray value."""
+    if gray.size < PAIRED_FROM or gray.shape[1] % 2:
+        return np.asarray(cv2.calcHist([gray], [0], None, [LEVELS], [0, LEVELS]), dtype=np.float64)[
             :, 0
         ]
     # Two pixels at once: half as many to count, in a table of all pairs.
     pairs = cv2.calcHist(
-        [np.ascontiguousarray(grey).view(np.uint16)], [0], None, [LEVELS**2], [0, LEVELS**2]
+        [np.ascontiguousarray(gray).view(np.uint16)], [0], None, [LEVELS**2], [0, LEVELS**2]
     )
     counts = np.asarray(pairs, dtype=np.float64).reshape(LEVELS, LEVELS)
     return counts.sum(0) + counts.sum(1)
 
 
-def colours_of(image: np.ndarray) -> Colours:
-    """What the measures of colour need, in one pass, a strip of rows at a time."""
+def colors_of(image: np.ndarray) -> Colors:
+    """What the measures of color need, in one pass, a strip of rows at a time."""
     height, width = image.shape[:2]
     rows = max(1, min(height, PIXELS_A_STRIP // width))
     planes = np.empty((5, rows, width), dtype=np.uint8)
@@ -77,31 +77,31 @@ def colours_of(image: np.ndarray) -> Colours:
         span = cv2.subtract(most, least, dst=least)
         # Of whole numbers OpenCV makes 0 / 0 to 0: black has no saturation.
         saturation += cv2.sumElems(cv2.divide(span, most, dst=span, scale=WHITE))[0]
-    return Colours(height * width, channels, apart, saturation)
+    return Colors(height * width, channels, apart, saturation)
 
 
-def sharpness(grey: np.ndarray) -> float:
+def sharpness(gray: np.ndarray) -> float:
     """Variance of the Laplacian, 0 or more: the sharper, the higher; noise counts as sharpness, too.
 
-    L(x, y) is the sum of the four neighbours less four times the pixel; beyond the border the image is
-    reflected at its outermost pixels. Grey values count from 0 to 255 (Pech-Pacheco et al., 2000).
+    L(x, y) is the sum of the four neighbors less four times the pixel; beyond the border the image is
+    reflected at its outermost pixels. Gray values count from 0 to 255 (Pech-Pacheco et al., 2000).
     """
-    _, deviation = cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_16S))
+    _, deviation = cv2.meanStdDev(cv2.Laplacian(gray, cv2.CV_16S))
     return float(deviation[0, 0] ** 2)
 
 
 def luminance(histogram: np.ndarray) -> float:
-    """Mean grey value / 255, in [0, 1]: 0 is black, 1 white."""
+    """Mean gray value / 255, in [0, 1]: 0 is black, 1 white."""
     return float(_mean(histogram) / WHITE)
 
 
 def contrast(histogram: np.ndarray) -> float:
-    """RMS contrast: standard deviation of grey / 255, in [0, 0.5] (Peli, 1990)."""
+    """RMS contrast: standard deviation of gray / 255, in [0, 0.5] (Peli, 1990)."""
     return float(_deviation(histogram) / WHITE)
 
 
 def signal_to_noise(histogram: np.ndarray) -> float:
-    """Mean of grey / standard deviation of grey, 0 or more; 0 where all pixels are the same.
+    """Mean of gray / standard deviation of gray, 0 or more; 0 where all pixels are the same.
 
     This takes all variation for noise: it is high for even, light images, and low for dark ones and for
     those rich in contrast.
@@ -111,45 +111,45 @@ def signal_to_noise(histogram: np.ndarray) -> float:
 
 
 def entropy(histogram: np.ndarray) -> float:
-    """Shannon entropy of the grey values in bits, - sum p log2 p, in [0, 8]; 0 where all are equal."""
+    """Shannon entropy of the gray values in bits, - sum p log2 p, in [0, 8]; 0 where all are equal."""
     shares = histogram[histogram > 0] / histogram.sum()
     # The sum of one share is -0.0.
     return float(abs((shares * np.log2(shares)).sum()))
 
 
-def red(colours: Colours) -> float:
+def red(colors: Colors) -> float:
     """Mean of the red channel / 255, in [0, 1]."""
-    return _channel(colours, 0)
+    return _channel(colors, 0)
 
 
-def green(colours: Colours) -> float:
+def green(colors: Colors) -> float:
     """Mean of the green channel / 255, in [0, 1]."""
-    return _channel(colours, 1)
+    return _channel(colors, 1)
 
 
-def blue(colours: Colours) -> float:
+def blue(colors: Colors) -> float:
     """Mean of the blue channel / 255, in [0, 1]."""
-    return _channel(colours, 2)
+    return _channel(colors, 2)
 
 
-def saturation(colours: Colours) -> float:
+def saturation(colors: Colors) -> float:
     """Mean saturation of HSV, (max - min) / max of a pixel's channels, in [0, 1]; 0 for black.
 
     Each pixel's is rounded to 255ths, as in OpenCV's 8-bit HSV.
     """
-    return float(colours.saturation / colours.count / WHITE)
+    return float(colors.saturation / colors.count / WHITE)
 
 
-def colourfulness(colours: Colours) -> float:
-    """Colourfulness of Hasler and Suesstrunk (2003), 0 or more: 0 is grey, 15 slightly, 109 extremely.
+def colorfulness(colors: Colors) -> float:
+    """Colorfulness of Hasler and Suesstrunk (2003), 0 or more: 0 is gray, 15 slightly, 109 extremely.
 
     sqrt(var rg + var yb) + 0.3 sqrt(mean(rg)^2 + mean(yb)^2), where rg = R - G, yb = (R + G) / 2 - B
     and channels count from 0 to 255.
     """
-    n, (r, g, b) = colours.count, map(round, colours.channels.tolist())
-    red_green, red_blue, green_blue = map(round, colours.apart.tolist())
+    n, (r, g, b) = colors.count, map(round, colors.channels.tolist())
+    red_green, red_blue, green_blue = map(round, colors.apart.tolist())
     # Four times the sums, in whole numbers again (OpenCV squares a root), so that the variance of a
-    # single colour is 0. 2 yb = p + q for p = R - B, q = G - B, and 2 p q = p^2 + q^2 - (R - G)^2.
+    # single color is 0. 2 yb = p + q for p = R - B, q = G - B, and 2 p q = p^2 + q^2 - (R - G)^2.
     squares = 4 * red_green + 2 * red_blue + 2 * green_blue - red_green
     of_means = 4 * (r - g) ** 2 + (r + g - 2 * b) ** 2
     return (math.sqrt(n * squares - of_means) + 0.3 * math.sqrt(of_means)) / (2 * n)
@@ -166,29 +166,29 @@ class Pixels:
         self.image = image
 
     @cached_property
-    def grey(self) -> np.ndarray:
-        return grey_of(self.image)
+    def gray(self) -> np.ndarray:
+        return gray_of(self.image)
 
     @cached_property
     def histogram(self) -> np.ndarray:
-        return histogram_of(self.grey)
+        return histogram_of(self.gray)
 
     @cached_property
-    def colours(self) -> Colours:
-        return colours_of(self.image)
+    def colors(self) -> Colors:
+        return colors_of(self.image)
 
 
 MEASURES: dict[str, Callable[[Pixels], float]] = {
-    "sharpness": lambda pixels: sharpness(pixels.grey),
+    "sharpness": lambda pixels: sharpness(pixels.gray),
     "luminance": lambda pixels: luminance(pixels.histogram),
     "contrast": lambda pixels: contrast(pixels.histogram),
     "signal_to_noise": lambda pixels: signal_to_noise(pixels.histogram),
     "entropy": lambda pixels: entropy(pixels.histogram),
-    "colourfulness": lambda pixels: colourfulness(pixels.colours),
-    "saturation": lambda pixels: saturation(pixels.colours),
-    "red": lambda pixels: red(pixels.colours),
-    "green": lambda pixels: green(pixels.colours),
-    "blue": lambda pixels: blue(pixels.colours),
+    "colorfulness": lambda pixels: colorfulness(pixels.colors),
+    "saturation": lambda pixels: saturation(pixels.colors),
+    "red": lambda pixels: red(pixels.colors),
+    "green": lambda pixels: green(pixels.colors),
+    "blue": lambda pixels: blue(pixels.colors),
 }
 
 
@@ -212,5 +212,5 @@ def _deviation(histogram: np.ndarray) -> float:
     return float(np.sqrt(histogram @ apart**2 / histogram.sum()))
 
 
-def _channel(colours: Colours, number: int) -> float:
-    return float(colours.channels[number] / colours.count / WHITE)
+def _channel(colors: Colors, number: int) -> float:
+    return float(colors.channels[number] / colors.count / WHITE)

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from ..errors import InvalidInput
+from ..data.errors import InvalidInput
 from .exif import exif_of
 
 # What Pillow raises at files that are missing, cut off, or no images.
@@ -52,7 +52,7 @@ class Photo:
 def read_photo(path: str) -> Photo:
     """Read an image file, its first picture where it holds several.
 
-    What is transparent has the colour that is stored under it. Of 16 bits a channel the upper 8 count.
+    What is transparent has the color that is stored under it. Of 16 bits a channel the upper 8 count.
 
     Raises:
         InvalidInput: the file is missing, empty, cut off, no image, or of numbers without a range.

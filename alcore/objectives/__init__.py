@@ -1,5 +1,6 @@
-"""Objectives: what a further sample is worth, given those chosen and those labelled."""
+"""Objectives: what a further sample is worth, given those chosen and those labeled."""
 
+from ..geometry.kernels import Kernel
 from .balance import Balance
 from .batch_bald import BatchBald
 from .class_deficit import ClassDeficit
@@ -7,7 +8,6 @@ from .coverage import Coverage
 from .determinantal import Determinantal
 from .diversity import Diversity
 from .kept_coverage import KEPT_UP_TO, KeptCoverage
-from .kernels import Kernel
 from .objective import Block, Objective
 from .representative import Representative
 from .score import Score

@@ -1,4 +1,4 @@
-"""Class balance: what the labelled and chosen samples lack to a target distribution."""
+"""Class balance: what the labeled and chosen samples lack to a target distribution."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -40,16 +40,16 @@ class Balance:
         kinds: (U, C) the class rows that there are: probabilities, one-hot rows, or counts.
         codes: (n,) int64, which of them each candidate has.
         target: (C,) shares wanted.
-        counts: (C,) counts of the labelled samples, soft or hard.
+        counts: (C,) counts of the labeled samples, soft or hard.
         names: the C classes' names.
     """
 
-    changes = True
-    cost = 0
-    cold = False
+    depends_on_picks = True
+    update_cost = 0
+    needs_first_pick = False
     minimum = None
-    spare = None
-    slack = 0.0
+    fallback = None
+    rounding_error = 0.0
 
     def __init__(
         self,
@@ -64,12 +64,12 @@ class Balance:
         self._codes = codes
         self._target = target.to(torch.float64)
         self._counts = counts.to(torch.float64).clone()
-        self._labelled = self._counts.clone()
+        self._labeled = self._counts.clone()
         self._available = self._sum(codes)
         self.scale = float((self._target / (self._counts + PRIOR)).max())
 
     @property
-    def alike(self) -> torch.Tensor | None:
+    def group_ids(self) -> torch.Tensor | None:
         return self._codes if len(self._kinds) < len(self._codes) else None
 
     def values(self, rows: torch.Tensor | None) -> torch.Tensor:
@@ -96,7 +96,7 @@ class Balance:
     def report(self) -> dict[str, Any]:
         """Counts, the target's shares, how many candidates are of each class, and why it lacks any.
 
-        ``short`` names the classes that lack 1 or more to their share of what is labelled or chosen:
+        ``short`` names the classes that lack 1 or more to their share of what is labeled or chosen:
         how many would be their share, how many there are, and why.
         """
         shares = {
@@ -112,15 +112,15 @@ class Balance:
 
     def _short(self) -> dict[str, dict[str, Any]]:
         wanted = self._target * self._counts.sum()
-        chosen = float((self._counts - self._labelled).sum())
-        catching_up = float((wanted - self._labelled).clamp(min=0).sum())
+        chosen = float((self._counts - self._labeled).sum())
+        catching_up = float((wanted - self._labeled).clamp(min=0).sum())
         out = {}
         for c in (wanted - self._counts >= 1).nonzero().flatten().tolist():
             there = float(self._available[c])
-            if self._labelled[c] + there < wanted[c]:
+            if self._labeled[c] + there < wanted[c]:
                 why = f"too few candidates: {there:.0f}"
             elif catching_up > chosen + 1:
-                why = "the budget is too small to make up for what is labelled already"
+                why = "the budget is too small to make up for what is labeled already"
             else:
                 why = "other strategies counted too, or its candidates count for other classes as well"
             out[self._names[c]] = {

@@ -141,13 +141,13 @@ class BatchBald:
         logits: whether the members are logits.
     """
 
-    changes = True
-    cost = 3
-    cold = False
+    depends_on_picks = True
+    update_cost = 3
+    needs_first_pick = False
     minimum = None
-    spare = None
-    alike = None
-    slack = 0.0
+    fallback = None
+    group_ids = None
+    rounding_error = 0.0
 
     def __init__(
         self,

@@ -34,13 +34,13 @@ class ClassDeficit:
         lacking: (C,) omega, how many of each class are wanted yet.
     """
 
-    changes = True
-    cost = 0
-    cold = False
+    depends_on_picks = True
+    update_cost = 0
+    needs_first_pick = False
     minimum = None
-    spare = None
-    alike = None
-    slack = 0.0
+    fallback = None
+    group_ids = None
+    rounding_error = 0.0
     scale = 1.0
 
     def __init__(self, classes: torch.Tensor, lacking: torch.Tensor) -> None:

@@ -1,4 +1,4 @@
-"""Coverage: how much of the pool the labelled and chosen samples stand for (facility location)."""
+"""Coverage: how much of the pool the labeled and chosen samples stand for (facility location)."""
 
 import math
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from .kernels import Kernel
+from ..geometry.kernels import Kernel
 
 TILE_ROWS = 256
 TILE_COLUMNS = 2048
@@ -51,7 +51,7 @@ class CoverageBlock:
 class Coverage:
     """Weighted share of the pool that a candidate newly covers, in [0, 1]; higher = stands for more.
 
-    ``sum_n w_n max(0, k(n, i) - max_{j labelled or chosen} k(n, j)) / sum_n w_n``: the gain of
+    ``sum_n w_n max(0, k(n, i) - max_{j labeled or chosen} k(n, j)) / sum_n w_n``: the gain of
     facility location, which only falls (Krause and Golovin 2014; with a gaussian kernel MaxHerding,
     Bae et al. 2024; with uncertainty as weights UHerding, Bae et al. 2025).
 
@@ -65,27 +65,27 @@ class Coverage:
         vectors: (n, d) candidates, as the kernel takes them.
         covered: (m, d) the samples to cover, likewise.
         weights: (m,) how much each counts, at least 0, not all 0.
-        centres: (L, d) labelled samples, likewise.
+        centers: (L, d) labeled samples, likewise.
     """
 
-    changes = True
-    cost = 2
-    cold = False
+    depends_on_picks = True
+    update_cost = 2
+    needs_first_pick = False
     minimum = None
-    alike = None
+    group_ids = None
 
     def __init__(
         self,
         vectors: torch.Tensor,
         covered: torch.Tensor,
         weights: torch.Tensor,
-        centres: torch.Tensor,
+        centers: torch.Tensor,
         kernel: Kernel,
     ) -> None:
         self._vectors = vectors
         self._covered = covered
         self._weights = weights / weights.sum()
-        self._centres = [centres]
+        self._centers = [centers]
         self._full_after: int | None = None
         self.scale = 1.0
         self._begin(kernel)
@@ -94,8 +94,8 @@ class Coverage:
         self._kernel = kernel
         self._least = (BALL_ROUNDING if kernel.kind == "ball" else ROUNDING)[self._vectors.dtype]
         self._best = torch.zeros_like(self._weights)
-        for centres in self._centres:
-            self._raise_best(centres)
+        for centers in self._centers:
+            self._raise_best(centers)
         self._start()
 
     def _start(self) -> None:
@@ -106,16 +106,16 @@ class Coverage:
         self._states: dict[int, torch.Tensor] = {}
 
     @property
-    def slack(self) -> float:
+    def rounding_error(self) -> float:
         return ROUNDED if self._vectors.dtype != torch.float64 else 0.0
 
     @property
-    def spare(self) -> Callable[[], None] | None:
+    def fallback(self) -> Callable[[], None] | None:
         return self._go_on if self._kernel.kind == "ball" else None
 
     def _go_on(self) -> None:
         """Once nothing is left to cover by a ball, a gaussian of its radius tells the rest apart."""
-        self._full_after = sum(map(len, self._centres[1:]))
+        self._full_after = sum(map(len, self._centers[1:]))
         self._begin(Kernel("gaussian", self._kernel.width, unit=self._kernel.unit))
 
     def values(self, rows: torch.Tensor | None) -> torch.Tensor:
@@ -143,8 +143,8 @@ class Coverage:
         self._states[self._now] = self._best.clone()
         self._states.pop(self._now - STATES, None)
         self._now += 1
-        self._centres.append(self._vectors[rows])
-        self._raise_best(self._centres[-1])
+        self._centers.append(self._vectors[rows])
+        self._raise_best(self._centers[-1])
 
     def report(self) -> dict[str, Any]:
         told = {"covered": float((self._best * self._weights).sum(dtype=torch.float64))}
@@ -154,12 +154,12 @@ class Coverage:
             told["covered_by_balls_after"] = self._full_after
         return told
 
-    def _raise_best(self, centres: torch.Tensor) -> None:
+    def _raise_best(self, centers: torch.Tensor) -> None:
         for first in range(0, len(self._covered), TILE_COLUMNS):
             tile = slice(first, first + TILE_COLUMNS)
             best = self._best[tile]
-            for start in range(0, len(centres), TILE_ROWS):
-                kernel = self._kernel(centres[start : start + TILE_ROWS], self._covered[tile])
+            for start in range(0, len(centers), TILE_ROWS):
+                kernel = self._kernel(centers[start : start + TILE_ROWS], self._covered[tile])
                 torch.maximum(best, kernel.amax(0), out=best)
 
     def _update(self, rows: torch.Tensor, earlier: int) -> bool:

@@ -1,15 +1,15 @@
-"""Determinantal: the volume that the labelled and chosen samples span (greedy MAP of a DPP)."""
+"""Determinantal: the volume that the labeled and chosen samples span (greedy MAP of a DPP)."""
 
 from typing import Any
 
 import numpy as np
 import torch
 
-from .kernels import Kernel
+from ..geometry.kernels import Kernel
 
 # A residual below it is but rounding: the sample lies in the span of those chosen.
 NOTHING = 1e-10
-CENTRES_A_STEP = 256
+CENTERS_A_STEP = 256
 NUMBERS_A_CHUNK = 1 << 24
 
 
@@ -30,11 +30,11 @@ class DeterminantalBlock:
 
 
 class Determinantal:
-    """The factor by which a candidate makes the determinant of the kernel matrix of the labelled and
+    """The factor by which a candidate makes the determinant of the kernel matrix of the labeled and
     chosen grow, in [0, 1]; higher = less like any mixture of them. Its logarithm is the gain of the log
     determinant.
 
-    Choosing the highest each time is the greedy MAP of a determinantal point process, with the labelled
+    Choosing the highest each time is the greedy MAP of a determinantal point process, with the labeled
     samples given (Chen et al., Fast Greedy MAP Inference for DPP, 2018). Multiplied by a score whose
     strength is 2 it is that of the process of kernel ``q_i S_ij q_j``. Values are
     ``1 - |L^-1 k|^2``, L the Cholesky factor of the chosen, and computed only for candidates that may
@@ -43,27 +43,27 @@ class Determinantal:
 
     Args:
         vectors: (n, d) candidates of length 1.
-        centres: (L, d) labelled samples of length 1.
+        centers: (L, d) labeled samples of length 1.
         kernel: 1 for a vector and itself.
     """
 
-    changes = True
-    cost = 2
-    cold = False
+    depends_on_picks = True
+    update_cost = 2
+    needs_first_pick = False
     minimum = None
-    spare = None
-    alike = None
-    slack = 1e-7
+    fallback = None
+    group_ids = None
+    rounding_error = 1e-7
 
-    def __init__(self, vectors: torch.Tensor, centres: torch.Tensor, kernel: Kernel) -> None:
+    def __init__(self, vectors: torch.Tensor, centers: torch.Tensor, kernel: Kernel) -> None:
         self._vectors = vectors
         self._kernel = kernel
         self._spanning = vectors.new_empty((0, vectors.shape[1]), dtype=torch.float64)
         self._factor = self._spanning.new_empty((0, 0))
         self._log = 0.0
         self.scale = 1.0
-        for start in range(0, len(centres), CENTRES_A_STEP):
-            self._span(centres[start : start + CENTRES_A_STEP])
+        for start in range(0, len(centers), CENTERS_A_STEP):
+            self._span(centers[start : start + CENTERS_A_STEP])
 
     def values(self, rows: torch.Tensor | None) -> torch.Tensor:
         vectors = self._vectors if rows is None else self._vectors[rows]

@@ -1,16 +1,11 @@
-"""Diversity: distance to the nearest labelled or chosen sample (k-center greedy)."""
+"""Diversity: distance to the nearest labeled or chosen sample (k-center greedy)."""
 
 from typing import Any
 
 import numpy as np
 import torch
 
-from ..distances import (
-    nearest_exactly,
-    nearest_squared,
-    squared_distances,
-    squared_lengths,
-)
+from ..geometry.distances import nearest_exactly, nearest_squared, squared_distances, squared_lengths
 
 # What float32 products may be off by, of a value.
 ROUNDED = 1e-5
@@ -28,32 +23,32 @@ class DiversityBlock:
 
 
 class Diversity:
-    """Distance of each candidate to its nearest centre, not squared; higher = more different.
+    """Distance of each candidate to its nearest center, not squared; higher = more different.
 
     Alone it is farthest-first traversal, whose largest distance left is at most twice the optimum's
-    (Gonzalez 1985; Sener and Savarese, Core-Set, 2018). While there is no centre, the value is
+    (Gonzalez 1985; Sener and Savarese, Core-Set, 2018). While there is no center, the value is
     closeness to the mean of the pool, ``1 / (1 + d / mean d)`` in (0, 1]. Cosine distance is
     ``1 - cos``, in [0, 2].
 
-    A row is compared with the centres it has not seen only when it is asked for.
+    A row is compared with the centers it has not seen only when it is asked for.
 
     Args:
-        vectors: (n, d) candidates, centred; for the cosine metric of length 1.
-        centres: (L, d) labelled samples, likewise.
-        closeness: (n,) the values while there is no centre.
+        vectors: (n, d) candidates, centered; for the cosine metric of length 1.
+        centers: (L, d) labeled samples, likewise.
+        closeness: (n,) the values while there is no center.
         picks: the most that will be added.
         minimum_distance: nearer candidates cannot be chosen.
     """
 
-    changes = True
-    cost = 1
-    spare = None
-    alike = None
+    depends_on_picks = True
+    update_cost = 1
+    fallback = None
+    group_ids = None
 
     def __init__(
         self,
         vectors: torch.Tensor,
-        centres: torch.Tensor,
+        centers: torch.Tensor,
         closeness: torch.Tensor,
         *,
         picks: int,
@@ -65,28 +60,28 @@ class Diversity:
         self._metric = metric
         self._minimum_distance = minimum_distance
         self._closeness = closeness
-        self._centres = vectors.new_empty((len(centres) + picks, vectors.shape[1]))
-        self._centres[: len(centres)] = centres
-        self._centre_lengths = squared_lengths(self._centres)
-        self._count = len(centres)
+        self._centers = vectors.new_empty((len(centers) + picks, vectors.shape[1]))
+        self._centers[: len(centers)] = centers
+        self._center_lengths = squared_lengths(self._centers)
+        self._count = len(centers)
         self._seen = torch.zeros(len(vectors), dtype=torch.int64, device=vectors.device)
         self._nearest = torch.full_like(self._lengths, torch.inf)
         self.scale = 1.0
 
     @property
-    def cold(self) -> bool:
+    def needs_first_pick(self) -> bool:
         return self._count == 0
 
     @property
-    def slack(self) -> float:
+    def rounding_error(self) -> float:
         return ROUNDED if self._vectors.dtype != torch.float64 else 0.0
 
     @property
     def minimum(self) -> float | None:
-        return None if self.cold else self._minimum_distance
+        return None if self.needs_first_pick else self._minimum_distance
 
     def values(self, rows: torch.Tensor | None) -> torch.Tensor:
-        if self.cold:
+        if self.needs_first_pick:
             return self._closeness if rows is None else self._closeness[rows]
         self._catch_up(rows)
         nearest = self._nearest if rows is None else self._nearest[rows]
@@ -95,20 +90,20 @@ class Diversity:
     def block(self, rows: torch.Tensor, values: torch.Tensor) -> DiversityBlock:
         vectors = self._vectors[rows]
         distances = self._distance(squared_distances(vectors, vectors))
-        if vectors.dtype != torch.float64 and not self.cold:
+        if vectors.dtype != torch.float64 and not self.needs_first_pick:
             known = slice(self._count)
-            nearest = nearest_exactly(vectors, self._centres[known], self._centre_lengths[known])
+            nearest = nearest_exactly(vectors, self._centers[known], self._center_lengths[known])
             values = self._distance(nearest)
         return DiversityBlock(values.cpu().numpy(), distances.cpu().numpy())
 
     def add(self, rows: torch.Tensor) -> None:
         new = slice(self._count, self._count + len(rows))
-        self._centres[new] = self._vectors[rows]
-        self._centre_lengths[new] = self._lengths[rows]
+        self._centers[new] = self._vectors[rows]
+        self._center_lengths[new] = self._lengths[rows]
         self._count += len(rows)
 
     def report(self) -> dict[str, Any]:
-        return {"radius": None if self.cold or len(self._nearest) == 0 else self._radius()}
+        return {"radius": None if self.needs_first_pick or len(self._nearest) == 0 else self._radius()}
 
     def _radius(self) -> float:
         """The largest distance left; rows are compared only while their bound may be the largest."""
@@ -134,7 +129,7 @@ class Diversity:
             return
         low, together = -1, 0
         for level, count in zip(levels[behind].tolist(), counts[behind].tolist(), strict=True):
-            # Rows that have seen nearly as much go together: a centre seen twice does no harm.
+            # Rows that have seen nearly as much go together: a center seen twice does no harm.
             low = level if together == 0 else low
             together += count
             if together >= ENOUGH_ROWS or level == int(levels[behind][-1]):
@@ -144,14 +139,14 @@ class Diversity:
                 together = 0
 
     def _compare(self, rows: torch.Tensor | slice, level: int) -> None:
-        """Compare ``rows`` with the centres from number ``level`` on."""
+        """Compare ``rows`` with the centers from number ``level`` on."""
         new = slice(level, self._count)
         nearest = self._nearest[rows]
         nearest_squared(
             self._vectors[rows],
             self._lengths[rows],
-            self._centres[new],
-            self._centre_lengths[new],
+            self._centers[new],
+            self._center_lengths[new],
             nearest,
         )
         self._nearest[rows] = nearest

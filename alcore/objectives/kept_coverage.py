@@ -18,7 +18,7 @@ class KeptCoverage(Coverage):
     as many rows of the matrix as such samples, which over a selection are few times the pool.
     """
 
-    cost = 0
+    update_cost = 0
 
     def values(self, rows: torch.Tensor | None) -> torch.Tensor:
         return self._gains if rows is None else self._gains[rows]
@@ -28,7 +28,7 @@ class KeptCoverage(Coverage):
 
     def add(self, rows: torch.Tensor) -> None:
         before = self._best
-        self._centres.append(self._vectors[rows])
+        self._centers.append(self._vectors[rows])
         self._best = torch.maximum(before, self._matrix[rows].amax(0))
         self._gains -= self._between(before, self._best)
         settled(self._gains, self._least)

@@ -1,4 +1,4 @@
-"""What the optimiser asks of a strategy.
+"""What the optimizer asks of a strategy.
 
 Rows count candidates: row 0 is the first sample that may be chosen. An objective keeps what it needs
 of its rows, and learns of picks as rows; it never reads another objective.
@@ -23,18 +23,18 @@ class Block(Protocol):
 
 
 class Objective(Protocol):
-    """A term of the selection: what a further sample is worth, given those chosen and labelled."""
+    """A term of the selection: what a further sample is worth, given those chosen and labeled."""
 
     scale: float
     """Its greatest value, by which "sum" divides it."""
 
     @property
-    def changes(self) -> bool:
+    def depends_on_picks(self) -> bool:
         """Whether picks change its values; where they do, they only fall (while not ``cold``)."""
         ...
 
     @property
-    def cost(self) -> int:
+    def update_cost(self) -> int:
         """What values cost to bring up to date.
 
         0: little, done for all rows in every round. 1: done for the rows that may win, in large
@@ -43,7 +43,7 @@ class Objective(Protocol):
         ...
 
     @property
-    def cold(self) -> bool:
+    def needs_first_pick(self) -> bool:
         """Whether the first pick goes by other values than the rest, which need not fall from them."""
         ...
 
@@ -53,17 +53,17 @@ class Objective(Protocol):
         ...
 
     @property
-    def slack(self) -> float:
+    def rounding_error(self) -> float:
         """By what share of them values may be off the block's, which are the better rounded."""
         ...
 
     @property
-    def spare(self) -> Callable[[], None] | None:
+    def fallback(self) -> Callable[[], None] | None:
         """Makes it go on by other values, for when all are 0; None where it has no others."""
         ...
 
     @property
-    def alike(self) -> torch.Tensor | None:
+    def group_ids(self) -> torch.Tensor | None:
         """(n,) int64, equal for rows that have the same value whatever is chosen; None if not told."""
         ...
 

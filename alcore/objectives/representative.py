@@ -1,11 +1,11 @@
-"""Representative and informative: keeps the labelled like the pool, by predictions (Du et al.)."""
+"""Representative and informative: keeps the labeled like the pool, by predictions (Du et al.)."""
 
 from typing import Any
 
 import numpy as np
 import torch
 
-from ..distances import squared_distances
+from ..geometry.distances import squared_distances
 
 ROWS_A_CHUNK = 1 << 14
 
@@ -22,7 +22,7 @@ class RepresentativeBlock:
 class Representative:
     """What a candidate is worth by itself, less its likeness to those chosen; higher = better.
 
-    The greedy form of the quadratic programme: value ``fixed_i - sum_{s chosen} exp(-gamma |p_i -
+    The greedy form of the quadratic program: value ``fixed_i - sum_{s chosen} exp(-gamma |p_i -
     p_s|^2)``, raised by a constant so that it is not below 0.
 
     Args:
@@ -32,13 +32,13 @@ class Representative:
         picks: the most that will be added.
     """
 
-    changes = True
-    cost = 0
-    cold = False
+    depends_on_picks = True
+    update_cost = 0
+    needs_first_pick = False
     minimum = None
-    spare = None
-    alike = None
-    slack = 0.0
+    fallback = None
+    group_ids = None
+    rounding_error = 0.0
 
     def __init__(
         self, predictions: torch.Tensor, fixed: torch.Tensor, gamma: float, picks: int

@@ -18,18 +18,18 @@ class Score:
     """Values computed beforehand.
 
     Args:
-        values: (n,) float64, higher = more worth labelling.
+        values: (n,) float64, higher = more worth labeling.
         scale: the highest they can be, by which "sum" divides them.
         told: what the report says of them.
     """
 
-    changes = False
-    cost = 0
-    cold = False
+    depends_on_picks = False
+    update_cost = 0
+    needs_first_pick = False
     minimum = None
-    spare = None
-    alike = None
-    slack = 0.0
+    fallback = None
+    group_ids = None
+    rounding_error = 0.0
 
     def __init__(
         self, values: torch.Tensor, scale: float = 1.0, told: dict[str, Any] | None = None

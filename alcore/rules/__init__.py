@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-from .. import recipe as entries
+from ..recipe import recipe as entries
 from ..strategies import Task
+from ..strategies.choice import Choice
 from . import badge, class_balanced, minority, representatives, typiclust
-from .choice import Choice
 
 __all__ = ["RULES", "Choice"]
 

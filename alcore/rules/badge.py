@@ -5,13 +5,13 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from .. import recipe as entries
-from ..device import FLOAT64_UP_TO, to_tensor
-from ..embed.gradient import GradientEmbeddings
-from ..errors import InvalidInput
+from ..data.device import FLOAT64_UP_TO, to_tensor
+from ..data.errors import InvalidInput
+from ..geometry.gradients import GradientEmbeddings
+from ..recipe import recipe as entries
 from ..strategies import Task
+from ..strategies.choice import Choice
 from ..strategies.predictions import array_column, probabilities
-from .choice import Choice
 
 # So many picks are compared with all candidates at once.
 PICKS_A_PASS = 128
@@ -23,7 +23,7 @@ def choose(entry: entries.Badge, task: Task) -> Choice:
     """The candidate with the longest gradient, then draws in proportion to the squared distance to
     the nearest chosen (Ash et al. 2020, algorithm 1, whose k-means++ starts so in the authors' code).
 
-    The labelled samples are no centres there, nor are they here: their gradients are short. Where all
+    The labeled samples are no centers there, nor are they here: their gradients are short. Where all
     candidates left lie on chosen ones, any is drawn.
     """
     features = task.pool.vectors(entry.embeddings, task.user)

@@ -6,20 +6,20 @@ from typing import Any
 import numpy as np
 import torch
 
-from .. import recipe as entries
 from .. import scores
-from ..device import to_tensor
-from ..errors import InvalidInput
-from ..greedy import Picks, Term, greedy
+from ..data.device import to_tensor
+from ..data.errors import InvalidInput
 from ..objectives import Balance, ClassDeficit, Score
+from ..optimizers.greedy import Picks, Term, greedy
+from ..optimizers.linear_program import solve
+from ..recipe import recipe as entries
 from ..strategies import Task
+from ..strategies.choice import Choice
 from ..strategies.class_rows import ClassRows
-from ..strategies.classes import labelled_counts, target_of
+from ..strategies.classes import labeled_counts, target_of
 from ..strategies.embeddings import diversity
 from ..strategies.predictions import array_column, probabilities
 from ..strategies.task import class_names
-from .choice import Choice
-from .programme import solve
 
 # Published for CIFAR-10 and CIFAR-100: for measures of one sample, and for k-center.
 FEW_CLASSES = 10
@@ -27,12 +27,12 @@ PUBLISHED = {"measure": (0.6, 2.0), "diversity": (5.0, 50.0)}
 
 
 def choose(entry: entries.ClassBalanced, task: Task) -> Choice:
-    """The samples that maximise ``sum of U - lambda ||omega - sum of p||_1`` (Bengar et al., Class-
+    """The samples that maximize ``sum of U - lambda ||omega - sum of p||_1`` (Bengar et al., Class-
     Balanced Active Learning for Image Classification, WACV 2022, equation 4): U the measure (entropy in
     nats, as published; the others in [0, 1]), p the class probabilities, ``omega_c`` what class c lacks
-    to its share of the labelled and chosen.
+    to its share of the labeled and chosen.
 
-    "programme" relaxes the choice to shares, which at most C + 1 samples then have, solves that
+    "program" relaxes the choice to shares, which at most C + 1 samples then have, solves that
     exactly, and rounds; the report has the value reached and the bound that none can surpass. "greedy"
     takes the best next sample, as the paper does for k-center, whose lambda is over C.
     """
@@ -45,12 +45,12 @@ def choose(entry: entries.ClassBalanced, task: Task) -> Choice:
 
     counted = ClassRows(names, rows_of)
     target = target_of(entry, counted, task)
-    labelled = labelled_counts(entry, counted, task)
+    labeled = labeled_counts(entry, counted, task)
     p = rows_of(task.candidates)[0]
-    lacking = np.maximum(target * (task.picks + labelled.sum()) - labelled, 0)
+    lacking = np.maximum(target * (task.picks + labeled.sum()) - labeled, 0)
     strength = _strength(entry, width)
     deficit = ClassDeficit(_tensor(p, task), _tensor(lacking, task))
-    told: dict[str, Any] = {"regularisation": strength}
+    told: dict[str, Any] = {"regularization": strength}
     if entry.measure == "diversity":
         assert entry.embeddings is not None
         apart = entries.Diversity(column=entry.embeddings, metric=entry.metric)
@@ -60,10 +60,10 @@ def choose(entry: entries.ClassBalanced, task: Task) -> Choice:
         worth = getattr(scores, entry.measure)(p) if len(p) else np.zeros(0)
         worth = worth * (math.log(width) if entry.measure == "entropy" else 1.0)
         few = np.arange(len(p))
-        if entry.solver == "programme":
+        if entry.solver == "program":
             few, bound = solve(worth, p, lacking, task.picks, strength, task.tick)
             told["bound"] = bound
-        # The greedy order also of what the programme chose: the first few are balanced by themselves.
+        # The greedy order also of what the program chose: the first few are balanced by themselves.
         of_few = ClassDeficit(_tensor(p[few], task), _tensor(lacking, task))
         terms = [Term(Score(_tensor(worth[few], task)), 1.0), Term(of_few, strength)]
         picks = _greedily(terms, task, task.picks)
@@ -74,7 +74,7 @@ def choose(entry: entries.ClassBalanced, task: Task) -> Choice:
         _tensor(p, task),
         torch.arange(len(p), device=task.device),
         _tensor(target, task),
-        _tensor(labelled, task),
+        _tensor(labeled, task),
         names,
     )
     before = reached.report()
@@ -83,8 +83,8 @@ def choose(entry: entries.ClassBalanced, task: Task) -> Choice:
 
 
 def _strength(entry: entries.ClassBalanced, width: int) -> float:
-    if entry.regularisation != "auto":
-        return entry.regularisation
+    if entry.regularization != "auto":
+        return entry.regularization
     few, many = PUBLISHED["diversity" if entry.measure == "diversity" else "measure"]
     return few if width <= FEW_CLASSES else many
 

@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from .. import recipe as entries
 from .. import scores
+from ..recipe import recipe as entries
 from ..strategies import Task
+from ..strategies.choice import Choice
 from ..strategies.class_rows import ClassRows
-from ..strategies.classes import labelled_counts
+from ..strategies.classes import labeled_counts
 from ..strategies.predictions import array_column, probabilities
 from ..strategies.task import class_names
-from .choice import Choice
 
 
 def choose(entry: entries.Minority, task: Task) -> Choice:
@@ -29,8 +29,8 @@ def choose(entry: entries.Minority, task: Task) -> Choice:
         return np.concatenate([*probabilities(entry, task, rows), np.zeros((0, width))])
 
     counted = ClassRows(names, lambda rows: (np.eye(width), probable(rows).argmax(1)))
-    labelled = labelled_counts(entry, counted, task)
-    lacking = np.maximum(labelled.mean() - labelled, 0)
+    labeled = labeled_counts(entry, counted, task)
+    lacking = np.maximum(labeled.mean() - labeled, 0)
     minority = lacking > 0
     quotas = quotas_of(lacking, task.picks)
     p = probable(task.candidates)
@@ -39,7 +39,7 @@ def choose(entry: entries.Minority, task: Task) -> Choice:
     chosen: list[int] = []
     values: list[float] = []
     filled = np.zeros(width, dtype=np.int64)
-    for c in np.lexsort((np.arange(width), labelled)).tolist():
+    for c in np.lexsort((np.arange(width), labeled)).tolist():
         mine = np.flatnonzero(predicted == c)
         worth = p[mine, c] - against[mine] if entry.variant == "certain" else -p[mine, c]
         first = np.argsort(-worth, kind="stable")[: quotas[c]]
@@ -56,7 +56,7 @@ def choose(entry: entries.Minority, task: Task) -> Choice:
     rare = np.flatnonzero(minority).tolist()
     told = {
         "minority": {
-            names[c]: {"labelled": labelled[c], "quota": int(quotas[c]), "chosen": int(filled[c])}
+            names[c]: {"labeled": labeled[c], "quota": int(quotas[c]), "chosen": int(filled[c])}
             for c in rare
         },
         f"by {entry.measure}": rest,

@@ -3,15 +3,15 @@
 import numpy as np
 import torch
 
-from .. import recipe as entries
-from ..clusters import cluster
-from ..distances import squared_distances, squared_lengths
-from ..greedy import Term, greedy
+from ..geometry.clusters import cluster
+from ..geometry.distances import squared_distances, squared_lengths
+from ..geometry.vectors import Vectors, vectors_of
 from ..objectives import Diversity
+from ..optimizers.greedy import Term, greedy
+from ..recipe import recipe as entries
 from ..strategies import Task
-from ..strategies.vectors import Vectors, vectors_of
-from .choice import Choice
-from .rounds import choose_in_rounds, grouped
+from ..strategies.choice import Choice
+from ..strategies.cluster_rounds import choose_in_rounds, grouped
 
 MOST_ROUNDS = 100
 ROWS_A_CHUNK = 1 << 11
@@ -19,10 +19,10 @@ MEMBERS, CHOICES = 4000, 1000
 
 
 def choose(entry: entries.Representatives, task: Task) -> Choice:
-    """k-means: as many clusters as labelled samples and budget together, at most ``max_clusters``, and
-    of each the candidate nearest its mean, then the next, those with fewest labelled samples first.
+    """k-means: as many clusters as labeled samples and budget together, at most ``max_clusters``, and
+    of each the candidate nearest its mean, then the next, those with fewest labeled samples first.
 
-    k-medoids: the labelled samples are medoids that stay, and as many as the budget are found among
+    k-medoids: the labeled samples are medoids that stay, and as many as the budget are found among
     the candidates: k-center's to begin with, then in turn each sample goes to its nearest medoid and
     each cluster takes as medoid the candidate with the least distance to all of it, until none changes
     or 100 times (Park and Jun 2009). The largest clusters come first. Of a cluster of more than 4,000
@@ -33,8 +33,8 @@ def choose(entry: entries.Representatives, task: Task) -> Choice:
     if entry.method == "k_medoids":
         return _medoids(rows, prepare, task)
     vectors = prepare(rows)
-    labelled = int(task.pool.labelled[rows].sum())
-    clusters = cluster(vectors, min(labelled + task.picks, entry.max_clusters), task.seed)
+    labeled = int(task.pool.labeled[rows].sum())
+    clusters = cluster(vectors, min(labeled + task.picks, entry.max_clusters), task.seed)
     sums = torch.zeros((int(clusters.max()) + 1, vectors.shape[1]), dtype=torch.float64)
     sums.index_add_(0, torch.from_numpy(clusters), vectors.cpu().to(torch.float64))
     means = sums.numpy() / np.maximum(np.bincount(clusters), 1)[:, None]
@@ -50,7 +50,7 @@ def _medoids(rows: np.ndarray, prepare: Vectors, task: Task) -> Choice:
     vectors = prepare(rows)
     place = {row: position for position, row in enumerate(rows.tolist())}
     candidates = np.array([place[row] for row in task.candidates.tolist()], dtype=np.int64)
-    fixed = np.flatnonzero(task.pool.labelled[rows])
+    fixed = np.flatnonzero(task.pool.labeled[rows])
     may = np.zeros(len(rows), dtype=bool)
     may[candidates] = True
     medoids = candidates[_k_center(vectors, candidates, fixed, task)]
@@ -75,22 +75,22 @@ def _k_center(
 ) -> np.ndarray:
     mine = vectors[torch.from_numpy(candidates).to(vectors.device)]
     closeness = 1 / (1 + squared_lengths(mine - vectors.mean(0)).to(torch.float64))
-    centres = vectors[torch.from_numpy(fixed).to(vectors.device)]
-    start = Diversity(mine, centres, closeness, picks=task.picks)
+    centers = vectors[torch.from_numpy(fixed).to(vectors.device)]
+    start = Diversity(mine, centers, closeness, picks=task.picks)
     return greedy([Term(start, 1.0)], len(mine), task.picks, device=vectors.device).rows
 
 
 def _nearest(vectors: torch.Tensor, medoids: np.ndarray) -> np.ndarray:
     """(n,) position of each vector's nearest medoid, ties to the first."""
     out = np.empty(len(vectors), dtype=np.int64)
-    centres = vectors[torch.from_numpy(medoids).to(vectors.device)]
-    lengths = squared_lengths(centres)
+    centers = vectors[torch.from_numpy(medoids).to(vectors.device)]
+    lengths = squared_lengths(centers)
     for start in range(0, len(vectors), ROWS_A_CHUNK):
         chunk = vectors[start : start + ROWS_A_CHUNK]
         if vectors.dtype == torch.float64:
-            apart = squared_distances(chunk, centres)
+            apart = squared_distances(chunk, centers)
         else:
-            apart = torch.addmm(lengths, chunk, centres.T, alpha=-2)
+            apart = torch.addmm(lengths, chunk, centers.T, alpha=-2)
         out[start : start + ROWS_A_CHUNK] = apart.argmin(1).cpu().numpy()
     return out
 

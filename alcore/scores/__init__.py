@@ -1,9 +1,8 @@
-"""Scores: pure functions from predictions to one number a sample, higher = more worth labelling."""
+"""Scores: pure functions from predictions to one number a sample, higher = more worth labeling."""
 
 from .calibration import fit_temperature
 from .cost import business_value, cost_margin, cost_matrix, expected_cost
 from .disagreement import detection_disagreement
-from .independent import multi_label
 from .members import (
     bald,
     consensus_entropy,
@@ -16,6 +15,7 @@ from .members import (
     variation_ratio,
     vote_entropy,
 )
+from .multi_label import multi_label
 from .objects import aggregate, object_scores
 from .pixels import aggregate_pixels, member_pixel_scores, pixel_scores
 from .probabilities import entropy, least_confidence, margin, ratio

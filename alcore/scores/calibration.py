@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from scipy.optimize import minimize_scalar
 
-from ..errors import InvalidInput
+from ..data.errors import InvalidInput
 from .arrays import tensor_of
 from .cost import numbers_of
 
@@ -17,14 +17,14 @@ SMALLEST = float(np.finfo(np.float32).tiny)
 
 
 def fit_temperature(predictions: Any, labels: Any, given: str = "probabilities") -> float:
-    """The temperature at which predictions of labelled samples have the least negative log likelihood.
+    """The temperature at which predictions of labeled samples have the least negative log likelihood.
 
     Source: Guo et al., On Calibration of Modern Neural Networks (2017), section 4.2. It divides the
     logits: above 1 the model was too sure. Fit it on samples the model was not trained on: of its own
     training samples it is right too often, and too surely.
 
     Args:
-        predictions: (N, C) probabilities or logits of labelled samples.
+        predictions: (N, C) probabilities or logits of labeled samples.
         labels: (N,) whole numbers, their true classes, 0 to C - 1.
         given: "probabilities" or "logits".
 
@@ -45,7 +45,7 @@ def fit_temperature(predictions: Any, labels: Any, given: str = "probabilities")
         )
     if len(truth) == 0:
         raise InvalidInput(
-            "temperature: there is no labelled sample with a prediction to fit it on; label some, or "
+            "temperature: there is no labeled sample with a prediction to fit it on; label some, or "
             "give a number"
         )
     if not values.isfinite().all() or (given != "logits" and (values < 0).any()):

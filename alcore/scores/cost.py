@@ -1,7 +1,7 @@
 """What mistakes cost, in money or any other unit. N samples, C classes.
 
 A cost matrix is ``cost[truth][decision]``; a gain matrix is the same with the sign turned round. Rows
-of probabilities are renormalised, and all is computed in float64.
+of probabilities are renormalized, and all is computed in float64.
 Source: Elkan, The Foundations of Cost-Sensitive Learning (2001); Settles, Active Learning Literature
 Survey (2010), section 3.4.
 """
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..errors import InvalidInput
+from ..data.errors import InvalidInput
 from .arrays import array_of, as_given, device_of, tensor_of
 
 NUMBERS_A_CHUNK = 1 << 18
@@ -33,7 +33,7 @@ def expected_cost(probabilities: Any, cost: Any) -> Any:
         cost: (C, C), ``cost[truth][decision]``.
 
     Returns:
-        (N,) float64 of the same kind, in the unit of ``cost``; higher = more worth labelling.
+        (N,) float64 of the same kind, in the unit of ``cost``; higher = more worth labeling.
     """
     return _by_chunks(probabilities, cost, lambda costs, span: costs.amin(1))
 
@@ -42,7 +42,7 @@ def cost_margin(probabilities: Any, cost: Any) -> Any:
     """How close the best decision and the second best are in expected cost.
 
     It is ``span - (c_(2) - c_(1))``, where the span is the most that two decisions about one truth can
-    differ by, so from 0 to the span, in the unit of ``cost``; higher = more worth labelling. With a
+    differ by, so from 0 to the span, in the unit of ``cost``; higher = more worth labeling. With a
     cost of 1 for every mistake it is the margin, ``1 - (p_(1) - p_(2))``.
     """
 

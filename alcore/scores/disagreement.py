@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import entr
 
-from ..errors import InvalidInput
-from ..objects import NUMBERS_A_CHUNK, Objects
+from ..data.errors import InvalidInput
+from ..data.objects import NUMBERS_A_CHUNK, Objects
 from .matching import close_pairs, match, runs
 from .objects import AGGREGATES, aggregate
 
@@ -17,7 +17,7 @@ TIE = 1e-6  # of IoU: matchings this close are told apart by how much they disag
 
 
 class Disagreement(NamedTuple):
-    """Each (N,) float64; the parts add up to the total for "mean", "sum" and "count_normalised"."""
+    """Each (N,) float64; the parts add up to the total for "mean", "sum" and "count_normalized"."""
 
     total: np.ndarray
     position: np.ndarray
@@ -79,12 +79,12 @@ def detection_disagreement(
             are told apart by name where all fields name them, else by number. A box without a
             confidence has the largest number of its class vector, or 1, as ground truth has.
         iou: in (0, 1).
-        how: "mean", weighed; or as in ``aggregate`` "max", "sum", "top_k" (3), "count_normalised".
+        how: "mean", weighed; or as in ``aggregate`` "max", "sum", "top_k" (3), "count_normalized".
         min_confidence: boxes below it are left out, for detectors give many that mean nothing.
         position, classification, missing: at least 0, one of them above it.
 
     Returns:
-        (N,) float64, higher = more disagreement; in [0, 1] but for "sum" and "count_normalised".
+        (N,) float64, higher = more disagreement; in [0, 1] but for "sum" and "count_normalized".
         0 where fields are the same; the order of boxes and fields matters by rounding alone.
 
     Raises:

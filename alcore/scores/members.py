@@ -1,9 +1,9 @@
 """Disagreement of several predictions of the same sample: committees, dropout passes.
 
 Each measure takes ``members``: T members' probabilities for N samples and C classes, as (T, N, C) or as
-a list of T arrays (N, C), numpy or torch. Rows are renormalised, all is computed in float64 (in
+a list of T arrays (N, C), numpy or torch. Rows are renormalized, all is computed in float64 (in
 float32, BALD of near-certain predictions is noise), and (N,) float64 of the same kind comes back,
-higher = more worth labelling. Entropies are in nats. One member after the other is read, some samples
+higher = more worth labeling. Entropies are in nats. One member after the other is read, some samples
 at a time, so that memory does not grow with T x N x C.
 
 Sources: Houlsby et al., Bayesian Active Learning for Classification and Preference Learning (2011);

@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InvalidInput
-from ..objects import NUMBERS_A_CHUNK, Objects, checked_offsets
-from ..probabilities import SUM_TOLERANCE
-from .independent import measure_named, most_uncertain, two_class
+from ..data.errors import InvalidInput
+from ..data.objects import NUMBERS_A_CHUNK, Objects, checked_offsets
+from ..data.probabilities import SUM_TOLERANCE
+from .multi_label import measure_named, most_uncertain, two_class
 
-AGGREGATES = ("max", "mean", "sum", "top_k", "count_normalised")
+AGGREGATES = ("max", "mean", "sum", "top_k", "count_normalized")
 EMPTY = ("least", "median", "most")
 FEW = 32  # up to here the k highest are kept one by one, beyond it sorting is faster
 SHORT = 256  # objects a sample; the few samples with more are sorted
@@ -34,7 +34,7 @@ def object_scores(
             half of them sum to 1 within 1e-3.
 
     Returns:
-        (M,) float64 in [0, 1], higher = more worth labelling.
+        (M,) float64 in [0, 1], higher = more worth labeling.
 
     Raises:
         InvalidInput: objects with neither; vectors of one distribution that do not sum to 1.
@@ -103,14 +103,14 @@ def aggregate(
 
     ``max`` follows one object, so that a single junk box decides; ``mean`` hides one hard object
     among many easy ones; ``sum`` grows with how crowded an image is, and so does the cost of
-    labelling it; ``count_normalised``, the sum over the root of the count, lies half-way between
+    labeling it; ``count_normalized``, the sum over the root of the count, lies half-way between
     these two: twice as many objects of the same value count 1.4 times, where the sum says 2 and the
     mean 1; ``top_k`` is the mean of the ``top_k`` highest, or of all where there are fewer.
 
     Args:
-        values: (M,) finite numbers, higher = more worth labelling.
+        values: (M,) finite numbers, higher = more worth labeling.
         offsets: (N + 1,) sample n's objects are ``offsets[n]:offsets[n + 1]``.
-        how: "max", "mean", "sum", "top_k" or "count_normalised".
+        how: "max", "mean", "sum", "top_k" or "count_normalized".
         top_k: at least 1.
         weights: (M,) a factor for each value, such as what its class is worth.
         keep: (M,) bool, false for objects to leave out, such as those of little confidence.
@@ -118,7 +118,7 @@ def aggregate(
             others have; 0 where none has any.
 
     Returns:
-        (N,) float64, in the range of the weighted values, but for ``sum`` and ``count_normalised``
+        (N,) float64, in the range of the weighted values, but for ``sum`` and ``count_normalized``
         (up to M and the root of M times that).
 
     Raises:
@@ -208,7 +208,7 @@ def _reduce(
     total = np.add.reduceat(v, starts)
     if how == "mean":
         total /= np.maximum(counts, 1)
-    elif how == "count_normalised":
+    elif how == "count_normalized":
         total /= np.sqrt(np.maximum(counts, 1))
     return total, counts > 0
 

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from scipy.special import expit, softmax
 
-from ..errors import InvalidInput
-from ..objects import ABOVE_ONE, NUMBERS_A_CHUNK
-from ..probabilities import SUM_TOLERANCE
-from .independent import measure_named, most_uncertain, two_class
+from ..data.errors import InvalidInput
+from ..data.objects import ABOVE_ONE, NUMBERS_A_CHUNK
+from ..data.probabilities import SUM_TOLERANCE
+from .multi_label import measure_named, most_uncertain, two_class
 
 AGGREGATES = ("mean", "quantile", "top_share", "share_above", "boundary")
 GIVEN = ("probabilities", "logits")
@@ -37,7 +37,7 @@ def pixel_scores(
         name: what errors call the map, such as "sample 5".
 
     Returns:
-        (H, W) float64, higher = more worth labelling; in [0, 1] unless stored.
+        (H, W) float64, higher = more worth labeling; in [0, 1] unless stored.
 
     Raises:
         InvalidInput: another shape, NaN, or what is no probability.
@@ -83,10 +83,10 @@ def aggregate_pixels(
     decision draws, so that long outlines alone do not count.
 
     Args:
-        scores: (H, W) finite numbers, higher = more worth labelling.
+        scores: (H, W) finite numbers, higher = more worth labeling.
         how: "mean"; "quantile"; "top_share", the mean of the highest ``share`` of the pixels, at
             least one; "share_above", the share of pixels above ``threshold``; "boundary", the mean
-            over pixels decided otherwise than one of their 4 neighbours, 0 where there is none.
+            over pixels decided otherwise than one of their 4 neighbors, 0 where there is none.
         quantile: in [0, 1], interpolated linearly.
         share: in (0, 1].
         threshold: in the unit of the scores.

@@ -1,6 +1,6 @@
 """Uncertainty of single predictions. N samples, C classes that exclude each other.
 
-Each measure takes ``probabilities`` (N, C), numpy or torch, renormalises its rows, and returns (N,) of
+Each measure takes ``probabilities`` (N, C), numpy or torch, renormalizes its rows, and returns (N,) of
 the same kind in float64, in [0, 1]: 0 where the row is one-hot, 1 where it is uniform. One class: 0
 everywhere.
 Source: Settles, Active Learning Literature Survey (2010), section 3.1.

@@ -6,28 +6,28 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..device import FLOAT64_UP_TO
-from ..errors import InvalidInput
-from ..neighbours import nearest_neighbours
+from ..data.device import FLOAT64_UP_TO
+from ..data.errors import InvalidInput
+from ..geometry.neighbors import nearest_neighbors
 
-NEIGHBOURS = 20
-# Copies have neighbours at distance 0. A mean distance below this share of the usual one counts as it.
+NEIGHBORS = 20
+# Copies have neighbors at distance 0. A mean distance below this share of the usual one counts as it.
 LEAST = 1e-5
 
 
 def typicality(
-    X: Any, neighbours: int = NEIGHBOURS, tick: Callable[[], None] = lambda: None
+    X: Any, neighbors: int = NEIGHBORS, tick: Callable[[], None] = lambda: None
 ) -> np.ndarray:
     """1 / mean distance to the nearest others; higher = in denser surroundings.
 
     Source: Hacohen et al., Active Learning on a Budget (TypiClust, 2022), equation 1. A sample does
-    not count as its own neighbour, but copies of it do; a mean distance below 1e-5 of the median one
+    not count as its own neighbor, but copies of it do; a mean distance below 1e-5 of the median one
     is taken as that, so that no value is infinite. Exact up to 2^43 multiplications, and by faiss
-    beyond (see ``alcore.neighbours``).
+    beyond (see ``alcore.neighbors``).
 
     Args:
         X: (N, d) vectors, numpy or torch.
-        neighbours: how many; all others where there are fewer.
+        neighbors: how many; all others where there are fewer.
         tick: called now and then; what it raises ends the work.
 
     Returns:
@@ -41,11 +41,11 @@ def typicality(
         raise InvalidInput(f"typicality: needs one vector a sample, (N, d), not shape {X.shape}")
     if not np.isfinite(X).all():
         raise InvalidInput("typicality: there are vectors with NaN or infinite values")
-    if neighbours < 1:
-        raise InvalidInput(f"typicality: neighbours: {neighbours} is not a count of at least 1")
+    if neighbors < 1:
+        raise InvalidInput(f"typicality: neighbors: {neighbors} is not a count of at least 1")
     dtype = np.float64 if X.size <= FLOAT64_UP_TO else np.float32
-    centred = (X - X.mean(0, dtype=np.float64)).astype(dtype) if len(X) else X.astype(dtype)
-    found = nearest_neighbours(torch.from_numpy(centred), neighbours, tick)
+    centered = (X - X.mean(0, dtype=np.float64)).astype(dtype) if len(X) else X.astype(dtype)
+    found = nearest_neighbors(torch.from_numpy(centered), neighbors, tick)
     return of_distances(found.distances)
 
 

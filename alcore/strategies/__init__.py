@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from .. import recipe as entries
 from ..objectives import Objective
+from ..recipe import recipe as entries
 from .classes import balance
 from .coverage import coverage
 from .embeddings import determinantal, diversity, similarity, typicality

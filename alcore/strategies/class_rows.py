@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from ..device import FLOAT64_UP_TO
-from ..errors import InvalidInput, name_samples
-from ..objects import Objects
+from ..data.device import FLOAT64_UP_TO
+from ..data.errors import InvalidInput, name_samples
+from ..data.objects import Objects
 from .predictions import probabilities
 from .task import Task, class_name, class_names, listed
 
@@ -218,7 +218,7 @@ def _category_names(
     if getattr(entry, "labels", None) in pool.columns:
         truth = pool.columns[entry.labels]
         if isinstance(truth, np.ndarray):
-            known = pool.labelled & ~pool.missing[entry.labels]
+            known = pool.labeled & ~pool.missing[entry.labels]
             names |= {class_name(value) for value in set(truth[known].tolist())}
     if len(names) > MOST_CATEGORIES:
         how = "give bins" if column.dtype != object else "name a field with fewer"

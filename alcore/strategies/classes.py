@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from .. import recipe as entries
-from ..device import to_tensor
-from ..errors import InvalidInput
+from ..data.device import to_tensor
+from ..data.errors import InvalidInput
 from ..objectives import Balance, Objective
+from ..recipe import recipe as entries
 from .class_rows import ClassRows, class_rows, labels_total
 from .task import Task, listed
 
@@ -20,19 +20,19 @@ def balance(entry: entries.Balance, task: Task) -> Objective:
         to_tensor(kinds, torch.from_numpy(kinds).dtype, task.device),
         to_tensor(codes, torch.int64, task.device),
         to_tensor(target_of(entry, counted, task), torch.float64, task.device),
-        to_tensor(labelled_counts(entry, counted, task), torch.float64, task.device),
+        to_tensor(labeled_counts(entry, counted, task), torch.float64, task.device),
         counted.names,
     )
 
 
-def labelled_counts(entry: Any, counted: ClassRows, task: Task) -> np.ndarray:
-    """(C,) float64, what the labelled samples count for, by their true classes where these are told."""
-    pool, labelled = task.pool, np.flatnonzero(task.pool.labelled)
+def labeled_counts(entry: Any, counted: ClassRows, task: Task) -> np.ndarray:
+    """(C,) float64, what the labeled samples count for, by their true classes where these are told."""
+    pool, labeled = task.pool, np.flatnonzero(task.pool.labeled)
     if entry.labels is None:
         here = pool.present(entries.columns_of(entry))
-        return counted.total(labelled[here[labelled]])
+        return counted.total(labeled[here[labeled]])
     pool.column(entry.labels, task.user)
-    known = labelled[~pool.missing[entry.labels][labelled]]
+    known = labeled[~pool.missing[entry.labels][labeled]]
     return labels_total(entry.labels, counted.names, known, task)
 
 

@@ -3,16 +3,16 @@
 import numpy as np
 import torch
 
-from .. import recipe as entries
-from ..clusters import cluster
-from ..device import to_tensor
-from ..distances import nearest_squared, squared_distances, squared_lengths
-from ..errors import InvalidInput
+from ..data.device import to_tensor
+from ..data.errors import InvalidInput
+from ..geometry.clusters import cluster
+from ..geometry.distances import nearest_squared, squared_distances, squared_lengths
+from ..geometry.vectors import Vectors, vectors_of
 from ..objectives import KEPT_UP_TO, Coverage, KeptCoverage, Kernel, Objective
-from ..recipe import columns_of
+from ..recipe import recipe as entries
+from ..recipe.recipe import columns_of
 from .predictions import measured
 from .task import Task
-from .vectors import Vectors, vectors_of
 
 SAMPLES_FOR_BANDWIDTH, OTHERS_FOR_BANDWIDTH = 1_000, 10_000
 SAME = 1e-12
@@ -26,17 +26,17 @@ def coverage(entry: entries.Coverage, task: Task) -> Objective:
             f"{task.user}: metric: {entry.metric!r} does not go with the kernel 'cosine'; use gaussian"
         )
     prepare = vectors_of(entry.column, entry.metric, task)
-    covered = np.flatnonzero(pool.present(columns_of(entry)) & ~pool.labelled)
+    covered = np.flatnonzero(pool.present(columns_of(entry)) & ~pool.labeled)
     generator = np.random.default_rng(task.seed)
     if len(covered) > entry.max_covered:
         covered = np.sort(generator.choice(covered, entry.max_covered, replace=False))
-    centres = np.flatnonzero(~pool.missing[entry.column] & pool.labelled)
+    centers = np.flatnonzero(~pool.missing[entry.column] & pool.labeled)
     vectors = prepare(task.candidates)
     same = np.array_equal(covered, task.candidates)
     width = 1.0
     if entry.kernel == "gaussian":
         width = (
-            auto_bandwidth(prepare, covered, len(centres) + task.picks, generator)
+            auto_bandwidth(prepare, covered, len(centers) + task.picks, generator)
             if entry.bandwidth == "auto"
             else entry.bandwidth
         )
@@ -48,7 +48,7 @@ def coverage(entry: entries.Coverage, task: Task) -> Objective:
         vectors,
         vectors if same else prepare(covered),
         to_tensor(weights, vectors.dtype, task.device),
-        prepare(centres),
+        prepare(centers),
         Kernel(entry.kernel, width, unit=entry.metric == "cosine"),
     )
 
@@ -110,18 +110,18 @@ def _covered_weights(entry: entries.Coverage, task: Task, covered: np.ndarray) -
 
 
 def auto_bandwidth(
-    prepare: Vectors, covered: np.ndarray, centres: int, generator: np.random.Generator
+    prepare: Vectors, covered: np.ndarray, centers: int, generator: np.random.Generator
 ) -> float:
-    """The distance within which each of ``centres`` samples finds its share of the pool.
+    """The distance within which each of ``centers`` samples finds its share of the pool.
 
-    The median, over 1,000 samples drawn, of the distance to the one of rank n / centres among up to
+    The median, over 1,000 samples drawn, of the distance to the one of rank n / centers among up to
     10,000 drawn: an estimate, within a few percent of the whole pool's. On photos and on digits it
-    chose as well as the best fixed bandwidth, and it shrinks as more is labelled.
+    chose as well as the best fixed bandwidth, and it shrinks as more is labeled.
     """
     drawn = generator.permutation(covered)[:OTHERS_FOR_BANDWIDTH]
     others = prepare(drawn)
     squared = squared_distances(others[:SAMPLES_FOR_BANDWIDTH], others)
-    rank = min(len(others), max(2, round(len(others) / max(1, centres)) + 1))
+    rank = min(len(others), max(2, round(len(others) / max(1, centers)) + 1))
     typical = float(squared.kthvalue(rank, dim=1).values.median()) ** 0.5
     # Where half the pool are duplicates the nearest distance above 0 is the scale there is.
     apart = squared[squared > SAME * squared.max()]

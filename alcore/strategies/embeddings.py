@@ -5,17 +5,17 @@ from typing import Any
 import numpy as np
 import torch
 
-from .. import recipe as entries
-from ..device import to_tensor
-from ..distances import nearest_squared, squared_lengths
-from ..errors import InvalidInput
-from ..neighbours import nearest_neighbours
+from ..data.device import to_tensor
+from ..data.errors import InvalidInput
+from ..data.pool import Pool
+from ..geometry.distances import nearest_squared, squared_lengths
+from ..geometry.neighbors import nearest_neighbors
+from ..geometry.vectors import mean_of, vectors_of
 from ..objectives import Determinantal, Diversity, Kernel, Objective
-from ..pool import Pool
-from ..scores.typicality import NEIGHBOURS, of_distances
+from ..recipe import recipe as entries
+from ..scores.typicality import NEIGHBORS, of_distances
 from .coverage import auto_bandwidth
 from .task import Task, score
-from .vectors import mean_of, vectors_of
 
 SAME = 1e-12
 ROWS_A_CHUNK = 1 << 14
@@ -29,14 +29,14 @@ def diversity(entry: entries.Diversity, task: Task) -> Objective:
     column = task.pool.columns[entry.column]
     here = ~task.pool.missing[entry.column]
     vectors = prepare(task.candidates)
-    centres = prepare(np.flatnonzero(task.pool.labelled & here))
+    centers = prepare(np.flatnonzero(task.pool.labeled & here))
     closeness = torch.ones(len(vectors), dtype=torch.float64, device=task.device)
-    if len(centres) == 0:
+    if len(centers) == 0:
         mean = mean_of(column, np.flatnonzero(here), unit=cosine)
-        closeness = _closeness(vectors, mean, prepare.centre)
+        closeness = _closeness(vectors, mean, prepare.center)
     return Diversity(
         vectors,
-        centres,
+        centers,
         closeness,
         picks=task.picks,
         metric=entry.metric,
@@ -44,13 +44,13 @@ def diversity(entry: entries.Diversity, task: Task) -> Objective:
     )
 
 
-def _closeness(vectors: torch.Tensor, mean: np.ndarray, centre: np.ndarray | None) -> torch.Tensor:
+def _closeness(vectors: torch.Tensor, mean: np.ndarray, center: np.ndarray | None) -> torch.Tensor:
     """(n,) float64 ``1 / (1 + d / mean d)``, d the distance to the mean; of directions 1 - cosine."""
-    if centre is None:
+    if center is None:
         direction = mean / max(float(np.linalg.norm(mean)), 1e-12)
         apart = (1 - vectors @ to_tensor(direction, vectors.dtype, vectors.device)).clamp_(min=0)
     else:
-        middle = to_tensor((mean - centre)[None], vectors.dtype, vectors.device)
+        middle = to_tensor((mean - center)[None], vectors.dtype, vectors.device)
         apart = vectors.new_full((len(vectors),), torch.inf)
         nearest_squared(vectors, squared_lengths(vectors), middle, squared_lengths(middle), apart)
         apart = apart.sqrt_()
@@ -61,24 +61,24 @@ def _closeness(vectors: torch.Tensor, mean: np.ndarray, centre: np.ndarray | Non
 
 
 def typicality(entry: entries.Typicality, task: Task) -> Objective:
-    values, how = typicality_of(entry.column, entry.metric, entry.neighbours, task)
-    return score(values[task.candidates], task, float(np.nanmax(values)), {"neighbours": how})
+    values, how = typicality_of(entry.column, entry.metric, entry.neighbors, task)
+    return score(values[task.candidates], task, float(np.nanmax(values)), {"neighbors": how})
 
 
 def outliers(entry: entries.Diversity, task: Task) -> np.ndarray:
     """The rows of the pool that are the least typical share of it, ties to the lower row."""
-    values, _ = typicality_of(entry.column, entry.metric, NEIGHBOURS, task)
+    values, _ = typicality_of(entry.column, entry.metric, NEIGHBORS, task)
     here = np.flatnonzero(~np.isnan(values))
     count = int(entry.ignore_outliers * len(here))
     return here[np.argsort(values[here], kind="stable")[:count]]
 
 
-def typicality_of(column: str, metric: str, neighbours: int, task: Task) -> tuple[np.ndarray, str]:
-    """(N,) float64 typicality in the whole pool, NaN where missing; how neighbours were found."""
-    key = (typicality_of, column, metric, neighbours)
+def typicality_of(column: str, metric: str, neighbors: int, task: Task) -> tuple[np.ndarray, str]:
+    """(N,) float64 typicality in the whole pool, NaN where missing; how neighbors were found."""
+    key = (typicality_of, column, metric, neighbors)
     if key not in task.found:
         here = np.flatnonzero(~task.pool.missing[column])
-        near = nearest_neighbours(vectors_of(column, metric, task)(here), neighbours, task.tick)
+        near = nearest_neighbors(vectors_of(column, metric, task)(here), neighbors, task.tick)
         values = np.full(task.pool.n, np.nan)
         values[here] = of_distances(near.distances)
         task.found[key] = values, near.how
@@ -152,20 +152,20 @@ def determinantal(entry: entries.Determinantal, task: Task) -> Objective:
     pool = task.pool
     prepare = vectors_of(entry.column, "cosine", task)
     here = ~pool.missing[entry.column]
-    labelled = np.flatnonzero(here & pool.labelled)
-    if len(labelled) + task.picks > MOST_SPANNING:
+    labeled = np.flatnonzero(here & pool.labeled)
+    if len(labeled) + task.picks > MOST_SPANNING:
         raise InvalidInput(
-            f"{task.user}: takes at most {MOST_SPANNING} labelled and chosen samples together, not "
-            f"{len(labelled) + task.picks}; use diversity or coverage"
+            f"{task.user}: takes at most {MOST_SPANNING} labeled and chosen samples together, not "
+            f"{len(labeled) + task.picks}; use diversity or coverage"
         )
     width = 1.0
     if entry.kernel == "gaussian":
-        everyone = np.flatnonzero(here & ~pool.labelled)
+        everyone = np.flatnonzero(here & ~pool.labeled)
         generator = np.random.default_rng(task.seed)
-        centres = len(labelled) + task.picks
+        centers = len(labeled) + task.picks
         width = (
-            auto_bandwidth(prepare, everyone, centres, generator)
+            auto_bandwidth(prepare, everyone, centers, generator)
             if entry.bandwidth == "auto"
             else entry.bandwidth
         )
-    return Determinantal(prepare(task.candidates), prepare(labelled), Kernel(entry.kernel, width))
+    return Determinantal(prepare(task.candidates), prepare(labeled), Kernel(entry.kernel, width))

@@ -3,11 +3,11 @@
 import numpy as np
 import torch
 
-from .. import recipe as entries
-from ..device import to_tensor
-from ..distances import squared_distances
+from ..data.device import to_tensor
+from ..geometry.distances import squared_distances
 from ..objectives import Objective, Representative
 from ..objectives.representative import similar
+from ..recipe import recipe as entries
 from ..scores import margin
 from .predictions import probabilities
 from .task import Task
@@ -16,27 +16,27 @@ ROWS_A_CHUNK = 1 << 10
 
 
 def representative_informative(entry: entries.RepresentativeInformative, task: Task) -> Objective:
-    """Greedy form of the programme of Du et al., Exploring Representativeness and Informativeness for
-    Active Learning (2019): minimise ``a' M1 a + (M2 - M3 + beta C)' a`` over the chosen.
+    """Greedy form of the program of Du et al., Exploring Representativeness and Informativeness for
+    Active Learning (2019): minimize ``a' M1 a + (M2 - M3 + beta C)' a`` over the chosen.
 
-    ``M1 = k / 2``; ``M2_i`` the likeness to the labelled, ``M3_i`` to the unlabelled samples; ``C_i =
-    exp(distance to the nearest labelled squared) (p1 - p2)``. "published" scales the likenesses as the
-    authors' code does, by (labelled + budget) / 2 n and (unlabelled - budget) / 2 n;
-    "mean_discrepancy" by (unlabelled - budget) / n and (labelled + budget) / n, as the maximum mean
+    ``M1 = k / 2``; ``M2_i`` the likeness to the labeled, ``M3_i`` to the unlabeled samples; ``C_i =
+    exp(distance to the nearest labeled squared) (p1 - p2)``. "published" scales the likenesses as the
+    authors' code does, by (labeled + budget) / 2 n and (unlabeled - budget) / 2 n;
+    "mean_discrepancy" by (unlabeled - budget) / n and (labeled + budget) / n, as the maximum mean
     discrepancy between the two sides has it, so that both count alike in a large pool.
     """
     pool = task.pool
     here = ~pool.missing[entry.column]
-    labelled, unlabelled = np.flatnonzero(here & pool.labelled), np.flatnonzero(here & ~pool.labelled)
-    known = _predictions(entry, task, labelled)
-    compared = unlabelled
-    if len(unlabelled) > entry.max_compared:
+    labeled, unlabeled = np.flatnonzero(here & pool.labeled), np.flatnonzero(here & ~pool.labeled)
+    known = _predictions(entry, task, labeled)
+    compared = unlabeled
+    if len(unlabeled) > entry.max_compared:
         generator = np.random.default_rng(task.seed)
-        compared = np.sort(generator.choice(unlabelled, entry.max_compared, replace=False))
+        compared = np.sort(generator.choice(unlabeled, entry.max_compared, replace=False))
     others = _predictions(entry, task, compared)
-    stands_for = len(unlabelled) / max(1, len(compared))
+    stands_for = len(unlabeled) / max(1, len(compared))
     mine = _predictions(entry, task, task.candidates)
-    n, side = len(labelled) + len(unlabelled), len(labelled) + task.picks
+    n, side = len(labeled) + len(unlabeled), len(labeled) + task.picks
     if entry.scaling == "published":
         to_known, to_others = side / (2 * n), (n - side) / (2 * n)
     else:

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from .. import recipe as entries
 from .. import scores
-from ..errors import InvalidInput
-from ..maps import Maps
+from ..data.errors import InvalidInput
+from ..data.objects import Objects
+from ..data.pixel_maps import Maps
+from ..data.probabilities import as_probabilities
 from ..objectives import BatchBald, Objective
-from ..objects import Objects
-from ..probabilities import as_probabilities
+from ..recipe import recipe as entries
 from ..scores.pixels import AGGREGATES as OVER_PIXELS
 from .predictions import NUMBERS_A_CHUNK, naming, over_pixels
 from .task import IdsOf, Task, score

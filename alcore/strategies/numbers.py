@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from .. import recipe as entries
-from ..errors import InvalidInput
+from ..data.errors import InvalidInput
+from ..data.objects import Objects
 from ..objectives import Objective
-from ..objects import Objects
+from ..recipe import recipe as entries
 from .task import Task, class_name, listed, score
 
 # The natural logarithm of about the least positive number.

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from .. import recipe as entries
 from .. import scores
-from ..errors import InvalidInput
-from ..maps import Maps
+from ..data.errors import InvalidInput
+from ..data.objects import Objects
+from ..data.pixel_maps import Maps
+from ..data.probabilities import as_independent, as_probabilities
 from ..objectives import Objective
-from ..objects import Objects
-from ..probabilities import as_independent, as_probabilities
+from ..recipe import recipe as entries
 from ..scores.cost import cost_of_gain
 from ..scores.objects import AGGREGATES as OVER_OBJECTS
 from ..scores.pixels import AGGREGATES as OVER_PIXELS
@@ -54,7 +54,7 @@ def expected_cost(entry: entries.ExpectedCost, task: Task) -> Objective:
 
 
 def measured(entry: entries.Uncertainty, task: Task, rows: np.ndarray) -> np.ndarray:
-    """(R,) float64, the uncertainty of some rows of the pool; higher = more worth labelling."""
+    """(R,) float64, the uncertainty of some rows of the pool; higher = more worth labeling."""
     column = task.pool.column(entry.column, task.user)
     if isinstance(column, Objects):
         return _of_objects(entry, task, column)[rows]
@@ -75,11 +75,11 @@ def measured(entry: entries.Uncertainty, task: Task, rows: np.ndarray) -> np.nda
 
 
 def fitted_temperature(entry: entries.Uncertainty, task: Task) -> float:
-    """The temperature that fits the labelled samples' predictions best."""
+    """The temperature that fits the labeled samples' predictions best."""
     pool = task.pool
     if entry.labels is None:
         raise InvalidInput(
-            f"{task.user}: temperature: 'fit' needs labels, the column of the labelled samples' classes"
+            f"{task.user}: temperature: 'fit' needs labels, the column of the labeled samples' classes"
         )
     if entry.multi_label:
         raise InvalidInput(f"{task.user}: temperature: 'fit' is for classes that exclude each other")
@@ -95,7 +95,7 @@ def fitted_temperature(entry: entries.Uncertainty, task: Task) -> float:
     width = column.shape[-1]
     classes = class_names(entry.column, width, task)
     position = {name: index for index, name in enumerate(classes)}
-    known = np.flatnonzero(pool.labelled & pool.present([entry.column, entry.labels]))
+    known = np.flatnonzero(pool.labeled & pool.present([entry.column, entry.labels]))
     codes = np.array(
         [position.get(class_name(truth[row]), -1) for row in known.tolist()], dtype=np.int64
     )

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..device import to_tensor
+from ..data.device import to_tensor
+from ..data.pool import Pool
 from ..objectives import Score
-from ..pool import Pool
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from .active import weighted_estimate
 from .select import select_test_set
 from .sizes import mean_interval, proportion_interval, size_for_mean, size_for_proportion
-from .wishes import Interval, Wishes
+from .spec import Interval, Wishes
 
 __all__ = [
     "Interval",

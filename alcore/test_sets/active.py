@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import InvalidInput
+from ..data.errors import InvalidInput
 
 
 @dataclass(frozen=True)

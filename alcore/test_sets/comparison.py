@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..geometry.vectors import Vectors
 from ..objectives import Kernel
-from ..strategies.vectors import Vectors
 from .discrepancy import likeness, spread
 from .strata import total_variation
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from ..distances import squared_distances
+from ..geometry.distances import squared_distances
 from ..objectives import Kernel
 
 ROWS_A_BLOCK, COLUMNS_A_BLOCK = 1 << 11, 1 << 13

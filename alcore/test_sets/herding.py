@@ -7,9 +7,9 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from ..distances import squared_lengths
+from ..geometry.distances import squared_lengths
+from ..geometry.kernels import LOWEST_EXPONENT
 from ..objectives import Kernel
-from ..objectives.kernels import LOWEST_EXPONENT
 from .stratified import Units
 
 ROWS_A_BLOCK, PICKS_A_BLOCK = 1 << 13, 256

@@ -10,23 +10,23 @@ import numpy as np
 import torch
 
 from .. import scores
-from ..device import resolve_device
-from ..errors import InvalidInput
-from ..greedy import Progress
+from ..data.device import resolve_device
+from ..data.errors import InvalidInput
+from ..data.pool import Pool
+from ..geometry.distance_statistics import distances_to_others, suggested_distance
+from ..geometry.vectors import Vectors, vectors_of
 from ..objectives import Kernel
-from ..pool import Pool
-from ..spacing import distances_to_others, suggested_distance
+from ..optimizers.greedy import Progress
 from ..strategies.task import Task
-from ..strategies.vectors import Vectors, vectors_of
 from . import active
 from .comparison import TargetVectors, discrepancies, random_sets, told, variations
 from .discrepancy import likeness, median_distance
 from .herding import herd
-from .separation import near, units_of, whole
+from .leakage import near, units_of, whole
 from .sizes import half_width_of, size_for
+from .spec import HERDED, STRATIFIED, Interval, Wishes
 from .strata import Strata, shares_of, strata_of
 from .stratified import Units, allocate, draw, draw_units
-from .wishes import HERDED, STRATIFIED, Interval, Wishes
 
 # The target is drawn anew to measure by: what was chosen to be like a draw is too like it.
 MEASURED_BY = 5_000
@@ -67,14 +67,14 @@ def select_test_set(
 
     ``random`` draws; ``stratified`` draws the target's share of every stratum; ``herding`` makes the
     distance to the target's embeddings least; ``both`` does so within the strata; ``active`` draws by
-    expected loss, with weights that make the mean of a metric unbiased. Labelled samples are the
+    expected loss, with weights that make the mean of a metric unbiased. Labeled samples are the
     training side. Same input, same seed, same set; ties go to the lower row.
 
     Args:
-        pool: the samples, those trained on labelled.
+        pool: the samples, those trained on labeled.
         wishes: see ``Wishes``; a dict or JSON.
         reference: what the set is to be like, with the same columns; default: the whole pool, with its
-            labelled samples.
+            labeled samples.
         device: "auto" (a GPU where there is one), "cpu", "cuda" or a torch device.
         progress: called with (taken, size) now and then; what it raises ends the selection.
 
@@ -122,7 +122,7 @@ class _Run:
         self.units = units_of(pool, wishes.groups)
         self._losses = self._expected_losses()
         self._vectors = self._prepared()
-        self.training = whole(self.units, pool.labelled)
+        self.training = whole(self.units, pool.labeled)
         self.distance = self._distance()
         needed = [wishes.embeddings, wishes.groups, wishes.expected_loss]
         usable = ~self.training & pool.present([name for name in needed if name is not None])
@@ -182,7 +182,7 @@ class _Run:
         self, rows: np.ndarray, weights: np.ndarray | None, held_out: np.ndarray
     ) -> dict[str, Any]:
         pool, wishes = self.pool, self.wishes
-        left = pool.n - int(pool.labelled.sum()) - len(rows) - int(held_out.sum())
+        left = pool.n - int(pool.labeled.sum()) - len(rows) - int(held_out.sum())
         if held_out.sum() > left:
             self.notes.append(
                 f"{int(held_out.sum())} samples are held out and {left} stay trainable; a smaller "
@@ -196,8 +196,8 @@ class _Run:
         interval = wishes.interval or Interval(half_width=1.0)
         return {
             "method": wishes.how,
-            "pool": int(pool.n - pool.labelled.sum()),
-            "labelled": int(pool.labelled.sum()),
+            "pool": int(pool.n - pool.labeled.sum()),
+            "labeled": int(pool.labeled.sum()),
             "candidates": len(self.candidates),
             "near_training": int(self.near_training.sum()),
             "without_value": self.without_value,
@@ -293,7 +293,7 @@ class _Run:
         """
         count, wishes = len(self.candidates), self.wishes
         told = (
-            f"{int(self.pool.labelled.sum())} of {self.pool.n} are labelled, "
+            f"{int(self.pool.labeled.sum())} of {self.pool.n} are labeled, "
             f"{int(self.near_training.sum())} near-duplicates of these or of their groups, "
             f"{self.without_value} lack a value"
         )

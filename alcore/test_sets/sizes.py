@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 from scipy.special import ndtri
 
-from ..errors import InvalidInput
-from .wishes import Interval
+from ..data.errors import InvalidInput
+from .spec import Interval
 
 # A size beyond this is a typing slip.
 MOST = 1 << 40

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import InvalidInput
-from ..pool import Pool
+from ..data.errors import InvalidInput
+from ..data.pool import Pool
 from ..strategies.task import class_name
 
 NONE = "(none)"

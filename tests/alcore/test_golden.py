@@ -80,7 +80,7 @@ RECIPES = {
     ),
     "coverage drawn": recipe(one("coverage", **V, max_covered=40)),
     "typicality": recipe(one("typicality", **V)),
-    "typicality few": recipe(one("typicality", **V, neighbours=3, metric="cosine", strength=-1)),
+    "typicality few": recipe(one("typicality", **V, neighbors=3, metric="cosine", strength=-1)),
     "typiclust": recipe(one("typiclust", **V)),
     "typiclust few": recipe(one("typiclust", **V, max_clusters=4, metric="euclidean")),
     "representatives": recipe(one("representatives", **V)),
@@ -195,7 +195,7 @@ def pool_of(number):
 
     return alcore.Pool(
         n,
-        labelled=arrays["labelled"],
+        labeled=arrays["labeled"],
         columns={
             **{name: arrays[name] for name in ("embeddings", "predictions", "logits", "members")},
             **{name: arrays[name] for name in ("number", "second", "price", "taken")},

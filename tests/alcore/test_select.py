@@ -8,8 +8,8 @@ import pytest
 import torch
 
 import alcore
-import twins
 from alcore import InvalidInput, Pool
+from support import twins
 
 DIVERSITY = {"strategy": "diversity", "column": "embeddings"}
 COVERAGE = {"strategy": "coverage", "column": "embeddings", "bandwidth": 0.5}
@@ -19,17 +19,17 @@ WEIGHT = {"strategy": "weight", "column": "number"}
 RANDOM = {"strategy": "random"}
 
 
-def make_pool(n=60, labelled=0, seed=0, **options):
+def make_pool(n=60, labeled=0, seed=0, **options):
     rng = np.random.default_rng(seed)
     mask = np.zeros(n, dtype=bool)
-    mask[rng.permutation(n)[:labelled]] = True
+    mask[rng.permutation(n)[:labeled]] = True
     columns = {
         "embeddings": rng.normal(size=(n, 3)) + 0.5,
         "predictions": rng.dirichlet(np.ones(4), n),
         "number": rng.normal(size=n),
         "site": rng.choice(["dock", "road", "yard"], n).tolist(),
     }
-    return Pool(n, labelled=mask, columns=columns, **options)
+    return Pool(n, labeled=mask, columns=columns, **options)
 
 
 def choose(pool, strategies, budget=10, **options):
@@ -40,7 +40,7 @@ def choose(pool, strategies, budget=10, **options):
 def only(pool, *names, **options):
     """The pool with these columns alone."""
     columns = {name: pool.columns[name] for name in names}
-    return Pool(pool.n, labelled=pool.labelled, columns=columns, **options)
+    return Pool(pool.n, labeled=pool.labeled, columns=columns, **options)
 
 
 # Filters
@@ -104,7 +104,7 @@ def test_filters_add_up(shelf):
         ({"column": "id", "min": 1}, "filters[0]: ids have no range; use in or not_in"),
         ({"column": "nmber", "min": 1}, "filters[0]: there is no column 'nmber'; the columns are"),
         ({"column": "site", "min": 1}, "filters[0]: column 'site' must hold one number a sample"),
-        ({"column": "count", "min": 99}, "none of the 5 samples may be chosen: all are labelled or"),
+        ({"column": "count", "min": 99}, "none of the 5 samples may be chosen: all are labeled or"),
     ],
 )
 def test_a_filter_that_cannot_be_says_so(shelf, one, sentence):
@@ -120,14 +120,14 @@ def test_vectors_cannot_be_filtered_by():
 
 @pytest.mark.parametrize("weighted", [False, True])
 def test_filtered_samples_are_still_to_be_covered(weighted):
-    pool = make_pool(labelled=5)
+    pool = make_pool(labeled=5)
     entry, weights = dict(COVERAGE), None
     if weighted:
         entry["weights"] = {"column": "predictions"}
         weights = twins.uncertainty(pool.columns["predictions"], "margin")
-    kept_rows = np.flatnonzero(~pool.labelled & (pool.columns["number"] >= 0.5))
+    kept_rows = np.flatnonzero(~pool.labeled & (pool.columns["number"] >= 0.5))
     twin = twins.Coverage(pool.columns["embeddings"], width=0.5, weights=weights)
-    expected, gains = twins.greedy([twin], [1], kept_rows, np.flatnonzero(pool.labelled), 8)
+    expected, gains = twins.greedy([twin], [1], kept_rows, np.flatnonzero(pool.labeled), 8)
     chosen = choose(pool, [entry], budget=8, filters=[{"column": "number", "min": 0.5}])
     assert chosen.indices.tolist() == expected
     np.testing.assert_allclose(chosen.gains, gains, rtol=1e-9)
@@ -138,7 +138,7 @@ def test_filtered_samples_are_still_to_be_covered(weighted):
 
 
 def test_a_stage_chooses_among_what_the_one_before_chose():
-    pool = make_pool(labelled=5)
+    pool = make_pool(labeled=5)
     by_margin = choose(pool, [MARGIN], budget=20)
     recipe = {
         "stages": [
@@ -148,8 +148,8 @@ def test_a_stage_chooses_among_what_the_one_before_chose():
     }
     chosen = alcore.select(pool, recipe, device="cpu")
     twin = twins.Diversity(pool.columns["embeddings"])
-    labelled = np.flatnonzero(pool.labelled)
-    expected, gains = twins.greedy([twin], [1], np.sort(by_margin.indices), labelled, 6)
+    labeled = np.flatnonzero(pool.labeled)
+    expected, gains = twins.greedy([twin], [1], np.sort(by_margin.indices), labeled, 6)
     assert chosen.indices.tolist() == expected
     np.testing.assert_allclose(chosen.gains, gains)
     assert set(chosen.reasons[0]) == {"diversity"}
@@ -196,30 +196,30 @@ def test_filters_of_a_stage_that_leave_nothing_say_so():
 
 @pytest.mark.parametrize(("share", "count"), [(0.1, 5), (0.5, 25), (1.0, 50), (0.001, 1)])
 def test_a_share_is_of_the_candidates(share, count):
-    assert len(choose(make_pool(60, labelled=10), [RANDOM], budget=share)) == count
+    assert len(choose(make_pool(60, labeled=10), [RANDOM], budget=share)) == count
 
 
 def test_a_budget_of_all_and_more_chooses_all():
-    pool = make_pool(30, labelled=4)
+    pool = make_pool(30, labeled=4)
     chosen = choose(pool, [DIVERSITY, MARGIN], budget=100)
-    assert sorted(chosen.indices) == np.flatnonzero(~pool.labelled).tolist()
+    assert sorted(chosen.indices) == np.flatnonzero(~pool.labeled).tolist()
     assert chosen.report["stopped"] == "all 26 candidates are chosen; the budget was 100"
     assert choose(pool, [RANDOM], budget=26).report["stopped"] == "budget reached"
 
 
 def test_the_minimum_distance_ends_a_selection():
-    pool = make_pool(200, labelled=3)
+    pool = make_pool(200, labeled=3)
     chosen = choose(pool, [{**DIVERSITY, "minimum_distance": 1.0}], budget=200)
     X = pool.columns["embeddings"]
-    centres = [*np.flatnonzero(pool.labelled), *chosen.indices]
-    among = twins.distances(X[chosen.indices], X[centres], "euclidean")
+    centers = [*np.flatnonzero(pool.labeled), *chosen.indices]
+    among = twins.distances(X[chosen.indices], X[centers], "euclidean")
     among[np.arange(len(chosen)), 3 + np.arange(len(chosen))] = np.inf
-    left = np.setdiff1d(np.arange(200), centres)
+    left = np.setdiff1d(np.arange(200), centers)
     assert among.min() >= 1
-    assert twins.distances(X[left], X[centres], "euclidean").min(1).max() < 1
+    assert twins.distances(X[left], X[centers], "euclidean").min(1).max() < 1
     assert chosen.report["stopped"] == (
         f"{len(chosen)} of 200 chosen: every other candidate is nearer than minimum_distance "
-        "to one labelled or chosen"
+        "to one labeled or chosen"
     )
 
 
@@ -234,11 +234,11 @@ def test_a_negative_strength_turns_a_score_round():
 
 
 def test_a_negative_strength_chooses_the_nearest():
-    pool = make_pool(labelled=2)
+    pool = make_pool(labeled=2)
     turned = [{**DIVERSITY, "strength": -1}]
     twin = twins.Diversity(pool.columns["embeddings"])
-    candidates, labelled = np.flatnonzero(~pool.labelled), np.flatnonzero(pool.labelled)
-    expected, _ = twins.greedy([twin], [-1], candidates, labelled, 15)
+    candidates, labeled = np.flatnonzero(~pool.labeled), np.flatnonzero(pool.labeled)
+    expected, _ = twins.greedy([twin], [-1], candidates, labeled, 15)
     assert choose(pool, turned, budget=15).indices.tolist() == expected
 
 
@@ -388,7 +388,7 @@ def test_a_device_that_is_not_there_says_so(monkeypatch):
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 @pytest.mark.parametrize("n", [60, 20_000])
 def test_a_gpu_chooses_the_same(n):
-    pool = make_pool(n, labelled=5)
+    pool = make_pool(n, labeled=5)
     entries = [DIVERSITY, {**COVERAGE, "weights": {"column": "predictions"}}, BALANCE, WEIGHT]
     for strategies in ([entries[0]], [entries[1]], entries):
         recipe = {"budget": 50, "strategies": strategies}
@@ -400,7 +400,7 @@ def test_a_gpu_chooses_the_same(n):
 
 
 def test_reasons_are_each_strategys_value_at_the_pick():
-    pool = make_pool(labelled=6)
+    pool = make_pool(labeled=6)
     X, P = pool.columns["embeddings"], pool.columns["predictions"]
     entries = [{**MARGIN, "strength": 0.5}, DIVERSITY, COVERAGE, {**BALANCE, "name": "even"}]
     terms = {
@@ -410,9 +410,9 @@ def test_reasons_are_each_strategys_value_at_the_pick():
         "even": twins.Balance(P, np.full(4, 0.25)),
     }
     chosen = choose(pool, entries, budget=12)
-    labelled, before = np.flatnonzero(pool.labelled), []
+    labeled, before = np.flatnonzero(pool.labeled), []
     for row, reason, gain in zip(chosen.indices, chosen.reasons, chosen.gains, strict=True):
-        expected = {name: t.values(np.array([row]), labelled, before)[0] for name, t in terms.items()}
+        expected = {name: t.values(np.array([row]), labeled, before)[0] for name, t in terms.items()}
         assert reason == pytest.approx(expected, rel=1e-9)
         product = np.prod([value**0.5 if n == "uncertainty" else value for n, value in reason.items()])
         assert gain == pytest.approx(product, rel=1e-8)
@@ -420,36 +420,36 @@ def test_reasons_are_each_strategys_value_at_the_pick():
 
 
 def test_the_report_counts():
-    pool = make_pool(labelled=6)
+    pool = make_pool(labeled=6)
     filters = [{"column": "site", "in": ["dock", "road"]}]
     chosen = choose(pool, [DIVERSITY, BALANCE, COVERAGE], filters=filters)
     report = chosen.report
     json.dumps(report)
-    unlabelled = [pool.columns["site"][row] for row in np.flatnonzero(~pool.labelled)]
-    assert (report["pool"], report["labelled"], report["chosen"]) == (54, 6, 10)
-    assert report["filtered_out"] == unlabelled.count("yard")
+    unlabeled = [pool.columns["site"][row] for row in np.flatnonzero(~pool.labeled)]
+    assert (report["pool"], report["labeled"], report["chosen"]) == (54, 6, 10)
+    assert report["filtered_out"] == unlabeled.count("yard")
     assert (report["seed"], report["device"], report["stopped"]) == (0, "cpu", "budget reached")
     stage = report["stages"][0]
-    assert stage["candidates"] == 54 - unlabelled.count("yard")
+    assert stage["candidates"] == 54 - unlabeled.count("yard")
     assert stage["without_gain"] == 0
     assert report["seconds"] >= stage["seconds"]["choose"] > 0
 
 
 def test_the_report_says_what_was_reached():
-    pool = make_pool(labelled=6)
+    pool = make_pool(labeled=6)
     X, P = pool.columns["embeddings"], pool.columns["predictions"]
     chosen = choose(pool, [DIVERSITY, BALANCE, COVERAGE])
     reached = chosen.report["stages"][0]["reached"]
-    labelled, free = np.flatnonzero(pool.labelled), np.flatnonzero(~pool.labelled)
-    after = [*labelled, *chosen.indices]
-    for when, centres in (("before", labelled), ("after", after)):
-        radius = twins.distances(X[free], X[centres], "euclidean").min(1).max()
+    labeled, free = np.flatnonzero(pool.labeled), np.flatnonzero(~pool.labeled)
+    after = [*labeled, *chosen.indices]
+    for when, centers in (("before", labeled), ("after", after)):
+        radius = twins.distances(X[free], X[centers], "euclidean").min(1).max()
         assert reached["diversity"][when]["radius"] == pytest.approx(radius)
-        covered = twins.Coverage(X, width=0.5).kernels[0][free][:, centres].max(1).mean()
+        covered = twins.Coverage(X, width=0.5).kernels[0][free][:, centers].max(1).mean()
         assert reached["coverage"][when]["covered"] == pytest.approx(covered)
         counts = reached["balance"][when]["counts"]
         assert list(counts) == ["0", "1", "2", "3"]
-        assert list(counts.values()) == pytest.approx(P[centres].sum(0))
+        assert list(counts.values()) == pytest.approx(P[centers].sum(0))
     assert reached["balance"]["after"]["target"] == dict.fromkeys("0123", 0.25)
 
 
@@ -469,19 +469,19 @@ def test_ids_go_with_indices():
 
 
 def test_the_pool_is_left_as_it_was():
-    pool = make_pool(labelled=5)
+    pool = make_pool(labeled=5)
     before = {name: column.copy() for name, column in pool.columns.items()}
     choose(pool, [MARGIN, DIVERSITY, {**COVERAGE, "weights": {"column": "predictions"}}, BALANCE])
     for name, column in before.items():
         assert np.array_equal(pool.columns[name], column)
-    assert pool.labelled.sum() == 5
+    assert pool.labeled.sum() == 5
 
 
 def test_two_entries_of_a_strategy_go_by_their_columns():
     pool = make_pool()
-    pool = Pool(60, columns={**pool.columns, "colours": pool.columns["embeddings"] ** 2})
-    chosen = choose(pool, [DIVERSITY, {**DIVERSITY, "column": "colours"}])
-    assert list(chosen.reasons[0]) == ["diversity embeddings", "diversity colours"]
+    pool = Pool(60, columns={**pool.columns, "colors": pool.columns["embeddings"] ** 2})
+    chosen = choose(pool, [DIVERSITY, {**DIVERSITY, "column": "colors"}])
+    assert list(chosen.reasons[0]) == ["diversity embeddings", "diversity colors"]
 
 
 # Balance
@@ -502,7 +502,7 @@ def test_balance_alone_gives_out_picks_as_sainte_lague_gives_seats(budget, count
     shares = [0.5437, 0.3112, 0.1451]
     names = np.array(["a", "b", "c"])
     sites = np.concatenate([np.repeat(names, 100), np.repeat(names, counts)])
-    pool = Pool(len(sites), labelled=np.arange(len(sites)) >= 300, columns={"site": sites})
+    pool = Pool(len(sites), labeled=np.arange(len(sites)) >= 300, columns={"site": sites})
     entry = {"strategy": "balance", "column": "site", "target": dict(zip("abc", shares, strict=True))}
     chosen = choose(pool, [entry], budget=budget)
     after = chosen.report["stages"][0]["reached"]["balance"]["after"]["counts"]
@@ -510,12 +510,12 @@ def test_balance_alone_gives_out_picks_as_sainte_lague_gives_seats(budget, count
 
 
 def test_balance_counts_true_labels_where_they_are_given():
-    """The model takes the labelled samples for "a"; in truth they are "b", so "a" is lacking."""
+    """The model takes the labeled samples for "a"; in truth they are "b", so "a" is lacking."""
     P = np.array([[0.9, 0.1]] * 4 + [[0.1, 0.9]] * 2)
-    labelled = np.array([True, True, False, False, False, False])
+    labeled = np.array([True, True, False, False, False, False])
     pool = Pool(
         6,
-        labelled=labelled,
+        labeled=labeled,
         columns={"predictions": P, "truth": ["b", "b", None, None, None, None]},
         classes={"predictions": ["a", "b"]},
     )
@@ -529,8 +529,8 @@ def test_balance_counts_true_labels_where_they_are_given():
 def test_categories_are_balanced_with_a_column_of_labels():
     sites = ["dock"] * 5 + ["road"] * 5
     truth = ["road", "road", *[None] * 8]
-    labelled = np.arange(10) < 2
-    pool = Pool(10, labelled=labelled, columns={"site": sites, "truth": truth})
+    labeled = np.arange(10) < 2
+    pool = Pool(10, labeled=labeled, columns={"site": sites, "truth": truth})
     entry = {"strategy": "balance", "column": "site"}
     assert choose(pool, [entry], budget=2).indices.tolist() == [5, 6]
     chosen = choose(pool, [{**entry, "labels": "truth"}], budget=2)
@@ -545,7 +545,7 @@ def test_the_share_of_classes_left_out_of_a_target_is_parted():
 
 
 def test_the_target_input_is_the_pools_own_mixture():
-    pool = make_pool(labelled=10)
+    pool = make_pool(labeled=10)
     entry = {**BALANCE, "target": "input"}
     after = choose(pool, [entry]).report["stages"][0]["reached"]["balance"]["after"]
     assert list(after["target"].values()) == pytest.approx(pool.columns["predictions"].mean(0))
@@ -571,9 +571,9 @@ def test_logits_of_members_are_averaged_as_probabilities():
     np.testing.assert_allclose(here.gains, choose(pool, [{**MARGIN, "column": "mean"}]).gains)
 
 
-@pytest.mark.parametrize("labelled", [0, 5])
-def test_the_bandwidth_shrinks_as_more_is_chosen(labelled):
-    pool = make_pool(300, labelled=labelled)
+@pytest.mark.parametrize("labeled", [0, 5])
+def test_the_bandwidth_shrinks_as_more_is_chosen(labeled):
+    pool = make_pool(300, labeled=labeled)
     auto = {**COVERAGE, "bandwidth": "auto"}
     few, many = choose(pool, [auto], budget=3), choose(pool, [auto], budget=100)
     assert 0 < many.gains[0] < few.gains[0] < 1

@@ -13,24 +13,24 @@ from PIL import Image
 
 LONG = "a very long class name, such as those of plants and of spare parts"
 CLASSES = ["glass", "paper", LONG]
-COLOURS = [(70, 150, 190), (210, 190, 120), (120, 90, 70)]
+COLORS = [(70, 150, 190), (210, 190, 120), (120, 90, 70)]
 
 
 @pytest.fixture
 def make_dataset(mongod: str, tmp_path: Path) -> Iterator[Callable[..., Any]]:
-    """`make_dataset(40, 8)`: 40 images of three classes, the first 8 labelled; deleted afterwards."""
+    """`make_dataset(40, 8)`: 40 images of three classes, the first 8 labeled; deleted afterwards."""
     import fiftyone as fo
 
     made = []
 
-    def make(count: int = 40, labelled: int = 8) -> Any:
+    def make(count: int = 40, labeled: int = 8) -> Any:
         rng = np.random.default_rng(0)
         dataset = fo.Dataset(f"browser-{uuid.uuid4().hex[:8]}", persistent=True)
         made.append(dataset)
         dataset.classes = {"predictions": CLASSES}
         dataset.add_sample_field("embeddings", fo.VectorField)
         samples = [make_sample(fo, rng, number, tmp_path) for number in range(count)]
-        for number, sample in enumerate(samples[:labelled]):
+        for number, sample in enumerate(samples[:labeled]):
             sample["ground_truth"] = fo.Classification(label=CLASSES[number % len(CLASSES)])
         dataset.add_samples(samples, progress=False)
         return dataset
@@ -46,11 +46,11 @@ def dataset(make_dataset: Callable[..., Any]) -> Any:
 
 
 def make_sample(fo: Any, rng: np.random.Generator, number: int, folder: Path) -> Any:
-    """A noisy image of its class's colour, and what an unsure model says of it."""
+    """A noisy image of its class's color, and what an unsure model says of it."""
     kind = number % len(CLASSES)
     path = folder / f"{number}.png"
     noise = rng.integers(-25, 25, (60, 80, 3))
-    Image.fromarray(np.clip(np.array(COLOURS[kind]) + noise, 0, 255).astype(np.uint8)).save(path)
+    Image.fromarray(np.clip(np.array(COLORS[kind]) + noise, 0, 255).astype(np.uint8)).save(path)
     logits = (1.5 * np.eye(len(CLASSES))[kind] + rng.normal(size=len(CLASSES))).astype(np.float32)
     p = np.exp(logits) / np.exp(logits).sum()
     return fo.Sample(

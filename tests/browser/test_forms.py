@@ -7,7 +7,7 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 
-from browser_helpers import fill, open_operator, screenshot
+from support.browser import fill, open_operator, screenshot
 
 FORM = "Active learning: select uncertain samples"
 
@@ -23,7 +23,7 @@ def test_uncertain_samples_are_chosen_by_the_form(
     page = page_for(dataset)
     form = open_operator(page, FORM)
     execute = form.get_by_role("button", name="Execute", exact=True)
-    expect(form.get_by_text("32 samples to choose from, 8 labelled")).to_be_visible()
+    expect(form.get_by_text("32 samples to choose from, 8 labeled")).to_be_visible()
 
     fill(form, "Budget", "0")
     expect(form.get_by_text("0 is not a budget").first).to_be_visible()
@@ -114,7 +114,7 @@ def test_scores_are_computed_by_the_form(page_for: Callable[[Any], Page], judged
 def test_dropout_and_loss_forms_open(page_for: Callable[[Any], Page], judged: Any) -> None:
     page = page_for(judged)
     form = open_operator(page, "Active learning: fit a loss predictor")
-    expect(form.get_by_text("Learns from the labelled samples")).to_be_visible()
+    expect(form.get_by_text("Learns from the labeled samples")).to_be_visible()
     screenshot(page, "loss-form")
     form.get_by_role("button", name="Cancel").click()
     form = open_operator(page, "Active learning: compute dropout predictions")

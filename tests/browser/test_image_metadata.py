@@ -7,7 +7,7 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 
-from browser_helpers import fill, open_operator, screenshot
+from support.browser import fill, open_operator, screenshot
 
 
 def test_images_are_measured_and_shown_in_the_sidebar(

@@ -7,7 +7,7 @@ from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
 
-from browser_helpers import check, fill, form_drawn_anew, form_field, open_operator, screenshot
+from support.browser import check, fill, form_drawn_anew, form_field, open_operator, screenshot
 
 
 def test_a_weak_slice_is_written_and_filtered_by(

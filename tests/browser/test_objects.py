@@ -7,7 +7,7 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 
-from browser_helpers import fill, form_field, open_operator, open_panel, screenshot
+from support.browser import fill, form_field, open_operator, open_panel, screenshot
 
 
 def test_objects_are_chosen_shown_and_undone(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from playwright.sync_api import Locator, Page, Request, expect
 
-from browser_helpers import WAY_TO_FIELD, Kind, form_field, open_panel, screenshot, sdk
+from support.browser import WAY_TO_FIELD, Kind, form_field, open_panel, screenshot, sdk
 
 QUIET = 700  # milliseconds without an event of the panel under way
 
@@ -88,7 +88,7 @@ def test_from_cards_to_tags_and_back(
     before = state(dataset)
     page = page_for(dataset)
     panel = Panel(page)
-    expect(panel.root.get_by_text("29 to choose from, 11 labelled")).to_be_visible()
+    expect(panel.root.get_by_text("29 to choose from, 11 labeled")).to_be_visible()
     expect(panel.strategies()).to_have_count(2)
     screenshot(page, "panel-opened")
 
@@ -274,10 +274,10 @@ def test_an_empty_view_is_said(page_for: OpenApp, dataset: Any, state: State) ->
 def test_a_single_sample_can_be_chosen(
     page_for: OpenApp, make_dataset: Callable[..., Any], state: State
 ) -> None:
-    dataset = make_dataset(1, labelled=0)
+    dataset = make_dataset(1, labeled=0)
     page = page_for(dataset)
     panel = Panel(page)
-    expect(panel.root.get_by_text("1 to choose from, 0 labelled")).to_be_visible()
+    expect(panel.root.get_by_text("1 to choose from, 0 labeled")).to_be_visible()
     panel.click("Preview")
     expect(panel.root.get_by_text("1 of 1 would be chosen")).to_be_visible()
     screenshot(page, "panel-one-sample")

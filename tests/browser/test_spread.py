@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from playwright.sync_api import Locator, Page, expect
 
-from browser_helpers import check, fill, open_operator, screenshot
+from support.browser import check, fill, open_operator, screenshot
 
 OpenApp = Callable[[Any], Page]
 State = Callable[[Any], dict[str, Any]]

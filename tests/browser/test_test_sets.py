@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from playwright.sync_api import Page, expect
 
-from browser_helpers import form_field, open_operator, screenshot
+from support.browser import form_field, open_operator, screenshot
 
 
 def test_a_test_set_is_previewed_and_chosen(
@@ -27,7 +27,7 @@ def test_a_test_set_is_previewed_and_chosen(
     form.get_by_text("active: drawn by expected loss").click()
     expect(form.get_by_text("Part drawn evenly")).to_be_visible()
     form.get_by_text("interval: as many as a metric takes").click()
-    expect(form.get_by_text("That takes 85 samples, of 108 not labelled")).to_be_visible()
+    expect(form.get_by_text("That takes 85 samples, of 108 not labeled")).to_be_visible()
     form.get_by_text("Part drawn evenly").scroll_into_view_if_needed()
     expect(form.get_by_role("button", name="Execute", exact=True)).to_be_enabled()
     screenshot(page, "test-set-interval")

@@ -11,7 +11,7 @@ from scipy.special import softmax
 
 CLASSES = ["glass", "paper", "a very long class name for mixed waste"]
 PLUGIN = "fiftyone.plugins.orgs.alcore.active_learning"
-N, LABELLED = 48, 8
+N, LABELED = 48, 8
 # Of the dataset with a field of every kind of label.
 FEW = 6
 KINDS = ["car", "person", "traffic light"]
@@ -54,7 +54,7 @@ def images(tmp_path_factory):
 
 @pytest.fixture
 def dataset(mongod, images):
-    """48 images: 8 labelled; logits, probabilities and confidences; embeddings and metadata."""
+    """48 images: 8 labeled; logits, probabilities and confidences; embeddings and metadata."""
     dataset = make_dataset(images)
     yield dataset
     dataset.delete()
@@ -92,7 +92,7 @@ def make_dataset(images):
             night=bool(number % 2),
             taken=datetime(2026, 1, 1 + number % 28, 12),
         )
-        if number < LABELLED:
+        if number < LABELED:
             sample["ground_truth"] = fo.Classification(label=label)
         samples.append(sample)
     dataset.add_samples(samples, dynamic=True, progress=False)

@@ -34,7 +34,7 @@ def by_name(result):
     return {one["criterion"]: one for one in result["advices"]}
 
 
-def test_rounds_and_confidence_are_judged_on_what_is_not_labelled(rounds, advise, state):
+def test_rounds_and_confidence_are_judged_on_what_is_not_labeled(rounds, advise, state):
     before = state(rounds)
     earlier = ["round_1", "round_2", "round_3"]
     result = advise(
@@ -73,7 +73,7 @@ def test_labels_are_held_against_their_price(rounds, advise, volume):
     P = np.array(rounds.values("sure.probs")[8:])
     often = rounds.values("sharpness")[8:] if "volume_field" in volume else volume.get("volume", 1)
     saved = np.sort(scores.expected_cost(P, 2 * (1 - np.eye(3))) * often)[::-1]
-    told = by_name(result)["worth_labelling"]
+    told = by_name(result)["worth_labeling"]
     assert told["value"] == pytest.approx(saved[:5].sum(), rel=1e-5)
     assert told["threshold"] == 1.5 and told["stop"] == (saved[:5].sum() < 1.5)
     assert result["curve"]["worth"] == (saved >= 0.3).sum()
@@ -84,7 +84,7 @@ def test_one_cost_for_any_mistake_does_for_many_classes_too(rounds, advise):
     """Of more than fit a table the form asks for text, and FiftyOne holds calls to the form."""
     rounds.default_classes = [*rounds.distinct("sure.label"), *map(str, range(10))]
     result = advise(rounds, predictions="sure", price=0.3, cost=2).result
-    assert by_name(result)["worth_labelling"]["value"] > 0
+    assert by_name(result)["worth_labeling"]["value"] > 0
 
 
 def test_samples_without_a_prediction_do_not_count(rounds, advise):
@@ -115,8 +115,8 @@ def test_labels_alone_can_be_compared(rounds, advise):
         ({"cost": 2, "price": 1, "volume_field": "none"}, "no field 'none'"),
         ({"window": 0}, "window: 0"),
         ({"share": 2}, "share: 2 is not between 0 and 1"),
-        ({"label_field": "sure"}, "every sample is labelled"),
-        ({"colour": 1}, "unknown option 'colour'"),
+        ({"label_field": "sure"}, "every sample is labeled"),
+        ({"color": 1}, "unknown option 'color'"),
     ],
 )
 def test_what_is_wrong_is_said(rounds, advise, options, told):
@@ -143,4 +143,4 @@ def test_the_form_asks_for_costs_where_there_is_a_price(rounds, advise):
     told = advise(rounds, predictions="sure", cost=2, price=1).result
     ctx = ExecutionContext({"dataset_name": rounds.name, "results": told}, operator_uri=advise.uri)
     form = advise.resolve_output(ctx).type.properties
-    assert {"verdict_text", "advice_worth_labelling", "curve_plot"} <= set(form)
+    assert {"verdict_text", "advice_worth_labeling", "curve_plot"} <= set(form)

@@ -153,7 +153,7 @@ def test_a_class_the_model_does_not_know_can_be_judged(judged, value):
         ({"gain": GAIN, "slices": ["embeddings"]}, "'embeddings'"),
         ({"gain": GAIN, "field": "sure"}, "'sure' exists and holds something else"),
         ({"gain": GAIN, "decision": "guess"}, "there is no 'guess'; choose 'label' or"),
-        ({"gain": GAIN, "colour": 1}, "unknown option 'colour'"),
+        ({"gain": GAIN, "color": 1}, "unknown option 'color'"),
     ],
 )
 def test_what_is_wrong_is_said_and_nothing_written(judged, value, state, options, told):

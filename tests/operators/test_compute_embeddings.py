@@ -52,7 +52,7 @@ def compute(dataset, operator):
 
 @pytest.fixture
 def parts(plugin, monkeypatch):
-    monkeypatch.setattr(plugin("operators.parts"), "SAMPLES_A_WRITE", 8)
+    monkeypatch.setattr(plugin("operators.dataset.resumable_field"), "SAMPLES_A_WRITE", 8)
 
 
 @pytest.fixture
@@ -114,16 +114,15 @@ def test_selecting_by_it(dataset, compute, operator):
     assert operator("select")(dataset, recipe=recipe, tag="apart").result["chosen"] == 5
 
 
-def test_neighbours_are_judged_where_there_are_labels(dataset, compute):
+def test_neighbors_are_judged_where_there_are_labels(dataset, compute):
     import fiftyone as fo
 
     assert (
-        "neighbour_accuracy" not in compute(label_field=None)
-        or len(dataset.exists("ground_truth")) < 10
+        "neighbor_accuracy" not in compute(label_field=None) or len(dataset.exists("ground_truth")) < 10
     )
     names = ["a", "b"] * 24
     dataset.set_values("truth", [fo.Classification(label=one) for one in names])
-    assert 0 <= compute(label_field="truth")["neighbour_accuracy"] <= 1
+    assert 0 <= compute(label_field="truth")["neighbor_accuracy"] <= 1
 
 
 def test_only_what_is_missing_is_embedded(dataset, compute):
@@ -166,7 +165,7 @@ def test_a_run_that_breaks_off_before_anything_is_written(dataset, compute, stat
 
 
 def test_a_run_that_breaks_off_later_can_be_taken_up(dataset, compute, plugin, parts):
-    unfinished = plugin("operators.parts").Unfinished
+    unfinished = plugin("operators.dataset.resumable_field").Unfinished
     with pytest.raises(unfinished, match=r"a fault .* samples are embedded and stay, and the same"):
         compute(transform=Prepare(fails_at=40), batch_size=8)
     there = len(dataset.exists("vectors"))
@@ -176,9 +175,9 @@ def test_a_run_that_breaks_off_later_can_be_taken_up(dataset, compute, plugin, p
     np.testing.assert_allclose(stored(dataset), activations(opened(dataset)), atol=1e-5)
 
 
-def test_cancelling(dataset, plugin, state):
-    embedding = plugin("operators.embedding")
-    embedders = plugin("operators.embedders")
+def test_canceling(dataset, plugin, state):
+    embedding = plugin("operators.compute.embedding")
+    embedders = plugin("operators.compute.embedders")
     before = state(dataset)
 
     def cancel(share, label):
@@ -216,7 +215,7 @@ def test_vectors_that_are_not_finite(dataset, compute):
 
 
 def test_vectors_that_are_not_one_an_image(dataset, compute, plugin, invalid, state):
-    embedding, embedders = plugin("operators.embedding"), plugin("operators.embedders")
+    embedding, embedders = plugin("operators.compute.embedding"), plugin("operators.compute.embedders")
     before = state(dataset)
 
     class Halves(nn.Module):
@@ -296,7 +295,7 @@ def test_a_break_before_the_pca(dataset, compute, plugin, monkeypatch):
         raise MemoryError
 
     with monkeypatch.context() as patch:
-        patch.setattr(plugin("operators.reduced"), "fit_basis", fail)
+        patch.setattr(plugin("operators.compute.pca"), "fit_basis", fail)
         with pytest.raises(MemoryError):
             compute(components=2)
     assert stored(dataset).shape == (48, 6)
@@ -335,7 +334,7 @@ def test_few_new_samples_are_brought_to_the_kept_basis(dataset, compute):
 
 @pytest.mark.parametrize("components", [2, 6])
 def test_pca_is_of_all_the_field_holds(dataset, compute, plugin, parts, components):
-    with pytest.raises(plugin("operators.parts").Unfinished):
+    with pytest.raises(plugin("operators.dataset.resumable_field").Unfinished):
         compute(transform=Prepare(fails_at=20), batch_size=4, components=components)
     there = dataset.exists("vectors").values("id")
     compute(dataset.skip(24), components=components)
@@ -350,7 +349,7 @@ def test_pca_is_of_all_the_field_holds(dataset, compute, plugin, parts, componen
 
 @pytest.mark.parametrize("components", [2, 6])
 def test_a_break_within_the_pca(dataset, compute, plugin, monkeypatch, components):
-    images = plugin("operators.embedding")._Images
+    images = plugin("operators.compute.embedding")._Images
     whole = images.write
 
     def half(self, values):
@@ -494,7 +493,9 @@ def test_objects_without_a_box_are_left_out(boxes, compute):
 
 
 def test_objects_are_taken_up_again(boxes, compute, plugin, parts):
-    with pytest.raises(plugin("operators.parts").Unfinished, match="embedded and stay"):
+    with pytest.raises(
+        plugin("operators.dataset.resumable_field").Unfinished, match="embedded and stay"
+    ):
         compute(objects="found", field="embedding", transform=Prepare(fails_at=40), batch_size=4)
     there = len(by_label(boxes))
     assert 0 < there < 47
@@ -828,7 +829,7 @@ def test_training_that_is_refused(dataset, operator, invalid, kept, state):
 
 
 def test_large_jpegs_are_decoded_smaller_and_stay_close(plugin, tmp_path):
-    images = plugin("operators.images")
+    images = plugin("operators.compute.images")
     rng = np.random.default_rng(0)
     noise = Image.fromarray(rng.integers(0, 255, (40, 60, 3), dtype=np.uint8))
     noise.resize((1200, 800), Image.Resampling.BICUBIC).save(tmp_path / "large.jpg", quality=95)
@@ -847,7 +848,7 @@ def test_large_jpegs_are_decoded_smaller_and_stay_close(plugin, tmp_path):
 
 def test_photos_are_turned_as_their_exif_says(plugin, tmp_path):
     """As the App shows them, so that boxes are cut where they lie."""
-    images = plugin("operators.images")
+    images = plugin("operators.compute.images")
     upright = np.zeros((40, 64, 3), dtype=np.uint8)
     upright[:, :32] = 255
     exif = Image.Exif()

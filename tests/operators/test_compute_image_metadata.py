@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from alcore.images import measure, perceptual_hash, read_photo
-from alcore.images.measures import MEASURES, grey_of
+from alcore.images.measures import MEASURES, gray_of
 
 NAME = "compute_image_metadata"
 FIELD = "image_metadata"
@@ -27,7 +27,7 @@ def compute(dataset, operator):
 
 @pytest.fixture
 def parts(plugin, monkeypatch):
-    monkeypatch.setattr(plugin("operators.parts"), "SAMPLES_A_WRITE", 8)
+    monkeypatch.setattr(plugin("operators.dataset.resumable_field"), "SAMPLES_A_WRITE", 8)
 
 
 @pytest.fixture
@@ -192,7 +192,7 @@ def test_copies(photos, compute):
     whole, look = stored(photos, "file_hash", "perceptual_hash")
     path = photos.first().filepath
     assert whole[0] == hashlib.sha256(Path(path).read_bytes()).hexdigest()
-    assert look[0] == f"{perceptual_hash(grey_of(read_photo(path).pixels)):016x}"
+    assert look[0] == f"{perceptual_hash(gray_of(read_photo(path).pixels)):016x}"
 
 
 def test_copies_are_looked_for_among_all_and_anew(photos, compute):
@@ -230,7 +230,7 @@ def test_a_run_that_breaks_off_can_be_taken_up(dataset, compute, parts, break_at
 def test_a_run_that_fails_says_what_stays(dataset, compute, plugin, parts, monkeypatch):
     from fiftyone.operators.executor import ExecutionError
 
-    measuring = plugin("operators.measuring")
+    measuring = plugin("operators.compute.image_metadata")
     whole, calls = measuring.measure, []
 
     def fail(*args):
@@ -247,8 +247,11 @@ def test_a_run_that_fails_says_what_stays(dataset, compute, plugin, parts, monke
     assert compute()["measured"] == 24
 
 
-def test_cancelling(dataset, plugin, state):
-    measuring, writing = plugin("operators.measuring"), plugin("operators.metadata_writing")
+def test_canceling(dataset, plugin, state):
+    measuring, writing = (
+        plugin("operators.compute.image_metadata"),
+        plugin("operators.compute.metadata_writing"),
+    )
     before = state(dataset)
 
     def cancel(share, label):
@@ -370,7 +373,7 @@ def test_objects_are_taken_up_again(boxes, compute, plugin, monkeypatch, break_a
     with pytest.raises(KeyboardInterrupt):
         compute(boxes, objects="found")
     assert state(boxes) == before
-    monkeypatch.setattr(plugin("operators.parts"), "SAMPLES_A_WRITE", 2)
+    monkeypatch.setattr(plugin("operators.dataset.resumable_field"), "SAMPLES_A_WRITE", 2)
     break_at("_bulk_write", 2)
     with pytest.raises(KeyboardInterrupt):
         compute(boxes, objects="found")

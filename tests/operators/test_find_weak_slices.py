@@ -124,8 +124,8 @@ def test_a_slice_is_written_as_a_field_a_tag_and_a_view_and_undone(driving, oper
 
 
 def test_samples_without_labels_are_in_the_slice_to_be_chosen_from(driving, operator):
-    unlabelled = driving[120:]
-    unlabelled.set_field("ground_truth", None).save("ground_truth")
+    unlabeled = driving[120:]
+    unlabeled.set_field("ground_truth", None).save("ground_truth")
     driving.reload()
     find = operator("find_weak_slices")
     options = {"fields": ["place", "night"], "minimum": 10}

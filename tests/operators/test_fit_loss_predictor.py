@@ -6,12 +6,12 @@ from scipy.stats import spearmanr
 
 CLASSES = ["cat", "dog", "owl"]
 NAME = "fit_loss_predictor"
-N_JUDGED, N_LABELLED = 160, 100
+N_JUDGED, N_LABELED = 160, 100
 
 
 @pytest.fixture
 def judged(mongod, images):
-    """160 samples, 100 labelled; the first direction of ``near`` tells how wrong a prediction is."""
+    """160 samples, 100 labeled; the first direction of ``near`` tells how wrong a prediction is."""
     import fiftyone as fo
 
     rng = np.random.default_rng(1)
@@ -31,7 +31,7 @@ def judged(mongod, images):
             noise=rng.normal(size=30).astype(np.float32),
             truth=CLASSES[truth],
         )
-        if number < N_LABELLED:
+        if number < N_LABELED:
             sample["ground_truth"] = fo.Classification(label=CLASSES[truth])
         samples.append(sample)
     dataset.add_samples(samples, dynamic=True, progress=False)
@@ -66,7 +66,7 @@ def last_line(error):
 
 def test_what_is_written(judged, fit):
     result = fit()
-    assert (result["field"], result["labelled"], result["scored"]) == ("predicted_loss", 100, 160)
+    assert (result["field"], result["labeled"], result["scored"]) == ("predicted_loss", 100, 160)
     assert result["correlation"] > 0.5
     judged.reload()
     scores, losses = np.array(judged.values("predicted_loss")), true_losses(judged)
@@ -76,7 +76,7 @@ def test_what_is_written(judged, fit):
     assert spearmanr(scores[100:], losses[100:]).statistic > 0.5
     field = judged.get_field("predicted_loss")
     assert f"{result['correlation']:.2f}" in field.description and "higher" in field.description
-    assert field.info["embeddings"] == ["near"] and field.info["labelled"] == 100
+    assert field.info["embeddings"] == ["near"] and field.info["labeled"] == 100
 
 
 def test_it_can_be_selected_by(judged, fit, operator):
@@ -91,7 +91,7 @@ def test_several_embeddings_and_strings_for_labels(judged, fit):
     assert fit(embeddings=["near", "noise"])["correlation"] > 0.3
     judged.set_field("truth", None)
     result = fit(label_field="truth", field="all_of_them")
-    assert result["labelled"] == 160 and result["correlation"] > 0.5
+    assert result["labeled"] == 160 and result["correlation"] > 0.5
 
 
 def test_the_only_fields_that_fit_are_taken(judged, operator):
@@ -124,7 +124,7 @@ def test_samples_without_an_embedding_have_no_score(judged, fit):
     gone = judged.skip(90).limit(20)
     gone.set_field("near", None).save()
     result = fit()
-    assert (result["labelled"], result["scored"]) == (90, 140)
+    assert (result["labeled"], result["scored"]) == (90, 140)
     assert "20 samples without an embedding have no score" in result["notes"]
     judged.reload()
     assert judged.skip(90).limit(20).values("predicted_loss") == [None] * 20
@@ -133,12 +133,12 @@ def test_samples_without_an_embedding_have_no_score(judged, fit):
 def test_samples_without_a_prediction_teach_nothing_but_are_scored(judged, fit):
     judged.limit(10).set_field("predictions", None).save()
     result = fit()
-    assert (result["labelled"], result["scored"]) == (90, 160)
+    assert (result["labeled"], result["scored"]) == (90, 160)
 
 
 def test_a_view(judged, fit):
     result = fit(judged.limit(120))
-    assert (result["labelled"], result["scored"]) == (100, 120)
+    assert (result["labeled"], result["scored"]) == (100, 120)
     judged.reload()
     assert judged.skip(120).values("predicted_loss") == [None] * 40
 
@@ -182,7 +182,7 @@ def fails(fit, sentence, **options):
 
 def test_refusals_while_running(judged, fit, state):
     before = state(judged)
-    fails(fit, "100 labelled samples are too few to learn to predict losses", minimum=101)
+    fails(fit, "100 labeled samples are too few to learn to predict losses", minimum=101)
     fails(fit, "no sample has a label in 'ground_truth'", view=judged.skip(100))
     fails(fit, "the view is empty", view=judged.match_tags("nobody"))
     judged.limit(2).set_field("ground_truth.label", "yeti").save()
@@ -200,7 +200,7 @@ def test_values_that_cannot_be_used(judged, fit, state):
     fails(fit, "field 'near': 1 sample (id")
     assert state(judged) == before
     result = fit(bad="leave_out")
-    assert (result["labelled"], result["scored"]) == (99, 159)
+    assert (result["labeled"], result["scored"]) == (99, 159)
     assert any("NaN or infinite values; left out" in note for note in result["notes"])
 
 

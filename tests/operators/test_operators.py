@@ -20,7 +20,7 @@ def test_select_takes_a_whole_recipe(dataset, operator):
 
 def test_select_with_a_budget_alone(dataset, operator):
     result = operator("select")(dataset, budget=5, label_field="ground_truth").result
-    assert result["chosen"] == 5 and result["labelled"] == 8
+    assert result["chosen"] == 5 and result["labeled"] == 8
 
 
 def test_a_share_and_stages(dataset, operator):
@@ -142,23 +142,23 @@ def test_forms_count(dataset, operator):
     dataset.skip(40).set_field("predictions", None).save()
     form = form_of(operator("select_uncertain"), dataset, predictions="predictions")
     told = form["counts"].view.label
-    assert "40 samples to choose from, 8 labelled" in told and "8 without a prediction" in told
+    assert "40 samples to choose from, 8 labeled" in told and "8 without a prediction" in told
 
 
-def test_forms_count_what_is_labelled_by_field_and_tag_once(dataset, operator):
+def test_forms_count_what_is_labeled_by_field_and_tag_once(dataset, operator):
     dataset[6:10].tag_samples("done")
-    form = form_of(operator("select_uncertain"), dataset, labelled_tag="done")
-    assert "38 samples to choose from, 10 labelled" in form["counts"].view.label
+    form = form_of(operator("select_uncertain"), dataset, labeled_tag="done")
+    assert "38 samples to choose from, 10 labeled" in form["counts"].view.label
 
 
 def test_forms_count_objects_of_samples_without_labels(kinds, operator):
     kinds.limit(1).tag_samples("done")
-    given = {"objects": "boxes", "labelled_tag": "done", "label_field": "lines"}
+    given = {"objects": "boxes", "labeled_tag": "done", "label_field": "lines"}
     told = form_of(operator("select_uncertain"), kinds, **given)["counts"].view.label
-    assert told == "0 objects to choose from, in 1 samples; 5 samples are labelled"
+    assert told == "0 objects to choose from, in 1 samples; 5 samples are labeled"
     del given["label_field"]
     told = form_of(operator("select_uncertain"), kinds, **given)["counts"].view.label
-    assert told == "5 objects to choose from, in 5 samples; 1 samples are labelled"
+    assert told == "5 objects to choose from, in 5 samples; 1 samples are labeled"
 
 
 def test_forms_refuse(dataset, operator):

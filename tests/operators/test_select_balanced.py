@@ -44,14 +44,14 @@ def test_several_are_balanced_jointly_or_each_on_its_own(dataset, operator):
 
 
 def test_labels_of_classes_say_nothing_of_places(dataset, operator):
-    """Eight samples are labelled, of classes; in the balance of places they count by their places."""
+    """Eight samples are labeled, of classes; in the balance of places they count by their places."""
     result = operator("select_balanced")(
         dataset, by="place", label_field="ground_truth", budget=4, tag="places"
     ).result
     assert after(dataset, result)["counts"] == {"dock": 4, "road": 4, "yard": 4}
 
 
-def test_objects_are_balanced_beside_the_labelled_ones_true_objects(kinds, operator):
+def test_objects_are_balanced_beside_the_labeled_ones_true_objects(kinds, operator):
     import fiftyone as fo
 
     kinds.add_sample_field("truth", fo.EmbeddedDocumentField, embedded_doc_type=fo.Detections)
@@ -70,7 +70,7 @@ def test_objects_are_balanced_beside_the_labelled_ones_true_objects(kinds, opera
     "options",
     [
         {"method": "class_balanced"},
-        {"method": "class_balanced", "measure": "margin", "regularisation": 3},
+        {"method": "class_balanced", "measure": "margin", "regularization": 3},
         {"method": "class_balanced", "measure": "diversity", "embeddings": "embeddings"},
         {"method": "minority"},
         {"method": "minority", "variant": "uncertain", "measure": "entropy"},

@@ -13,7 +13,7 @@ def select(operator):
 
 @pytest.fixture
 def copies(dataset):
-    """Videos of four frames, and copies: 40 to 43 are those of 20 to 23, 44 that of the labelled 0."""
+    """Videos of four frames, and copies: 40 to 43 are those of 20 to 23, 44 that of the labeled 0."""
     vectors = np.stack(dataset.values("embeddings"))
     vectors[40:44] = vectors[20:24] + 1e-3
     vectors[44] = vectors[0] + 1e-3
@@ -22,7 +22,7 @@ def copies(dataset):
     return dataset
 
 
-def pool_of(dataset, labelled=8, **columns):
+def pool_of(dataset, labeled=8, **columns):
     logits = np.stack(dataset.values("predictions.logits")).astype(np.float64)
     p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
     made = {
@@ -31,9 +31,9 @@ def pool_of(dataset, labelled=8, **columns):
         "place": dataset.values("place"),
         "loss": 1 - p.max(1),
     }
-    mask = np.arange(len(dataset)) < labelled
+    mask = np.arange(len(dataset)) < labeled
     ids = dataset.values("id")
-    return engine.Pool(len(dataset), ids=ids, labelled=mask, columns=made | columns)
+    return engine.Pool(len(dataset), ids=ids, labeled=mask, columns=made | columns)
 
 
 def ids_of(dataset, run="test"):
@@ -104,7 +104,7 @@ def test_what_is_near_the_test_set_is_held_out_and_undone(copies, select, operat
     assert {rows[one] for one in held_out} == expected and expected
     assert result["held_out"] == len(held_out) and result["held_out_tag"] == "test-held-out"
     assert copies.exists("test_held_out").values("id") == held_out
-    assert copies.values("id")[44] not in chosen  # it is like one that is labelled
+    assert copies.values("id")[44] not in chosen  # it is like one that is labeled
     assert not chosen & set(held_out) and copies.match_tags("test").count() == 20
     operator("undo_selection")(copies, "test")
     assert state(copies) == before
@@ -181,7 +181,7 @@ def test_the_record_says_what_was_asked_for(dataset, select, operator):
     config = dataset.get_run_info("test").config
     entry = config.recipe["strategies"][0]
     assert entry["strategy"] == "test_set" and entry["size"] == 0.25 and entry["strata"] == ["place"]
-    assert config.recipe["budget"] == 10 and config.labelled["field"] == "ground_truth"
+    assert config.recipe["budget"] == 10 and config.labeled["field"] == "ground_truth"
     row = operator("list_selections")(dataset).result["selections"][0]
     assert row["strategies"] == "test_set" and row["chosen"] == 10
 

@@ -13,7 +13,7 @@ PROBLEMS = 10
 
 
 def problem(number):
-    """The arrays of one problem; they differ in size, classes, ties, and labelled samples."""
+    """The arrays of one problem; they differ in size, classes, ties, and labeled samples."""
     rng = np.random.default_rng([20261128, number])
     n, d, classes = 60 + 17 * number, 3 + number % 5, 2 + number % 4
     means = rng.normal(size=(classes + 2, d)) * 2
@@ -28,7 +28,7 @@ def problem(number):
     predictions /= predictions.sum(1, keepdims=True)
     members = (predictions + 0.05) * rng.dirichlet(np.full(classes, 2.0), (4, n))
     members /= members.sum(-1, keepdims=True)
-    labelled = rng.random(n) < (0.0, 0.05, 0.3)[number % 3]
+    labeled = rng.random(n) < (0.0, 0.05, 0.3)[number % 3]
     sizes = rng.integers(0, 4, n)
     objects = int(sizes.sum())
     absent = rng.random(n) < 0.05
@@ -47,7 +47,7 @@ def problem(number):
         + rng.integers(0, 400 * 24, n).astype("timedelta64[h]"),
         "truth": np.array([f"c{one}" for one in predictions.argmax(1)]),
         "absent": absent,
-        "labelled": labelled,
+        "labeled": labeled,
         "sizes": sizes,
         "object_predictions": rng.dirichlet(np.full(classes, 0.7), objects),
         "object_confidences": rng.uniform(0, 1, objects).round(2),

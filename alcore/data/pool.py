@@ -1,0 +1,209 @@
+"""The data a selection is made from: columns of one row a sample."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from .errors import InvalidInput, name_samples
+from .objects import Objects
+from .pixel_maps import Maps
+
+
+class Pool:
+    """N samples and what is known of them.
+
+    Args:
+        n: how many samples.
+        ids: their ids, anything hashable; default ``range(n)``.
+        labeled: (N,) bool, true where a sample is labeled already; default none is.
+        columns: by name, one of
+            (N,) numbers, bools or datetime64 (seconds since 1970), (N,) categories (strings, None
+            where not known),
+            (N, d) vectors: embeddings, probabilities or logits, (T, N, C) members,
+            ``Objects``: several predictions a sample, or ``Maps``: predictions of its pixels.
+        classes: by name of a prediction column, its C class names.
+        missing: by name of a column, (N,) bool, true where a sample has no value there. Such a
+            sample cannot be chosen by a recipe that uses the column, nor does it count as context.
+
+    Raises:
+        InvalidInput: lengths or shapes that do not fit.
+    """
+
+    def __init__(
+        self,
+        n: int,
+        ids: Sequence[Any] | None = None,
+        labeled: Any = None,
+        columns: Mapping[str, Any] | None = None,
+        classes: Mapping[str, Sequence[str]] | None = None,
+        missing: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.n = int(n)
+        self.ids: Sequence[Any] = range(self.n) if ids is None else ids
+        if len(self.ids) != self.n:
+            raise InvalidInput(f"ids: {len(self.ids)} ids for {self.n} samples")
+        self.labeled = self._mask(labeled, "labeled")
+        self.columns: dict[str, Any] = {}
+        self.missing: dict[str, np.ndarray] = {}
+        for name, values in (columns or {}).items():
+            column, absent = self._column(name, values)
+            declared = self._mask((missing or {}).get(name), f"missing[{name!r}]")
+            self.columns[name] = column
+            self.missing[name] = declared | absent
+        for name in missing or {}:
+            if name not in self.columns:
+                raise InvalidInput(f"missing[{name!r}]: there is no column of that name")
+        self.classes = {name: list(map(str, names)) for name, names in (classes or {}).items()}
+        for name, names in self.classes.items():
+            self._check_classes(name, names)
+
+    def column(self, name: str, user: str) -> Any:
+        """The column ``name``; ``user`` is who asks, for the error."""
+        if name not in self.columns:
+            known = ", ".join(map(repr, self.columns)) or "none"
+            raise InvalidInput(f"{user}: there is no column {name!r}; the columns are {known}")
+        return self.columns[name]
+
+    def numbers(self, name: str, user: str) -> np.ndarray:
+        """(N,) float64; NaN where missing.
+
+        Raises:
+            InvalidInput: not a column of numbers, or numbers that are not finite.
+        """
+        column = self.column(name, user)
+        if not isinstance(column, np.ndarray) or column.ndim != 1 or column.dtype == object:
+            raise InvalidInput(f"{user}: column {name!r} must hold one number a sample")
+        if column.dtype.kind == "M":
+            column = column.astype("datetime64[us]").astype(np.int64) / 1e6
+        values = np.array(column, dtype=np.float64)
+        self._refuse(name, user, ~np.isfinite(values), "NaN or infinite values")
+        values[self.missing[name]] = np.nan
+        return values
+
+    def vectors(self, name: str, user: str, *, directions: bool = False) -> np.ndarray:
+        """(N, d) vectors as given; rows of missing samples hold anything.
+
+        Args:
+            directions: also refuse zero vectors, which have no direction.
+
+        Raises:
+            InvalidInput: not a column of vectors, or vectors with NaN or infinite values.
+        """
+        column = self.column(name, user)
+        if not isinstance(column, np.ndarray) or column.ndim != 2 or column.dtype == object:
+            raise InvalidInput(f"{user}: column {name!r} must hold one vector a sample, (N, d)")
+        if column.shape[1] == 0:
+            raise InvalidInput(f"{user}: column {name!r} holds vectors without values")
+        # A sum is finite only where every value is: one pass, no (N, d) mask.
+        with np.errstate(over="ignore", invalid="ignore"):
+            length = np.einsum("nd,nd->n", column, column)
+        suspect = np.flatnonzero(~np.isfinite(length))
+        bad = np.zeros(self.n, dtype=bool)
+        bad[suspect] = ~np.isfinite(column[suspect]).all(axis=1)
+        self._refuse(name, user, bad, "NaN or infinite values")
+        if directions:
+            # Small numbers may square to 0.
+            short = np.flatnonzero(length == 0)
+            zero = np.zeros(self.n, dtype=bool)
+            zero[short] = ~column[short].any(axis=1)
+            self._refuse(name, user, zero, "a zero vector, which has no direction")
+        return column
+
+    def present(self, names: Sequence[str]) -> np.ndarray:
+        """(N,) bool, true where a sample has a value in every one of the columns."""
+        here = np.ones(self.n, dtype=bool)
+        for name in names:
+            here &= ~self.missing[name]
+        return here
+
+    def _refuse(self, name: str, user: str, bad: np.ndarray, what: str) -> None:
+        rows = np.flatnonzero(bad & ~self.missing[name])
+        if len(rows):
+            raise InvalidInput(
+                f"{user}: column {name!r} has {name_samples(self.ids, rows)} with {what}; "
+                "correct them or declare them missing"
+            )
+
+    def _mask(self, values: Any, name: str) -> np.ndarray:
+        if values is None:
+            return np.zeros(self.n, dtype=bool)
+        mask = np.asarray(values)
+        if mask.shape != (self.n,) or mask.dtype != bool:
+            raise InvalidInput(f"{name}: needs {self.n} bools, got shape {mask.shape} of {mask.dtype}")
+        return mask
+
+    def _column(self, name: str, values: Any) -> tuple[Any, np.ndarray]:
+        absent = np.zeros(self.n, dtype=bool)
+        if isinstance(values, Objects | Maps):
+            if len(values) != self.n:
+                raise InvalidInput(f"column {name!r}: is of {len(values)} samples, not {self.n}")
+            return values, absent
+        if isinstance(values, torch.Tensor):
+            values = values.detach().to(device="cpu", dtype=_numpy_like(values.dtype)).numpy()
+        if not isinstance(values, np.ndarray):
+            values = list(values) if np.iterable(values) and not isinstance(values, str) else [values]
+            shapes = {np.shape(one) for one in values if isinstance(one, np.ndarray) and one.ndim == 2}
+            if len(shapes) > 1:
+                told = ", ".join(map(str, sorted(shapes)))
+                raise InvalidInput(
+                    f"column {name!r}: the members are of unequal shape: {told}; give (T, N, C)"
+                )
+            if len(values) == self.n and any(map(_is_sequence, values)):
+                self._check_lengths(name, values)
+        try:
+            column = np.asarray(values)
+        except ValueError:
+            raise InvalidInput(f"column {name!r}: holds lists that do not form a matrix") from None
+        if column.dtype.kind in "OUS":
+            column = column.astype(object)
+            absent = np.array([value is None for value in column.tolist()], dtype=bool)
+            if column.ndim != 1 or any(map(_is_sequence, column)):
+                raise InvalidInput(f"column {name!r}: holds lists that do not form a matrix")
+            if all(isinstance(value, int | float | np.number) for value in column[~absent]):
+                column = np.where(absent, np.nan, column).astype(np.float64)
+        elif column.dtype.kind == "M":
+            absent = np.isnat(column)
+        elif column.dtype.kind == "f" and column.dtype.itemsize > 8:
+            column = column.astype(np.float64)
+        elif not column.dtype.isnative:
+            column = column.astype(column.dtype.newbyteorder("="))
+        rows = column.shape[1 if column.ndim == 3 else 0]
+        no_members = column.ndim == 3 and column.shape[0] == 0
+        if column.ndim not in (1, 2, 3) or rows != self.n or no_members:
+            raise InvalidInput(
+                f"column {name!r}: shape {column.shape} does not fit {self.n} samples; give (N,), "
+                "(N, d) or (T, N, C)"
+            )
+        return column, absent
+
+    def _check_lengths(self, name: str, values: list[Any]) -> None:
+        lengths = np.array([len(v) if _is_sequence(v) else -1 for v in values])
+        usual = int(np.bincount(lengths[lengths >= 0]).argmax())
+        odd = np.flatnonzero(lengths != usual)
+        if len(odd):
+            raise InvalidInput(
+                f"column {name!r}: vectors of unequal length: most have {usual} values, "
+                f"{name_samples(self.ids, odd)} do not"
+            )
+
+    def _check_classes(self, name: str, names: list[str]) -> None:
+        if name not in self.columns:
+            raise InvalidInput(f"classes[{name!r}]: there is no column of that name")
+        if len(set(names)) != len(names):
+            raise InvalidInput(f"classes[{name!r}]: a class is named twice")
+        column = self.columns[name]
+        if isinstance(column, np.ndarray) and column.ndim > 1 and column.shape[-1] != len(names):
+            raise InvalidInput(
+                f"classes[{name!r}]: {len(names)} names for {column.shape[-1]} values a sample"
+            )
+
+
+def _numpy_like(dtype: torch.dtype) -> torch.dtype:
+    """The dtype itself, or float32 where numpy has no such thing."""
+    return torch.float32 if dtype == torch.bfloat16 else dtype
+
+
+def _is_sequence(value: Any) -> bool:
+    return isinstance(value, list | tuple | np.ndarray)

@@ -1,0 +1,107 @@
+"""Turning what a model gave, logits or probabilities, into checked probabilities."""
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from .errors import InvalidInput, name_samples
+
+SUM_TOLERANCE = 1e-3
+
+
+def as_probabilities(
+    values: Any,
+    *,
+    given: str = "probabilities",
+    temperature: float = 1.0,
+    name: str = "predictions",
+    ids: Any = None,
+    average: bool = True,
+) -> np.ndarray:
+    """Check predictions over classes that exclude each other, and bring them to probabilities.
+
+    Args:
+        values: (N, C) probabilities or logits, or (T, N, C) members.
+        given: "probabilities" or "logits".
+        temperature: divides the logits; for probabilities, ``p ** (1 / temperature)`` renormalized,
+            which is the same thing.
+        name: the column's name, for errors.
+        ids: the samples' ids, for errors.
+        average: whether members are averaged.
+
+    Returns:
+        (N, C) float64, or (T, N, C) for members not averaged, rows that sum to 1: give a part of the
+        rows at a time where N is large.
+
+    Raises:
+        InvalidInput: rows with NaN or infinite values, negative probabilities, or rows that do not
+            sum to 1.
+    """
+    chunk = _members(values, name)
+    known = range(chunk.shape[1]) if ids is None else ids
+    if given == "logits":
+        _refuse(name, "NaN or infinite logits", ~chunk.isfinite(), known)
+        p = torch.softmax(chunk / temperature, dim=-1)
+    else:
+        _refuse(name, "NaN or infinite probabilities", ~chunk.isfinite(), known)
+        _refuse(name, "negative probabilities (if they are logits, say so)", chunk < 0, known)
+        total = chunk.sum(-1, keepdim=True)
+        not_one = "probabilities that do not sum to 1 (if they are logits, say so)"
+        _refuse(name, not_one, (total - 1).abs() > SUM_TOLERANCE, known)
+        p = chunk / total
+        if temperature != 1.0:
+            p = torch.softmax(p.log() / temperature, dim=-1)
+    return _as_asked(p, values, average)
+
+
+def as_independent(
+    values: Any,
+    *,
+    given: str = "probabilities",
+    temperature: float = 1.0,
+    name: str = "predictions",
+    ids: Any = None,
+) -> np.ndarray:
+    """The same for classes that do not exclude each other: each in [0, 1], a logit its sigmoid's.
+
+    Returns:
+        (N, C) float64; members are averaged.
+
+    Raises:
+        InvalidInput: rows with NaN, infinite values, or probabilities outside 0 to 1.
+    """
+    chunk = _members(values, name)
+    known = range(chunk.shape[1]) if ids is None else ids
+    _refuse(name, f"NaN or infinite {given}", ~chunk.isfinite(), known)
+    if given != "logits":
+        outside = (chunk < 0) | (chunk > 1 + SUM_TOLERANCE)
+        _refuse(name, "probabilities outside 0 to 1 (if they are logits, say so)", outside, known)
+        chunk = chunk.clamp(0, 1)
+    if given == "logits" or temperature != 1.0:
+        logits = chunk if given == "logits" else torch.logit(chunk)
+        chunk = torch.sigmoid(logits / temperature)
+    return _as_asked(chunk, values, True)
+
+
+def _members(values: Any, name: str) -> torch.Tensor:
+    """(T, N, C) float64; T is 1 for a single prediction."""
+    tensor = torch.as_tensor(np.asarray(values))
+    members = tensor[None] if tensor.ndim == 2 else tensor
+    if members.ndim != 3:
+        raise InvalidInput(
+            f"{name}: predictions must be (N, C) or (T, N, C), not {tuple(tensor.shape)}"
+        )
+    return members.to(torch.float64)
+
+
+def _as_asked(p: torch.Tensor, values: Any, average: bool) -> np.ndarray:
+    return (p.mean(0) if average or np.ndim(values) == 2 else p).numpy()
+
+
+def _refuse(name: str, what: str, bad: torch.Tensor, ids: Any) -> None:
+    rows = bad.any(-1).any(0).nonzero().flatten().numpy()
+    if len(rows):
+        raise InvalidInput(
+            f"{name}: {name_samples(ids, rows)} with {what}; correct them or leave them out"
+        )

@@ -1,0 +1,173 @@
+"""What the decisions about samples of known truth bring in, in money or any other unit.
+
+N samples, C classes. A gain matrix is ``gain[truth][decision]``; a cost matrix is the same with the
+sign turned round. What a sample brings is ``scores.business_value``; here it is summed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.stats import t as student
+
+from ..data.errors import InvalidInput
+from ..scores.cost import best_decisions, business_value, cost_matrix, cost_of_gain
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Amount:
+    """What some samples bring together and on average, in the unit of the gains.
+
+    Attributes:
+        name: of the class or slice.
+        count: how many samples.
+        total: the sum.
+        mean: of a sample; NaN where there is none.
+        low: of the mean's 95% interval (Student's t); minus infinity of a single sample.
+        high: the same.
+    """
+
+    name: str
+    count: int
+    total: float
+    mean: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A wrong decision: how often it was taken, and what it forwent beside the best one, together."""
+
+    truth: str
+    decision: str
+    count: int
+    forgone: float
+
+
+@dataclass(frozen=True)
+class Judgment:
+    """What a model's decisions bring.
+
+    Attributes:
+        overall: of all samples.
+        possible: what the best decision about each would have brought.
+        constant: the one decision that would bring most if it were taken about every sample.
+        constant_total: what that would bring.
+        classes: by true class, those that occur.
+        dearest: the mistake of each of these that forwent most; None where nothing was forgone.
+        slices: by column, the values that occur.
+        counts: (C, C) int64, how often ``[truth][decision]`` was taken.
+        money: (C, C) float64, what it brought.
+        each: (N,) float64, what each sample brings.
+    """
+
+    overall: Amount
+    possible: float
+    constant: str
+    constant_total: float
+    classes: list[Amount]
+    dearest: list[Mistake | None]
+    slices: dict[str, list[Amount]]
+    counts: np.ndarray
+    money: np.ndarray
+    each: np.ndarray
+
+
+def judge(
+    truth: Any,
+    decisions: Any,
+    gain: Any,
+    classes: Sequence[str],
+    slices: Mapping[str, tuple[Sequence[str], np.ndarray]] | None = None,
+) -> Judgment:
+    """What decisions bring, beside what is possible and what deciding alike for all would bring.
+
+    Args:
+        truth: (N,) whole numbers, the true classes.
+        decisions: (N,) whole numbers, the classes decided for; or (N, C) probabilities, of which the
+            decision of the highest expected gain is taken.
+        gain: (C, C), ``gain[truth][decision]``.
+        classes: the names of the C classes.
+        slices: by column, the names of its values and (N,) which of them a sample has, -1 where none.
+
+    Raises:
+        InvalidInput: no sample, a matrix of another size, or classes that there are not.
+    """
+    matrix = cost_matrix(gain, classes, "gain")
+    known = np.asarray(truth)
+    if known.size == 0:
+        raise InvalidInput("business value: no sample has both a known truth and a prediction")
+    for column, (_, codes) in (slices or {}).items():
+        if np.shape(codes) != known.shape:
+            raise InvalidInput(
+                f"slices: {column!r} has codes of shape {np.shape(codes)} for {known.size} samples"
+            )
+    decided = best_decisions(decisions, matrix) if np.ndim(decisions) == 2 else np.asarray(decisions)
+    each = business_value(truth, decided, matrix)
+    width = len(classes)
+    pairs = known.astype(np.int64) * width + decided.astype(np.int64)
+    counts = np.bincount(pairs, minlength=width * width).reshape(width, width)
+    of_truth = counts.sum(1)
+    constant_totals = of_truth @ matrix
+    constant = int(constant_totals.argmax())
+    forgone = counts * cost_of_gain(matrix)
+    here = np.flatnonzero(of_truth).tolist()
+    return Judgment(
+        overall=amount("all", each),
+        possible=float(of_truth @ matrix.max(1)),
+        constant=classes[constant],
+        constant_total=float(constant_totals[constant]),
+        classes=[one for one in amounts(classes, known.astype(np.int64), each) if one.count],
+        dearest=[_dearest(row, counts[row], forgone[row], classes) for row in here],
+        slices={
+            column: [one for one in amounts(names, codes, each) if one.count]
+            for column, (names, codes) in (slices or {}).items()
+        },
+        counts=counts,
+        money=counts * matrix,
+        each=each,
+    )
+
+
+def amount(name: str, values: np.ndarray) -> Amount:
+    """What samples that bring ``values``, (N,), bring together."""
+    return amounts([name], np.zeros(len(values), dtype=np.int64), values)[0]
+
+
+def amounts(names: Sequence[str], codes: np.ndarray, values: np.ndarray) -> list[Amount]:
+    """What the samples of each code bring together; those of code -1 do not count.
+
+    Args:
+        names: of the G codes.
+        codes: (N,) whole numbers from -1 to G - 1.
+        values: (N,) float64.
+    """
+    inside = codes >= 0
+    codes, values = codes[inside], values[inside]
+    count = np.bincount(codes, minlength=len(names))
+    total = np.bincount(codes, values, len(names))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean = total / count
+        # Around the means: squares of the values themselves would lose digits.
+        squares = np.bincount(codes, (values - mean[codes]) ** 2, len(names))
+        error = np.sqrt(squares / (count - 1) / count)
+    quantile = student.ppf((1 + CONFIDENCE) / 2, np.maximum(count - 1, 1))
+    reach = np.where(count > 1, quantile * error, np.inf)
+    columns = (count, total, mean, mean - reach, mean + reach)
+    rows = zip(names, *(one.tolist() for one in columns), strict=True)
+    return [Amount(*row) for row in rows]
+
+
+def _dearest(
+    truth: int, counts: np.ndarray, forgone: np.ndarray, classes: Sequence[str]
+) -> Mistake | None:
+    decision = int(forgone.argmax())
+    if forgone[decision] <= 0:
+        return None
+    return Mistake(classes[truth], classes[decision], int(counts[decision]), float(forgone[decision]))

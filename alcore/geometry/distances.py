@@ -1,0 +1,71 @@
+"""Squared Euclidean distances in tiles: of few numbers pair by pair, of many by matrix products."""
+
+import torch
+
+from ..data.device import TILE_COLUMNS, TILE_ROWS
+
+# Squared distances below this many roundings of the squared length are those of equal vectors.
+ROUNDINGS = 16
+# How many centers may look the nearest by rounding alone.
+RIVALS = 4
+
+
+def squared_lengths(vectors: torch.Tensor) -> torch.Tensor:
+    """(n,) squared length of each vector."""
+    return torch.linalg.vector_norm(vectors, dim=1).square_()  # a fifth of einsum's time
+
+
+def squared_distances(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """(len(a), len(b)) squared distances in float64; float64 vectors are compared pair by pair."""
+    if a.dtype == torch.float64:
+        return torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist").square_()
+    a, b = a.to(torch.float64), b.to(torch.float64)
+    return (
+        torch.addmm(squared_lengths(b), a, b.T, alpha=-2)
+        .add_(squared_lengths(a)[:, None])
+        .clamp_(min=0)
+    )
+
+
+def nearest_squared(
+    vectors: torch.Tensor,
+    lengths: torch.Tensor,
+    centers: torch.Tensor,
+    center_lengths: torch.Tensor,
+    out: torch.Tensor,
+) -> None:
+    """Lower ``out`` (n,) to the squared distance of each vector to its nearest center.
+
+    float64 vectors are compared pair by pair. float32 vectors through ``|x|^2 - 2 x.c + |c|^2``, a
+    matrix product: the error is a few roundings of ``|x|^2``, and what is smaller counts as 0.
+    """
+    exact = vectors.dtype == torch.float64
+    floor = ROUNDINGS * torch.finfo(vectors.dtype).eps
+    for start in range(0, len(vectors), TILE_ROWS):
+        rows = slice(start, start + TILE_ROWS)
+        x = vectors[rows]
+        nearest = torch.full_like(lengths[rows], torch.inf)
+        for first in range(0, len(centers), TILE_COLUMNS):
+            columns = slice(first, first + TILE_COLUMNS)
+            if exact:
+                d = squared_distances(x, centers[columns]).amin(1)
+            else:
+                d = torch.addmm(center_lengths[columns], x, centers[columns].T, alpha=-2).amin(1)
+            torch.minimum(nearest, d, out=nearest)
+        if not exact:
+            nearest += lengths[rows]
+            nearest = torch.where(nearest < floor * lengths[rows], 0, nearest)
+        torch.minimum(out[rows], nearest, out=out[rows])
+
+
+def nearest_exactly(
+    vectors: torch.Tensor, centers: torch.Tensor, center_lengths: torch.Tensor
+) -> torch.Tensor:
+    """(n,) float64 squared distances of a few vectors to their nearest center.
+
+    float32 products say which centers may be the nearest, float64 differences how near they are.
+    """
+    few = torch.addmm(center_lengths, vectors, centers.T, alpha=-2)
+    rivals = few.topk(min(RIVALS, len(centers)), dim=1, largest=False).indices
+    apart = vectors.to(torch.float64)[:, None] - centers[rivals].to(torch.float64)
+    return apart.square_().sum(-1).amin(1)

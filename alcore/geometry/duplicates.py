@@ -1,0 +1,121 @@
+"""Near-duplicates: groups of samples nearer to each other than a distance."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from .distances import squared_distances, squared_lengths
+
+ROWS_A_CHUNK = 1 << 10
+COLUMNS_A_TILE = 1 << 14
+# By how many roundings of the squared lengths float32 products may be off.
+ROUNDINGS = 64
+
+
+def near_duplicates(
+    vectors: torch.Tensor,
+    distance: float,
+    first: np.ndarray | None = None,
+    tick: Callable[[], None] = lambda: None,
+) -> np.ndarray:
+    """(n,) int64, the row that stands for each vector: itself, or an earlier one that is near.
+
+    In their order, a vector nearer than ``distance`` to one that stands for itself is stood for by the
+    nearest such, else it stands for itself. So those that stand for themselves are at least
+    ``distance`` apart, and every other is near the one that stands for it. All pairs are compared,
+    those near the limit in float64: n times the number of those that stay. Those are kept in a copy.
+
+    Args:
+        vectors: (n, d); centered or of length 1 where they are float32.
+        distance: above 0.
+        first: (n,) bool, vectors that all stand for themselves and come before the others.
+        tick: called after each chunk; what it raises ends the work.
+    """
+    n = len(vectors)
+    first = np.zeros(n, dtype=bool) if first is None else first
+    stands = np.arange(n)
+    order = np.concatenate([np.flatnonzero(first), np.flatnonzero(~first)])
+    kept = vectors.new_empty((n, vectors.shape[1])) if n else vectors
+    lengths = vectors.new_empty(n)
+    known: list[int] = []
+
+    def keep(rows: np.ndarray) -> None:
+        some = vectors[torch.from_numpy(rows).to(vectors.device)]
+        kept[len(known) : len(known) + len(rows)] = some
+        lengths[len(known) : len(known) + len(rows)] = squared_lengths(some)
+        known.extend(rows.tolist())
+
+    keep(order[: int(first.sum())])
+    for start in range(int(first.sum()), n, ROWS_A_CHUNK):
+        rows = order[start : start + ROWS_A_CHUNK]
+        mine = vectors[torch.from_numpy(rows).to(vectors.device)]
+        found = _nearest(mine, kept[: len(known)], lengths[: len(known)], distance)
+        near, apart = (one.cpu().numpy() for one in found)
+        among = squared_distances(mine, mine).cpu().numpy()
+        stays: list[int] = []
+        for position in range(len(rows)):
+            best, leader = apart[position], known[near[position]] if near[position] >= 0 else -1
+            if stays:
+                closest = int(among[position, stays].argmin())
+                if among[position, stays[closest]] < best:
+                    best, leader = among[position, stays[closest]], rows[stays[closest]]
+            if best < distance**2:
+                stands[rows[position]] = leader
+            else:
+                stays.append(position)
+        keep(rows[stays])
+        tick()
+    return stands
+
+
+def any_near(
+    take: Callable[[slice], torch.Tensor],
+    n: int,
+    others: torch.Tensor,
+    distance: float,
+    tick: Callable[[], None] = lambda: None,
+) -> np.ndarray:
+    """(n,) bool, whether each vector is nearer than ``distance`` to one of the others.
+
+    Args:
+        take: gives a slice of the n vectors, made ready as the others are.
+        others: (m, d); centered or of length 1 where they are float32.
+        tick: called after each chunk; what it raises ends the work.
+    """
+    lengths = squared_lengths(others)
+    found = np.zeros(n, dtype=bool)
+    for start in range(0, n, ROWS_A_CHUNK):
+        part = slice(start, min(n, start + ROWS_A_CHUNK))
+        found[part] = (_nearest(take(part), others, lengths, distance)[1] < distance**2).cpu().numpy()
+        tick()
+    return found
+
+
+def _nearest(
+    mine: torch.Tensor, kept: torch.Tensor, lengths: torch.Tensor, distance: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Position and float64 squared distance of each vector's nearest kept one; -1 and infinity
+    where none is near."""
+    at = torch.full((len(mine),), -1, dtype=torch.int64, device=mine.device)
+    apart = torch.full((len(mine),), torch.inf, dtype=torch.float64, device=mine.device)
+    own = squared_lengths(mine)
+    slack = 0.0 if mine.dtype == torch.float64 else ROUNDINGS * torch.finfo(mine.dtype).eps
+    for first in range(0, len(kept), COLUMNS_A_TILE):
+        tile = slice(first, first + COLUMNS_A_TILE)
+        if mine.dtype == torch.float64:
+            squared = squared_distances(mine, kept[tile])
+        else:
+            squared = torch.addmm(lengths[tile], mine, kept[tile].T, alpha=-2).add_(own[:, None])
+        least = squared.amin(1)
+        near = (least < distance**2 + slack * (own + lengths[tile].max())).nonzero().flatten()
+        if len(near) == 0:
+            continue
+        # float32 does not say for sure which of several is the nearest: the few nearest are judged.
+        rivals = squared[near].topk(min(4, squared.shape[1]), dim=1, largest=False).indices
+        exact = kept[tile][rivals].to(torch.float64) - mine[near, None].to(torch.float64)
+        best, which = exact.square_().sum(-1).min(1)
+        better = best < apart[near]
+        apart[near[better]] = best[better]
+        at[near[better]] = first + rivals[better].gather(1, which[better, None]).flatten()
+    return at, apart

@@ -1,0 +1,103 @@
+"""Gradient embeddings, kept as the two factors of which each is the outer product."""
+
+import numpy as np
+import torch
+
+from .distances import squared_lengths
+
+ROWS_A_CHUNK = 1 << 12
+# Squared distances below this many roundings of the longer vector's length are those of equal ones.
+ROUNDINGS = 64
+
+
+class GradientEmbeddings:
+    """The loss gradients with respect to the last layer's weights, at the predicted class.
+
+    The gradient of sample i is the outer product of ``a_i = p_i - onehot(argmax p_i)`` and its
+    features ``h_i``, C d numbers that are never written out: the squared distance of two is
+    ``|a|^2 |h|^2 + |a'|^2 |h'|^2 - 2 (a.a')(h.h')``.
+
+    Source: Ash et al., Deep Batch Active Learning by Diverse, Uncertain Gradient Lower Bounds
+    (BADGE, 2020), section 3; no gradient of a bias, as there.
+
+    Args:
+        probabilities: (n, C).
+        features: (n, d), what the last layer takes.
+    """
+
+    def __init__(self, probabilities: torch.Tensor, features: torch.Tensor) -> None:
+        self.errors = probabilities.clone()
+        best = probabilities.argmax(1, keepdim=True)
+        self.errors.scatter_add_(1, best, torch.full_like(best, -1, dtype=probabilities.dtype))
+        self.features = features
+        lengths = squared_lengths(self.errors).to(torch.float64)
+        self.squared_lengths = lengths * squared_lengths(features)
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    def few(self, most: int) -> "FewGradients":
+        """Room for some of them, to which one at a time is compared."""
+        return FewGradients(self, most)
+
+    def lower(self, nearest: torch.Tensor, others: torch.Tensor) -> None:
+        """Lower ``nearest`` (n,) to each row's squared distance to the nearest of ``others``.
+
+        By matrix products in the features' own precision; what is within its rounding is 0.
+        """
+        errors, features = self.errors[others].T, self.features[others].T
+        theirs = self.squared_lengths[others].to(self.features.dtype)
+        smallest = ROUNDINGS * torch.finfo(self.features.dtype).eps
+        for start in range(0, len(self), ROWS_A_CHUNK):
+            chunk = slice(start, start + ROWS_A_CHUNK)
+            inner = self.errors[chunk] @ errors
+            inner *= self.features[chunk] @ features
+            own = self.squared_lengths[chunk]
+            squared = torch.sub(theirs, inner, alpha=2).amin(1).to(torch.float64) + own
+            squared = torch.where(squared < smallest * own, 0.0, squared)
+            torch.minimum(nearest[chunk], squared, out=nearest[chunk])
+
+
+class FewGradients:
+    """Some of the embeddings, written one by one, in float64.
+
+    Args:
+        source: where they are from.
+        most: how many there will be.
+    """
+
+    def __init__(self, source: GradientEmbeddings, most: int) -> None:
+        self.most = most
+        self._source = source
+        self._errors = np.empty((most, source.errors.shape[1]))
+        self._features = np.empty((most, source.features.shape[1]))
+        self._lengths = np.empty(most)
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def add(self, row: int) -> None:
+        """Take in the embedding of a row."""
+        error, feature = self._factors(row)
+        self._errors[self._count], self._features[self._count] = error, feature
+        self._lengths[self._count] = (error @ error) * (feature @ feature)
+        self._count += 1
+
+    def nearest(self, row: int) -> float:
+        """Squared distance of a row to the nearest of them, 0 within rounding; infinite while empty."""
+        if self._count == 0:
+            return np.inf
+        known = slice(self._count)
+        error, feature = self._factors(row)
+        lengths = self._lengths[known] + (error @ error) * (feature @ feature)
+        squared = lengths - 2 * (self._errors[known] @ error) * (self._features[known] @ feature)
+        near = squared < ROUNDINGS * np.finfo(np.float64).eps * lengths
+        return 0.0 if near.any() else float(squared.min())
+
+    def _factors(self, row: int) -> tuple[np.ndarray, np.ndarray]:
+        wide = torch.float64
+        return (
+            self._source.errors[row].to(wide).cpu().numpy(),
+            self._source.features[row].to(wide).cpu().numpy(),
+        )

@@ -1,0 +1,42 @@
+"""Similarities of vectors."""
+
+import torch
+
+from .distances import squared_distances, squared_lengths
+
+# Below exp(-80) a float32 kernel value is 0 for every sum it enters, and slow to compute with.
+LOWEST_EXPONENT = -80.0
+
+
+class Kernel:
+    """Similarity, in [0, 1].
+
+    "gaussian": ``exp(-d^2 / width^2)``; "cosine": of unit vectors their cosine, not below 0; "ball": 1
+    where they are nearer than ``width``, else 0.
+
+    Args:
+        kind: one of these.
+        width: in the vectors' own unit.
+        unit: whether all vectors are of length 1.
+    """
+
+    def __init__(self, kind: str, width: float = 1.0, *, unit: bool = True) -> None:
+        self.kind = kind
+        self.width = width
+        self.unit = unit
+
+    def __call__(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        """(len(a), len(b)) similarities, in the vectors' precision; float64 is pair by pair."""
+        exact = a.dtype == torch.float64
+        if self.kind == "cosine":
+            return (1 - squared_distances(a, b) / 2).clamp_(min=0) if exact else (a @ b.T).clamp_(0, 1)
+        squared = squared_distances(a, b) if exact else self._squared(a, b)
+        if self.kind == "ball":
+            return (squared < self.width**2).to(a.dtype)
+        exponent = squared.mul_(-1 / self.width**2)
+        return (exponent if exact else exponent.clamp_(LOWEST_EXPONENT, 0)).exp_()
+
+    def _squared(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        if self.unit:
+            return (a @ b.T).sub_(1).mul_(-2)
+        return torch.addmm(squared_lengths(b), a, b.T, alpha=-2).add_(squared_lengths(a)[:, None])

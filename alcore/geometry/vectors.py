@@ -1,0 +1,89 @@
+"""Columns of vectors, as tensors."""
+
+import numpy as np
+import torch
+
+from ..data.device import FLOAT64_UP_TO, to_tensor
+from ..strategies.task import Task
+
+ROWS_A_CHUNK = 1 << 14
+ROWS_FOR_CENTER = 1024
+
+
+def vectors_of(name: str, metric: str, task: Task) -> "Vectors":
+    """The column as its metric compares it: less its center, or of length 1.
+
+    Raises:
+        InvalidInput: not a column of vectors, values that are not finite, zero vectors for cosine.
+    """
+    cosine = metric == "cosine"
+    column = task.pool.vectors(name, task.user, directions=cosine)
+    here = np.flatnonzero(~task.pool.missing[name])
+    return Vectors(column, None if cosine else center_of(column, here), task.device)
+
+
+class Vectors:
+    """Rows of a column as a tensor, brought in chunk by chunk: less a center, or of length 1."""
+
+    def __init__(self, column: np.ndarray, center: np.ndarray | None, device: torch.device) -> None:
+        self._column = column
+        self.center = center
+        self._device = device
+        small = column.size <= FLOAT64_UP_TO
+        self._dtype = torch.float64 if small else torch.float32
+
+    def __call__(self, rows: np.ndarray) -> torch.Tensor:
+        """(R, d) of some rows of the pool."""
+        out = torch.empty((len(rows), self._column.shape[1]), dtype=self._dtype, device=self._device)
+        for start in range(0, len(rows), ROWS_A_CHUNK):
+            chunk = slice(start, start + ROWS_A_CHUNK)
+            self._prepare(_part(self._column, rows[chunk]), out[chunk])
+        return out
+
+    def of(self, vectors: np.ndarray) -> torch.Tensor:
+        """(R, d) of other vectors, made ready likewise."""
+        out = torch.empty(vectors.shape, dtype=self._dtype, device=self._device)
+        self._prepare(vectors, out)
+        return out
+
+    def _prepare(self, part: np.ndarray, out: torch.Tensor) -> None:
+        vectors = to_tensor(part, self._dtype, self._device)
+        if self.center is not None:
+            torch.sub(vectors, to_tensor(self.center, self._dtype, self._device), out=out)
+            return
+        lengths = vectors.norm(dim=1, keepdim=True)
+        if not bool(((lengths > 0) & lengths.isfinite()).all()):
+            # Numbers whose squares are 0 or infinite have a direction all the same.
+            vectors = vectors / vectors.abs().amax(1, keepdim=True)
+            lengths = vectors.norm(dim=1, keepdim=True)
+        torch.div(vectors, lengths, out=out)
+
+
+def center_of(column: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """(d,) float64: near the middle of some rows, so that float32 products keep their digits.
+
+    The median of up to 1,024 of them, for a single row far off would move the mean.
+    """
+    few = rows[np.linspace(0, max(0, len(rows) - 1), min(len(rows), ROWS_FOR_CENTER)).astype(np.int64)]
+    if len(few) == 0:
+        return np.zeros(column.shape[1])
+    return np.asarray(np.median(column[few].astype(np.float64), axis=0))
+
+
+def mean_of(column: np.ndarray, rows: np.ndarray, *, unit: bool) -> np.ndarray:
+    """(d,) float64 mean of some rows, or of their directions."""
+    total = np.zeros(column.shape[1])
+    for start in range(0, len(rows), ROWS_A_CHUNK):
+        part = _part(column, rows[start : start + ROWS_A_CHUNK])
+        if unit or part.dtype != np.float32:  # small integers and half floats would overflow
+            part = part.astype(np.float64)
+        if unit:
+            part = part / np.linalg.norm(part, axis=1, keepdims=True)
+        total += np.ones(len(part), dtype=part.dtype) @ part
+    return total / max(1, len(rows))
+
+
+def _part(column: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Some rows of a column: a view of it where they lie together, ascending."""
+    together = len(rows) > 0 and rows[-1] - rows[0] == len(rows) - 1 and (np.diff(rows) == 1).all()
+    return column[rows[0] : rows[-1] + 1] if together else column[rows]

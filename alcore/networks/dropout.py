@@ -1,0 +1,152 @@
+"""Predictions of a torch network with its dropout active: members for disagreement measures.
+
+A member is one set of masks. For BALD each sample might have its own; BatchBALD compares samples, and
+needs one model per member: the same masks for every sample. They depend on seed and member alone.
+Source: Gal and Ghahramani, Dropout as a Bayesian Approximation (2016); on consistent masks Kirsch,
+van Amersfoort and Gal, BatchBALD (2019).
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from ..data.errors import InvalidInput
+
+CHANNELWISE = (nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
+MEMBERS = 20
+
+DropoutLayer = nn.Dropout | nn.Dropout1d | nn.Dropout2d | nn.Dropout3d
+
+
+def predict_members(
+    model: nn.Module,
+    batches: Iterable[torch.Tensor],
+    members: int = MEMBERS,
+    seed: int = 0,
+    device: str | torch.device | None = None,
+    autocast: bool = False,
+) -> Iterator[torch.Tensor]:
+    """Run a classifier ``members`` times on each batch, each time with the masks of one member.
+
+    A sample's logits depend neither on its batch nor on its place in it, but for rounding. Between
+    batches the model is as it was before.
+
+    Args:
+        model: gives (B, C) logits for a batch.
+        batches: (B, ...) inputs.
+        members: T, how many members.
+        seed: the same seed gives the same members.
+        device: where to run; the model is moved there and stays. Default: where it is.
+        autocast: half precision on a GPU; without effect on a CPU.
+
+    Yields:
+        (T, B, C) float32 logits of a batch, on the CPU.
+
+    Raises:
+        InvalidInput: a model without active dropout layers, or whose output is not (B, C).
+    """
+    if members < 1:
+        raise InvalidInput(f"members: {members} is not a number of members; give 1 or more")
+    dropout_layers(model)
+    if device is not None:
+        model.to(device)
+    on = next((p.device for p in model.parameters()), torch.device(device or "cpu"))
+    half = autocast and on.type == "cuda"
+
+    def predict(batch: torch.Tensor) -> torch.Tensor:
+        outputs = []
+        batch = batch.to(on)
+        with torch.no_grad(), torch.autocast(on.type, enabled=half):
+            for member in range(members):
+                with dropout_masks(model, seed, member):
+                    outputs.append(_checked(model(batch), len(batch)).float())
+        return torch.stack(outputs).cpu()
+
+    for batch in batches:
+        yield predict(batch)
+
+
+@contextmanager
+def dropout_masks(model: nn.Module, seed: int, member: int) -> Iterator[None]:
+    """Within it the model is the network that ``member`` stands for.
+
+    The whole model is in evaluation mode, batch normalization included, and each Dropout, Dropout1d,
+    Dropout2d and Dropout3d layer multiplies by a mask of its own, scaled by ``1 / (1 - p)``, of one
+    row for the whole batch: the first dimension is the batch. A layer that is called several times in
+    a pass has a mask for each call; every pass of the model has the same masks.
+
+    Afterwards, also on an error, the model is as it was before.
+
+    Raises:
+        InvalidInput: the model has no active dropout layer.
+    """
+    layers = dropout_layers(model)
+    calls = [0] * len(layers)
+
+    def begin(module: nn.Module, args: Any) -> None:
+        calls[:] = [0] * len(layers)
+
+    def hook_for(position: int) -> Any:
+        def drop(layer: Any, args: Any, output: torch.Tensor) -> torch.Tensor:
+            calls[position] += 1
+            mask = _mask(layer, output, (seed, member, position, calls[position]))
+            return output.mul_(mask) if layer.inplace else output * mask
+
+        return drop
+
+    with ExitStack() as restore:
+        for module in model.modules():
+            restore.callback(setattr, module, "training", module.training)
+        restore.callback(model.register_forward_pre_hook(begin).remove)
+        for position, layer in enumerate(layers):
+            restore.callback(layer.register_forward_hook(hook_for(position)).remove)
+        model.eval()
+        yield
+
+
+def dropout_layers(model: nn.Module) -> list[DropoutLayer]:
+    """A model's dropout layers, in the order of its modules.
+
+    Raises:
+        InvalidInput: there is none, or each drops with probability 0.
+    """
+    layers = [one for one in model.modules() if isinstance(one, (nn.Dropout, *CHANNELWISE))]
+    name = type(model).__name__
+    if not layers:
+        raise InvalidInput(
+            f"{name} has no dropout layer (torch.nn.Dropout, Dropout1d, 2d or 3d; dropout called as a "
+            "function is not seen), so its members would all be the same; give another model"
+        )
+    if all(layer.p == 0 for layer in layers):
+        raise InvalidInput(
+            f"{name} has {len(layers)} dropout layers, but each drops with probability 0, so its "
+            "members would all be the same; set their p"
+        )
+    return layers
+
+
+def _mask(layer: DropoutLayer, output: torch.Tensor, key: tuple[int, ...]) -> torch.Tensor:
+    """Drawn on the CPU, so that a GPU gives the same members."""
+    shape = (1, *output.shape[1:])
+    if isinstance(layer, CHANNELWISE):
+        shape = (1, output.shape[1]) + (1,) * (output.ndim - 2)
+    if layer.p == 1:
+        return output.new_zeros(shape)
+    state = np.random.SeedSequence(key).generate_state(1, np.uint64)
+    generator = torch.Generator().manual_seed(int(state[0]))
+    kept = torch.rand(shape, generator=generator) >= layer.p
+    return kept.to(output.device, output.dtype) / (1 - layer.p)
+
+
+def _checked(output: Any, batch: int) -> torch.Tensor:
+    if not isinstance(output, torch.Tensor) or output.ndim != 2 or len(output) != batch:
+        found = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
+        raise InvalidInput(
+            f"the model gave {found} for a batch of {batch}, not ({batch}, classes) logits; wrap it so "
+            "that it does"
+        )
+    return output

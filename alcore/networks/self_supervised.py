@@ -1,0 +1,381 @@
+"""Train a backbone on images alone, without labels, with the methods of lightly.
+
+What is random depends on the seed, the epoch and the sample, and on nothing before it: training that
+was broken off and taken up again ends in the same network as training in one go.
+"""
+
+import copy
+import hashlib
+import json
+import math
+import os
+import random
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import nn
+from torch.utils.data import DataLoader, Dataset
+
+from ..data.device import resolve_device
+from ..data.errors import InvalidInput
+from .collapse import Spread, spread_of
+from .networks import fingerprint, headless, load_state, state_of
+
+METHODS = ("simclr", "moco", "simsiam", "barlow_twins", "dino")
+# Those that pull the two views of a sample together and push others away.
+CONTRASTIVE = ("simclr", "moco")
+LEARNING_RATE = 1e-3
+WEIGHT_DECAY = 1e-4
+WARM_UP_SHARE = 0.05
+SMALLEST_IMAGE = 16
+FORMAT = 1
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to train. Two runs of the same settings on the same images give the same network.
+
+    Attributes:
+        method: one of METHODS.
+        architecture: a torchvision classifier, whose head is taken off.
+        image_size: of the views, in pixels; 64 to 128 suit a small machine.
+        epochs: how often each image is seen.
+        batch_size: at least this many images a batch, but for a smaller pool.
+        learning_rate: the highest, of AdamW with a warm-up and cosine decay.
+        seed: of the first weights, the order and the views.
+    """
+
+    method: str = "simclr"
+    architecture: str = "resnet18"
+    image_size: int = 64
+    epochs: int = 50
+    batch_size: int = 128
+    learning_rate: float = LEARNING_RATE
+    seed: int = 0
+
+    def check(self) -> None:
+        """Refuse what cannot be.
+
+        Raises:
+            InvalidInput: what is wrong.
+        """
+        if self.method not in METHODS:
+            raise InvalidInput(f"method: there is no {self.method!r}; choose {', '.join(METHODS)}")
+        if self.image_size < SMALLEST_IMAGE:
+            raise InvalidInput(
+                f"image_size: {self.image_size} pixels show nothing; give {SMALLEST_IMAGE} or more"
+            )
+        if self.epochs < 1:
+            raise InvalidInput(f"epochs: {self.epochs} train nothing; give 1 or more")
+        if self.batch_size < 2:
+            raise InvalidInput(f"batch_size: {self.batch_size} cannot be compared; give 2 or more")
+        if not self.learning_rate > 0:
+            raise InvalidInput(f"learning_rate: {self.learning_rate} is not above 0")
+        if not math.isfinite(self.learning_rate):
+            raise InvalidInput(f"learning_rate: {self.learning_rate} is not finite")
+        if self.seed < 0:
+            raise InvalidInput(f"seed: {self.seed} is negative; give 0 or more")
+
+
+@dataclass
+class Trained:
+    """What ``train`` gives.
+
+    Attributes:
+        backbone: gives (B, d) pooled features; in evaluation mode, on the CPU.
+        losses: the mean loss of each epoch.
+        spread: of the projections in the last epoch: whether they have collapsed.
+        agreement: (N,) float64, of contrastive methods: the sum over epochs of the cosine of a
+            sample's two projections. The lowest are the coreset of Ju et al. (2021); else None.
+        epochs: how many were trained now; 0 where the checkpoint held all of them.
+        path: the checkpoint, where one is kept.
+    """
+
+    backbone: nn.Module
+    losses: list[float]
+    spread: Spread
+    agreement: np.ndarray | None
+    epochs: int
+    path: Path | None = None
+
+
+@dataclass
+class _State:
+    """All that changes while training."""
+
+    method: Any
+    optimizer: torch.optim.Optimizer
+    scaler: Any
+    agreement: torch.Tensor
+    losses: list[float] = field(default_factory=list)
+    spread: Spread = field(default_factory=lambda: Spread(0.0, 1.0, 0))
+
+
+def train(
+    images: Sequence[np.ndarray],
+    settings: Settings | None = None,
+    folder: str | Path | None = None,
+    start: nn.Module | None = None,
+    device: str | torch.device = "auto",
+    workers: int = 0,
+    progress: Progress | None = None,
+) -> Trained:
+    """Train a backbone on images without labels.
+
+    Args:
+        images: N arrays (H, W, 3) uint8, of any sizes.
+        settings: default: SimCLR, resnet18, 64 pixels.
+        folder: where the checkpoint is kept, one file for each settings, images and first weights,
+            brought up to date after each epoch. The same call takes training up where it was broken
+            off, and reads what is trained already. Default: none is kept.
+        start: a network to start from, which gives (B, d) or (B, d, H, W); it is copied from, not
+            changed. Default: the architecture with weights drawn from the seed.
+        device: "auto", "cpu" or "cuda"; half precision on a GPU.
+        workers: processes that make the views; 0: this one does. Does not change the result.
+        progress: called with (done, total) batches; what it raises ends the run, and the epochs done
+            stay in the checkpoint.
+
+    Raises:
+        InvalidInput: settings that cannot be, fewer than 4 images, a checkpoint that cannot be read,
+            training that diverges.
+    """
+    settings = settings or Settings()
+    settings.check()
+    if len(images) < 4:
+        raise InvalidInput(f"images: {len(images)} are too few to learn from; give 4 or more")
+    on = resolve_device(device)
+    with _own_randomness(on):
+        _seed(settings.seed, on=on)
+        backbone = (
+            _copied(start) if start is not None else headless(settings.architecture, settings.seed)
+        )
+        path = (
+            Path(folder) / checkpoint_name(images, settings, backbone) if folder is not None else None
+        )
+        state = _begin(backbone, settings, len(images), on)
+        if path is not None and path.is_file():
+            _fill(state, _held(path), path)
+        done = len(state.losses)
+        for epoch in range(done, settings.epochs):
+            _train_epoch(state, images, settings, epoch, on, workers, progress)
+            if path is not None:
+                _write(path, state, settings)
+    return _trained(state, settings, settings.epochs - done, path)
+
+
+def read_trained(path: Path, settings: Settings, start: nn.Module | None = None) -> Trained:
+    """What ``train`` gave and kept.
+
+    Args:
+        path: the checkpoint.
+        settings: those it was trained with.
+        start: a network of the same layers as that which training started from.
+
+    Raises:
+        InvalidInput: it cannot be read, or training was broken off before its last epoch.
+    """
+    held = _held(path)
+    backbone = _copied(start) if start is not None else headless(settings.architecture)
+    state = _begin(backbone, settings, len(held["agreement"]), torch.device("cpu"))
+    _fill(state, held, path)
+    if len(state.losses) < settings.epochs:
+        raise InvalidInput(
+            f"checkpoint: {path.name!r} holds {len(state.losses)} of {settings.epochs} epochs; train on"
+        )
+    return _trained(state, settings, 0, path)
+
+
+def _trained(state: _State, settings: Settings, epochs: int, path: Path | None) -> Trained:
+    agreement = state.agreement.numpy().copy() if settings.method in CONTRASTIVE else None
+    backbone = state.method.backbone.to("cpu").eval()
+    return Trained(backbone, state.losses, state.spread, agreement, epochs, path)
+
+
+def checkpoint_name(images: Sequence[np.ndarray], settings: Settings, backbone: nn.Module) -> str:
+    """A file name that tells one training from another: by settings, pixels and first weights."""
+    digest = hashlib.sha256(json.dumps(asdict(settings), sort_keys=True).encode())
+    digest.update(fingerprint(backbone).encode())
+    for image in images:
+        digest.update(str(image.shape).encode())
+        digest.update(np.ascontiguousarray(image).data)
+    return f"{settings.method}-{settings.architecture}-{digest.hexdigest()[:16]}.pt"
+
+
+def _begin(backbone: nn.Module, settings: Settings, samples: int, on: torch.device) -> _State:
+    from .self_supervised_methods import METHODS as makers  # lightly takes a while to import
+
+    size = settings.image_size
+    with torch.no_grad():
+        made = backbone.eval()(torch.zeros(2, 3, size, size))
+    if made.ndim == 4:
+        backbone = nn.Sequential(backbone, nn.AdaptiveAvgPool2d(1), nn.Flatten(1))
+    method = makers[settings.method](backbone, made.shape[1], samples)
+    method = method.to(on, memory_format=torch.channels_last).train()
+    trained = [one for one in method.parameters() if one.requires_grad]
+    optimizer = torch.optim.AdamW(trained, settings.learning_rate, weight_decay=WEIGHT_DECAY)
+    scaler = torch.amp.GradScaler(on.type, enabled=on.type == "cuda")
+    return _State(method, optimizer, scaler, torch.zeros(samples, dtype=torch.float64))
+
+
+def _train_epoch(
+    state: _State,
+    images: Sequence[np.ndarray],
+    settings: Settings,
+    epoch: int,
+    on: torch.device,
+    workers: int,
+    progress: Progress | None,
+) -> None:
+    batches = _batches(len(images), settings, epoch)
+    total = len(batches) * settings.epochs
+    views = _Views(images, settings, epoch)
+    loader = DataLoader(views, batch_sampler=batches, num_workers=workers, pin_memory=on.type == "cuda")
+    method, losses, projected = state.method, [], []
+    for number, (rows, made) in enumerate(loader):
+        step = epoch * len(batches) + number
+        _seed(settings.seed, 1, epoch, number, on=on)  # of layers that drop
+        for group in state.optimizer.param_groups:
+            group["lr"] = settings.learning_rate * _rate(step, total)
+        made = [one.to(on, non_blocking=True, memory_format=torch.channels_last) for one in made]
+        with torch.autocast(on.type, enabled=on.type == "cuda"):
+            loss, first, second = method(made, epoch)
+        if not loss.isfinite():
+            raise InvalidInput(
+                f"training diverged in epoch {epoch + 1}; take a smaller learning_rate than "
+                f"{settings.learning_rate:g}"
+            )
+        state.optimizer.zero_grad()
+        state.scaler.scale(loss).backward()
+        state.scaler.step(state.optimizer)
+        state.scaler.update()
+        method.follow(step / total)
+        losses.append(loss.detach())
+        projected.append(first.detach().float())
+        close = nn.functional.cosine_similarity(first.detach().float(), second.detach().float())
+        state.agreement[rows] += close.cpu().double()
+        if progress is not None:
+            progress(step + 1, total)
+    state.losses.append(float(torch.stack(losses).mean()))
+    state.spread = spread_of(torch.cat(projected))
+
+
+def _rate(step: int, total: int) -> float:
+    """Share of the highest learning rate: a linear warm-up, then a cosine down to 0."""
+    warm = max(1, int(WARM_UP_SHARE * total))
+    if step < warm:
+        return (step + 1) / warm
+    return 0.5 * (1 + float(np.cos(np.pi * (step - warm) / max(1, total - warm))))
+
+
+def _batches(samples: int, settings: Settings, epoch: int) -> list[list[int]]:
+    """Every row once, shuffled, in batches of nearly equal size."""
+    order = np.random.default_rng((settings.seed, 2, epoch)).permutation(samples)
+    return [one.tolist() for one in np.array_split(order, max(1, samples // settings.batch_size))]
+
+
+class _Views(Dataset[tuple[int, list[torch.Tensor]]]):
+    """Rows and their views; what is drawn for a row depends on seed, epoch and row alone."""
+
+    def __init__(self, images: Sequence[np.ndarray], settings: Settings, epoch: int) -> None:
+        from .self_supervised_methods import views_for
+
+        self._images = images
+        self._transform = views_for(settings.method, settings.image_size)
+        self._key = (settings.seed, 3, epoch)
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def __getitem__(self, row: int) -> tuple[int, list[torch.Tensor]]:
+        _seed(*self._key, row)
+        return row, self._transform(Image.fromarray(self._images[row]))
+
+
+def _seed(*key: int, on: torch.device | None = None) -> None:
+    """Set the three generators that lightly and torchvision draw from, and those of the GPUs.
+
+    These only where ``on`` is one: the processes that make views must not touch them.
+    """
+    first, second, third = np.random.SeedSequence(key).generate_state(3)
+    torch.default_generator.manual_seed(int(first))
+    if on is not None and on.type == "cuda":
+        torch.cuda.manual_seed_all(int(first))
+    np.random.seed(int(second))
+    random.seed(int(third))
+
+
+@contextmanager
+def _own_randomness(on: torch.device) -> Iterator[None]:
+    """Afterwards the global generators are as they were."""
+    numbers, python = np.random.get_state(), random.getstate()
+    try:
+        with torch.random.fork_rng(
+            devices=range(torch.cuda.device_count() if on.type == "cuda" else 0)
+        ):
+            yield
+    finally:
+        np.random.set_state(numbers)
+        random.setstate(python)
+
+
+def _copied(start: nn.Module) -> nn.Module:
+    return copy.deepcopy(start).to("cpu").requires_grad_(True)
+
+
+def _write(path: Path, state: _State, settings: Settings) -> None:
+    """Into a file beside it first: a run that ends here leaves the earlier checkpoint whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_suffix(f".{os.getpid()}.part")
+    torch.save(
+        {
+            "format": FORMAT,
+            "settings": asdict(settings),
+            "tensors": state_of(state.method),
+            "optimizer": state.optimizer.state_dict(),
+            "scaler": state.scaler.state_dict(),
+            "agreement": state.agreement,
+            "losses": state.losses,
+            "spread": asdict(state.spread),
+        },
+        beside,
+    )
+    os.replace(beside, path)
+
+
+def _held(path: Path) -> dict[str, Any]:
+    """What a checkpoint holds."""
+    try:
+        held: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        known = held["format"] == FORMAT
+    except Exception as error:
+        raise _unreadable(path, type(error).__name__) from None  # foreign bytes make it raise anything
+    if not known:
+        raise _unreadable(path, "of another version")
+    return held
+
+
+def _fill(state: _State, held: dict[str, Any], path: Path) -> None:
+    try:
+        load_state(state.method, held["tensors"])
+        state.optimizer.load_state_dict(held["optimizer"])
+        if held["scaler"]:  # a CPU's is empty, which a GPU's does not take
+            state.scaler.load_state_dict(held["scaler"])
+        state.agreement = held["agreement"]
+        state.losses = held["losses"]
+        state.spread = Spread(**held["spread"])
+    except Exception as error:
+        raise _unreadable(path, type(error).__name__) from None
+
+
+def _unreadable(path: Path, why: str) -> InvalidInput:
+    return InvalidInput(
+        f"checkpoint: {path.name!r} cannot be read ({why}); remove {path} to train anew"
+    )

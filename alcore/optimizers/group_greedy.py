@@ -1,0 +1,153 @@
+"""Choosing groups as wholes: sequences, scenes, patients."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from .budget import Limits
+from .greedy import Picks, Progress, Term, combined, rounded
+
+
+def choose_groups(
+    terms: Sequence[Term],
+    groups: torch.Tensor,
+    budget: int,
+    *,
+    value: str = "mean",
+    combine: str = "product",
+    limits: Limits | None = None,
+    progress: Progress | None = None,
+) -> Picks:
+    """Choose all candidates of one group after another, the group of the highest value first.
+
+    A group's value is the mean (or the greatest) of its candidates' combined values before any of them
+    is chosen, per cost where there are costs. Groups that do not fit into what is left of the budget
+    are passed over. Within a group the candidates come by value. Ties go to the group met first.
+
+    The same lazy greedy as over samples: the mean of upper bounds is an upper bound.
+
+    Args:
+        terms: what to choose by; strengths are not 0.
+        groups: (n,) int64, the group of each candidate, numbered from 0 as they are met.
+        budget: how many candidates at most.
+        value: "mean" or "max".
+        combine: "product" or "sum".
+        limits: what candidates cost.
+        progress: called with (chosen, budget) after each group; what it raises ends the run.
+    """
+    return _Groups(terms, groups, budget, value, combine, limits or Limits(), progress).run()
+
+
+class _Groups:
+    def __init__(
+        self,
+        terms: Sequence[Term],
+        groups: torch.Tensor,
+        budget: int,
+        value: str,
+        combine: str,
+        limits: Limits,
+        progress: Progress | None,
+    ) -> None:
+        self.terms, self.groups, self.value, self.combine = terms, groups, value, combine
+        self.budget, self.left, self.limits = budget, budget, limits
+        self.progress = progress
+        self.count = int(groups.max()) + 1
+        self.sizes = torch.bincount(groups, minlength=self.count)
+        self.cost_of: torch.Tensor | None = None
+        if limits.costs is not None:
+            self.cost_of = limits.costs.new_zeros(self.count).index_add_(0, groups, limits.costs)
+        self.order = groups.argsort(stable=True)
+        self.ends = self.sizes.cumsum(0)
+        self.open = torch.ones(self.count, dtype=torch.bool, device=groups.device)
+        self.bounds = [term.objective.values(None).clone() for term in terms]
+        self.fresh = torch.ones(self.count, dtype=torch.bool, device=groups.device)
+        self._set_scales([not term.objective.needs_first_pick for term in terms])
+
+    def run(self) -> Picks:
+        rows: list[int] = []
+        gains: list[float] = []
+        reasons: list[np.ndarray] = []
+        while (group := self._best()) is not None:
+            mine = self._rows(group)
+            total = self.limits.apply(
+                combined(self.terms, [b[mine] for b in self.bounds], self.combine), mine
+            )
+            mine = mine[total.argsort(descending=True, stable=True)]
+            gains += total.sort(descending=True, stable=True).values.tolist()
+            rows += mine.tolist()
+            reasons += torch.stack([bound[mine] for bound in self.bounds], 1).cpu().numpy().tolist()
+            self._take(group, mine)
+            if self.progress is not None:
+                self.progress(len(rows), self.budget)
+        return Picks(
+            np.array(rows, dtype=np.int64),
+            np.array(gains),
+            np.array(reasons).reshape(len(rows), len(self.terms)),
+        )
+
+    def _best(self) -> int | None:
+        """The open group of the highest value that fits, its values exact."""
+        if not bool((self.open & self._fit()).any()):
+            return None
+        for term, bound in zip(self.terms, self.bounds, strict=True):
+            if term.objective.depends_on_picks and term.objective.update_cost == 0:
+                bound.copy_(term.objective.values(None))
+        upper = self.limits.apply(combined(self.terms, self.bounds, self.combine), None)
+        of_groups = torch.where(self.open & self._fit(), self._together(upper), -torch.inf)
+        while True:
+            group = int(of_groups.argmax())
+            if of_groups[group] == -torch.inf:
+                return None
+            if bool(self.fresh[group]):
+                return group
+            mine = self._rows(group)
+            for term, bound in zip(self.terms, self.bounds, strict=True):
+                if term.objective.depends_on_picks and term.objective.update_cost > 0:
+                    bound[mine] = term.objective.values(mine)
+            total = combined(self.terms, [b[mine] for b in self.bounds], self.combine)
+            total = self.limits.apply(total, mine)
+            together = total.mean() if self.value == "mean" else total.max()
+            of_groups[group] = rounded(together)
+            if bool((total == -torch.inf).any()):
+                of_groups[group] = -torch.inf  # one of it cannot be chosen, so the whole cannot
+            self.fresh[group] = True
+
+    def _take(self, group: int, rows: torch.Tensor) -> None:
+        cold = [term.objective.needs_first_pick for term in self.terms]
+        for term in self.terms:
+            term.objective.add(rows)
+        self.open[group] = False
+        self.left -= int(self.sizes[group])
+        self.limits.add(rows)
+        lazy = False
+        for term, bound, was_cold in zip(self.terms, self.bounds, cold, strict=True):
+            if term.objective.depends_on_picks and (was_cold or term.strength < 0):
+                bound.copy_(term.objective.values(None))
+            elif term.objective.depends_on_picks and term.objective.update_cost > 0:
+                lazy = True
+        self.fresh.fill_(not lazy)
+        self._set_scales(cold)
+
+    def _fit(self) -> torch.Tensor:
+        fits = self.sizes <= self.left
+        return fits if self.cost_of is None else fits & (self.cost_of <= self.limits.spend)
+
+    def _rows(self, group: int) -> torch.Tensor:
+        end = int(self.ends[group])
+        return self.order[end - int(self.sizes[group]) : end]
+
+    def _together(self, total: torch.Tensor) -> torch.Tensor:
+        reduce = "mean" if self.value == "mean" else "amax"
+        out = torch.full_like(total[: self.count], -torch.inf)
+        together = rounded(out.scatter_reduce(0, self.groups, total, reduce, include_self=False))
+        # A group of which one cannot be chosen cannot be chosen as a whole.
+        barred = torch.zeros_like(self.open).index_fill_(0, self.groups[total == -torch.inf], True)
+        return torch.where(barred, -torch.inf, together)
+
+    def _set_scales(self, which: list[bool]) -> None:
+        for term, values, wanted in zip(self.terms, self.bounds, which, strict=True):
+            if wanted and term.objective.depends_on_picks and len(values):
+                highest = float(values.max())
+                term.objective.scale = highest if highest > 0 else 1.0

@@ -1,0 +1,66 @@
+"""The recipe used where none is given."""
+
+from typing import Any
+
+import numpy as np
+
+from ..data.errors import InvalidInput
+from ..data.pool import Pool
+from . import recipe as entries
+
+
+def default_strategies(pool: Pool) -> list[Any]:
+    """What chooses well for what the pool holds.
+
+    Coverage of the embeddings weighted by margin where there are predictions too, plain coverage
+    where there are none, margin alone without embeddings; balanced where the classes are known; by
+    chance where there is nothing to go by.
+
+    Raises:
+        InvalidInput: several columns could be the embeddings, or the predictions.
+    """
+    wide = [name for name, column in pool.columns.items() if getattr(column, "ndim", 0) > 1]
+    predictions = _the(wide, "predictions", [n for n in wide if _predicts(pool, n)])
+    embeddings = _the(
+        wide, "embeddings", [n for n in wide if n != predictions and pool.columns[n].ndim == 2]
+    )
+    margin = None
+    if predictions is not None:
+        logits = not _rows_sum_to_one(pool, predictions)
+        margin = entries.Uncertainty(column=predictions, given="logits" if logits else "probabilities")
+    return strategies_for(embeddings, margin, balanced=predictions in pool.classes)
+
+
+def strategies_for(
+    embeddings: str | None, margin: entries.Uncertainty | None, *, balanced: bool
+) -> list[Any]:
+    """The default strategies over a column of embeddings and an uncertainty, each if there is one."""
+    chosen: list[Any] = []
+    if embeddings is not None:
+        chosen.append(entries.Coverage(column=embeddings, weights=margin))
+    elif margin is not None:
+        chosen.append(margin)
+    if margin is not None and balanced:
+        chosen.append(entries.Balance(column=margin.column, given=margin.given))
+    return chosen or [entries.Random()]
+
+
+def _the(wide: list[str], usual: str, found: list[str]) -> str | None:
+    if usual in wide:
+        return usual
+    if len(found) > 1:
+        raise InvalidInput(
+            f"recipe: strategies are missing, and {', '.join(map(repr, found))} could all be the "
+            f"{usual}; name the strategies, or call one of the columns {usual!r}"
+        )
+    return found[0] if found else None
+
+
+def _predicts(pool: Pool, name: str) -> bool:
+    return name in pool.classes or pool.columns[name].ndim == 3 or _rows_sum_to_one(pool, name)
+
+
+def _rows_sum_to_one(pool: Pool, name: str) -> bool:
+    here = np.flatnonzero(~pool.missing[name])[:1000]
+    rows = pool.columns[name][..., here, :]
+    return bool(len(here) and np.all(rows >= 0) and np.allclose(rows.sum(-1), 1, atol=1e-3))

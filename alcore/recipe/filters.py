@@ -1,0 +1,90 @@
+"""Filters: which samples stay."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime, timezone
+from typing import Any
+
+import numpy as np
+
+from ..data.errors import InvalidInput
+from ..geometry.duplicates import near_duplicates
+from ..geometry.vectors import vectors_of
+from ..strategies import Task
+from ..strategies.embeddings import cosines
+from ..strategies.numbers import numbers_of
+from .recipe import Filter
+
+
+def passing(task: Task, filters: list[Filter], needed: Sequence[str] = ()) -> np.ndarray:
+    """(N,) bool, true where a candidate passes every filter. A missing value passes none.
+
+    Args:
+        needed: columns without which a sample is not chosen, nor stands for its near-duplicates.
+
+    Raises:
+        InvalidInput: an unknown column, or a range on what is not numbers.
+    """
+    keep = np.zeros(task.pool.n, dtype=bool)
+    keep[task.candidates] = True
+    # Those of one value first: of near-duplicates, the one that stays is one that passes them.
+    for position, one in sorted(enumerate(filters), key=lambda f: f[1].minimum_distance is not None):
+        at = replace(task, user=f"filters[{position}]")
+        if one.minimum_distance is None:
+            keep &= _passes(at, one)
+        else:
+            lacking = keep & ~task.pool.present(needed)
+            keep = lacking | (keep & _is_kept(at, one, keep & ~lacking))
+    return keep
+
+
+def _is_kept(task: Task, one: Filter, keep: np.ndarray) -> np.ndarray:
+    """Of a group of near-duplicates one stays; none where one is labeled."""
+    assert one.minimum_distance is not None
+    pool = task.pool
+    prepare = vectors_of(one.column, "euclidean", task)
+    rows = np.flatnonzero(~pool.missing[one.column] & (keep | pool.labeled))
+    stands = near_duplicates(prepare(rows), one.minimum_distance, pool.labeled[rows], task.tick)
+    kept = np.zeros(pool.n, dtype=bool)
+    kept[rows] = stands == np.arange(len(rows))
+    return kept
+
+
+def _passes(task: Task, one: Filter) -> np.ndarray:
+    pool, user = task.pool, task.user
+    if one.similar_to is not None:
+        return _within(one, cosines(one.column, one.similar_to, task))
+    if one.min is not None or one.max is not None:
+        if one.column == "id":
+            raise InvalidInput(f"{user}: ids have no range; use in or not_in")
+        return _within(one, numbers_of(one.column, one.classes, task))
+    wanted = one.in_ if one.in_ is not None else one.not_in or []
+    if one.column == "id":
+        found, here = _is_in(pool.ids, wanted), np.ones(pool.n, dtype=bool)
+    else:
+        column = pool.column(one.column, user)
+        if not isinstance(column, np.ndarray) or column.ndim != 1:
+            raise InvalidInput(
+                f"{user}: column {one.column!r} holds several values a sample; filter on one"
+            )
+        found, here = _is_in(column.tolist(), wanted), ~pool.missing[one.column]
+    return here & (found if one.in_ is not None else ~found)
+
+
+def _within(one: Filter, values: np.ndarray) -> np.ndarray:
+    low, high = _number(one.min, -np.inf), _number(one.max, np.inf)
+    with np.errstate(invalid="ignore"):
+        return (values >= low) & (values <= high)
+
+
+def _is_in(values: Iterable[Any], wanted: list[Any]) -> np.ndarray:
+    known = set(wanted)
+    return np.array([value in known for value in values], dtype=bool)
+
+
+def _number(bound: float | datetime | None, default: float) -> float:
+    if bound is None:
+        return default
+    if isinstance(bound, datetime):
+        return bound.replace(tzinfo=bound.tzinfo or timezone.utc).timestamp()
+    return float(bound)

@@ -1,0 +1,104 @@
+"""What bounds a stage's selection: the costs and groups that its recipe names, of its candidates."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..data.device import to_tensor
+from ..data.errors import InvalidInput, name_samples
+from ..optimizers.budget import Limits
+from ..strategies import Task
+from .recipe import Stage
+
+
+@dataclass(frozen=True)
+class Bounded:
+    """Costs and groups of the candidates, as far as the recipe names any.
+
+    Attributes:
+        costs: (n,) float64 above 0.
+        spend: how much the chosen may cost together.
+        groups: (n,) int64, numbered from 0 as they are met.
+        at_most: how many of a group may be chosen; None: groups are chosen as wholes.
+    """
+
+    costs: torch.Tensor | None = None
+    spend: float = np.inf
+    groups: torch.Tensor | None = None
+    at_most: int | None = None
+
+    def limits(self) -> Limits | None:
+        """What bears on each pick of single samples."""
+        if self.costs is None and self.groups is None:
+            return None
+        return Limits(self.costs, self.spend, self.groups, self.at_most or 0)
+
+    def told(self, rows: np.ndarray) -> dict[str, Any]:
+        """What the report says of the chosen."""
+        told: dict[str, Any] = {}
+        chosen = torch.from_numpy(rows)
+        if self.costs is not None:
+            told["cost"] = {"spent": float(self.costs.cpu()[chosen].sum()), "budget": self.spend}
+        if self.groups is not None:
+            told["groups"] = len(self.groups.cpu()[chosen].unique())
+        return told
+
+
+def bounded_by(stage: Stage, task: Task) -> Bounded:
+    """The costs and groups of a task's candidates.
+
+    Raises:
+        InvalidInput: costs that are not above 0, or that none is cheap enough; groups that are vectors.
+    """
+    costs, spend, groups = None, np.inf, None
+    if stage.cost is not None:
+        spend = stage.cost.budget
+        costs = _costs(stage.cost.column, spend, task)
+    if stage.groups is not None:
+        groups = _groups(stage.groups.column, task)
+        sizes = np.bincount(groups)
+        if stage.groups.whole and sizes.min() > task.picks:
+            raise InvalidInput(
+                f"{task.user}groups: every group of {stage.groups.column!r} is larger than the budget "
+                f"of {task.picks}: the smallest has {sizes.min()} samples"
+            )
+    return Bounded(
+        None if costs is None else to_tensor(costs, torch.float64, task.device),
+        spend,
+        None if groups is None else to_tensor(groups, torch.int64, task.device),
+        None if stage.groups is None else stage.groups.at_most,
+    )
+
+
+def _costs(column: str, spend: float, task: Task) -> np.ndarray:
+    user = f"{task.user}cost"
+    costs = task.pool.numbers(column, user)[task.candidates]
+    bad = task.candidates[costs <= 0]
+    if len(bad):
+        raise InvalidInput(
+            f"{user}: column {column!r} has {name_samples(task.pool.ids, bad)} that cost 0 or less; "
+            "costs must be above 0"
+        )
+    if costs.min() > spend:
+        raise InvalidInput(
+            f"{user}: nothing can be paid for with {spend:g}: the cheapest of {len(costs)} candidates "
+            f"costs {costs.min():g} by {column!r}"
+        )
+    return costs
+
+
+def _groups(column: str, task: Task) -> np.ndarray:
+    values = task.pool.column(column, f"{task.user}groups")
+    if not isinstance(values, np.ndarray) or values.ndim != 1:
+        raise InvalidInput(
+            f"{task.user}groups: column {column!r} must hold one value a sample: the name of its group"
+        )
+    missing = task.pool.missing[column][task.candidates].tolist()
+    numbers: dict[Any, int] = {}
+    # A sample without a group is one of its own, told apart by its row.
+    own = object()
+    keys = zip(values[task.candidates].tolist(), missing, task.candidates.tolist(), strict=True)
+    codes = [numbers.setdefault((own, row) if alone else one, len(numbers)) for one, alone, row in keys]
+    return np.array(codes, dtype=np.int64)

@@ -1,0 +1,72 @@
+"""Keeping a test set apart from training: groups that stay whole, near-duplicates held out.
+
+A *unit* is a group (a video, a day, a patient), or a sample of no group. A unit is chosen, trainable or
+held out, as a whole:
+
+- the training side is every unit with a labeled sample; nothing of it is chosen;
+- a unit with a near-duplicate of the training side is not chosen either, and stays trainable;
+- once the test set is chosen, every other unit with a near-duplicate of a chosen sample is held out:
+  not tested on, and not to be trained on. A unit that is held out holds no other out, so that chains of
+  near-duplicates do not swallow everything;
+- what cannot be chosen of a chosen unit, for want of a value, is held out.
+
+So no chosen sample has a near-duplicate among those trainable or labeled, and no group has samples on
+both sides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ..data.errors import InvalidInput
+from ..data.pool import Pool
+from ..geometry.duplicates import any_near
+from ..geometry.vectors import Vectors
+
+
+def units_of(pool: Pool, groups: str | None) -> np.ndarray:
+    """(N,) int64 unit of each sample; one without a group is a unit of its own. Dates count by day.
+
+    Raises:
+        InvalidInput: not a column of one value a sample.
+    """
+    if groups is None:
+        return np.arange(pool.n)
+    values = pool.column(groups, "groups")
+    if not isinstance(values, np.ndarray) or values.ndim != 1:
+        raise InvalidInput(f"groups: column {groups!r} must hold one value a sample")
+    here = ~pool.missing[groups]
+    if values.dtype.kind == "f":
+        here &= ~np.isnan(values)
+    some = values[here]
+    if some.dtype.kind == "M":
+        some = some.astype("datetime64[D]")
+    units = np.empty(pool.n, dtype=np.int64)
+    distinct, units[here] = np.unique(
+        some.astype(str) if some.dtype == object else some, return_inverse=True
+    )
+    units[~here] = len(distinct) + np.arange(pool.n - len(some))
+    return units
+
+
+def whole(units: np.ndarray, some: np.ndarray) -> np.ndarray:
+    """(N,) bool, every sample of the units that have one among ``some`` (N,) bool."""
+    has = np.zeros(int(units.max(initial=-1)) + 1, dtype=bool)
+    has[units[some]] = True
+    return has[units]
+
+
+def near(
+    prepare: Vectors,
+    rows: np.ndarray,
+    others: np.ndarray,
+    distance: float,
+    tick: Callable[[], None] = lambda: None,
+) -> np.ndarray:
+    """Those of some rows, ascending, that are nearer than a Euclidean distance to one of the others."""
+    if len(rows) == 0 or len(others) == 0:
+        return rows[:0]
+    found = any_near(lambda part: prepare(rows[part]), len(rows), prepare(others), distance, tick)
+    return np.asarray(rows[found])

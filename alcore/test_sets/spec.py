@@ -1,0 +1,163 @@
+"""The declaration of a test set: how large, like what, chosen how, kept apart by what."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from ..data.errors import InvalidInput
+from ..recipe.recipe import Budget, Metric, Positive, Width, validated
+
+Method = Literal["random", "stratified", "herding", "both", "active"]
+STRATIFIED, HERDED = ("stratified", "both"), ("herding", "both")
+Part = Annotated[float, Field(ge=0, le=1)]
+OpenPart = Annotated[float, Field(gt=0, lt=1)]
+Shares = dict[str, Part]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Interval(_Strict):
+    """How sure a metric is to be, from which the size follows."""
+
+    half_width: Positive = Field(description="of the confidence interval")
+    confidence: OpenPart = 0.95
+    metric: Literal["proportion", "mean"] = Field(
+        "proportion", description="a share of right answers, or a mean of other values"
+    )
+    expected: Part = Field(0.5, description="of a proportion: about what it will be; 0.5 is the worst")
+    of_share: Annotated[float, Field(gt=0, le=1)] = Field(
+        1.0, description="of the samples, those it is of: for the recall of a class, the class's share"
+    )
+    deviation: Positive | None = Field(None, description="of a mean: the values' standard deviation")
+
+    @model_validator(mode="after")
+    def _has_deviation(self) -> Interval:
+        if (self.metric == "mean") != (self.deviation is not None):
+            raise ValueError(
+                "deviation: a mean takes the standard deviation of its values, a proportion none"
+            )
+        return self
+
+
+class Wishes(_Strict):
+    """A whole test set. Columns are those of the pool."""
+
+    size: Budget | None = Field(
+        None, description="a count, or a share of the samples that may be chosen"
+    )
+    interval: Interval | None = Field(None, description="instead of a size")
+    method: Method | None = Field(None, description="default: what the columns that are named allow")
+    strata: list[str] = Field([], description="columns of categories, taken jointly")
+    shares: Shares | dict[str, Shares] | None = Field(
+        None,
+        description="of the strata's values, instead of those the target has; by column if several",
+    )
+    embeddings: str | None = Field(None, description="vectors, for herding and near-duplicates")
+    metric: Metric = "euclidean"
+    bandwidth: Width | Literal["auto"] = Field(
+        "auto", description="of the kernel exp(-d^2 / bandwidth^2); auto: the median distance"
+    )
+    minimum_distance: Positive | Literal["auto"] | None = Field(
+        "auto", description="nearer samples are near-duplicates; auto: the one suggested, by embeddings"
+    )
+    groups: str | None = Field(None, description="a column: samples of one value are never split")
+    expected_loss: str | None = Field(None, description="for active: numbers, or probabilities")
+    floor: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.2, description="of active: the part of the draw that is even; weights stay below 1 / floor"
+    )
+    random_sets: int = Field(100, ge=0, description="of the same size, to compare with")
+    max_target: int = Field(
+        20_000, gt=1, description="a larger target is stood for by so many of its samples, drawn"
+    )
+    seed: int = Field(0, ge=0)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Wishes:
+        if (self.size is None) == (self.interval is None):
+            raise ValueError("size: give either a size or an interval")
+        if self.shares is not None and not self.strata:
+            raise ValueError("shares: name the columns they are of, under strata")
+        if len(set(self.strata)) < len(self.strata):
+            raise ValueError("strata: a column is named twice")
+        method = self.how
+        if method in STRATIFIED and not self.strata:
+            raise ValueError(f"strata: {method!r} takes one or more columns of categories")
+        if method in HERDED and self.embeddings is None:
+            raise ValueError(f"embeddings: {method!r} takes a column of vectors")
+        if method == "active":
+            if self.expected_loss is None:
+                raise ValueError("expected_loss: 'active' takes a column of numbers or probabilities")
+            if self.groups is not None:
+                raise ValueError("groups: 'active' draws samples one by one, not in groups")
+            if self.shares is not None:
+                raise ValueError("shares: 'active' estimates the mean over the pool as it is")
+        elif self.expected_loss is not None:
+            raise ValueError(f"expected_loss: is for 'active', not for {method!r}")
+        if isinstance(self.minimum_distance, float) and self.embeddings is None:
+            raise ValueError("minimum_distance: name the embeddings it is of")
+        return self
+
+    @property
+    def how(self) -> Method:
+        """The method, as named or as the columns allow."""
+        if self.method is not None:
+            return self.method
+        if self.expected_loss is not None:
+            return "active"
+        if self.strata:
+            return "both" if self.embeddings is not None else "stratified"
+        return "herding" if self.embeddings is not None else "random"
+
+    def shares_by_column(self) -> dict[str, Shares]:
+        """Given shares, by column."""
+        if not self.shares:
+            return {}
+        nested, plain = {}, {}
+        for name, value in self.shares.items():
+            if isinstance(value, dict):
+                nested[name] = value
+            else:
+                plain[name] = float(value)
+        if not nested:
+            if len(self.strata) > 1:
+                raise InvalidInput("test set: shares: of several strata, give them by column")
+            return {self.strata[0]: plain}
+        for name in nested:
+            if name not in self.strata:
+                known = ", ".join(map(repr, self.strata))
+                raise InvalidInput(f"test set: shares: {name!r} is not among the strata, {known}")
+        return nested
+
+    @classmethod
+    def of(cls, wishes: Wishes | dict[str, Any] | str) -> Wishes:
+        """Wishes from wishes, a dict or JSON.
+
+        Raises:
+            InvalidInput: one sentence that names what is wrong and what may stand there.
+        """
+        return validated(cls, wishes, "test set", lambda error, _: _sentence(error))
+
+
+def _sentence(error: ValidationError) -> str:
+    """The first thing wrong, where, and what may stand there."""
+    errors = error.errors()
+    first = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
+    place = [str(part) for part in first["loc"] if str(part) in {*_TAKES, *Interval.model_fields}]
+    if first["type"] == "extra_forbidden":
+        model = Interval if "interval" in place else Wishes
+        takes = ", ".join(model.model_fields)
+        return f"test set: unknown option {str(first['loc'][-1])!r}; it takes {takes}"
+    if "size" in place:
+        return (
+            f"test set: size: {first['input']!r} is not a size; give a count of at least 1, or a share "
+            "above 0 and at most 1.0"
+        )
+    told = first["msg"].removeprefix("Value error, ")
+    return f"test set: {'.'.join(place) + ': ' if place else ''}{told[0].lower()}{told[1:]}"
+
+
+_TAKES = set(Wishes.model_fields)

@@ -1,0 +1,143 @@
+"""Networks to embed with: a FiftyOne model's own embeddings, or a layer of any other network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from ...alcore import InvalidInput
+from ...alcore.networks.layers import OUTPUT, check_layer, default_layer
+from .images import Collate, Transform
+from .models import IMAGE_SIZE, load, zoo_model
+
+DEFAULT = "DEFAULT"
+
+
+@dataclass(frozen=True)
+class Embedder:
+    """A network, and what goes with it.
+
+    Attributes:
+        name: what it is called in records.
+        module: any network.
+        transform: from an RGB PIL image to what goes into a batch.
+        layer: which layer's activations are the vectors, as ``networks.layers.embed_batches``
+            takes it.
+        collate: makes a batch, where stacking does not.
+        trained: of a network trained on the images themselves, how.
+    """
+
+    name: str
+    module: nn.Module
+    transform: Transform
+    layer: str
+    collate: Collate | None = None
+    trained: dict[str, Any] | None = None
+
+
+def load_embedder(
+    model: Any,
+    weights: str | None = None,
+    layer: str | None = None,
+    image_size: int = IMAGE_SIZE,
+    transform: Transform | None = None,
+) -> Embedder:
+    """A network to embed with, from its name or from an object.
+
+    Args:
+        model: a zoo model's name; a torchvision classifier's; a factory that the server allows; or from
+            Python a torch module, a FiftyOne model, or a function without arguments that gives a
+            module, or a module and its transform.
+        weights: of a torchvision classifier, a state file or the name of weights that torchvision
+            downloads; default: "DEFAULT", which are downloaded. Of a module, a state file.
+        layer: default: a FiftyOne model's own embeddings, else the input of the last linear layer.
+        image_size: where the model brings no transform, images are resized to this square.
+        transform: takes the place of the model's own.
+
+    Raises:
+        InvalidInput: a name that is not known or not allowed, a file that is no state file or does not
+            fit, a layer that the network does not have.
+    """
+    name = model if isinstance(model, str) else type(model).__name__
+    if isinstance(model, str) and is_architecture(model):
+        weights = weights or DEFAULT
+    elif isinstance(model, str) and ":" not in model:
+        if weights:
+            raise InvalidInput(
+                f"weights: {model!r} is no torchvision classifier; a zoo model brings its own"
+            )
+        model = zoo_model(model, ("torch", "embeddings")) if not layer else zoo_model(model)
+    if _embeds_itself(model) and not layer and transform is None:
+        return _from_fiftyone(model, name)
+    found = load(model, weights, None, image_size, transform)
+    layer = layer or default_layer(found.module)
+    check_layer(found.module, layer)
+    return Embedder(found.name, found.module, found.transform, layer)
+
+
+def is_architecture(name: str) -> bool:
+    """Whether torchvision has a classifier of that name."""
+    import torchvision
+
+    return name in torchvision.models.list_models(module=torchvision.models)
+
+
+def zoo_embedders() -> list[str]:
+    """Zoo models that have embeddings of their own."""
+    import fiftyone.zoo as foz
+
+    return list(foz.list_zoo_models(tags=["torch", "embeddings"]))
+
+
+def architectures() -> list[str]:
+    """torchvision's classifiers."""
+    import torchvision
+
+    return list(torchvision.models.list_models(module=torchvision.models))
+
+
+def _embeds_itself(model: Any) -> bool:
+    return bool(getattr(model, "has_embeddings", False)) and hasattr(model, "embed_all")
+
+
+def _from_fiftyone(model: Any, name: str) -> Embedder:
+    if getattr(model, "media_type", "image") != "image":
+        raise InvalidInput(f"model: {type(model).__name__} takes no images, but {model.media_type}s")
+    transform = getattr(model, "transforms", None)
+    collate: Collate | None = None
+    if getattr(model, "has_collate_fn", False):
+        collate = model.collate_fn
+    elif getattr(model, "ragged_batches", True) or transform is None:
+        collate = list
+    return Embedder(name, _FiftyOne(model), transform or np.array, OUTPUT, collate)
+
+
+class _FiftyOne(nn.Module):
+    """A FiftyOne model's own embeddings, as a torch module."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        network = getattr(model, "_model", None)
+        if isinstance(network, nn.Module):
+            self.network = network
+        self._theirs = model
+
+    def forward(self, batch: Any) -> torch.Tensor:
+        model = self._theirs
+        # The threads that read images have prepared them; and this module may have been moved.
+        told: dict[str, Any] = {"preprocess": False}
+        device = next((one.device for one in self.parameters()), None)
+        if device is not None and hasattr(model, "_device"):
+            told["_device"] = device
+        before = {name: getattr(model, name) for name in told}
+        try:
+            for name, value in told.items():
+                setattr(model, name, value)
+            return torch.as_tensor(np.asarray(model.embed_all(batch)))
+        finally:
+            for name, value in before.items():
+                setattr(model, name, value)

@@ -1,0 +1,231 @@
+"""The form of compute_embeddings, and what its answers mean."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import fiftyone as fo
+import fiftyone.operators.types as types
+
+from ...alcore import InvalidInput
+from ...alcore.images.crops import PADDING
+from ...alcore.networks import networks
+from ...alcore.networks.self_supervised import LEARNING_RATE, METHODS, Settings
+from ..dataset.fields import document_type, label_fields
+from ..forms import pieces
+from .embedders import DEFAULT, architectures, is_architecture, zoo_embedders
+from .embedding import Request
+from .model_inputs import name_input, size_input, source_input, whole
+from .models import factories
+from .pretraining import Training
+
+SOURCES = {
+    "zoo": "a model of FiftyOne's zoo, downloaded where needed",
+    "torchvision": "one of torchvision's classifiers, with downloaded weights or your own state file",
+    "factory": "a function that the server's environment variable ALCORE_MODEL_FACTORIES lists",
+    "self_supervised": "a network trained on these images, without labels",
+}
+WAYS = {
+    "simclr": "contrastive; the usual choice",
+    "moco": "contrastive, with a memory of earlier images; for small batches",
+    "simsiam": "needs no negatives; may collapse on few images",
+    "barlow_twins": "makes the dimensions differ; needs no negatives",
+    "dino": "a student follows its teacher, from small crops too; slower",
+}
+POOLS = {
+    "": "none",
+    "mean": "the mean of its objects'",
+    "max": "the largest of its objects', by dimension",
+}
+EPOCHS, TRAINING_SIZE = Settings.epochs, Settings.image_size
+
+
+def source_inputs(ctx: Any, inputs: Any, source: str) -> None:
+    source_input(inputs, "Network", SOURCES, source, "torchvision")
+    if source == "self_supervised":
+        training_inputs(ctx, inputs)
+        return
+    if source == "zoo":
+        name_input(ctx, inputs, "zoo", "Zoo model", zoo_embedders())
+    elif source == "torchvision":
+        name_input(ctx, inputs, "torchvision", "Architecture", architectures(), "resnet18")
+        inputs.str(
+            "weights",
+            label="Weights",
+            description="DEFAULT downloads torchvision's; or the path of a state file on the machine "
+            "that runs this, torch.save(module.state_dict(), path)",
+            default=DEFAULT,
+        )
+    else:
+        name_input(ctx, inputs, "factory", "Factory", factories())
+    inputs.str(
+        "layer",
+        label="Layer",
+        description="Its output is the vector, with < before it its input; empty: the model's own "
+        "embeddings, else the input of the last linear layer",
+        required=False,
+    )
+    if source != "zoo":
+        size_input(inputs)
+
+
+def training_inputs(ctx: Any, inputs: Any) -> None:
+    pieces.choice_input(inputs, "self_supervised", "Method", WAYS, "simclr")
+    name_input(ctx, inputs, "architecture", "Architecture", networks.architectures(), "resnet18")
+    inputs.str(
+        "weights",
+        label="Start from",
+        description="Empty: from scratch; DEFAULT: torchvision's weights, downloaded; or a state file",
+        required=False,
+    )
+    inputs.int(
+        "image_size",
+        label="Image size",
+        description="64 to 128 suit a small machine",
+        default=TRAINING_SIZE,
+        min=16,
+    )
+    inputs.int(
+        "epochs", label="Epochs", description="How often each image is seen", default=EPOCHS, min=1
+    )
+    inputs.int("training_batch", label="Images a batch", default=Settings.batch_size, min=2)
+    inputs.float("learning_rate", label="Learning rate", default=LEARNING_RATE)
+    inputs.str(
+        "agreement_field",
+        label="Field for the agreement of views",
+        description="Contrastive methods: the sum over epochs of how alike an image's two views were; "
+        "the lowest are a coreset (Ju et al., 2021)",
+        required=False,
+    )
+
+
+def objects_inputs(ctx: Any, inputs: Any) -> None:
+    pieces.boxes_input(ctx, inputs, "Embed")
+    if ctx.params.get("objects"):
+        inputs.float(
+            "padding",
+            label="Padding",
+            description="Around an object, as a share of its box",
+            default=PADDING,
+        )
+        pools = types.RadioGroup(orientation="vertical")
+        for value, told in POOLS.items():
+            pools.add_choice(value, label=told)
+        inputs.enum("pool", pools.values(), label="A vector an image, too", default="", view=pools)
+
+
+def further_inputs(ctx: Any, inputs: Any, objects: str | None) -> None:
+    inputs.int(
+        "components",
+        label="PCA",
+        description="Reduce the vectors to so many dimensions; empty: keep them as they are",
+        required=False,
+        min=1,
+    )
+    inputs.str(
+        "brain_key",
+        label="Brain key",
+        description="Also make a similarity run of this key, and key_plane for the embeddings panel",
+        required=False,
+    )
+    if not objects:
+        usual = usual_labels(ctx.dataset) or pieces.NONE
+        labels = [choice for choice in label_fields(ctx.dataset) if choice.holds == "Classification"]
+        pieces.field_input(
+            ctx,
+            inputs,
+            "label_field",
+            "Judge by",
+            labels,
+            missing="",
+            required=False,
+            default=usual,
+            description="Labels by which the nearest neighbors are judged; nothing is trained on them",
+        )
+    inputs.int("batch_size", label="Batch size", default=32, min=1)
+    inputs.int("seed", label="Seed", description="Of training and PCA", default=0, min=0)
+    inputs.bool(
+        "overwrite",
+        label="Replace embeddings of other settings",
+        default=False,
+        view=types.CheckboxView(),
+    )
+
+
+def counts_notice(ctx: Any, inputs: Any, objects: str | None) -> None:
+    told = pieces.count_samples(ctx, pieces.view_key(ctx), None, None, None, None)
+    thing = f"images, of which the objects of {objects}" if objects else "images"
+    inputs.view(
+        "counts",
+        types.Notice(
+            label=f"{told['total']} {thing}; what is done already with the same settings is kept"
+        ),
+    )
+
+
+def source_for(model: str) -> str:
+    if model in METHODS:
+        return "self_supervised"
+    if ":" in model:
+        return "factory"
+    return "torchvision" if is_architecture(model) else "zoo"
+
+
+def source_of(params: dict[str, Any]) -> str:
+    source = params.get("source") or "torchvision"
+    return source if source in SOURCES else "torchvision"
+
+
+def name_of(params: dict[str, Any]) -> str:
+    name = params.get(source_of(params))
+    if not name:
+        raise InvalidInput("model: none is chosen")
+    return str(name)
+
+
+def usual_labels(dataset: Any) -> str | None:
+    kind = document_type(dataset.get_field("ground_truth"))
+    return "ground_truth" if kind is fo.Classification else None
+
+
+def labels_of(params: dict[str, Any]) -> str | None:
+    return params.get("label_field") or None
+
+
+def request_of(params: dict[str, Any]) -> Request:
+    objects = params.get("objects") or None
+    if source_of(params) == "self_supervised":
+        objects = None
+    padding = params.get("padding")
+    return Request(
+        field=params.get("field") or ("embedding" if objects else "embeddings"),
+        batch_size=whole(params, "batch_size", 32),
+        components=whole(params, "components", 0) or None,
+        brain_key=params.get("brain_key") or None,
+        objects=objects,
+        padding=PADDING if padding is None else float(padding),
+        pool=(params.get("pool") or None) if objects else None,
+        pool_field=params.get("pool_field") or None,
+        seed=whole(params, "seed", 0),
+        overwrite=bool(params.get("overwrite")),
+        device=params.get("device") or "auto",
+    )
+
+
+def training_of(params: dict[str, Any]) -> Training:
+    settings = Settings(
+        method=params.get("self_supervised") or "simclr",
+        architecture=params.get("architecture") or Settings.architecture,
+        image_size=whole(params, "image_size", TRAINING_SIZE),
+        epochs=whole(params, "epochs", EPOCHS),
+        batch_size=whole(params, "training_batch", Settings.batch_size),
+        learning_rate=float(params.get("learning_rate") or LEARNING_RATE),
+        seed=whole(params, "seed", 0),
+    )
+    return Training(
+        settings,
+        params.get("weights") or None,
+        params.get("agreement_field") or None,
+        overwrite=bool(params.get("overwrite")),
+        device=params.get("device") or "auto",
+    )

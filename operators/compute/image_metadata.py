@@ -1,0 +1,173 @@
+"""Image metadata on a dataset: measure images or objects, write in parts, find copies of each other."""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ...alcore import InvalidInput
+from ...alcore.data.errors import name_samples
+from ...alcore.images import MEASURES, Photo, Pixels, hash_pixels, measure, perceptual_hash, read_photo
+from ...alcore.images.crops import crop_box
+from ..dataset.resumable_field import check_field_name, check_images, check_kind
+from ..runs.run import Progress, throttled
+from .images import ahead
+from .metadata_fields import FILE_HASH, LOOK_HASH, PIXEL_HASH, measures_for
+from .metadata_writing import KIND, Images, Job, Objects, Request, fields_of, names_of
+
+FARTHEST = 16
+MEASURE_SHARE = 0.9
+AHEAD = 16  # images a thread
+LISTED = 1000
+
+
+def check_request(dataset: Any, request: Request) -> None:
+    """Refuse numbers and names that cannot be, before any image is opened.
+
+    Raises:
+        InvalidInput: what is wrong.
+    """
+    if request.field or not request.objects:
+        check_field_name(request.field)
+    known = measures_for(request.objects)
+    for name in request.measures:
+        if name not in known:
+            what = "objects" if request.objects else "images"
+            raise InvalidInput(
+                f"measures: there is no {name!r} of {what}; there are {', '.join(known)}"
+            )
+    if not 0 <= request.distance <= FARTHEST:
+        raise InvalidInput(
+            f"distance: {request.distance} is not a number of bits; give 0 to {FARTHEST}, beyond which "
+            "different images are alike"
+        )
+    if request.workers < 1:
+        raise InvalidInput(f"workers: {request.workers} open nothing; give 1 or more")
+    for path in fields_of(dataset, request):
+        check_kind(dataset, path, KIND)
+
+
+def measure_view(view: Any, request: Request, progress: Progress | None = None) -> dict[str, Any]:
+    """Measure every image of a view, or every object, and write as it goes.
+
+    What has been measured with the same settings is left as it is. Nothing is written before something
+    has been measured; what is written stays if the run breaks off, and the same call goes on from it.
+    Copies are looked for among all that the field holds, once those of the view are there.
+
+    Raises:
+        InvalidInput: what is wrong; nothing was written.
+        Unfinished: the run broke off after something was written.
+    """
+    started = time.perf_counter()
+    report = throttled(progress)
+    check_request(view._dataset, request)
+    check_images(view, "measure")
+    work = Objects(view, request) if request.objects else Images(view, request)
+    jobs, skipped = work.what_is_left()
+    parts = work.parts
+    broken: list[str] = []
+    empty: list[str] = []
+    read: Any = ahead(jobs, partial(measured, request), AHEAD * request.workers, request.workers)
+    try:
+        with closing(read) as opened:
+            for number, (job, found) in enumerate(zip(jobs, opened, strict=True), 1):
+                if found is None:
+                    broken.append(job.sample)
+                else:
+                    empty += [one for one, values in found.items() if values is None]
+                    parts.put({one: values for one, values in found.items() if values is not None})
+                report(MEASURE_SHARE * number / len(jobs), f"Measured {number} of {len(jobs)} images")
+        if jobs and parts.count == 0 and not skipped:
+            raise InvalidInput(_nothing(len(jobs), broken, empty))
+        parts.flush()
+    except BaseException as error:
+        parts.break_off(error)
+        raise
+    notes = _notes(work.thing, skipped, broken, empty)
+    groups = {}
+    if request.duplicates:
+        report(MEASURE_SHARE, "Looking for duplicates")
+        groups = work.group(lambda: report(MEASURE_SHARE, "Looking for duplicates"))
+    return {
+        "field": request.field,
+        "path": work.path,
+        "measures": work.names,
+        "measured": parts.count,
+        "skipped": skipped,
+        "left_out": len(broken) + len(empty),
+        "broken": broken[:LISTED],
+        **groups,
+        "notes": notes,
+        "seconds": round(time.perf_counter() - started, 3),
+    }
+
+
+def measured(request: Request, job: Job) -> dict[str, dict[str, Any] | None] | None:
+    """Values by id, None for a box without area; None where the image cannot be opened."""
+    try:
+        photo = read_photo(job.path)
+    except InvalidInput:
+        return None
+    if job.boxes is None:
+        return {job.ids[0]: _of_image(photo, request)}
+    height, width = photo.pixels.shape[:2]
+    edges = [crop_box(box, width, height, padding=0) for box in job.boxes]
+    return {
+        one: None if edge is None else _of_object(photo.pixels, edge, request)
+        for one, edge in zip(job.ids, edges, strict=True)
+    }
+
+
+def _of_image(photo: Photo, request: Request) -> dict[str, Any]:
+    names = names_of(request)
+    found = _of_pixels(photo.pixels, request)
+    if "size_bytes" in names:
+        found["size_bytes"] = photo.size_bytes
+    if request.duplicates:
+        found[FILE_HASH] = photo.file_hash
+    if request.exif:
+        found |= photo.exif
+    return found
+
+
+def _of_object(image: np.ndarray, edge: tuple[int, int, int, int], request: Request) -> dict[str, Any]:
+    left, upper, right, lower = edge
+    crop = np.ascontiguousarray(image[upper:lower, left:right])
+    found = _of_pixels(crop, request)
+    if request.duplicates:
+        found[PIXEL_HASH] = hash_pixels(crop)
+    return found
+
+
+def _of_pixels(image: np.ndarray, request: Request) -> dict[str, Any]:
+    names, pixels = names_of(request), Pixels(image)
+    height, width = image.shape[:2]
+    sizes = {"width": width, "height": height, "aspect_ratio": width / height}
+    found: dict[str, Any] = {**measure(pixels, [name for name in names if name in MEASURES])}
+    found |= {name: value for name, value in sizes.items() if name in names}
+    if request.duplicates:
+        found[LOOK_HASH] = f"{perceptual_hash(pixels.gray):016x}"
+    return found
+
+
+def _notes(thing: str, skipped: int, broken: list[str], empty: list[str]) -> list[str]:
+    told = []
+    if skipped:
+        told.append(f"{skipped} {thing} were measured with the same settings before: left as they are")
+    if broken:
+        named = name_samples(broken, np.arange(len(broken)))
+        told.append(f"{named} with images that cannot be opened: left out")
+    if empty:
+        named = name_samples(empty, np.arange(len(empty))).replace("sample", "object", 1)
+        told.append(f"{named} without area inside the image: left out")
+    return told
+
+
+def _nothing(jobs: int, broken: list[str], empty: list[str]) -> str:
+    told = [f"{len(broken)} cannot be opened as images (the first is {broken[0]})"] if broken else []
+    told += [f"{len(empty)} objects have no area inside them"] if empty else []
+    return f"nothing could be measured: of {jobs} samples {' and '.join(told)}"

@@ -1,0 +1,44 @@
+"""Pieces of forms of operators that run a network."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import fiftyone.operators.types as types
+
+from ..forms import pieces
+from .models import IMAGE_SIZE, factories
+
+
+def source_input(inputs: Any, label: str, sources: dict[str, str], given: str, default: str) -> None:
+    """Where the network comes from; factories are offered where the server allows any."""
+    offered = {name: told for name, told in sources.items() if name != "factory" or factories()}
+    pieces.choice_input(inputs, "source", label, {given: sources[given], **offered}, default)
+
+
+def name_input(
+    ctx: Any, inputs: Any, name: str, label: str, names: list[str], default: str | None = None
+) -> None:
+    """A dropdown of names."""
+    view = types.DropdownView()
+    # A name from Python stays a choice: whether it can be loaded is judged on loading.
+    given = ctx.params.get(name)
+    for one in [*names, *([given] if given and given not in names else [])]:
+        view.add_choice(one, label=one)
+    inputs.enum(name, view.values(), label=label, required=True, default=default, view=view)
+
+
+def size_input(inputs: Any) -> None:
+    inputs.int(
+        "image_size",
+        label="Image size",
+        description="Images are resized to this square, unless the model brings a transform",
+        default=IMAGE_SIZE,
+        min=1,
+    )
+
+
+def whole(params: dict[str, Any], name: str, default: int) -> int:
+    """A whole number, which a form may give as it likes, or leave empty."""
+    value = params.get(name)
+    return default if value is None else int(value)

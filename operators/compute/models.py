@@ -1,0 +1,271 @@
+"""Classifiers to predict with: where they come from, and how images are brought to them.
+
+Nothing that a form names is unpickled or imported, but for the factories that whoever runs the server
+lists in the environment variable ALCORE_MODEL_FACTORIES, as ``package.module:function``, by commas.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ...alcore import InvalidInput
+from .images import Squared, Transform
+
+FACTORIES = "ALCORE_MODEL_FACTORIES"
+# Architectures with dropout layers that drop, by how their names begin.
+WITH_DROPOUT = ("alexnet", "efficientnet", "mnasnet", "mobilenet", "squeezenet", "vgg")
+# They rescale their input, or not, as their pretrained weights had it: a state file does not say.
+UNTOLD = ("googlenet", "inception_v3")
+IMAGE_SIZE = 224
+SHOWN = 2
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A network, and what goes with it.
+
+    Attributes:
+        name: what it is called in records.
+        module: gives (B, C) logits.
+        transform: from an RGB PIL image to a tensor.
+        classes: the names of its outputs, where it knows them.
+    """
+
+    name: str
+    module: nn.Module
+    transform: Transform
+    classes: list[str] | None = None
+
+
+def source_of(model: str, weights: str | None = None) -> str:
+    """What a name stands for: "factory", "torchvision" (with a state file) or "zoo"."""
+    if ":" in model:
+        return "factory"
+    return "torchvision" if weights else "zoo"
+
+
+def load(
+    model: Any,
+    weights: str | None = None,
+    classes: list[str] | None = None,
+    image_size: int = IMAGE_SIZE,
+    transform: Transform | None = None,
+) -> Classifier:
+    """A classifier from its name, or from an object.
+
+    Args:
+        model: a zoo model's name; a torchvision architecture's, with ``weights``; a factory that the
+            server allows; or from Python a module, a FiftyOne torch model, or a function without
+            arguments that gives a module, or a module and its transform.
+        weights: a state file, written by ``torch.save(module.state_dict(), path)``; of a torchvision
+            architecture also a name under which torchvision has weights to download, or "DEFAULT".
+        classes: names of the outputs, in order.
+        image_size: images are resized to this square, and normalized as for ImageNet, where the
+            model brings no transform.
+        transform: takes the place of the model's own.
+
+    Raises:
+        InvalidInput: a name that is not known or not allowed, or a file that is no state file or does
+            not fit.
+    """
+    if isinstance(model, str):
+        source = source_of(model, weights)
+        if source == "zoo":
+            found = _from_zoo(model)
+        elif source == "torchvision":
+            found = _from_torchvision(model, str(weights), classes)
+        else:
+            found = _from_factory(_allowed(model), model)
+    elif isinstance(model, nn.Module):
+        found = (type(model).__name__, model, None, None)
+    elif hasattr(model, "_model") and hasattr(model, "_transforms"):
+        found = _from_fiftyone(model, type(model).__name__)
+    elif callable(model):
+        found = _from_factory(model, getattr(model, "__name__", type(model).__name__))
+    else:
+        raise InvalidInput(
+            f"model: {type(model).__name__} is not a model; give a name, a torch module or a function "
+            "that makes one"
+        )
+    name, module, own_transform, own_classes = found
+    if weights and not (isinstance(model, str) and source_of(model, weights) == "torchvision"):
+        _fill(module, _read_state(weights), weights, name)
+    return Classifier(
+        name,
+        module,
+        transform or own_transform or Squared(image_size),
+        list(map(str, classes or own_classes or [])) or None,
+    )
+
+
+def describe(transform: Transform) -> str:
+    """A transform in words that stay the same from one process to the next."""
+    named = getattr(transform, "__qualname__", None)
+    return re.sub(r" at 0x[0-9a-f]+", "", str(named) if named else repr(transform))
+
+
+def zoo_names() -> list[str]:
+    """Zoo models that give logits over classes and have dropout layers."""
+    import fiftyone.zoo as foz
+
+    names = foz.list_zoo_models(tags=["torch", "classification", "logits", "imagenet"])
+    return [one for one in names if one.startswith(WITH_DROPOUT)]
+
+
+def architectures() -> list[str]:
+    """torchvision's classifiers that have dropout layers."""
+    import torchvision
+
+    names = torchvision.models.list_models(module=torchvision.models)
+    return [one for one in names if one.startswith(WITH_DROPOUT)]
+
+
+def factories() -> list[str]:
+    """What the server allows to be imported."""
+    return [one.strip() for one in os.environ.get(FACTORIES, "").split(",") if one.strip()]
+
+
+# Each source gives a name, a module, its transform and its classes, the last two where it has them.
+Found = tuple[str, nn.Module, Transform | None, list[str] | None]
+
+
+def _from_zoo(name: str) -> Found:
+    return _from_fiftyone(zoo_model(name), name)
+
+
+def zoo_model(name: str, tags: tuple[str, ...] = ("torch",)) -> Any:
+    """A model of FiftyOne's zoo, downloaded where needed.
+
+    Raises:
+        InvalidInput: the zoo has no such model.
+    """
+    import fiftyone.zoo as foz
+
+    # Only names: load_zoo_model would also take an address, and run what it finds there.
+    if name not in foz.list_zoo_models(tags=list(tags)):
+        raise InvalidInput(
+            f"model: {name!r} is not a torch model of FiftyOne's zoo; for a torchvision architecture "
+            "give its state file too (weights)"
+        )
+    return foz.load_zoo_model(name)
+
+
+def _from_fiftyone(model: Any, name: str) -> Found:
+    module, transform = getattr(model, "_model", None), getattr(model, "_transforms", None)
+    raw = getattr(getattr(model, "config", None), "raw_inputs", False)
+    if not isinstance(module, nn.Module) or transform is None or raw:
+        raise InvalidInput(
+            f"model: {name!r} does not take images as one tensor; give its torch module and a "
+            "transform from Python"
+        )
+    classes = getattr(model, "classes", None)
+    return name, module, transform, list(classes) if classes else None
+
+
+def _from_torchvision(name: str, weights: str, classes: list[str] | None) -> Found:
+    import torchvision
+
+    if name not in torchvision.models.list_models(module=torchvision.models):
+        raise InvalidInput(f"model: torchvision has no classifier {name!r}")
+    offered = torchvision.models.get_model_weights(name)
+    if weights in offered.__members__:
+        chosen = offered[weights]
+        module = torchvision.models.get_model(name, weights=chosen)
+        return f"{name} ({weights})", module, chosen.transforms(), list(chosen.meta["categories"])
+    if name in UNTOLD:
+        raise InvalidInput(
+            f"model: {name!r} may rescale its input, which a state file does not say; give the module "
+            "from Python"
+        )
+    state = _read_state(weights)
+    outputs = [one for one in state.values() if one.ndim][-1].shape[0]
+    if classes and len(classes) != outputs:
+        raise InvalidInput(
+            f"classes: {len(classes)} names for the {outputs} outputs of the last layer in "
+            f"{Path(weights).name!r}; name each output, in order"
+        )
+    module = torchvision.models.get_model(name, weights=None, num_classes=outputs)
+    _fill(module, state, weights, name)
+    return f"{name} ({Path(weights).name})", module, None, None
+
+
+def _allowed(name: str) -> Callable[[], Any]:
+    if name not in factories():
+        raise InvalidInput(
+            f"model: {name!r} is not a factory that this server allows; whoever runs it can list it in "
+            f"the environment variable {FACTORIES}"
+        )
+    module, _, function = name.partition(":")
+    try:
+        found: Callable[[], Any] = getattr(importlib.import_module(module), function)
+    except (ImportError, AttributeError) as error:
+        raise InvalidInput(f"model: {name!r} is allowed but could not be imported: {error}") from error
+    return found
+
+
+def _from_factory(factory: Callable[[], Any], name: str) -> Found:
+    made = factory()
+    module, transform = made if isinstance(made, tuple) and len(made) == 2 else (made, None)
+    if not isinstance(module, nn.Module):
+        raise InvalidInput(
+            f"model: {name!r} gave {type(module).__name__}; it must give a torch module, or a module "
+            "and its transform"
+        )
+    return name, module, transform, None
+
+
+def _read_state(path: str) -> dict[str, torch.Tensor]:
+    """The tensors of a state file, by name."""
+    name = Path(path).name
+    if not Path(path).is_file():
+        raise InvalidInput(f"weights: there is no file {path!r} on the machine that runs this")
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        # Foreign bytes make it raise anything; what it says may hold some of them, so it is not shown.
+        raise InvalidInput(
+            f"weights: {name!r} cannot be read as a state file ({type(error).__name__}); write it with "
+            "torch.save(module.state_dict(), path), for whole pickled objects are not opened"
+        ) from None
+    for wrapper in ("state_dict", "model"):
+        if isinstance(state, dict) and isinstance(state.get(wrapper), dict):
+            state = state[wrapper]
+    tensors = isinstance(state, dict) and all(isinstance(one, torch.Tensor) for one in state.values())
+    if not tensors or not any(one.ndim for one in state.values()):
+        raise InvalidInput(
+            f"weights: {name!r} does not hold a network's tensors by name; write it with "
+            "torch.save(module.state_dict(), path)"
+        )
+    wrapped = all(key.startswith("module.") for key in state)  # as DataParallel names them
+    return {key.removeprefix("module.") if wrapped else key: one for key, one in state.items()}
+
+
+def _fill(module: nn.Module, state: dict[str, torch.Tensor], path: str, name: str) -> None:
+    """Give a network its numbers, or refuse where one is missing, unknown or of another shape."""
+    wanted = module.state_dict()
+    faults = {
+        "it lacks": [key for key in wanted if key not in state],
+        "it alone has": [key for key in state if key not in wanted],
+        "of another shape are": [
+            key for key in wanted if key in state and wanted[key].shape != state[key].shape
+        ],
+    }
+    told = [
+        f"{what} {len(keys)} ({', '.join(keys[:SHOWN])}{', ...' if len(keys) > SHOWN else ''})"
+        for what, keys in faults.items()
+        if keys
+    ]
+    if told:
+        raise InvalidInput(
+            f"weights: the tensors of {Path(path).name!r} are not those of {name}: {'; '.join(told)}"
+        )
+    module.load_state_dict(state)

@@ -1,0 +1,72 @@
+"""PCA of a field of vectors: fitted once, kept with the dataset, applied to what comes later too."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+from fiftyone.core.utils import deserialize_numpy_array, serialize_numpy_array
+
+from ...alcore import InvalidInput
+from ...alcore.geometry.reduction import Basis, fit_pca
+
+METHOD = "alcore/embeddings_pca"
+
+
+def run_key_of(path: str) -> str:
+    """Under which key the basis of a field is kept: ``embeddings_pca``."""
+    return f"{path.replace('.', '_')}_pca"
+
+
+def check_run_key(dataset: Any, path: str) -> None:
+    """Refuse a key that is taken by a run of another kind.
+
+    Raises:
+        InvalidInput: it is.
+    """
+    key = run_key_of(path)
+    if key in dataset.list_runs() and key not in dataset.list_runs(method=METHOD):
+        raise InvalidInput(
+            f"components: the run {key!r} exists and is of another kind; choose another field"
+        )
+
+
+def keep_basis(dataset: Any, path: str, basis: Basis) -> None:
+    key = run_key_of(path)
+    dataset.register_run(
+        key, dataset.init_run(method=METHOD, field=path, explained=basis.explained), overwrite=True
+    )
+    held = {
+        name: serialize_numpy_array(array, ascii=True)
+        for name, array in (("mean", basis.mean), ("components", basis.components))
+    }
+    dataset.save_run_results(key, dataset.init_run_results(key, **held), overwrite=True)
+
+
+def kept_basis(dataset: Any, path: str) -> Basis | None:
+    """The basis that a field's vectors were brought to, if any."""
+    key = run_key_of(path)
+    if key not in dataset.list_runs(method=METHOD):
+        return None
+    results = dataset.load_run_results(key)
+    if results is None:
+        return None
+    explained = float(dataset.get_run_info(key).config.explained)
+    mean, components = (
+        deserialize_numpy_array(text, ascii=True) for text in (results.mean, results.components)
+    )
+    return Basis(mean, components, explained)
+
+
+def forget_basis(dataset: Any, path: str) -> None:
+    if run_key_of(path) in dataset.list_runs(method=METHOD):
+        dataset.delete_run(run_key_of(path))
+
+
+def fit_basis(vectors: list[np.ndarray], components: int, seed: int) -> Basis:
+    return fit_pca(np.stack(vectors), components, seed)
+
+
+def digest_of(basis: Basis) -> str:
+    return hashlib.sha256(basis.components.tobytes() + basis.mean.tobytes()).hexdigest()

@@ -1,0 +1,66 @@
+"""A vector an image, from those of its objects."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import fiftyone as fo
+import numpy as np
+
+from ...alcore.geometry.reduction import pool_objects
+
+# Of the records of two fields, what says that they hold the same.
+ALIKE = ("made", "pooled_from", "pool")
+
+
+def pool_on_samples(
+    view: Any, path: str, field: str, how: Any, info: dict[str, Any]
+) -> tuple[int, int]:
+    """Write the mean or maximum over each image's objects into a field of vectors.
+
+    Args:
+        path: of the vectors on the objects.
+        field: written to it; made anew where it holds vectors of another record, else brought up to
+            date for the images of the view.
+        how: "mean" or "max".
+        info: the field's record.
+
+    Returns:
+        how many images have a vector now, and how many have none, for they have no object.
+    """
+    dataset = view._dataset
+    ids, lists = view.values(["id", path])
+    kept = [[one for one in vectors or [] if one is not None] for vectors in lists]
+    offsets = np.append(0, np.cumsum([len(one) for one in kept]))
+    rows = np.flatnonzero(np.diff(offsets))
+    values: dict[str, Any] = dict.fromkeys(ids)
+    if len(rows):
+        pooled = pool_objects(np.stack([one for several in kept for one in several]), offsets, how)
+        values |= {ids[row]: pooled[row] for row in rows.tolist()}
+    held = getattr(dataset.get_field(field), "info", None) or {}
+    if held and all(held.get(name) == info.get(name) for name in ALIKE):
+        dataset.set_values(field, values, key_field="id")
+    elif len(rows):
+        about = f"The {how} of {path} over an image's objects"
+        _replace(dataset, field, values, about, info)
+    elif dataset.get_field(field) is not None:
+        dataset.delete_sample_field(field)
+    return len(rows), len(ids) - len(rows)
+
+
+def _replace(
+    dataset: Any, field: str, values: dict[str, Any], about: str, info: dict[str, Any]
+) -> None:
+    """Make a field anew; the earlier one goes once all values are written beside it."""
+    beside = f"{field}_unfinished"
+    while dataset.get_field(beside) is not None:
+        beside += "_"
+    dataset.add_sample_field(beside, fo.VectorField, description=about, info=info)
+    try:
+        dataset.set_values(beside, values, key_field="id")
+    except BaseException:
+        dataset.delete_sample_field(beside)
+        raise
+    if dataset.get_field(field) is not None:
+        dataset.delete_sample_field(field)
+    dataset.rename_sample_field(beside, field)

@@ -1,0 +1,375 @@
+"""What a model's decisions bring on a dataset: read, judge, tell, and write if asked."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+import fiftyone as fo
+import numpy as np
+import torch
+
+from ...alcore import InvalidInput
+from ...alcore.evaluation.business_value import Amount, Judgment, amount, judge
+from ...alcore.recipe import recipe as entries
+from ...alcore.scores.cost import best_decisions, cost_matrix, matrix_classes
+from ...alcore.strategies import Task
+from ...alcore.strategies.class_rows import class_rows
+from ..compute.scores import check_score_field, write_scores
+from ..dataset.fields import truth_path
+from ..forms import plots
+from ..forms.cost_matrix import class_names
+from ..reading.decisions import (
+    codes_of,
+    decided,
+    decision_path,
+    has_probabilities,
+    names_at,
+    reading_recipe,
+    unnamed,
+)
+from ..reading.read import Bad, Reading, check, read
+from ..runs.run import Progress, throttled
+from ..select_balanced import parted
+
+METHOD = "alcore/business_value"
+READ_SHARE, JUDGE_SHARE = 0.6, 0.2
+MOST_ROWS = 200  # of slices, and of decisions
+Decision = Literal["label", "expected_gain"]
+
+
+@dataclass
+class Request:
+    """What to judge.
+
+    Attributes:
+        matrix: ``{"cost": ...}`` or ``{"gain": ...}``, as the engine takes it.
+        slices: fields of single values; ``parting`` says how numbers and dates are parted.
+        field: where each sample's value goes, if anywhere.
+    """
+
+    predictions: str
+    label_field: str
+    matrix: dict[str, Any]
+    decision: Decision = "label"
+    slices: list[str] = field(default_factory=list)
+    parting: dict[str, Any] = field(default_factory=dict)
+    field: str | None = None
+    overwrite: bool = False
+    bad: Bad = "error"
+
+
+def compute_value(view: Any, request: Request, progress: Progress | None = None) -> dict[str, Any]:
+    """Judge the predictions of a view, of the samples that have both a truth and a prediction.
+
+    Raises:
+        InvalidInput: what is wrong; nothing was written.
+    """
+    report = throttled(progress)
+    dataset = view._dataset
+    check_request(view, request)
+    compares = has_probabilities(view, request.predictions)
+    if request.decision == "expected_gain" and not compares:
+        raise InvalidInput(
+            f"decision: {request.predictions!r} has no probabilities and no confidences, by which to "
+            "expect a gain; decide by label"
+        )
+    reading = read(
+        view,
+        _recipe(dataset, request, compares),
+        None,
+        request.bad,
+        lambda share: report(READ_SHARE * share, "Reading"),
+    )
+    report(READ_SHARE, "Judging")
+    found = _Judged(reading, dataset, request, compares)
+    if request.field:
+        report(READ_SHARE + JUDGE_SHARE, "Writing")
+        _write(dataset, request, reading, found)
+    return found.told()
+
+
+def check_request(view: Any, request: Request) -> None:
+    """Refuse what is not there, does not fit or is taken, without reading any sample.
+
+    Raises:
+        InvalidInput: what is wrong.
+    """
+    dataset = view._dataset
+    if request.decision not in get_args(Decision):
+        takes = " or ".join(map(repr, get_args(Decision)))
+        raise InvalidInput(f"decision: there is no {request.decision!r}; choose {takes}")
+    if len(request.matrix) != 1:
+        raise InvalidInput("cost: give either costs or gains, not both")
+    if request.predictions == request.label_field:
+        raise InvalidInput(
+            f"label_field: {request.label_field!r} is what is judged; name the field with the truth"
+        )
+    check(view, _recipe(dataset, request, False))
+    for path in request.slices:
+        _entry(dataset, path, request)
+    if request.field:
+        check_score_field(dataset, request.field, METHOD, request.overwrite)
+    ((kind, matrix),) = request.matrix.items()
+    matrix_classes(matrix, kind)
+
+
+class _Judged:
+    """A judgment, beside the one by the other way to decide."""
+
+    def __init__(self, reading: Reading, dataset: Any, request: Request, compares: bool) -> None:
+        self._reading, self._request = reading, request
+        truth = names_at(reading, truth_path(dataset, request.label_field))
+        labels = decided(reading, dataset, request.predictions)
+        classes, mine = self._classes(dataset, truth, labels, compares)
+        gain = _gain(request.matrix, classes)
+        known, codes = codes_of(truth, classes), codes_of(labels, classes)
+        self.without_truth, self.without_prediction = int((known < 0).sum()), int((codes < 0).sum())
+        decisions = {"label": codes}
+        if mine is not None:
+            decisions["expected_gain"] = self._expected(gain, classes, mine)
+            if request.decision == "expected_gain":
+                self.without_prediction = int((decisions["expected_gain"] < 0).sum())
+        by = decisions[request.decision]
+        self.rows = np.flatnonzero((known >= 0) & (by >= 0))
+        slices = {path: _slice(reading, dataset, path, request) for path in request.slices}
+        self.classes = classes
+        self.judgment: Judgment = judge(
+            known[self.rows],
+            by[self.rows],
+            gain,
+            classes,
+            {path: (names, of[self.rows]) for path, (names, of) in slices.items()},
+        )
+        self.possible = (gain.max(1) * self.judgment.counts.sum(1)).tolist()
+        self.more: Amount | None = None
+        self.other = "expected_gain" if request.decision == "label" else "label"
+        if self.other in decisions:
+            other = decisions[self.other][self.rows]
+            both = np.flatnonzero(other >= 0)
+            theirs = gain[known[self.rows][both], other[both]]
+            self.more = amount(self.other, theirs - self.judgment.each[both])
+
+    def _classes(
+        self, dataset: Any, truth: np.ndarray, labels: np.ndarray, compares: bool
+    ) -> tuple[list[str], list[str] | None]:
+        """All classes in order, and those of the vectors, None where there are none by name."""
+        request, reading = self._request, self._reading
+        seen = {*truth.tolist(), *labels.tolist()} - {None}
+        ((kind, matrix),) = request.matrix.items()
+        seen |= set(matrix_classes(matrix, kind))
+        mine = reading.pool.classes[request.predictions] if compares else None
+        nameless = unnamed(reading, request.predictions, seen) if compares else []
+        if nameless:
+            told = (
+                f"field {request.predictions!r}: {len(nameless)} of its classes have no name, for no "
+                "sample is predicted to be of them; set the dataset's classes for it"
+            )
+            if (
+                request.decision == "expected_gain"
+                or decision_path(dataset, request.predictions) is None
+            ):
+                raise InvalidInput(told)
+            reading.notes.append(f"{told}, to compare with deciding by expected gain")
+            mine = None
+        base = mine or class_names(dataset, request.predictions, request.label_field)
+        return [*base, *sorted(seen - set(base))], mine
+
+    def _expected(self, gain: np.ndarray, classes: list[str], mine: list[str]) -> np.ndarray:
+        """(N,) int64, the decisions of the highest expected gain, -1 where there is no prediction."""
+        pool, column = self._reading.pool, self._request.predictions
+        rows = np.flatnonzero(~pool.missing[column])
+        # A class that the model does not know has no probability, but may be decided for.
+        unknown = len(classes) - len(mine)
+        found = np.full(pool.n, -1, dtype=np.int64)
+        found[rows] = best_decisions(np.pad(pool.columns[column][rows], ((0, 0), (0, unknown))), gain)
+        return found
+
+    def told(self) -> dict[str, Any]:
+        """The figures in plain values, and in words."""
+        found, request = self.judgment, self._request
+        by_class = [
+            {**_plain(one), "possible": self.possible[self.classes.index(one.name)], "dearest": None}
+            for one in found.classes
+        ]
+        for row, mistake in zip(by_class, found.dearest, strict=True):
+            if mistake is not None:
+                row["dearest"] = (
+                    f"{mistake.decision}: {_counted(mistake.count)}, {_money(mistake.forgone)} forgone"
+                )
+        by_slice = [
+            {"slice": path, **_plain(one)} for path, values in found.slices.items() for one in values
+        ]
+        return {
+            **_plain(found.overall),
+            "decision": request.decision,
+            "possible": found.possible,
+            "constant": found.constant,
+            "constant_total": found.constant_total,
+            "other": self.other if self.more else None,
+            "more": _plain(self.more) if self.more else None,
+            "classes": sorted(by_class, key=lambda row: row["total"]),
+            "slices": sorted(by_slice, key=lambda row: row["mean"])[:MOST_ROWS],
+            "decisions": self._decisions(),
+            "without_truth": self.without_truth,
+            "without_prediction": self.without_prediction,
+            "field": request.field,
+            "lines": self._lines(),
+            "notes": [*self._reading.notes, *self._left_out()],
+        }
+
+    def _decisions(self) -> list[dict[str, Any]]:
+        """What was decided how often, and what it brought; what brought least first."""
+        counts, money = self.judgment.counts, self.judgment.money
+        truths, decisions = np.nonzero(counts)
+        order = np.argsort(money[truths, decisions], kind="stable")[:MOST_ROWS]
+        return [
+            {
+                "truth": self.classes[t],
+                "decision": self.classes[d],
+                "count": int(counts[t, d]),
+                "total": float(money[t, d]),
+            }
+            for t, d in zip(truths[order].tolist(), decisions[order].tolist(), strict=True)
+        ]
+
+    def _lines(self) -> list[str]:
+        one = self.judgment
+        lines = [
+            f"**{_money(one.overall.total)}** from {one.overall.count:,} samples, "
+            f"{_money(one.overall.mean)} each{_between(one.overall)}",
+            f"Right decisions alone would bring {_money(one.possible)}; always deciding for "
+            f"'{one.constant}', {_money(one.constant_total)}",
+        ]
+        if self.more is not None and self.more.count:
+            way = {"expected_gain": "by expected gain", "label": "by the predicted class"}[self.other]
+            amount, sign = abs(self.more.total), "more" if self.more.total >= 0 else "less"
+            lines.append(
+                f"Deciding {way} would bring {_money(amount)} {sign}: {_money(self.more.mean)} "
+                f"a sample{_between(self.more)}"
+                if self.more.low or self.more.high
+                else f"Deciding {way} would bring as much"
+            )
+        return lines
+
+    def _left_out(self) -> list[str]:
+        notes = []
+        for count, what, where in (
+            (self.without_truth, "truth", self._request.label_field),
+            (self.without_prediction, "prediction", self._request.predictions),
+        ):
+            if count:
+                notes.append(f"{_counted(count)} without a {what} in '{where}' do not count")
+        among = sum(map(len, self.judgment.slices.values()))
+        if among > MOST_ROWS:
+            notes.append(f"The {MOST_ROWS} slices that bring least a sample are listed, of {among:,}")
+        return notes
+
+
+def value_plots(told: dict[str, Any]) -> dict[str, Any]:
+    """Bars of what each class brings beside what it could, and of what a slice brings a sample."""
+    found = {}
+    rows = told["classes"]
+    if rows:
+        series = {"brought": [row["total"] for row in rows]}
+        series["possible"] = [row["possible"] for row in rows]
+        found["By true class"] = plots.money_plot([row["name"] for row in rows], series, "together")
+    for path in dict.fromkeys(row["slice"] for row in told["slices"]):
+        mine = [row for row in told["slices"] if row["slice"] == path]
+        means = {"mean": [row["mean"] for row in mine]}
+        found[f"By {path}"] = plots.money_plot([row["name"] for row in mine], means, "a sample")
+    return found
+
+
+def _recipe(dataset: Any, request: Request, compares: bool) -> Any:
+    path = decision_path(dataset, request.predictions)
+    labels = [truth_path(dataset, request.label_field), *request.slices]
+    if path is not None:
+        labels.append(path)
+    vectors = [request.predictions] if compares or path is None else []
+    return reading_recipe(labels, vectors)
+
+
+def _gain(matrix: dict[str, Any], classes: list[str]) -> np.ndarray:
+    ((kind, given),) = matrix.items()
+    values = cost_matrix(given, classes, kind)
+    if kind == "cost" and (values < 0).any():
+        raise InvalidInput(
+            f"cost: {int((values < 0).sum())} costs are below 0; what a decision brings in is a gain: "
+            "give the matrix as gain, with the sign turned round"
+        )
+    return values if kind == "gain" else 0 - values
+
+
+def _entry(dataset: Any, path: str, request: Request) -> entries.Balance:
+    entry = {"strategy": "balance", "column": path, **parted(dataset, path, request.parting)}
+    strategies = entries.Recipe.of({"budget": 1, "strategies": [entry]}).strategies or []
+    found = strategies[0]
+    assert isinstance(found, entries.Balance)
+    return found
+
+
+def _slice(reading: Reading, dataset: Any, path: str, request: Request) -> tuple[list[str], np.ndarray]:
+    """A column's values by name, and (N,) which each sample has, -1 where it has none."""
+    pool = reading.pool
+    column = pool.columns[path]
+    if not isinstance(column, np.ndarray) or column.ndim != 1:
+        raise InvalidInput(f"slices: {path!r} holds no single value a sample; name another field")
+    task = Task(pool, np.arange(0), 0, 0, torch.device("cpu"), "slices")
+    found = class_rows(_entry(dataset, path, request), task)
+    here = np.flatnonzero(~pool.missing[path])
+    codes = np.full(pool.n, -1, dtype=np.int64)
+    codes[here] = found.of(here)[1]
+    names = found.names
+    if isinstance(dataset.get_field(path), fo.BooleanField):
+        names = [{"0": "no", "1": "yes"}.get(name, name) for name in names]
+    return names, codes
+
+
+def _write(dataset: Any, request: Request, reading: Reading, found: _Judged) -> None:
+    name = request.field
+    assert name is not None
+    ((kind, matrix),) = request.matrix.items()
+    ids = np.array(reading.pool.ids, dtype=object)[found.rows].tolist()
+    values = dict(zip(ids, found.judgment.each.tolist(), strict=True))
+    how = "the predicted class" if request.decision == "label" else "the highest expected gain"
+    described = (
+        f"What deciding for {how} of {request.predictions} brings, by {request.label_field}; in the "
+        f"unit of the {kind}s, higher = better"
+    )
+    info = {
+        "method": METHOD,
+        "predictions": request.predictions,
+        "label_field": request.label_field,
+        "decision": request.decision,
+        kind: matrix if isinstance(matrix, str) else json.dumps(matrix),
+    }
+    write_scores(dataset, {name: values}, {name: described}, {name: info})
+
+
+def _plain(one: Amount) -> dict[str, Any]:
+    """In values that JSON has, no infinity and no NaN; and in words, as tables show it."""
+    bounds = {name: getattr(one, name) for name in ("mean", "low", "high")}
+    finite = {name: value if math.isfinite(value) else None for name, value in bounds.items()}
+    words = {"together": _money(one.total), "each": _money(one.mean) if one.count else ""}
+    words["between"] = f"{_money(one.low)} to {_money(one.high)}" if one.count > 1 else ""
+    return {"name": one.name, "count": one.count, "total": one.total, **finite, **words}
+
+
+def _between(one: Amount) -> str:
+    if one.count < 2:
+        return ""
+    return f" (with 95% confidence between {_money(one.low)} and {_money(one.high)})"
+
+
+def _money(value: float) -> str:
+    """At most two decimals, or two digits of what is small."""
+    if 0 < abs(value) < 0.005:
+        return f"{value:.2g}"
+    return f"{value + 0.0:,.2f}".rstrip("0").rstrip(".")
+
+
+def _counted(count: int) -> str:
+    return f"{count:,} sample{'s' if count != 1 else ''}"

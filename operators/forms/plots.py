@@ -1,0 +1,373 @@
+"""Plots of a selection that is not written yet: what would be chosen, and why. Few points, as SVG."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...alcore import Maps, Pool, Recipe, Selection, score
+from ...alcore.geometry.distance_statistics import distances_to
+from ...alcore.geometry.projection import plane
+from ...alcore.recipe import recipe as entries
+from ..reading.recipe_columns import judges_of, uses_of
+
+POOL, LABELED, CHOSEN, TARGET = "#8a8f98", "#4c9be8", "#ff6d04", "#59b36b"
+BINS = 40
+REST = 5000  # of each kind in the plane; more can be drawn, but not told apart
+SHARES = np.linspace(0, 1, 101)
+CLASSES = 30
+LETTERS = 18
+
+LAYOUT: dict[str, Any] = {
+    "paper_bgcolor": "rgba(0,0,0,0)",
+    "plot_bgcolor": "rgba(0,0,0,0)",
+    "font": {"color": "#9aa0a8", "size": 11},
+    "margin": {"l": 50, "r": 10, "t": 10, "b": 50},
+    "legend": {"orientation": "h", "y": 1.12, "x": 0, "traceorder": "normal"},
+    "bargap": 0.05,
+}
+# Of a plot that is not high, the legend stands above it.
+LOW = {
+    "margin": {"l": 50, "r": 10, "t": 35, "b": 30},
+    "legend": {**LAYOUT["legend"], "y": 1.02, "yanchor": "bottom"},
+}
+AXIS = {"gridcolor": "rgba(128,128,128,0.25)", "zeroline": False}
+
+
+def score_plot(pool: Pool, recipe: Recipe, chosen: Selection) -> dict[str, Any]:
+    """The distribution of what is not known of the pool, with the chosen marked; else gains by pick."""
+    entry = _informativeness(recipe, pool)
+    if entry is None:
+        return _gains(chosen)
+    values = score(pool, entry)
+    everyone = values[~pool.labeled & np.isfinite(values)]
+    mine = values[chosen.indices]
+    high = max(1.0 if entry.strategy == "uncertainty" else 0.0, float(everyone.max(initial=0)))
+    edges = np.linspace(0, high or 1.0, BINS + 1)
+    middle = ((edges[1:] + edges[:-1]) / 2).round(4).tolist()
+    traces = [
+        _bars("pool", middle, np.histogram(everyone, edges)[0] / max(1, len(everyone)), POOL),
+        _bars("chosen", middle, np.histogram(mine, edges)[0] / max(1, len(mine)), CHOSEN),
+    ]
+    measure = (getattr(entry, "measure", None) or "").replace("_", " ")
+    label = f"{entry.strategy.replace('_', ' ')}" + (f" ({measure})" if measure else "")
+    return {"data": traces, "layout": _layout(label, "share of samples", barmode="overlay")}
+
+
+def class_plot(pool: Pool, recipe: Recipe, chosen: Selection) -> dict[str, Any] | None:
+    """Class shares of the labeled before, and with the chosen after, beside the target."""
+    reached = chosen.report["stages"][-1]["reached"]
+    balance = next((r for r in reached.values() if "target" in r["after"]), None)
+    if balance is not None:
+        names = list(balance["after"]["target"])
+        before, after = balance["before"]["counts"], balance["after"]["counts"]
+        series = [
+            ("labeled", _shares([before[n] for n in names]), LABELED),
+            ("labeled and chosen", _shares([after[n] for n in names]), CHOSEN),
+            ("target", _shares(list(balance["after"]["target"].values())), TARGET),
+        ]
+    else:
+        columns = (c for c in pool.classes if getattr(pool.columns[c], "ndim", 0) == 2)
+        column = next(columns, None)
+        if column is None:
+            return None
+        names = pool.classes[column]
+        predicted = pool.columns[column].argmax(1)
+        here = ~pool.labeled & ~pool.missing[column]
+        count = len(names)
+        series = [
+            ("pool", _shares(np.bincount(predicted[here], minlength=count)), POOL),
+            ("chosen", _shares(np.bincount(predicted[chosen.indices], minlength=count)), CHOSEN),
+        ]
+    shown = np.argsort(-np.max([s[1] for s in series], axis=0), kind="stable")[:CLASSES]
+    short = _distinct([names[index] for index in shown])
+    traces = [_bars(name, short, np.asarray(values)[shown], color) for name, values, color in series]
+    return {"data": traces, "layout": _layout("", "share", barmode="group")}
+
+
+def plane_plot(
+    pool: Pool, recipe: Recipe, chosen: Selection, method: str = "pca", most: int = REST
+) -> dict[str, Any] | None:
+    """The embeddings in the plane: labeled, chosen and rest, of which at most ``most`` are drawn."""
+    found = _embeddings(recipe)
+    if found is None:
+        return None
+    column, metric = found
+    rng = np.random.default_rng(0)
+    here = ~pool.missing[column]
+    is_chosen = np.zeros(pool.n, dtype=bool)
+    is_chosen[chosen.indices] = True
+    groups = {
+        "pool": (here & ~pool.labeled & ~is_chosen, POOL, 4),
+        "labeled": (here & pool.labeled, LABELED, 6),
+        "chosen": (here & is_chosen, CHOSEN, 7),
+    }
+    rows = {name: _draw(rng, np.flatnonzero(mask), most) for name, (mask, _, _) in groups.items()}
+    everyone = np.concatenate(list(rows.values()))
+    if len(everyone) < 2:
+        return None
+    vectors = pool.columns[column][everyone]
+    if metric == "cosine":
+        vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    points = dict(
+        zip(
+            rows,
+            np.split(plane(vectors, method), np.cumsum([len(one) for one in rows.values()])[:-1]),
+            strict=True,
+        )
+    )
+    traces = []
+    for name, (mask, color, size) in groups.items():
+        if len(rows[name]):
+            traces.append(
+                {
+                    "type": "scatter",
+                    "mode": "markers",
+                    "name": _of_all(name, len(rows[name]), int(mask.sum())),
+                    "x": _rounded(points[name][:, 0]),
+                    "y": _rounded(points[name][:, 1]),
+                    "marker": {"color": color, "size": size, "opacity": 0.8},
+                    "hoverinfo": "name",
+                }
+            )
+    axes = ("first component", "second component") if method == "pca" else ("", "")
+    return {"data": traces, "layout": _layout(*axes)}
+
+
+def distance_plot(pool: Pool, recipe: Recipe, chosen: Selection) -> dict[str, Any] | None:
+    """How much of the pool has a labeled sample near: before, and with the chosen or others labeled.
+
+    The others are as many as the chosen, by chance. At most ``REST`` of the pool are measured.
+    """
+    found = _embeddings(recipe)
+    if found is None or len(chosen) == 0:
+        return None
+    column, metric = found
+    rng = np.random.default_rng(0)
+    here = ~pool.missing[column]
+    labeled = np.flatnonzero(here & pool.labeled)
+    rest = np.flatnonzero(here & ~pool.labeled)
+    mine = chosen.indices[here[chosen.indices]]
+    by_chance = rng.choice(rest, min(len(mine), len(rest)), replace=False)
+    asked = _draw(rng, rest, REST)
+    series = [
+        ("labeled now", labeled, LABELED),
+        ("with as many by chance", np.sort(np.append(labeled, by_chance)), POOL),
+        ("with the chosen", np.sort(np.append(labeled, mine)), CHOSEN),
+    ]
+    traces = []
+    for name, centers, color in series:
+        if len(centers):
+            values = distances_to(pool.columns[column], asked, centers, metric)
+            traces.append(
+                {
+                    "type": "scatter",
+                    "mode": "lines",
+                    "name": name,
+                    "x": _rounded(np.quantile(values, SHARES)),
+                    "y": SHARES.round(4).tolist(),
+                    "line": {"color": color},
+                }
+            )
+    if not any(any(trace["x"]) for trace in traces):
+        return None  # all are chosen
+    share = _of_all("share of the pool", len(asked), len(rest))
+    label = "cosine distance" if metric == "cosine" else "distance"
+    return {"data": traces, "layout": _layout(f"{label} within which one is labeled", share)}
+
+
+def nearest_plot(distances: np.ndarray, limit: float, metric: str) -> dict[str, Any]:
+    """The distribution of distances to the nearest other, those below a limit marked."""
+    edges = np.linspace(0, max(float(distances.max(initial=0)), limit) or 1.0, BINS + 1)
+    middle = (edges[1:] + edges[:-1]) / 2
+    near = distances < limit
+    traces = [
+        _bars(name, _rounded(middle), np.histogram(distances[mask], edges)[0] / len(distances), color)
+        for name, mask, color in (("nearer", near, CHOSEN), ("farther", ~near, POOL))
+    ]
+    label = ("cosine distance" if metric == "cosine" else "distance") + " to the nearest other"
+    return {"data": traces, "layout": _layout(label, "share of samples", barmode="stack")}
+
+
+def beside_chance_plot(chosen: float, random: list[float], label: str) -> dict[str, Any]:
+    """A figure of what is chosen, beside the distribution of that of sets by chance."""
+    edges = np.linspace(0, max([chosen, *random]) * 1.05 or 1.0, BINS + 1)
+    middle = (edges[1:] + edges[:-1]) / 2
+    counts = np.histogram(random, edges)[0] / len(random)
+    mark = {
+        "type": "scatter",
+        "mode": "lines",
+        "name": "chosen",
+        "x": _rounded(np.array([chosen, chosen])),
+        "y": [0, float(counts.max())],
+        "line": {"color": CHOSEN, "width": 3},
+    }
+    name = f"{len(random)} sets as large, by chance"
+    traces = [_bars(name, _rounded(middle), counts, POOL), mark]
+    return {"data": traces, "layout": _layout(label, "share of sets")}
+
+
+def strata_plot(strata: list[dict[str, Any]]) -> dict[str, Any]:
+    """The share of each stratum, in the target and reached; the largest of many."""
+    few = strata[:CLASSES]
+    short = _distinct([one["stratum"] for one in few])
+    traces = [
+        _bars("target", short, [one["target"] for one in few], TARGET),
+        _bars("chosen", short, [one["reached"] for one in few], CHOSEN),
+    ]
+    label = "" if len(few) == len(strata) else f"the {len(few)} largest of {len(strata)} strata"
+    return {"data": traces, "layout": _layout(label, "share", barmode="group")}
+
+
+def value_plot(values: np.ndarray, is_chosen: np.ndarray, label: str) -> dict[str, Any]:
+    """The distribution of a number, the chosen marked."""
+    edges = np.linspace(float(values.min()), float(values.max()) or 1.0, BINS + 1)
+    middle = (edges[1:] + edges[:-1]) / 2
+    traces = [
+        _bars(name, _rounded(middle), np.histogram(values[mask], edges)[0] / len(values), color)
+        for name, mask, color in (("chosen", is_chosen, CHOSEN), ("others", ~is_chosen, POOL))
+    ]
+    return {"data": traces, "layout": _layout(label, "share of samples", barmode="stack")}
+
+
+def histogram_plot(
+    x: list[Any], counts: list[int], kept: list[bool], worth: list[float] | None, limits: list[Any]
+) -> dict[str, Any]:
+    """How the values of a field are distributed: those kept, those not, and what each is worth.
+
+    Args:
+        x: the middles of bins, or the names of categories.
+        worth: in [0, 1], drawn as a line up to the highest bar; None for nothing preferred.
+        limits: where on the axis the kept range ends, drawn upright.
+    """
+    names = _distinct(x) if x and isinstance(x[0], str) and not limits else x
+    traces = [
+        _bars(name, names, np.where(mask, counts, 0), color)
+        for name, mask, color in (
+            ("kept", np.array(kept, dtype=bool), CHOSEN),
+            ("left out", ~np.array(kept, dtype=bool), POOL),
+        )
+        if mask.any()
+    ]
+    if worth is not None:
+        line = np.array(worth) * max(counts, default=0)
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "lines+markers",
+                "name": "preferred",
+                "x": names,
+                "y": _rounded(line),
+                "line": {"color": TARGET, "width": 2},
+                "marker": {"size": 4},
+            }
+        )
+    upright = {
+        "type": "line",
+        "yref": "paper",
+        "y0": 0,
+        "y1": 1,
+        "line": {"color": CHOSEN, "dash": "dot"},
+    }
+    shapes = [{**upright, "x0": at, "x1": at} for at in limits]
+    return {"data": traces, "layout": _layout("", "samples", barmode="stack", shapes=shapes, **LOW)}
+
+
+def money_plot(names: list[str], series: dict[str, list[float]], unit: str) -> dict[str, Any]:
+    """What each of some classes or slices brings, those first that bring least; of many the first."""
+    short = _distinct(names[:CLASSES])
+    colors = dict(zip(series, (CHOSEN, TARGET), strict=False))
+    traces = [_bars(name, short, values[:CLASSES], colors[name]) for name, values in series.items()]
+    label = "" if len(names) == len(short) else f"the {len(short)} lowest of {len(names)}"
+    return {"data": traces, "layout": _layout(label, unit, barmode="group", showlegend=len(series) > 1)}
+
+
+def worth_plot(at: list[int], gains: list[float], price: float) -> dict[str, Any]:
+    """What labels are worth, those first that are worth most, beside the price of one."""
+    traces = [
+        {"type": "scatter", "mode": "lines", "name": name, "x": at, "y": y, "line": {"color": color}}
+        for name, y, color in (
+            ("expected to save", gains, CHOSEN),
+            ("price of a label", [price] * len(at), LABELED),
+        )
+    ]
+    return {"data": traces, "layout": _layout("label", "money")}
+
+
+def _gains(chosen: Selection) -> dict[str, Any]:
+    trace = {
+        "type": "scatter",
+        "mode": "lines",
+        "name": "gain",
+        "x": list(range(1, len(chosen) + 1)),
+        "y": np.nan_to_num(chosen.gains, posinf=0, neginf=0).tolist(),
+        "line": {"color": CHOSEN},
+    }
+    return {"data": [trace], "layout": _layout("pick", "gain", showlegend=False)}
+
+
+def _informativeness(recipe: Recipe, pool: Pool) -> Any:
+    """The first entry that judges what is not known, if computing it anew for all is not dear."""
+    for entry in recipe.in_stages()[-1].strategies or []:
+        for one in (entry, getattr(entry, "weights", None)):
+            if isinstance(one, (entries.Uncertainty, entries.ExpectedCost, entries.Disagreement)):
+                columns = [pool.columns.get(name) for name in entries.columns_of(one)]
+                return None if any(isinstance(c, Maps) for c in columns) else one
+    return None
+
+
+def _embeddings(recipe: Recipe) -> tuple[str, str] | None:
+    """The first column of vectors that a recipe judges by, and how it compares them."""
+    columns = {column for column, (use, _) in uses_of(recipe).items() if use == "vectors"}
+    for entry in judges_of(recipe):
+        column = next((one for one in entries.columns_of(entry) if one in columns), None)
+        if column is not None:
+            # Without a metric they are normalized, but for the features of badge.
+            usual = "euclidean" if isinstance(entry, entries.Badge) else "cosine"
+            return column, getattr(entry, "metric", usual)
+    return None
+
+
+def _draw(rng: np.random.Generator, rows: np.ndarray, most: int) -> np.ndarray:
+    return rows if len(rows) <= most else np.sort(rng.choice(rows, most, replace=False))
+
+
+def _of_all(name: str, drawn: int, count: int) -> str:
+    return name if drawn == count else f"{name} ({drawn:,} of {count:,} drawn)"
+
+
+def _rounded(values: np.ndarray) -> list[float]:
+    """To four digits, whatever the scale: fewer bytes for the App."""
+    return [float(f"{value:.4g}") for value in values]
+
+
+def _shares(counts: Any) -> np.ndarray:
+    values = np.asarray(counts, dtype=np.float64)
+    return values / values.sum() if values.sum() > 0 else values
+
+
+def _distinct(names: list[str]) -> list[str]:
+    """Names short enough for an axis, still told apart."""
+    short = [n if len(n) <= LETTERS else f"{n[: LETTERS - 1]}…" for n in names]
+    return [s if short.count(s) == 1 else f"{s} ({i})" for i, s in enumerate(short, start=1)]
+
+
+def _bars(name: str, x: list[Any], y: Any, color: str) -> dict[str, Any]:
+    return {
+        "type": "bar",
+        "name": name,
+        "x": x,
+        "y": np.asarray(y, dtype=float).round(5).tolist(),
+        "marker": {"color": color, "opacity": 0.75},
+    }
+
+
+def _layout(x: str, y: str, **more: Any) -> dict[str, Any]:
+    return {
+        **LAYOUT,
+        "xaxis": {**AXIS, "title": {"text": x}, "automargin": True},
+        "yaxis": {**AXIS, "title": {"text": y}, "automargin": True},
+        "showlegend": True,
+        **more,
+    }

@@ -1,0 +1,278 @@
+"""What informativeness is judged from: the inputs of forms, and the recipe's entry they make."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import fiftyone as fo
+import fiftyone.operators.types as types
+
+from ...alcore import InvalidInput
+from ..dataset.fields import (
+    LIST_OF,
+    Choice,
+    document_type,
+    map_paths,
+    member_fields,
+    number_fields,
+    prediction_fields,
+    uncertain_fields,
+)
+from ..dataset.object_fields import nearest
+from . import cost_matrix, pieces, words
+
+Pick = Callable[[list[Choice], str], str]
+SOURCES = {
+    "one field": "how sure one model is, of images, objects or pixels",
+    "costs": "what its mistakes would cost",
+    "several fields": "where several models, or one on changed images, disagree",
+    "members": "where dropout passes or a committee, stored in one array, disagree",
+    "predicted loss": "a number learned from labeled samples (fit loss predictor), or any other",
+}
+OPTIONS = (
+    "source",
+    "predictions",
+    "several",
+    "members",
+    "predicted_loss",
+    "measure",
+    "aggregate",
+    "empty",
+    "top_k",
+    "quantile",
+    "share",
+    "threshold",
+    "min_confidence",
+    "class_weights",
+    "multi_label",
+    "temperature",
+    "fit_temperature",
+    "given",
+    *cost_matrix.OPTIONS,
+)
+NUMBERS = ("top_k", "quantile", "share", "threshold", "min_confidence")
+
+
+def loss_fields(dataset: Any) -> list[Choice]:
+    """Numbers, those that were written as scores first."""
+
+    def is_other(choice: Choice) -> bool:
+        info = dataset.get_field(choice.path).info or {}
+        return not str(info.get("method", "")).startswith("alcore/")
+
+    return sorted(number_fields(dataset), key=is_other)
+
+
+def source_of(params: dict[str, Any]) -> str:
+    """The source that is named, or that the other options speak of."""
+    if params.get("source"):
+        return str(params["source"])
+    if params.get("members"):
+        return "members"
+    if params.get("predicted_loss"):
+        return "predicted loss"
+    if params.get("several") or isinstance(params.get("predictions"), list):
+        return "several fields"
+    return "costs" if params.get("cost") or params.get("gain") else "one field"
+
+
+def fill(dataset: Any, params: dict[str, Any], pick: Pick) -> dict[str, Any]:
+    """The options with the field that is not named, picked from those that fit.
+
+    Raises:
+        InvalidInput: what ``pick`` raises.
+    """
+    params = dict(params)
+    source = params["source"] = source_of(params)
+    objects = params.get("objects") or None
+    if params.get("temperature") == "fit":
+        del params["temperature"]
+        params["fit_temperature"] = True
+    if isinstance(params.get("predictions"), list):
+        params["several"] = params.pop("predictions")
+    if source == "members" and not params.get("members"):
+        params["members"] = pick(nearest(member_fields, objects)(dataset), "members")
+    elif source == "predicted loss" and not params.get("predicted_loss"):
+        params["predicted_loss"] = pick(nearest(loss_fields, objects)(dataset), "predicted_loss")
+    elif source in ("one field", "costs") and not params.get("predictions"):
+        fitting = uncertain_fields if source == "one field" else prediction_fields
+        params["predictions"] = pick(nearest(fitting, objects)(dataset), "predictions")
+    return params
+
+
+def kind_of(dataset: Any, path: str | None) -> str:
+    """Whether a field holds predictions of samples, of objects, or of pixels."""
+    field = dataset.get_field(path) if path else None
+    kind = document_type(field)
+    if kind in LIST_OF:
+        return "objects"
+    if not path or field is None or "." in path:
+        return "samples"
+    # By this field alone: forms ask at every change, and the flat schema of all fields is long.
+    inside = field.get_field_schema() if kind else {}
+    flat = {path: field, **{f"{path}.{name}": one for name, one in inside.items()}}
+    return "pixels" if any(map_paths(flat, path)) else "samples"
+
+
+def entry_of(dataset: Any, params: dict[str, Any], measure: str | None = None) -> dict[str, Any]:
+    """The recipe's entry of filled options; ``measure`` goes before theirs."""
+    source = source_of(params)
+    measure = measure or params.get(input_of("measure", measures_of(dataset, params)))
+    measure = measure or params.get("measure") or None
+    if source == "predicted loss":
+        return {"strategy": "weight", "column": params.get("predicted_loss")}
+    if source in ("members", "several fields"):
+        column = params.get("members") if source == "members" else params.get("several") or []
+        if isinstance(column, list) and len(column) < 2:
+            raise InvalidInput("several: name two or more fields, one for each member")
+        entry = {"strategy": "disagreement", "column": column, "measure": measure}
+        kind = kind_of(dataset, column[0] if isinstance(column, list) else column)
+    elif source == "costs":
+        cost = measure if measure in words.COSTS else "risk"
+        entry = {
+            "strategy": "expected_cost",
+            "column": params.get("predictions"),
+            "measure": {"risk": "risk", "cost_margin": "margin"}[cost],
+            **cost_matrix.matrix_of(dataset, params, params.get("predictions")),
+        }
+        kind = "samples"
+    elif source == "one field":
+        kind = kind_of(dataset, params.get("predictions"))
+        entry = {"strategy": "uncertainty", "column": params.get("predictions")}
+        entry |= {"measure": measure, "multi_label": params.get("multi_label")}
+        if kind == "objects":
+            entry |= {name: params.get(name) for name in ("empty", "class_weights")}
+    else:
+        raise InvalidInput(f"source: there is no {source!r}; choose one of {', '.join(SOURCES)}")
+    if kind == "samples" and source in ("one field", "costs"):
+        fit = params.get("fit_temperature") and source == "one field"
+        entry["temperature"] = "fit" if fit else params.get("temperature")
+    if kind != "samples":
+        entry["aggregate"] = _aggregate_of(kind, params)
+        entry |= {name: params.get(name) for name in NUMBERS if name in _takes(source, kind)}
+    entry["given"] = params.get("given")
+    return {name: value for name, value in entry.items() if value not in (None, "", False)}
+
+
+def measures_of(dataset: Any, params: dict[str, Any]) -> dict[str, words.Words]:
+    """The measures that a source can be judged by."""
+    source = source_of(params)
+    if source == "members":
+        return words.MEMBERS
+    if source == "costs":
+        return words.COSTS
+    if source == "predicted loss":
+        return {"predicted_loss": words.OTHERS["predicted_loss"]}
+    if source == "several fields":
+        first = next(iter(params.get("several") or []), None)
+        field = dataset.get_field(first) if first else None
+        kind = kind_of(dataset, first)
+        if kind == "objects":
+            return {"detection": words.OTHERS["detection"]}
+        is_number = first in {c.path for c in number_fields(dataset)}
+        if is_number or document_type(field) is fo.Regression:
+            return {"variance": words.OTHERS["variance"]}
+        return words.MEMBERS
+    if kind_of(dataset, params.get("predictions")) == "pixels":
+        return words.SINGLE | {"stored": words.STORED}
+    return words.SINGLE
+
+
+def source_inputs(ctx: Any, inputs: Any) -> dict[str, Any]:
+    """Ask for the source and its fields; returns the options as they stand."""
+    pieces.choice_input(inputs, "source", "Judged by", SOURCES, "one field")
+    params = dict(ctx.params)
+    source = params["source"] = source_of(params)
+    if source == "members":
+        choices = pieces.fields_for(ctx, member_fields)
+        told = "This dataset has no array of members; compute dropout predictions makes one"
+        pieces.field_input(ctx, inputs, "members", "Members", choices, missing=told)
+        params.setdefault("members", choices[0].path if choices else None)
+    elif source == "predicted loss":
+        choices = pieces.fields_for(ctx, loss_fields)
+        told = "This dataset has no field of numbers; fit loss predictor makes one"
+        pieces.field_input(ctx, inputs, "predicted_loss", "Predicted loss", choices, missing=told)
+        params.setdefault("predicted_loss", choices[0].path if choices else None)
+    elif source == "several fields":
+        pieces.fields_input(
+            inputs,
+            "several",
+            "Fields",
+            pieces.fields_for(ctx, uncertain_fields) + pieces.fields_for(ctx, number_fields),
+            "One for each member: of the same kind, with the same classes",
+        )
+    else:
+        find = uncertain_fields if source == "one field" else prediction_fields
+        choices = pieces.fields_for(ctx, find)
+        told = "This dataset has no field of predictions"
+        pieces.field_input(ctx, inputs, "predictions", "Predictions", choices, missing=told)
+        params.setdefault("predictions", choices[0].path if choices else None)
+    return params
+
+
+def detail_inputs(ctx: Any, inputs: Any, params: dict[str, Any]) -> None:
+    """Ask for what the kind of prediction leaves open."""
+    source = source_of(params)
+    if source == "costs":
+        cost_matrix.cost_inputs(ctx, inputs, params.get("predictions"))
+    several = params.get("several") or []
+    path = (
+        (several[0] if several else None) if source == "several fields" else params.get("predictions")
+    )
+    kind = kind_of(ctx.dataset, path) if source in ("one field", "several fields") else "samples"
+    if kind == "objects" and source == "one field":
+        over = words.told(words.OVER_OBJECTS)
+        name = input_of("aggregate", over)
+        pieces.choice_input(inputs, name, "From objects to an image", over, "max")
+        pieces.choice_input(inputs, "empty", "An image without objects counts", words.EMPTY, "median")
+    elif kind == "pixels":
+        over = words.told(words.OVER_PIXELS)
+        name = input_of("aggregate", over)
+        pieces.choice_input(inputs, name, "From pixels to an image", over, "mean")
+    takes = _takes(source, kind) if kind != "samples" else ()
+    for name, (label, told, default, low, high) in _NUMBER_INPUTS.items():
+        wanted = name in takes and _NEEDS.get(name) in (None, _aggregate_of(kind, params))
+        if wanted and name == "top_k":
+            inputs.int(name, label=label, description=told, default=int(default), min=1)
+        elif wanted:
+            inputs.float(name, label=label, description=told, default=default, min=low, max=high)
+    if kind == "samples" and source == "one field":
+        inputs.bool(
+            "multi_label",
+            label="Several classes may be right at once",
+            default=False,
+            view=types.CheckboxView(),
+        )
+
+
+_NUMBER_INPUTS: dict[str, tuple[str, str, float, float, float]] = {
+    "top_k": ("Objects", "How many of the hardest count", 3, 1, 1000),
+    "min_confidence": ("Least confidence", "Objects below it do not count", 0.05, 0, 1),
+    "quantile": ("Quantile", "0.95: a twentieth of the pixels is harder", 0.95, 0, 1),
+    "share": ("Share", "Of the pixels, the hardest", 0.05, 0, 1),
+    "threshold": ("Threshold", "A pixel above it is hard", 0.5, 0, 1),
+}
+
+
+def _takes(source: str, kind: str) -> tuple[str, ...]:
+    if kind == "pixels":
+        return ("quantile", "share", "threshold")
+    return ("top_k", "min_confidence") if source == "one field" else ("min_confidence",)
+
+
+# The aggregate that depends on a number.
+_NEEDS = {"top_k": "top_k", "quantile": "quantile", "share": "top_share", "threshold": "share_above"}
+
+
+def _aggregate_of(kind: str, params: dict[str, Any]) -> Any:
+    over = words.OVER_OBJECTS if kind == "objects" else words.OVER_PIXELS
+    return params.get(input_of("aggregate", over)) or params.get("aggregate")
+
+
+def input_of(option: str, offered: Iterable[str]) -> str:
+    """The name of a form's input for an option whose values depend on the source.
+
+    The App keeps what was chosen under a name, also where another source offers other values.
+    """
+    return f"{option}_{next(iter(offered))}"

@@ -1,0 +1,424 @@
+"""The panel: strategies as cards, a preview, the selection, and the earlier ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import fiftyone.operators as foo
+import fiftyone.operators.types as types
+from fiftyone.core.expressions import ViewExpression, ViewField
+
+from ...alcore import InvalidInput
+from ..dataset.fields import Choice, label_fields, prediction_fields
+from ..evaluation.stopping import NAMES, advise_view
+from ..evaluation.stopping import Request as StopRequest
+from ..forms import plots, words
+from ..forms.pieces import NONE
+from ..forms.previews import counted
+from ..list_selections import strategies_of
+from ..reading.read import Labeled
+from ..runs.records import Names, chosen_view, earlier_ranks, selections, shows, told, undo
+from ..runs.run import Request, preview, run_selection, view_of
+from ..runs.used_embeddings import changes_since
+from .cards import (
+    HINTS,
+    alone_of,
+    default_cards,
+    draw_card,
+    dropdown,
+    entry_of,
+    new_card,
+    next_strategy,
+)
+
+MOST_CARDS = 6
+SHOWN_SELECTIONS = 10
+POINTS = 1500  # of each kind in the plane: the App sends a plot back with every event
+MAKERS = {
+    "compute_embeddings": "Embeddings",
+    "compute_dropout_predictions": "Dropout predictions",
+    "fit_loss_predictor": "Predicted loss",
+    "compute_scores": "Scores as fields",
+}
+
+
+class ActiveLearning(foo.Panel):
+    @property
+    def config(self) -> Any:
+        return foo.PanelConfig(
+            name="active_learning",
+            label="Active learning",
+            icon="filter_center_focus",
+            category=foo.Categories.CURATE,
+            surfaces="grid",
+            help_markdown="Choose the samples to label next: add strategies, preview, select.",
+        )
+
+    # Events. Inputs keep their own state; only what changes the drawing is listened to, for the App
+    # reports every input once or more when it first draws it.
+
+    def on_load(self, ctx: Any) -> None:
+        labels = [choice.path for choice in label_fields(ctx.dataset)]
+        default = "ground_truth" if "ground_truth" in labels else ""
+        cards = default_cards(ctx.dataset, default)
+        predictions = [one.path for one in prediction_fields(ctx.dataset) if one.path != default]
+        ctx.panel.set_state(
+            {
+                "cards": len(cards),
+                "form": {f"card_{number}": card for number, card in enumerate(cards)},
+                "start": {
+                    "labels": default,
+                    "source": "current view" if ctx.has_custom_view else "whole dataset",
+                    "skip_chosen": True,
+                },
+                "wanted": {"budget": 100, "tag": "", "batch": "top"},
+                "stop": {"now": next(iter(predictions), NONE), "before": NONE, "mistake": 1.0},
+                "advised": "",
+                "error": "",
+                "previewed": "",
+            }
+        )
+        self._count(ctx)
+        self._list(ctx)
+
+    def on_change_dataset(self, ctx: Any) -> None:
+        self.on_load(ctx)
+
+    def on_change_view(self, ctx: Any) -> None:
+        if _cards(ctx):
+            self._count(ctx)
+            self._list(ctx)
+
+    def on_start(self, ctx: Any) -> None:
+        """Which samples are meant has changed: the labels' field, or where to choose from."""
+        if _cards(ctx):
+            self._count(ctx)
+            self._look_for_labels(ctx)
+
+    def on_strategy(self, ctx: Any) -> None:
+        """A card has another strategy; its path is ``form.card_<number>.strategy``."""
+        number = int(ctx.params["path"].split(".")[-2].removeprefix("card_"))
+        cards = _cards(ctx)
+        strategy = ctx.params["value"]
+        fits = number < len(cards) and strategy in HINTS
+        if fits and cards[number].get("drawn") != strategy:
+            card = new_card(ctx.dataset, strategy, self._labels(ctx))
+            ctx.panel.set_state({f"form.card_{number}": card, "error": ""})
+
+    def on_field(self, ctx: Any) -> None:
+        """Another field may ask for other options: what follows an event is drawn anew."""
+
+    def on_make(self, ctx: Any) -> None:
+        """Open the form of an operator that computes what strategies judge by."""
+        ctx.prompt(f"@alcore/active_learning/{ctx.params['make']}")
+
+    def on_add(self, ctx: Any) -> None:
+        cards = _cards(ctx)
+        used = {card["strategy"] for card in cards}
+        card = new_card(ctx.dataset, next_strategy(ctx.dataset, used), self._labels(ctx))
+        ctx.panel.set_state({f"form.card_{len(cards)}": card, "cards": len(cards) + 1, "error": ""})
+
+    def on_remove(self, ctx: Any) -> None:
+        ctx.panel.set_state({"cards": max(0, len(_cards(ctx)) - 1), "error": ""})
+
+    def on_preview(self, ctx: Any) -> None:
+        try:
+            reading, chosen = preview(self._view(ctx), self._recipe(ctx), self._request(ctx))
+        except InvalidInput as error:
+            ctx.panel.set_state("error", str(error))
+            return
+        pool, recipe = reading.pool, reading.recipe
+        for name, plot in (
+            ("score_plot", plots.score_plot(pool, recipe, chosen)),
+            ("class_plot", plots.class_plot(pool, recipe, chosen)),
+            ("plane_plot", plots.plane_plot(pool, recipe, chosen, most=POINTS)),
+            ("distance_plot", plots.distance_plot(pool, recipe, chosen)),
+        ):
+            ctx.panel.set_data(f"shown.{name}", plot["data"] if plot else [])
+            ctx.panel.set_state(f"{name}_layout", plot["layout"] if plot else None)
+        lines = [counted(chosen), *reading.notes]
+        ctx.panel.set_state({"previewed": "\n\n".join(lines), "error": ""})
+
+    def on_select(self, ctx: Any) -> None:
+        request = self._request(ctx)
+        request.tag = ctx.panel.get_state("wanted.tag") or None
+        try:
+            result = run_selection(self._view(ctx), self._recipe(ctx), request)
+        except InvalidInput as error:
+            ctx.panel.set_state("error", str(error))
+            return
+        ctx.panel.set_state({"error": "", "previewed": "", "wanted.tag": ""})
+        self._list(ctx)
+        self._count(ctx)
+        ctx.ops.reload_dataset()
+        ctx.ops.set_view(view=view_of(ctx.dataset, result))
+        ctx.ops.notify(
+            f"Chosen and tagged {result['tag']}: {result['chosen']} samples", variant="success"
+        )
+
+    def on_advise(self, ctx: Any) -> None:
+        """Whether another round is worth it, by what the panel knows."""
+        try:
+            told = advise_view(self._view(ctx), self._stop_request(ctx))
+        except InvalidInput as error:
+            ctx.panel.set_state({"advised": "", "stop_error": str(error)})
+            return
+        lines = [f"**{told['verdict']}**"]
+        lines += [
+            f"*{NAMES[one['criterion']]}*: **{one['says']}**. {one['sentence']}"
+            for one in told["advices"]
+        ]
+        ctx.panel.set_state({"advised": "\n\n".join([*lines, *told["notes"]]), "stop_error": ""})
+
+    def on_show(self, ctx: Any) -> None:
+        one = self._row(ctx)
+        if one is not None:
+            ctx.ops.set_view(view=chosen_view(ctx.dataset, Names(**one["names"])))
+            changed = changes_since(ctx.dataset, one)
+            if changed:
+                ctx.ops.notify(f"{one['run_key']}: {changed}", variant="warning")
+
+    def on_undo(self, ctx: Any) -> None:
+        one = self._row(ctx)
+        if one is None:
+            self._list(ctx)
+            return
+        shown = _is_chosen_view(ctx.view, one)  # asked first: its saved view may be what is open
+        undo(ctx.dataset, one["run_key"])
+        ctx.panel.set_state("previewed", "")
+        self._list(ctx)
+        self._count(ctx)
+        if shown:
+            ctx.ops.clear_view()
+        ctx.ops.reload_dataset()
+        ctx.ops.notify(f"Undone: {one['run_key']}, {told(one)}", variant="success")
+
+    # State
+
+    def _labels(self, ctx: Any) -> str:
+        return ctx.panel.get_state("start.labels") or ""
+
+    def _view(self, ctx: Any) -> Any:
+        """Where to choose from. While a selection is shown, that is where it was chosen from."""
+        if ctx.panel.get_state("start.source") == "whole dataset":
+            return ctx.dataset.view()
+        for one in _latest(ctx.dataset):
+            if _is_chosen_view(ctx.view, one):
+                return ctx.dataset.load_run_view(one["run_key"])
+        return ctx.view
+
+    def _count(self, ctx: Any) -> None:
+        view = self._view(ctx)
+        known = [self._labels(ctx)]
+        if ctx.panel.get_state("start.skip_chosen"):
+            known += earlier_ranks(ctx.dataset)
+        known = [path for path in known if path and ctx.dataset.get_field(path) is not None]
+        total = len(view)
+        has_any = [ViewField(path).exists() for path in known]
+        labeled = len(view.match(ViewExpression.any(has_any))) if has_any else 0
+        ctx.panel.set_state(
+            "counts", f"**{total - labeled:,}** to choose from, **{labeled:,}** labeled"
+        )
+
+    def _list(self, ctx: Any) -> None:
+        rows = [
+            {
+                "selection": one["run_key"],
+                "made": one["created_at"][:16].replace("T", " "),
+                "chosen": "; ".join(filter(None, [told(one), changes_since(ctx.dataset, one)])),
+                "strategies": strategies_of(one["recipe"]),
+            }
+            for one in _latest(ctx.dataset)
+        ]
+        keys = [row["selection"] for row in rows]
+        ctx.panel.set_state(
+            {"count_selections": len(rows), "listed": keys, "advised": "", "stop_error": ""}
+        )
+        ctx.panel.set_data("selections", rows)
+        self._look_for_labels(ctx)
+
+    def _look_for_labels(self, ctx: Any) -> None:
+        """Whether any sample of an earlier selection is labeled by now: after a round, that is."""
+        names = [one["names"] for one in _latest(ctx.dataset) if one.get("to_label", True)]
+        ranks = [one["rank_field"] for one in names if not one.get("objects")]
+        ranks = [path for path in ranks if ctx.dataset.get_field(path) is not None]
+        label, back = self._labels(ctx), False
+        if ranks and label and ctx.dataset.get_field(label) is not None:
+            chosen = ViewExpression.any([ViewField(path).exists() for path in ranks])
+            back = len(ctx.dataset.match(chosen & ViewField(label).exists()).limit(1)) > 0
+        ctx.panel.set_state("labels_are_back", back)
+
+    def _row(self, ctx: Any) -> dict[str, Any] | None:
+        # By its name: since the table was drawn others may have come, or this one gone.
+        listed, row = ctx.panel.get_state("listed") or [], ctx.params["row"]
+        key = listed[row] if row < len(listed) else None
+        return next((one for one in selections(ctx.dataset) if one["run_key"] == key), None)
+
+    def _recipe(self, ctx: Any) -> dict[str, Any]:
+        cards = _cards(ctx)
+        alone = alone_of(cards)
+        if alone:
+            raise InvalidInput(alone)
+        strategies = [
+            entry_of(ctx.dataset, card, ctx.panel.get_state(f"form.costs_{number}"))
+            for number, card in enumerate(cards)
+        ]
+        examples = [entry["to"] for entry in strategies if "to" in entry]
+        return {
+            "budget": ctx.panel.get_state("wanted.budget"),
+            "batch": ctx.panel.get_state("wanted.batch") or "top",
+            "filters": [{"column": "id", "not_in": ids} for ids in examples],
+            "strategies": strategies or None,
+        }
+
+    def _request(self, ctx: Any) -> Request:
+        skip = bool(ctx.panel.get_state("start.skip_chosen"))
+        labeled = Labeled(self._labels(ctx) or None, chosen=skip)
+        return Request(labeled=labeled, bad="leave_out")
+
+    def _stop_request(self, ctx: Any) -> StopRequest:
+        asked = ctx.panel.get_state("stop") or {}
+        price = asked.get("price")
+        counts = isinstance(price, (int, float))  # an input that was emptied is no number
+        return StopRequest(
+            asked.get("now") or NONE,
+            [asked["before"]] if asked.get("before") else [],
+            self._request(ctx).labeled,
+            batch=max(1, int(ctx.panel.get_state("wanted.budget") or 1)),
+            matrix={"cost": asked.get("mistake") or 0} if counts else {},
+            price=price if counts else None,
+            bad="leave_out",
+        )
+
+    # Drawing
+
+    def render(self, ctx: Any) -> Any:
+        panel = types.Object()
+        if ctx.panel.get_state("cards") is None:
+            return types.Property(panel)  # on_load has not been heard of yet
+        self._draw_start(ctx, panel)
+        self._draw_cards(ctx, panel)
+        self._draw_run(ctx, panel)
+        self._draw_preview(ctx, panel)
+        self._draw_selections(ctx, panel)
+        self._draw_stop(ctx, panel)
+        view = types.VStackView(
+            gap=2, componentsProps={"container": {"sx": {"width": "100%", "px": 2, "py": 1}}}
+        )
+        return types.Property(panel, view=view)
+
+    def _draw_start(self, ctx: Any, panel: Any) -> None:
+        panel.md(ctx.panel.get_state("counts") or "", name="counts_text")
+        start = panel.h_stack("start", gap=2, align_y="bottom")
+        labels = [Choice(NONE, "no sample is labeled"), *label_fields(ctx.dataset)]
+        dropdown(start, "labels", "Labels", labels, self._labels(ctx), self.on_start)
+        sources = [Choice("whole dataset", ""), Choice("current view", "")]
+        source = ctx.panel.get_state("start.source")
+        dropdown(start, "source", "Choose from", sources, source, self.on_start)
+        start.bool(
+            "skip_chosen",
+            label="Count earlier selections as labeled",
+            default=bool(ctx.panel.get_state("start.skip_chosen")),
+            view=types.CheckboxView(),
+            on_change=self.on_start,
+        )
+
+    def _draw_cards(self, ctx: Any, panel: Any) -> None:
+        form = types.Object()
+        cards = _cards(ctx)
+        for number, card in enumerate(cards):
+            draw_card(ctx.dataset, form, number, card, self.on_strategy, self.on_field)
+        panel.define_property("form", form)
+        alone = alone_of(cards)
+        if alone:
+            panel.view("alone_text", types.AlertView(severity="warning", label=alone))
+        row = panel.h_stack("card_buttons", gap=1)
+        if len(cards) < MOST_CARDS:
+            row.btn("add", label="Add strategy", icon="add", on_click=self.on_add)
+        if cards:
+            row.btn("remove", label="Remove last", icon="remove", on_click=self.on_remove)
+        panel.md("To judge by what is not there yet:", name="makers_text")
+        makers = panel.h_stack("makers", gap=1)
+        for name, label in MAKERS.items():
+            makers.btn(name, label=label, on_click=self.on_make, params={"make": name})
+
+    def _draw_run(self, ctx: Any, panel: Any) -> None:
+        wanted = panel.h_stack("wanted", gap=2)
+        budget, tag = ctx.panel.get_state("wanted.budget"), ctx.panel.get_state("wanted.tag")
+        wanted.int("budget", label="Budget", default=budget, min=1)
+        wanted.str("tag", label="Tag and saved view", default=tag)
+        batches = [Choice(n, w.line) for n, w in words.BATCHES.items() if n != "batch_bald"]
+        dropdown(wanted, "batch", "Batch", batches, ctx.panel.get_state("wanted.batch"))
+        error = ctx.panel.get_state("error")
+        if error and error != alone_of(_cards(ctx)):
+            panel.view("error_text", types.AlertView(severity="error", label=error))
+        row = panel.h_stack("run_buttons", gap=1)
+        row.btn("preview", label="Preview", icon="visibility", on_click=self.on_preview)
+        row.btn("select", label="Select", icon="check", on_click=self.on_select, variant="contained")
+
+    def _draw_preview(self, ctx: Any, panel: Any) -> None:
+        told = ctx.panel.get_state("previewed")
+        if not told:
+            return
+        panel.md(told, name="preview_text")
+        # Inside an object of its own: among stacked parts a plot takes the height of the panel.
+        shown = types.Object()
+        panel.define_property("shown", shown)
+        for name, label in (
+            ("score_plot", "What the model is unsure of"),
+            ("class_plot", "Classes"),
+            ("plane_plot", "Embedding plane"),
+            ("distance_plot", "Distance to the nearest labeled"),
+        ):
+            layout = ctx.panel.get_state(f"{name}_layout")
+            if layout:
+                shown.md(f"**{label}**", name=f"{name}_label")
+                shown.plot(name, layout=layout, height=280, config={"displayModeBar": False})
+
+    def _draw_selections(self, ctx: Any, panel: Any) -> None:
+        if not ctx.panel.get_state("count_selections"):
+            return
+        panel.md("**Earlier selections**", name="selections_text")
+        table = types.TableView(
+            max_inline_actions=2, componentsProps={"table": {"sx": {"minWidth": 300}}}
+        )
+        for key in ("selection", "made", "chosen", "strategies"):
+            table.add_column(key, label=key.capitalize())
+        table.add_row_action("show", self.on_show, icon="visibility", tooltip="Show")
+        table.add_row_action("undo", self.on_undo, icon="undo", tooltip="Undo")
+        panel.list("selections", types.Object(), view=table)
+
+    def _draw_stop(self, ctx: Any, panel: Any) -> None:
+        if not ctx.panel.get_state("labels_are_back"):
+            return
+        panel.md("**Stop?** Labels are back: is another round worth it?", name="stop_text")
+        asked = ctx.panel.get_state("stop") or {}
+        row = panel.h_stack("stop", gap=1, align_y="bottom")
+        fields = [one for one in prediction_fields(ctx.dataset) if one.path != self._labels(ctx)]
+        dropdown(row, "now", "Predictions now", fields, asked.get("now"))
+        before = [Choice(NONE, "no earlier round"), *fields]
+        dropdown(row, "before", "Predictions before", before, asked.get("before"))
+        row.float("price", label="Price of a label", min=0)
+        row.float("mistake", label="Cost of a mistake", default=asked.get("mistake"), min=0)
+        error = ctx.panel.get_state("stop_error")
+        if error:
+            panel.view("stop_error_text", types.AlertView(severity="error", label=error))
+        panel.btn("advise", label="Is it time to stop?", icon="stop_circle", on_click=self.on_advise)
+        advised = ctx.panel.get_state("advised")
+        if advised:
+            panel.md(advised, name="advised_text")
+
+
+def _cards(ctx: Any) -> list[dict[str, Any]]:
+    count = ctx.panel.get_state("cards") or 0
+    cards = [ctx.panel.get_state(f"form.card_{number}") for number in range(count)]
+    return [card for card in cards if card]
+
+
+def _is_chosen_view(view: Any, selection: dict[str, Any]) -> bool:
+    """Whether a view is the one that shows a selection."""
+    return shows(view, Names(**selection["names"]))
+
+
+def _latest(dataset: Any) -> list[dict[str, Any]]:
+    return selections(dataset)[::-1][:SHOWN_SELECTIONS]

@@ -1,0 +1,450 @@
+"""Selections on a dataset: write one, undo it, list them. What a run added is in its record."""
+
+from __future__ import annotations
+
+import math
+import re
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from importlib.metadata import version
+from typing import Any
+
+import fiftyone as fo
+
+from ... import alcore
+from ...alcore import InvalidInput, Selection
+from ..dataset.object_fields import list_path
+from ..dataset.object_labels import (
+    add_tag,
+    all_slices,
+    chosen_objects,
+    count_tag,
+    remove_tag,
+    set_ranks,
+    shows_objects,
+    without_tag,
+)
+
+METHOD = "alcore/select"
+
+
+@dataclass
+class Names:
+    """Under which names a selection is written; None for what is not wanted.
+
+    With ``objects``, the field of a list of labels, tag and rank are those of labels, else of samples.
+    ``number_field`` holds numbers that come with the selection, of samples that it may not have chosen.
+    ``held_out_tag`` and ``held_out_field`` mark samples that it keeps from being chosen later.
+    """
+
+    run_key: str
+    tag: str | None
+    saved_view: str | None
+    rank_field: str
+    objects: str | None = None
+    number_field: str | None = None
+    held_out_tag: str | None = None
+    held_out_field: str | None = None
+
+
+def name_selection(
+    dataset: Any,
+    run_key: str | None,
+    tag: str | None,
+    saved_view: str | None,
+    objects: str | None = None,
+) -> Names:
+    """Fill in the names that are not given: one from another, else the next free number.
+
+    An empty tag or saved view means that none is wanted.
+
+    Args:
+        objects: the field whose labels are to be written on; None for samples.
+
+    Raises:
+        InvalidInput: a run key that FiftyOne does not take, or a field that holds no list of labels.
+    """
+    if not run_key:
+        run_key = re.sub(r"\W+", "_", tag or saved_view or "").strip("_").lower()
+        if run_key and not run_key.isidentifier():
+            run_key = f"selection_{run_key}"
+    if not run_key:
+        taken = set(dataset.list_runs())
+        number = 1
+        while f"selection_{number}" in taken:
+            number += 1
+        run_key = f"selection_{number}"
+    if not run_key.isidentifier():
+        raise InvalidInput(
+            f"run_key: {run_key!r} must start with a letter and hold letters, digits and _ alone"
+        )
+    return Names(
+        run_key=run_key,
+        tag=(tag if tag is not None else run_key) or None,
+        saved_view=(saved_view if saved_view is not None else tag or run_key) or None,
+        rank_field=f"{list_path(dataset, objects)}.{run_key}_rank" if objects else f"{run_key}_rank",
+        objects=objects or None,
+    )
+
+
+def check_names(dataset: Any, names: Names, overwrite: bool) -> None:
+    """Refuse names that are taken.
+
+    Raises:
+        InvalidInput: the tag, saved view, run or field exists; with ``overwrite``, only where it is
+            not a selection's own.
+    """
+    ours = _record(dataset, names.run_key)
+    if names.run_key in dataset.list_runs():
+        if ours is None:
+            raise InvalidInput(
+                f"run_key: {names.run_key!r} is a run of another kind; choose another key"
+            )
+        if not overwrite:
+            raise InvalidInput(
+                f"the selection {names.run_key!r} exists; choose another name, or set overwrite"
+            )
+    own = ours is not None and ours["names"]["rank_field"] == names.rank_field
+    if not own and dataset.get_field(names.rank_field) is not None:
+        raise InvalidInput(f"field {names.rank_field!r} exists; choose another name")
+    _check_number_field(dataset, names, ours["names"].get("number_field") if ours else None)
+    held_out = names.held_out_field
+    own = ours is not None and ours["names"].get("held_out_field") == held_out
+    if held_out and not own and dataset.get_field(held_out) is not None:
+        raise InvalidInput(f"field {held_out!r} exists; choose another name")
+    shown = ours["names"].get("saved_view") if ours else None
+    if overwrite and names.saved_view != shown and dataset.has_saved_view(names.saved_view or ""):
+        raise InvalidInput(
+            f"saved_view: {names.saved_view!r} exists, and is not this selection's; choose another name"
+        )
+    if overwrite:
+        return
+    count = _count_tag(dataset, names)
+    if count:
+        raise InvalidInput(
+            f"tag: {names.tag!r} is in use, by {_counted(count, names.objects)}; "
+            "choose another, or set overwrite"
+        )
+    count = _count_sample_tag(dataset, names.held_out_tag)
+    if count:
+        raise InvalidInput(
+            f"tag: {names.held_out_tag!r} is in use, by {_counted(count)}; choose another tag than "
+            f"{names.tag!r}, or set overwrite"
+        )
+    if names.saved_view and dataset.has_saved_view(names.saved_view):
+        raise InvalidInput(
+            f"saved_view: {names.saved_view!r} exists; choose another name, or set overwrite"
+        )
+
+
+def write(
+    view: Any,
+    chosen: Selection,
+    names: Names,
+    recipe: dict[str, Any],
+    details: dict[str, Any],
+    overwrite: bool = False,
+    samples: list[str] | None = None,
+    to_tag: list[str] | None = None,
+    numbers: dict[str, float] | None = None,
+    held_out: list[str] | None = None,
+) -> None:
+    """Write a selection: run record, rank, tag, saved view. All of it, or nothing.
+
+    The record goes first, so that whatever happens to the process, undo knows what to remove.
+
+    Args:
+        samples: where objects were chosen, the id of each one's sample. Unless ``names.objects`` says
+            that it is labels that are written on, it is these samples, in the order first chosen.
+        to_tag: the ids of those chosen that get the tag; default: all.
+        numbers: by sample id, what goes into ``names.number_field``.
+        held_out: the ids of samples that it did not choose and keeps from being chosen later.
+    """
+    dataset = view._root_dataset
+    check_names(dataset, names, overwrite)
+    earlier = _keep(dataset, names.run_key)
+    if earlier is not None:
+        undo(dataset, names.run_key)
+    results = _results(chosen, names, samples, to_tag, held_out)
+    try:
+        _write(view, names, _config(names, recipe, results, details), results, numbers or {})
+    except BaseException:
+        with suppress(InvalidInput):
+            undo(dataset, names.run_key)
+        if earlier is not None:
+            _write(*earlier)
+        raise
+
+
+def undo(dataset: Any, run_key: str) -> int:
+    """Remove exactly what a selection added; returns how many samples, or objects, it had written on.
+
+    Raises:
+        InvalidInput: there is no such selection.
+    """
+    record = _record(dataset, run_key)
+    if record is None:
+        known = ", ".join(map(repr, dataset.list_runs(method=METHOD))) or "none"
+        raise InvalidInput(f"there is no selection {run_key!r}; there are: {known}")
+    results = dataset.load_run_results(run_key)
+    names = Names(**record["names"])
+    tagged = results.tagged if results is not None else []
+    if names.tag and tagged and names.objects:
+        remove_tag(dataset, names.objects, names.tag, [(sample, label) for sample, label in tagged])
+    elif names.tag and tagged:
+        all_slices(dataset).select(tagged).untag_samples(names.tag)
+    held_out = getattr(results, "held_out_tagged", None)
+    if names.held_out_tag and held_out:
+        all_slices(dataset).select(held_out).untag_samples(names.held_out_tag)
+    if names.saved_view and dataset.has_saved_view(names.saved_view):
+        dataset.delete_saved_view(names.saved_view)
+    for field in (names.rank_field, names.number_field, names.held_out_field):
+        if field is not None and dataset.get_field(field) is not None:
+            dataset.delete_sample_field(field)
+    dataset.delete_run(run_key)
+    return len(results.ids) if results is not None else 0
+
+
+def selections(dataset: Any) -> list[dict[str, Any]]:
+    """The selections of a dataset, the oldest first, each as plain values."""
+    found = []
+    for key in dataset.list_runs(method=METHOD):
+        record = _record(dataset, key)
+        if record is not None:
+            found.append({"run_key": key, **record})
+    return sorted(found, key=lambda one: one["created_at"])
+
+
+def earlier_ranks(dataset: Any, objects: str | None = None) -> list[str]:
+    """The fields that have a value where an earlier selection is to be labeled, or holds out.
+
+    Of samples, or of a field's objects. What was found rather than chosen, such as near-duplicates, is
+    not among them.
+    """
+    found = [one["names"] for one in selections(dataset) if one.get("to_label", True)]
+    mine = [names for names in found if names.get("objects") == objects]
+    fields = [[names["rank_field"], names.get("held_out_field")] for names in mine]
+    return [path for both in fields for path in both if path]
+
+
+def chosen_view(dataset: Any, names: Names) -> Any:
+    """The chosen samples, in the order chosen: a light view, whatever their number. Or objects."""
+    if names.objects:
+        return chosen_objects(dataset, names.objects, names.rank_field)
+    return all_slices(dataset).exists(names.rank_field).sort_by(names.rank_field)
+
+
+def shows(view: Any, names: Names) -> bool:
+    """Whether a view is the one that shows a selection."""
+    if names.objects:
+        return shows_objects(view, names.objects, names.rank_field)
+    if view._is_generated:
+        return False
+    shown = chosen_view(view._dataset, names)
+    return bool(view._serialize(include_uuids=False) == shown._serialize(include_uuids=False))
+
+
+def told(selection: dict[str, Any]) -> str:
+    """What one of ``selections`` chose, in a few words."""
+    objects, chosen = selection.get("objects"), selection["chosen"]
+    if not objects:
+        return _counted(chosen)
+    samples = _counted(selection["images"])
+    among = _counted(chosen, objects)
+    return f"{among}, in {samples}" if selection["names"].get("objects") else f"{samples}, by {among}"
+
+
+def _write(
+    view: Any,
+    names: Names,
+    config: dict[str, Any],
+    results: dict[str, Any],
+    numbers: dict[str, float],
+) -> None:
+    dataset = view._root_dataset
+    ids = results["ids"]
+    pairs = list(zip(results["sample_ids"], ids, strict=True)) if names.objects else []
+    if names.tag and names.objects:
+        results["tagged"] = without_tag(dataset, names.objects, names.tag, pairs)
+    elif names.tag:
+        wanted = ids if results["to_tag"] is None else results["to_tag"]
+        results["tagged"] = _without_tag(dataset, names.tag, wanted)
+    held_out = results["held_out"]
+    if names.held_out_tag:
+        results["held_out_tagged"] = _without_tag(dataset, names.held_out_tag, held_out)
+    view.register_run(names.run_key, dataset.init_run(**config))
+    dataset.save_run_results(
+        names.run_key, dataset.init_run_results(names.run_key, **results), overwrite=True
+    )
+    dataset.add_sample_field(
+        names.rank_field, fo.IntField, description=f"Place in the selection {names.run_key}"
+    )
+    everyone = all_slices(dataset)
+    if names.objects:
+        set_ranks(dataset, names.rank_field, pairs)
+    else:
+        ranks = {one: rank for rank, one in enumerate(ids, start=1)}
+        everyone.set_values(names.rank_field, ranks, key_field="id")
+    if names.number_field:
+        dataset.add_sample_field(
+            names.number_field,
+            _field_of(numbers),
+            description=config["number_description"],
+        )
+        everyone.set_values(names.number_field, numbers, key_field="id")
+    if names.held_out_field:
+        dataset.add_sample_field(
+            names.held_out_field,
+            fo.BooleanField,
+            description=f"Kept by {names.run_key} from being trained on",
+        )
+        everyone.set_values(names.held_out_field, dict.fromkeys(held_out, True), key_field="id")
+    if names.held_out_tag and results["held_out_tagged"]:
+        everyone.select(results["held_out_tagged"]).tag_samples(names.held_out_tag)
+    if names.tag and names.objects:
+        add_tag(dataset, names.objects, names.tag, results["tagged"])
+    elif names.tag:
+        everyone.select(results["tagged"]).tag_samples(names.tag)
+    if names.saved_view:
+        told = _counted(len(ids), names.objects)
+        dataset.save_view(
+            names.saved_view,
+            chosen_view(dataset, names),
+            description=f"Selection {names.run_key}: {told}, in the order chosen",
+            overwrite=True,
+        )
+
+
+def _field_of(numbers: dict[str, float]) -> type:
+    """The kind of field that holds some numbers."""
+    kinds = set(map(type, numbers.values()))
+    if kinds == {bool}:
+        return fo.BooleanField
+    return fo.IntField if kinds <= {int} else fo.FloatField
+
+
+def _config(
+    names: Names, recipe: dict[str, Any], results: dict[str, Any], details: dict[str, Any]
+) -> dict[str, Any]:
+    return {
+        "method": METHOD,
+        "names": asdict(names),
+        "recipe": recipe,
+        "seed": recipe.get("seed", 0),
+        "chosen": len(results["gains"]),
+        "created_at": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
+        "versions": {
+            "active_learning": alcore.__version__,
+            **{name: version(name) for name in ("fiftyone", "torch", "numpy")},
+        },
+        **details,
+    }
+
+
+def _results(
+    chosen: Selection,
+    names: Names,
+    samples: list[str] | None,
+    to_tag: list[str] | None,
+    held_out: list[str] | None,
+) -> dict[str, Any]:
+    """``ids`` are those written on; of objects, gains and reasons follow ``label_ids``."""
+    results = {
+        "ids": list(chosen.ids),
+        "gains": [_plain(gain) for gain in chosen.gains.tolist()],
+        "reasons": [
+            {name: _plain(value) for name, value in reason.items()} for reason in chosen.reasons
+        ],
+        "report": chosen.report,
+        "tagged": [],
+        "to_tag": to_tag,
+        "held_out": held_out or [],
+        "held_out_tagged": [],
+    }
+    if samples is None:
+        return results
+    ids = results["ids"] if names.objects else list(dict.fromkeys(samples))
+    return results | {"ids": ids, "label_ids": list(chosen.ids), "sample_ids": samples}
+
+
+def _count_tag(dataset: Any, names: Names) -> int:
+    """How many have the tag already."""
+    if not names.tag:
+        return 0
+    if names.objects:
+        return count_tag(dataset, names.objects, names.tag)
+    return _count_sample_tag(dataset, names.tag)
+
+
+def _count_sample_tag(dataset: Any, tag: str | None) -> int:
+    if not tag or tag not in dataset.distinct("tags"):
+        return 0
+    return int(dataset.match_tags(tag).count())
+
+
+def _without_tag(dataset: Any, tag: str, ids: list[str]) -> list[str]:
+    """Those of some samples that do not have a tag yet."""
+    theirs = set(all_slices(dataset).select(ids).match_tags(tag).values("id"))
+    return [one for one in ids if one not in theirs]
+
+
+def _counted(count: int, objects: str | None = None) -> str:
+    thing = "object" if objects else "sample"
+    return f"{count} {thing}{'s' if count != 1 else ''}{f' of {objects}' if objects else ''}"
+
+
+def _plain(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _record(dataset: Any, run_key: str) -> dict[str, Any] | None:
+    """The record of a selection, else None."""
+    if run_key not in dataset.list_runs(method=METHOD):
+        return None
+    config = dataset.get_run_info(run_key).config.serialize()
+    return {name: value for name, value in config.items() if name not in ("method", "cls", "type")}
+
+
+def _check_number_field(dataset: Any, names: Names, own: str | None) -> None:
+    field = names.number_field
+    if field is None:
+        return
+    if not field.isidentifier():
+        raise InvalidInput(
+            f"field: {field!r} must start with a letter and hold letters, digits and _ alone"
+        )
+    if field != own and dataset.get_field(field) is not None:
+        raise InvalidInput(f"field {field!r} exists; choose another name")
+
+
+def _keep(
+    dataset: Any, run_key: str
+) -> tuple[Any, Names, dict[str, Any], dict[str, Any], dict[str, float]] | None:
+    """What it takes to write a selection again."""
+    record = _record(dataset, run_key)
+    if record is None:
+        return None
+    results = dataset.load_run_results(run_key)
+    if results is None:
+        return None
+    names = Names(**record["names"])
+    parts = ("ids", "gains", "reasons", "report", "label_ids", "sample_ids")
+    kept = {name: getattr(results, name) for name in parts if hasattr(results, name)}
+    numbers = {}
+    if names.number_field and dataset.get_field(names.number_field) is not None:
+        found = zip(*all_slices(dataset).values(["id", names.number_field]), strict=True)
+        numbers = {one: value for one, value in found if value is not None}
+    return (
+        dataset.load_run_view(run_key),
+        names,
+        {"method": METHOD, **record},
+        {
+            **kept,
+            "tagged": [],
+            "to_tag": getattr(results, "to_tag", None),
+            "held_out": getattr(results, "held_out", []),
+            "held_out_tagged": [],
+        },
+        numbers,
+    )

@@ -1,0 +1,49 @@
+"""Which embeddings a selection was made by, and whether these have been made anew since."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...alcore import Recipe
+from ..dataset.resumable_field import EMBEDDINGS, record_of
+from ..reading.recipe_columns import uses_of
+
+KEPT = ("made", "model", "layer", "date")
+
+
+def embeddings_used(dataset: Any, recipe: Recipe) -> list[dict[str, Any]]:
+    """The records of the embeddings that a recipe reads; similarity runs over them count too.
+
+    Those that compute_embeddings did not make have no record.
+    """
+    found = []
+    for column in uses_of(recipe):
+        path = _path_of(dataset, column)
+        record = record_of(dataset, path, EMBEDDINGS.method) if path else None
+        if record is not None:
+            kept = {name: record.get(name) for name in KEPT}
+            found.append({"column": column, "field": path, **kept})
+    return found
+
+
+def changes_since(dataset: Any, selection: dict[str, Any]) -> str:
+    """What has become of the embeddings that one of ``writing.selections`` was made by; else empty."""
+    told = []
+    for used in selection.get("embeddings") or []:
+        record = record_of(dataset, used["field"], EMBEDDINGS.method)
+        if dataset.get_field(used["field"]) is None:
+            told.append(f"{used['field']} is gone")
+        elif record is None or record.get("made") != used["made"]:
+            told.append(f"{used['field']} was made anew")
+    return f"since then {' and '.join(told)}" if told else ""
+
+
+def _path_of(dataset: Any, column: str) -> str | None:
+    """Where a column's vectors are stored, which a similarity run may name."""
+    if column not in dataset.list_brain_runs(type="similarity"):
+        return column
+    config = dataset.get_brain_info(column).config
+    stored, objects = config.embeddings_field, getattr(config, "patches_field", None)
+    if not stored or not objects:
+        return stored or None
+    return str(dataset._get_label_field_path(objects, stored)[1])
