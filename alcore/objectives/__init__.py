@@ -1,6 +1,7 @@
 """Objectives: what a further sample is worth, given those chosen and those labeled."""
 
 from ..geometry.kernels import Kernel
+from .accumulated import Accumulated, Distances, Shares, Sum
 from .balance import Balance
 from .batch_bald import BatchBald
 from .class_deficit import ClassDeficit
@@ -14,16 +15,20 @@ from .score import Score
 
 __all__ = [
     "KEPT_UP_TO",
+    "Accumulated",
     "Balance",
     "BatchBald",
     "Block",
     "ClassDeficit",
     "Coverage",
     "Determinantal",
+    "Distances",
     "Diversity",
     "KeptCoverage",
     "Kernel",
     "Objective",
     "Representative",
     "Score",
+    "Shares",
+    "Sum",
 ]

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from .objective import Objective
+
 NUMBERS_A_CHUNK = 1 << 20
 # A gain below it is but the rounding of 0: in float64, and in the float32 of drawn outcomes.
 ROUNDING, NOISE = 1e-13, 1e-6
@@ -120,7 +122,7 @@ class BatchBaldBlock:
         self.values = o.gain(self._outcomes, self._p, self._expected).cpu().numpy()
 
 
-class BatchBald:
+class BatchBald(Objective):
     """The gain of joint mutual information ``I(y_1 ... y_b; member)`` in nats, at least 0.
 
     By the chain rule it is ``H(y_i | y_1 ... y_b-1) - mean_k H(y_i | k)``: a copy of a chosen sample
@@ -141,13 +143,7 @@ class BatchBald:
         logits: whether the members are logits.
     """
 
-    depends_on_picks = True
     update_cost = 3
-    needs_first_pick = False
-    minimum = None
-    fallback = None
-    group_ids = None
-    rounding_error = 0.0
 
     def __init__(
         self,

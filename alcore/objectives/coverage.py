@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from ..geometry.kernels import Kernel
+from .objective import Objective
 
 TILE_ROWS = 256
 TILE_COLUMNS = 2048
@@ -48,7 +49,7 @@ class CoverageBlock:
         self._best = torch.maximum(self._best, row)
 
 
-class Coverage:
+class Coverage(Objective):
     """Weighted share of the pool that a candidate newly covers, in [0, 1]; higher = stands for more.
 
     ``sum_n w_n max(0, k(n, i) - max_{j labeled or chosen} k(n, j)) / sum_n w_n``: the gain of
@@ -68,11 +69,7 @@ class Coverage:
         centers: (L, d) labeled samples, likewise.
     """
 
-    depends_on_picks = True
     update_cost = 2
-    needs_first_pick = False
-    minimum = None
-    group_ids = None
 
     def __init__(
         self,

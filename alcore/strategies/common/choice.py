@@ -1,4 +1,6 @@
-"""What a rule has chosen."""
+"""What a strategy that stands alone has chosen."""
+
+from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,12 +14,12 @@ class Choice:
 
     Attributes:
         rows: (k,) int64 positions among the task's candidates.
-        values: (k,) float64, what the rule says for each.
-        told: what the report says it has reached.
+        values: (k,) float64, what the strategy says for each.
+        report: what it has reached.
         before: the same before anything was chosen, where there is something to compare.
     """
 
     rows: np.ndarray
     values: np.ndarray
-    told: dict[str, Any]
+    report: dict[str, Any]
     before: dict[str, Any] = field(default_factory=dict)

@@ -5,8 +5,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from . import Task
 from .choice import Choice
+from .task import Task
 
 SMALL = 5
 
@@ -48,12 +48,12 @@ def choose_in_rounds(
                 chosen.append(int(place[left[one][best]]))
                 values.append(float(worth[best]))
                 left[one] = np.delete(left[one], best)
-    told = {
+    report = {
         "clusters": int((sizes > 0).sum()),
         "clusters_with_labeled": int((known > 0).sum()),
         "small_clusters": len(small),
     }
-    return Choice(np.array(chosen, dtype=np.int64), np.array(values), told)
+    return Choice(np.array(chosen, dtype=np.int64), np.array(values), report)
 
 
 def grouped(clusters: np.ndarray, count: int) -> list[np.ndarray]:

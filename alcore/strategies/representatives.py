@@ -1,25 +1,41 @@
-"""One representative of each cluster: of k-means, or medoids."""
+"""Representatives: one sample of each cluster, the nearest to its middle."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import torch
+from pydantic import Field
 
 from ..geometry.clusters import cluster
 from ..geometry.distances import squared_distances, squared_lengths
-from ..geometry.vectors import Vectors, vectors_of
-from ..objectives import Diversity
+from ..geometry.vectors import Vectors as PreparedVectors
+from ..objectives import Diversity as NearestDistance
 from ..optimizers.greedy import Term, greedy
-from ..recipe import recipe as entries
-from ..strategies import Task
-from ..strategies.choice import Choice
-from ..strategies.cluster_rounds import choose_in_rounds, grouped
+from .base import Rule
+from .common.choice import Choice
+from .common.cluster_rounds import choose_in_rounds, grouped
+from .common.task import Task
+from .common.vocabulary import About, Basic, Family, Metric, Vectors, Words
 
 MOST_ROUNDS = 100
 ROWS_A_CHUNK = 1 << 11
 MEMBERS, CHOICES = 4000, 1000
+METHODS = {
+    "k_means": Words(
+        "the sample nearest the middle of each cluster", "a cluster of few counts like one of many"
+    ),
+    "k_medoids": Words(
+        "the sample of each cluster with all of it near", "slower; outliers get few, which may be right"
+    ),
+}
 
 
-def choose(entry: entries.Representatives, task: Task) -> Choice:
-    """k-means: as many clusters as labeled samples and budget together, at most ``max_clusters``, and
+class Representatives(Rule):
+    """One sample for each cluster, the nearest to its middle.
+
+    k-means: as many clusters as labeled samples and budget together, at most ``max_clusters``, and
     of each the candidate nearest its mean, then the next, those with fewest labeled samples first.
 
     k-medoids: the labeled samples are medoids that stay, and as many as the budget are found among
@@ -28,25 +44,41 @@ def choose(entry: entries.Representatives, task: Task) -> Choice:
     or 100 times (Park and Jun 2009). The largest clusters come first. Of a cluster of more than 4,000
     so many, evenly taken, are measured against, and the 1,000 candidates nearest its mean are tried.
     """
-    prepare = vectors_of(entry.column, entry.metric, task)
-    rows = np.flatnonzero(~task.pool.missing[entry.column])
-    if entry.method == "k_medoids":
-        return _medoids(rows, prepare, task)
-    vectors = prepare(rows)
-    labeled = int(task.pool.labeled[rows].sum())
-    clusters = cluster(vectors, min(labeled + task.picks, entry.max_clusters), task.seed)
-    sums = torch.zeros((int(clusters.max()) + 1, vectors.shape[1]), dtype=torch.float64)
-    sums.index_add_(0, torch.from_numpy(clusters), vectors.cpu().to(torch.float64))
-    means = sums.numpy() / np.maximum(np.bincount(clusters), 1)[:, None]
-    apart = np.empty(task.pool.n)
-    for start in range(0, len(rows), ROWS_A_CHUNK):
-        part = slice(start, start + ROWS_A_CHUNK)
-        off = vectors[part].cpu().to(torch.float64).numpy() - means[clusters[part]]
-        apart[rows[part]] = np.sqrt((off**2).sum(1))
-    return choose_in_rounds(rows, clusters, lambda some: -apart[some], task)
+
+    about: ClassVar[About] = About(
+        favors="the sample nearest the middle of each cluster",
+        misleads="a cluster of few counts like one of many",
+        title="Representatives",
+        family=Family.REPRESENTATIVENESS,
+        paper="Zhdanov 2019, Diverse Mini-batch Active Learning; Park and Jun 2009, K-medoids",
+    )
+
+    strategy: Literal["representatives"] = "representatives"
+    column: Annotated[Vectors, Basic("Embeddings")] = Field(description="embeddings")
+    method: Annotated[Literal["k_means", "k_medoids"], Basic("Method", METHODS)] = "k_means"
+    metric: Metric = "euclidean"
+    max_clusters: int = Field(500, gt=0, description="of k_means; beyond, several are chosen of each")
+
+    def choose(self, task: Task) -> Choice:
+        prepare = task.vectors(self.column, self.metric)
+        rows = np.flatnonzero(~task.pool.missing[self.column])
+        if self.method == "k_medoids":
+            return _medoids(rows, prepare, task)
+        vectors = prepare(rows)
+        labeled = int(task.pool.labeled[rows].sum())
+        clusters = cluster(vectors, min(labeled + task.picks, self.max_clusters), task.seed)
+        sums = torch.zeros((int(clusters.max()) + 1, vectors.shape[1]), dtype=torch.float64)
+        sums.index_add_(0, torch.from_numpy(clusters), vectors.cpu().to(torch.float64))
+        means = sums.numpy() / np.maximum(np.bincount(clusters), 1)[:, None]
+        apart = np.empty(task.pool.n)
+        for start in range(0, len(rows), ROWS_A_CHUNK):
+            part = slice(start, start + ROWS_A_CHUNK)
+            off = vectors[part].cpu().to(torch.float64).numpy() - means[clusters[part]]
+            apart[rows[part]] = np.sqrt((off**2).sum(1))
+        return choose_in_rounds(rows, clusters, lambda some: -apart[some], task)
 
 
-def _medoids(rows: np.ndarray, prepare: Vectors, task: Task) -> Choice:
+def _medoids(rows: np.ndarray, prepare: PreparedVectors, task: Task) -> Choice:
     vectors = prepare(rows)
     place = {row: position for position, row in enumerate(rows.tolist())}
     candidates = np.array([place[row] for row in task.candidates.tolist()], dtype=np.int64)
@@ -76,7 +108,7 @@ def _k_center(
     mine = vectors[torch.from_numpy(candidates).to(vectors.device)]
     closeness = 1 / (1 + squared_lengths(mine - vectors.mean(0)).to(torch.float64))
     centers = vectors[torch.from_numpy(fixed).to(vectors.device)]
-    start = Diversity(mine, centers, closeness, picks=task.picks)
+    start = NearestDistance(mine, centers, closeness, picks=task.picks)
     return greedy([Term(start, 1.0)], len(mine), task.picks, device=vectors.device).rows
 
 

@@ -1,17 +1,22 @@
 """BADGE: k-means++ draws on gradient embeddings."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import torch
+from pydantic import Field
 
 from ..data.device import FLOAT64_UP_TO, to_tensor
 from ..data.errors import InvalidInput
 from ..geometry.gradients import GradientEmbeddings
-from ..recipe import recipe as entries
-from ..strategies import Task
-from ..strategies.choice import Choice
-from ..strategies.predictions import array_column, probabilities
+from .base import Rule
+from .common.choice import Choice
+from .common.predictions import class_vectors, probabilities
+from .common.task import Task
+from .common.vocabulary import About, Basic, ClassProbabilities, Family, Given, Positive, Vectors
 
 # So many picks are compared with all candidates at once.
 PICKS_A_PASS = 128
@@ -19,28 +24,51 @@ PICKS_A_PASS = 128
 REFUSALS = 64
 
 
-def choose(entry: entries.Badge, task: Task) -> Choice:
-    """The candidate with the longest gradient, then draws in proportion to the squared distance to
-    the nearest chosen (Ash et al. 2020, algorithm 1, whose k-means++ starts so in the authors' code).
+class Badge(Rule):
+    """Samples drawn far apart in the gradients of the model's last layer (BADGE).
+
+    The candidate with the longest gradient, then draws in proportion to the squared distance to the
+    nearest chosen (Ash et al. 2020, algorithm 1, whose k-means++ starts so in the authors' code).
 
     The labeled samples are no centers there, nor are they here: their gradients are short. Where all
     candidates left lie on chosen ones, any is drawn.
     """
-    features = task.pool.vectors(entry.embeddings, task.user)
-    width = features.shape[1] + array_column(entry.column, task).shape[-1]
-    small = len(task.candidates) * width <= FLOAT64_UP_TO
-    dtype = torch.float64 if small else torch.float32
-    parts = probabilities(entry, task, task.candidates)
-    gradients = GradientEmbeddings(
-        torch.cat([to_tensor(part, dtype, task.device) for part in parts]),
-        to_tensor(features[task.candidates], dtype, task.device),
+
+    about: ClassVar[About] = About(
+        favors="uncertain and different at once, by the gradients of the model's last layer",
+        misleads="drawn, so that another seed chooses others; needs the features that layer takes",
+        title="BADGE",
+        family=Family.DIVERSITY,
+        paper="Ash et al. 2020, Deep Batch Active Learning by Diverse, Uncertain Gradient Lower "
+        "Bounds, algorithm 1",
     )
-    if not bool(gradients.squared_lengths.isfinite().all()):
-        raise InvalidInput(
-            f"{task.user}: column {entry.embeddings!r} holds numbers too large to square; scale them"
+
+    strategy: Literal["badge"] = "badge"
+    column: Annotated[ClassProbabilities, Basic("Predictions")] = Field(
+        description="probabilities or logits"
+    )
+    embeddings: Annotated[Vectors, Basic("Embeddings")] = Field(
+        description="the features that the model's last layer takes"
+    )
+    given: Given = "probabilities"
+    temperature: Positive = 1.0
+
+    def choose(self, task: Task) -> Choice:
+        features = task.pool.vectors(self.embeddings, task.user)
+        width = features.shape[1] + class_vectors(self.column, task).shape[-1]
+        small = len(task.candidates) * width <= FLOAT64_UP_TO
+        dtype = torch.float64 if small else torch.float32
+        parts = probabilities(self, task, task.candidates)
+        gradients = GradientEmbeddings(
+            torch.cat([to_tensor(part, dtype, task.device) for part in parts]),
+            to_tensor(features[task.candidates], dtype, task.device),
         )
-    rows, values = draw(gradients, task.picks, np.random.default_rng(task.seed), task.tick)
-    return Choice(rows, values, {})
+        if not bool(gradients.squared_lengths.isfinite().all()):
+            raise InvalidInput(
+                f"{task.user}: column {self.embeddings!r} holds numbers too large to square; scale them"
+            )
+        rows, values = draw(gradients, task.picks, np.random.default_rng(task.seed), task.tick)
+        return Choice(rows, values, {})
 
 
 def draw(
