@@ -116,7 +116,7 @@ def date_parts(
         any.
     """
     local = pd.DatetimeIndex(moments[known]).tz_localize("UTC").tz_convert(zone or "UTC")
-    numbers = np.asarray(getattr(local, "dayofweek" if part == "weekday" else part))
+    numbers = np.asarray(getattr(local, "day_of_week" if part == "weekday" else part))
     occurring = np.unique(numbers)
     codes = np.zeros(len(moments), dtype=np.int64)
     codes[known] = np.searchsorted(occurring, numbers)

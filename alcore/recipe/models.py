@@ -168,7 +168,7 @@ class Recipe(_OneStage):
 
     def reads(self) -> list[tuple[str, Reads, str]]:
         """Each column that the recipe reads, as what, and what asks for it; a column may come twice."""
-        found: list[tuple[str, Reads, str]] = []
+        found = [(one.column, one.reads, "filter") for one in self.all_filters()]
         for stage in self.in_stages():
             for one in stage.strategies or []:
                 found += [(column, reads, one.strategy) for column, reads in one.columns().items()]
@@ -176,7 +176,6 @@ class Recipe(_OneStage):
                 found.append((stage.cost.column, Reads.NUMBERS, "cost"))
             if stage.groups is not None:
                 found.append((stage.groups.column, Reads.VALUES, "groups"))
-        found += [(one.column, one.reads, "filter") for one in self.all_filters()]
         return found
 
     @property

@@ -3,22 +3,17 @@
 import numpy as np
 import pytest
 import torch
-from alcore.embed import (
-    crop_box,
-    default_layer,
-    embed_batches,
-    fit_pca,
-    headless,
-    neighbor_accuracy,
-    pool_objects,
-    spread_of,
-)
 from sklearn.decomposition import PCA
 from sklearn.neighbors import KNeighborsClassifier
 from torch import nn
 
 from alcore import InvalidInput
-from alcore.networks.networks import architectures
+from alcore.geometry.neighbor_accuracy import neighbor_accuracy
+from alcore.geometry.reduction import fit_pca, pool_objects
+from alcore.images.crops import crop_box
+from alcore.networks.collapse import spread_of
+from alcore.networks.layers import default_layer, embed_batches
+from alcore.networks.networks import architectures, headless
 
 
 class Net(nn.Module):

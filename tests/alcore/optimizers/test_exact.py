@@ -64,9 +64,9 @@ def test_float32_chooses_as_well_up_to_rounding(problem, size, tile, few, kept):
         {
             "alcore.data.device.FLOAT64_UP_TO": 0,
             "alcore.geometry.vectors.FLOAT64_UP_TO": 0,
-            "alcore.strategies.class_rows.FLOAT64_UP_TO": 0,
+            "alcore.strategies.common.class_counts.FLOAT64_UP_TO": 0,
             "alcore.geometry.vectors.ROWS_A_CHUNK": tile,
-            "alcore.strategies.predictions.NUMBERS_A_CHUNK": tile,
+            "alcore.strategies.common.predictions.NUMBERS_A_CHUNK": tile,
             "alcore.geometry.distances.TILE_ROWS": tile,
             "alcore.geometry.distances.TILE_COLUMNS": tile,
             "alcore.objectives.coverage.TILE_ROWS": tile,

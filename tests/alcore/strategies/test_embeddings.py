@@ -72,7 +72,7 @@ def test_determinantal_takes_copies_last_and_fills_up_past_the_span():
 
 
 def test_determinantal_says_when_there_is_too_much_to_span(monkeypatch):
-    monkeypatch.setattr("alcore.strategies.embeddings.MOST_SPANNING", 12)
+    monkeypatch.setattr("alcore.strategies.determinantal.MOST_SPANNING", 12)
     with pytest.raises(
         alcore.InvalidInput, match="at most 12 labeled and chosen samples together, not 15"
     ):
@@ -175,12 +175,12 @@ def test_outliers_are_ignored_but_still_context():
 
 
 def test_neighbors_are_looked_for_once_whoever_asks(monkeypatch):
-    import alcore.strategies.embeddings as embeddings
+    from alcore.strategies.common import typicality
 
     calls = []
-    search = embeddings.nearest_neighbors
+    search = typicality.nearest_neighbors
     monkeypatch.setattr(
-        embeddings, "nearest_neighbors", lambda *given: calls.append(1) or search(*given)
+        typicality, "nearest_neighbors", lambda *given: calls.append(1) or search(*given)
     )
     typical = {"strategy": "typicality", "column": "embeddings"}
     far = {"strategy": "diversity", "column": "embeddings", "ignore_outliers": 0.05}

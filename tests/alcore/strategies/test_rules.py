@@ -14,7 +14,7 @@ from sklearn.cluster import KMeans, kmeans_plusplus
 
 import alcore
 from alcore.geometry.gradients import GradientEmbeddings
-from alcore.rules import badge
+from alcore.strategies import badge
 from support import twins
 from support.problems import random_pool
 
@@ -275,8 +275,8 @@ def test_medoids_of_large_clusters_are_nearly_as_good(monkeypatch):
         return np.linalg.norm(X[:, None] - X[picked.indices][None], axis=-1).min(1).sum()
 
     whole = total(choose(pool, entry, 4))
-    monkeypatch.setattr("alcore.rules.representatives.MEMBERS", 200)
-    monkeypatch.setattr("alcore.rules.representatives.CHOICES", 50)
+    monkeypatch.setattr("alcore.strategies.representatives.MEMBERS", 200)
+    monkeypatch.setattr("alcore.strategies.representatives.CHOICES", 50)
     assert total(choose(pool, entry, 4)) < 1.03 * whole
 
 
