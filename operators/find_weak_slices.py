@@ -10,7 +10,8 @@ import fiftyone.operators.types as types
 import numpy as np
 
 from ..alcore import InvalidInput, Selection
-from ..alcore.evaluation.weak_slices import DatePart, Slice
+from ..alcore.data.categories import DatePart
+from ..alcore.evaluation.weak_slices import Slice
 from .base import call, refuse_unknown, writing_config
 from .dataset.fields import category_fields, label_fields, number_fields
 from .dataset.views import samples_of, target_of

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -160,6 +161,22 @@ class Recipe(_OneStage):
     def all_filters(self) -> list[Filter]:
         """Every filter, those of the stages last."""
         return [*self.filters, *(one for stage in self.in_stages() for one in stage.filters)]
+
+    def examples(self) -> list[tuple[str, list[Any]]]:
+        """Columns of vectors with the ids, or vectors, that the recipe compares them with."""
+        of_filters = [(one.column, one.similar_to) for one in self.all_filters() if one.similar_to]
+        return of_filters + [pair for one in self.all_strategies() for pair in one.examples()]
+
+    def mapped(self, change: Callable[[Strategy], Strategy]) -> Recipe:
+        """The recipe with every strategy changed."""
+
+        def changed(strategies: list[Strategy] | None) -> list[Strategy] | None:
+            return None if strategies is None else [change(one) for one in strategies]
+
+        if self.stages is None:
+            return self.model_copy(update={"strategies": changed(self.strategies)})
+        stages = [one.model_copy(update={"strategies": changed(one.strategies)}) for one in self.stages]
+        return self.model_copy(update={"stages": stages})
 
     def all_strategies(self) -> list[Strategy]:
         """Every strategy that is named, those inside another's options too."""

@@ -53,6 +53,9 @@ class Badge(Rule):
     given: Given = "probabilities"
     temperature: Positive = 1.0
 
+    def compared_by(self) -> tuple[str, str] | None:
+        return self.embeddings, "euclidean"
+
     def choose(self, task: Task) -> Choice:
         features = task.pool.vectors(self.embeddings, task.user)
         width = features.shape[1] + class_vectors(self.column, task).shape[-1]

@@ -13,7 +13,7 @@ from ..data.categories import DatePart
 from ..data.device import to_tensor
 from ..objectives import Accumulated, Objective, Shares
 from ..objectives import Balance as ClassBalance
-from .base import Strategy
+from .base import LabelsUse, Strategy
 from .common.class_counts import class_counts, labeled_counts, target_of
 from .common.task import Task
 from .common.vocabulary import (
@@ -83,6 +83,9 @@ class Balance(Strategy):
     temperature: Positive = 1.0
     multi_label: bool = Field(False, description="classes do not exclude each other")
     min_confidence: Share = Field(0.05, description="objects below it do not count")
+
+    def labels_use(self) -> LabelsUse | None:
+        return "helpful" if self.labels is None else None
 
     def objective(self, task: Task) -> Objective:
         counted = class_counts(self, task)

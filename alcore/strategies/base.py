@@ -7,17 +7,21 @@ table in the docs, the contract test) is derived from the list in ``strategies/_
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, ClassVar
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, model_validator
+from pydantic.fields import FieldInfo
+from typing_extensions import Self
 
 from ..data.errors import InvalidInput
 from ..objectives import Accumulated, Objective, Sum
 from .common.choice import Choice
 from .common.task import Task
 from .common.vocabulary import About, Options, Reads, column_kinds
+
+LabelsUse = Literal["needed", "helpful"]
 
 
 class Strategy(Options):
@@ -90,11 +94,72 @@ class Strategy(Options):
         """(L,) int64, the labeled rows that have every column it judges by."""
         return np.flatnonzero(task.pool.labeled & task.pool.present(self.judged_by()))
 
+    # What may be completed before it is used
+
+    def labels_use(self) -> LabelsUse | None:
+        """Whether true classes of the labeled samples are needed, or would help; None where not."""
+        return None
+
+    def with_labels(self, column: str) -> Self:
+        """The same with the true classes in a column."""
+        return self.model_copy(update={"labels": column})
+
+    def with_columns(self, change: Callable[[str, Reads], str]) -> Self:
+        """The same with every column that ``change`` gives another name, nested strategies included."""
+        update: dict[str, Any] = {}
+        for option, field in type(self).model_fields.items():
+            value: Any = getattr(self, option)
+            if isinstance(value, Strategy):
+                update[option] = value.with_columns(change)
+                continue
+            reads = self._reads_of(field, value)
+            if reads is not None and isinstance(value, str):
+                update[option] = change(value, reads)
+            elif reads is not None:
+                update[option] = [change(one, reads) for one in value]
+        return self.model_copy(update=update)
+
+    def with_nested(self, change: Callable[[Strategy], Strategy]) -> Self:
+        """The same with every strategy among its options changed."""
+        update = {
+            option: change(getattr(self, option))
+            for option in type(self).model_fields
+            if isinstance(getattr(self, option), Strategy)
+        }
+        return self.model_copy(update=update)
+
+    # What it says of its columns
+
+    def declared_logits(self) -> bool:
+        """Whether it says that its predictions are logits."""
+        return getattr(self, "given", "probabilities") == "logits"
+
+    def declared_independent(self) -> bool:
+        """Whether it says that the classes of its predictions do not exclude each other."""
+        return bool(getattr(self, "multi_label", False))
+
+    def ignored_below(self) -> float:
+        """The confidence below which it does not count objects."""
+        return 0.0
+
+    def compared_by(self) -> tuple[str, str] | None:
+        """The column of vectors by which it compares samples, and the metric; None without one."""
+        vectors = [column for column, reads in self.columns().items() if reads is Reads.VECTORS]
+        return (vectors[0], getattr(self, "metric", "cosine")) if vectors else None
+
+    def examples(self) -> list[tuple[str, list[Any]]]:
+        """Columns of vectors with the ids, or vectors, that it compares them with."""
+        return []
+
     # What it reads, from the annotations alone
 
     def columns(self) -> dict[str, Reads]:
         """Every column it reads and as what, those of nested strategies included."""
         return {column: reads for column, reads, _ in self._columns()}
+
+    def of_labeled(self) -> list[str]:
+        """The columns that it reads of labeled samples alone."""
+        return [column for column, _, labeled in self._columns() if labeled]
 
     def judged_by(self) -> list[str]:
         """The columns without which it cannot judge a sample."""
@@ -114,11 +179,16 @@ class Strategy(Options):
             if isinstance(value, Strategy):
                 yield from value._columns()
                 continue
-            for kind, reads, labeled in column_kinds(field):
-                if isinstance(value, kind):
-                    columns: Any = [value] if isinstance(value, str) else value
-                    yield from ((column, reads, labeled) for column in columns)
-                    break
+            reads = self._reads_of(field, value)
+            if reads is not None:
+                columns: Any = [value] if isinstance(value, str) else value
+                labeled = any(labeled for _, _, labeled in column_kinds(field))
+                yield from ((column, reads, labeled) for column in columns)
+
+    def _reads_of(self, field: FieldInfo, value: Any) -> Reads | None:
+        """What the columns in an option are read as; None where it names none."""
+        kinds = (reads for kind, reads, _ in column_kinds(field) if isinstance(value, kind))
+        return next(kinds, None)
 
 
 class Rule(Strategy):

@@ -10,7 +10,7 @@ from pydantic import Field
 from ..objectives import BatchBald as JointInformation
 from ..objectives import Objective
 from .base import Strategy
-from .common.members import member_probabilities, members_of
+from .common.members import member_probabilities, members_of, names_of
 from .common.task import Task
 from .common.vocabulary import About, Basic, Family, Given, Members
 
@@ -46,5 +46,5 @@ class BatchBald(Strategy):
             self.samples,
             task.seed,
             task.device,
-            logits=self.given == "logits",
+            logits=task.pool.given.get(names_of(self.column)[0], self.given) == "logits",
         )

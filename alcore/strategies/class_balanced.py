@@ -18,7 +18,7 @@ from ..objectives import ClassDeficit, Score
 from ..optimizers.greedy import Picks, Term, greedy
 from ..optimizers.linear_program import solve
 from .balance import Target
-from .base import Rule
+from .base import LabelsUse, Rule
 from .common.choice import Choice
 from .common.class_counts import ClassCounts, labeled_counts, target_of
 from .common.predictions import all_probabilities, class_vectors
@@ -102,6 +102,9 @@ class ClassBalanced(Rule):
             missing = "needs" if self.embeddings is None else "alone takes"
             raise ValueError(f"measure: diversity {missing} embeddings, a column of vectors")
         return self
+
+    def labels_use(self) -> LabelsUse | None:
+        return "helpful" if self.labels is None else None
 
     def choose(self, task: Task) -> Choice:
         width = class_vectors(self.column, task).shape[-1]

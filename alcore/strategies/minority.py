@@ -9,7 +9,7 @@ from pydantic import Field
 
 from .. import scores
 from ..data.categories import class_names
-from .base import Rule
+from .base import LabelsUse, Rule
 from .common.choice import Choice
 from .common.class_counts import ClassCounts, Target, labeled_counts
 from .common.predictions import all_probabilities, class_vectors
@@ -71,6 +71,9 @@ class Minority(Rule):
     def target(self) -> Target:
         """No class is to have more than another."""
         return "uniform"
+
+    def labels_use(self) -> LabelsUse | None:
+        return "helpful" if self.labels is None else None
 
     def choose(self, task: Task) -> Choice:
         width = class_vectors(self.column, task).shape[-1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -29,6 +29,9 @@ class Similarity(Strategy):
     strategy: Literal["similarity"] = "similarity"
     column: Annotated[Vectors, Basic("Embeddings")] = Field(description="embeddings")
     to: Annotated[Examples, Basic("Like")] = Field(description="ids of samples of the pool, or vectors")
+
+    def examples(self) -> list[tuple[str, list[Any]]]:
+        return [(self.column, self.to)]
 
     def objective(self, task: Task) -> Objective:
         near = cosines(task.pool, self.column, self.to, task.user, task.device, task.tick)

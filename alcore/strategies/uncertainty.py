@@ -16,7 +16,7 @@ from ..data.pixel_maps import Maps
 from ..objectives import Objective
 from ..scores.objects import AGGREGATES as OVER_OBJECTS
 from ..scores.pixels import AGGREGATES as OVER_PIXELS
-from .base import Strategy
+from .base import LabelsUse, Strategy
 from .common.pixels import naming, over_pixels
 from .common.predictions import all_probabilities, class_vectors, probabilities
 from .common.task import Task
@@ -113,6 +113,12 @@ class Uncertainty(Strategy):
         "median", description="what a sample without objects is taken as"
     )
 
+    def labels_use(self) -> LabelsUse | None:
+        return "needed" if self.temperature == "fit" and self.labels is None else None
+
+    def ignored_below(self) -> float:
+        return self.min_confidence
+
     def objective(self, task: Task) -> Objective:
         report: dict[str, Any] = {}
         options = self
@@ -142,12 +148,13 @@ class Uncertainty(Strategy):
         if self.temperature == "fit":
             options = self.model_copy(update={"temperature": fitted_temperature(self, task)})
         measure = getattr(scores, self.measure)
-        if self.multi_label:
+        independent = self.multi_label or self.column in task.pool.independent
+        if independent:
             how = _aggregate_of(self, task, OVER_CLASSES, "classes", "mean")
             measure = partial(scores.multi_label, measure=self.measure, aggregate=how)
         else:
             _aggregate_of(self, task, (), "classes that exclude each other", None)
-        parts = probabilities(options, task, rows, independent=self.multi_label)
+        parts = probabilities(options, task, rows, independent=independent)
         return np.concatenate([*map(measure, parts), np.zeros(0)])
 
 
@@ -181,9 +188,10 @@ def fitted_temperature(options: Uncertainty, task: Task) -> float:
     refuse_unknown(pool, options.labels, known, codes, classes, task.user)
     as_given = options.model_copy(update={"temperature": 1.0})
     checked = all_probabilities(as_given, task, known)
-    values = column[known] if options.given == "logits" else checked
+    given = pool.given.get(options.column, options.given)
+    values = column[known] if given == "logits" else checked
     try:
-        return scores.fit_temperature(values, codes[known], options.given)
+        return scores.fit_temperature(values, codes[known], given)
     except InvalidInput as error:
         raise InvalidInput(f"{task.user}: {error}") from None
 
@@ -204,7 +212,8 @@ def _aggregated(options: Uncertainty, task: Task, objects: Objects, how: str) ->
     if options.measure == "stored":
         raise InvalidInput(f"{task.user}: measure: 'stored' is for maps")
     # Whether vectors are distributions is seen from their sums, unless it is said.
-    each = scores.object_scores(objects, options.measure, options.multi_label or None)
+    independent = options.multi_label or options.column in task.pool.independent
+    each = scores.object_scores(objects, options.measure, independent or None)
     keep = None
     if objects.confidences is not None and options.min_confidence > 0:
         keep = ~(objects.confidences < options.min_confidence)

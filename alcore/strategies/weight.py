@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -16,6 +16,7 @@ from pydantic import (
     Tag,
     model_validator,
 )
+from pydantic.fields import FieldInfo
 
 from ..data.categories import class_name, first_names
 from ..data.errors import InvalidInput
@@ -119,10 +120,11 @@ class Weight(Strategy):
             raise ValueError("prefer: give at least two categories that are not worth the same")
         return self
 
-    def _columns(self) -> Iterator[tuple[str, Reads, bool]]:
+    def _reads_of(self, field: FieldInfo, value: Any) -> Reads | None:
+        reads = super()._reads_of(field, value)
         # A preference of categories reads the same column as categories.
-        by_category = isinstance(self.prefer, list | dict)
-        yield self.column, Reads.CATEGORIES if by_category else Reads.NUMBERS, False
+        by_category = reads is Reads.NUMBERS and isinstance(self.prefer, list | dict)
+        return Reads.CATEGORIES if by_category else reads
 
     def objective(self, task: Task) -> Objective:
         if isinstance(self.prefer, list | dict):

@@ -5,18 +5,16 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import fiftyone as fo
 import numpy as np
-import torch
 
-from ...alcore import InvalidInput
+from ...alcore import InvalidInput, Recipe
 from ...alcore.evaluation.business_value import Amount, Judgment, amount, judge
-from ...alcore.recipe import recipe as entries
 from ...alcore.scores.cost import best_decisions, cost_matrix, matrix_classes
-from ...alcore.strategies import Task
-from ...alcore.strategies.class_rows import class_rows
+from ...alcore.strategies.balance import Balance
+from ...alcore.strategies.common.class_counts import categories_of
 from ..compute.scores import check_score_field, write_scores
 from ..dataset.fields import truth_path
 from ..forms import plots
@@ -109,7 +107,7 @@ def check_request(view: Any, request: Request) -> None:
         )
     check(view, _recipe(dataset, request, False))
     for path in request.slices:
-        _entry(dataset, path, request)
+        _divided(dataset, path, request)
     if request.field:
         check_score_field(dataset, request.field, METHOD, request.overwrite)
     ((kind, matrix),) = request.matrix.items()
@@ -303,12 +301,11 @@ def _gain(matrix: dict[str, Any], classes: list[str]) -> np.ndarray:
     return values if kind == "gain" else 0 - values
 
 
-def _entry(dataset: Any, path: str, request: Request) -> entries.Balance:
+def _divided(dataset: Any, path: str, request: Request) -> Balance:
+    """How a column is divided into slices, checked as a recipe checks it."""
     entry = {"strategy": "balance", "column": path, **parted(dataset, path, request.parting)}
-    strategies = entries.Recipe.of({"budget": 1, "strategies": [entry]}).strategies or []
-    found = strategies[0]
-    assert isinstance(found, entries.Balance)
-    return found
+    (found,) = Recipe.of({"budget": 1, "strategies": [entry]}).strategies or []
+    return cast(Balance, found)
 
 
 def _slice(reading: Reading, dataset: Any, path: str, request: Request) -> tuple[list[str], np.ndarray]:
@@ -317,12 +314,8 @@ def _slice(reading: Reading, dataset: Any, path: str, request: Request) -> tuple
     column = pool.columns[path]
     if not isinstance(column, np.ndarray) or column.ndim != 1:
         raise InvalidInput(f"slices: {path!r} holds no single value a sample; name another field")
-    task = Task(pool, np.arange(0), 0, 0, torch.device("cpu"), "slices")
-    found = class_rows(_entry(dataset, path, request), task)
-    here = np.flatnonzero(~pool.missing[path])
-    codes = np.full(pool.n, -1, dtype=np.int64)
-    codes[here] = found.of(here)[1]
-    names = found.names
+    names, found = categories_of(_divided(dataset, path, request), path, pool, "slices")
+    codes = np.where(pool.missing[path], -1, found)
     if isinstance(dataset.get_field(path), fo.BooleanField):
         names = [{"0": "no", "1": "yes"}.get(name, name) for name in names]
     return names, codes

@@ -278,8 +278,7 @@ def _add_losses(reading: Reading, path: str) -> None:
     uncertain = next((one for one in entry if one.strategy == "uncertainty"), None)
     if uncertain is not None:
         losses = score(pool, uncertain)
-        pool.columns[path] = losses
-        pool.missing[path] = ~np.isfinite(losses)
+        reading.pool = pool.with_columns({path: losses}, {path: ~np.isfinite(losses)})
 
 
 def _label_path(dataset: Any, path: str) -> str:

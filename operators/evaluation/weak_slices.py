@@ -126,11 +126,16 @@ def find_slices(
         lambda share: report(READ_SHARE * share, "Reading"),
     )
     pool = reading.pool
-    pool.missing[OUTCOME] = ~pool.present(outcome.columns)
-    pool.columns[OUTCOME] = np.where(pool.missing[OUTCOME], np.nan, outcome.compute(pool))
-    for path in {*fields, *outcome.columns}:
-        if isinstance(dataset.get_field(path), fo.BooleanField):
-            pool.columns[path] = pool.columns[path] == 1
+    missing = ~pool.present(outcome.columns)
+    yes_or_no = {
+        path: pool.columns[path] == 1
+        for path in {*fields, *outcome.columns}
+        if isinstance(dataset.get_field(path), fo.BooleanField)
+    }
+    lacking = {path: pool.missing[path] for path in yes_or_no}
+    outcomes = np.where(missing, np.nan, outcome.compute(pool))
+    pool = pool.with_columns({OUTCOME: outcomes, **yes_or_no}, {OUTCOME: missing, **lacking})
+    reading.pool = pool
     if not params.get("fields"):
         fields = _categories_alone(reading, fields)
     given = {name: params[name] for name in OPTIONS if params.get(name) not in (None, "")}

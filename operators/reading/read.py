@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...alcore import Recipe
+from ...alcore import Pool, Recipe
+from ...alcore.strategies import Reads
 from ..dataset.fields import first, only
-from .object_reader import ObjectReader
-from .sample_reader import Bad, Labeled, Progress, Reading, SampleReader
+from .column import Bad
+from .completion import Labeled
+from .objects import ObjectReader
+from .samples import Progress, Reading, SampleReader
 
-__all__ = ["Bad", "Labeled", "Reading", "check", "first", "only", "read"]
+__all__ = ["Bad", "Labeled", "Reading", "check", "first", "only", "read", "read_columns"]
 
 
 def read(
@@ -36,6 +39,24 @@ def read(
         InvalidInput: an unknown field, one of the wrong type, or values that cannot be used.
     """
     return _reader(view, labeled, bad, progress, objects).read(recipe)
+
+
+def read_columns(
+    view: Any,
+    columns: dict[str, Reads],
+    labeled: Labeled | None = None,
+    bad: Bad = "error",
+    progress: Progress | None = None,
+) -> tuple[Pool, list[str]]:
+    """Read some columns of a collection's samples, and what was noticed on the way.
+
+    Args:
+        columns: field paths or keys of similarity runs, and what each is read as.
+
+    Raises:
+        InvalidInput: as ``read``.
+    """
+    return _reader(view, labeled, bad, progress, None).read_columns(columns)
 
 
 def check(

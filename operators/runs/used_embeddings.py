@@ -6,7 +6,7 @@ from typing import Any
 
 from ...alcore import Recipe
 from ..dataset.resumable_field import EMBEDDINGS, record_of
-from ..reading.recipe_columns import uses_of
+from ..reading.reads import reads_of
 
 KEPT = ("made", "model", "layer", "date")
 
@@ -17,7 +17,7 @@ def embeddings_used(dataset: Any, recipe: Recipe) -> list[dict[str, Any]]:
     Those that compute_embeddings did not make have no record.
     """
     found = []
-    for column in uses_of(recipe):
+    for column in reads_of(recipe):
         path = _path_of(dataset, column)
         record = record_of(dataset, path, EMBEDDINGS.method) if path else None
         if record is not None:

@@ -23,6 +23,7 @@ from ...data.categories import (
 from ...data.device import FLOAT64_UP_TO
 from ...data.errors import InvalidInput
 from ...data.objects import Objects
+from ...data.pool import Pool
 from .predictions import all_probabilities
 from .task import Task
 
@@ -108,7 +109,7 @@ def class_counts(options: Counts, task: Task) -> ClassCounts:
         if options.count == "soft":
             return ClassCounts(names, lambda rows: merged(_soft(options, task, rows, len(names))))
         return _one_each(names, lambda rows: _soft(options, task, rows, len(names)).argmax(1))
-    names, codes = _coded(options, options.column, task)
+    names, codes = categories_of(options, options.column, task.pool, task.user)
     return _one_each(names, lambda rows: codes[rows])
 
 
@@ -190,7 +191,8 @@ def _one_each(names: list[str], codes: Callable[[np.ndarray], np.ndarray]) -> Cl
 def _soft(options: Counts, task: Task, rows: np.ndarray, width: int) -> np.ndarray:
     """(R, C) probabilities."""
     dtype = np.float64 if len(rows) * width <= FLOAT64_UP_TO else np.float32
-    return all_probabilities(options, task, rows, independent=options.multi_label).astype(dtype)
+    independent = options.multi_label or options.column in task.pool.independent
+    return all_probabilities(options, task, rows, independent=independent).astype(dtype)
 
 
 def _of_objects(options: Counts, objects: Objects, task: Task) -> ClassCounts:
@@ -224,7 +226,7 @@ def _object_rows(options: Counts, objects: Objects, width: int) -> np.ndarray:
 
 def _jointly(options: Counts, task: Task) -> ClassCounts:
     """A class for each combination of values that occurs."""
-    parts = [_coded(options, column, task) for column in options.column]
+    parts = [categories_of(options, one, task.pool, task.user) for one in options.column]
     here = task.pool.present(options.column)
     together = np.zeros(task.pool.n, dtype=np.int64)
     for names, codes in parts:
@@ -246,35 +248,42 @@ def _jointly(options: Counts, task: Task) -> ClassCounts:
     return _one_each(labels, lambda rows: codes[rows])
 
 
-def _coded(options: Counts, name: str, task: Task) -> tuple[list[str], np.ndarray]:
-    """The classes of a column of single values, and (N,) which each sample has; missing ones any."""
-    pool = task.pool
-    column = pool.column(name, task.user)
+def categories_of(options: Counts, name: str, pool: Pool, user: str) -> tuple[list[str], np.ndarray]:
+    """The classes of a column of single values, and (N,) which each sample has; missing ones any.
+
+    Args:
+        options: how numbers are put into bins, and dates divided.
+        user: who asks, for errors.
+
+    Raises:
+        InvalidInput: a column of another kind, or dates without a part by which they are divided.
+    """
+    column = pool.column(name, user)
     here = ~pool.missing[name]
     if not isinstance(column, np.ndarray) or column.ndim != 1:
         raise InvalidInput(
-            f"{task.user}: column {name!r} must hold a single value a sample, to be balanced jointly"
+            f"{user}: column {name!r} must hold a single value a sample, to be balanced jointly"
         )
     if column.dtype.kind == "M":
         if options.by is None:
             raise InvalidInput(
-                f"{task.user}: column {name!r} holds dates; say by what they are balanced: by: hour, "
+                f"{user}: column {name!r} holds dates; say by what they are balanced: by: hour, "
                 "weekday, month or year"
             )
         return date_parts(column, here, options.by, options.timezone)
     if column.dtype != object and options.bins is not None:
-        return binned(pool.numbers(name, task.user), here, options.bins)
-    names = pool.classes.get(name) or _category_names(options.labels, name, column, here, task)
-    codes = codes_of(pool, name, names, task.user)
-    refuse_unknown(pool, name, np.flatnonzero(here), codes, names, task.user)
+        return binned(pool.numbers(name, user), here, options.bins)
+    names = pool.classes.get(name) or _category_names(pool, options.labels, name, here, user)
+    codes = codes_of(pool, name, names, user)
+    refuse_unknown(pool, name, np.flatnonzero(here), codes, names, user)
     return names, codes
 
 
 def _category_names(
-    labels: str | None, name: str, column: np.ndarray, here: np.ndarray, task: Task
+    pool: Pool, labels: str | None, name: str, here: np.ndarray, user: str
 ) -> list[str]:
     """The categories that occur, among the true classes too."""
-    pool = task.pool
+    column = pool.columns[name]
     names = {class_name(value) for value in set(column[here].tolist())}
     truth = pool.columns.get(labels) if labels else None
     if labels and isinstance(truth, np.ndarray):
@@ -283,7 +292,6 @@ def _category_names(
     if len(names) > MOST_CATEGORIES:
         how = "give bins" if column.dtype != object else "name a field with fewer"
         raise InvalidInput(
-            f"{task.user}: column {name!r} has {len(names):,} different values, too many to balance; "
-            f"{how}"
+            f"{user}: column {name!r} has {len(names):,} different values, too many to balance; {how}"
         )
     return sorted(names)

@@ -83,6 +83,12 @@ def examples_of(pool: Pool, column: str, to: list[Any], user: str) -> np.ndarray
         if not np.isfinite(given).all() or not given.any(1).all():
             raise InvalidInput(f"{user}: to: a vector is zero, or has NaN or infinite values")
         return given
+    elsewhere = pool.elsewhere.get(column, {})
+    if not any(isinstance(one, list) for one in to) and any(one in elsewhere for one in to):
+        here = [one for one in to if one not in elsewhere]
+        inside = examples_of(pool, column, here, user) if here else vectors[:0]
+        place = iter(np.asarray(inside, dtype=np.float64))
+        return np.stack([elsewhere[one] if one in elsewhere else next(place) for one in to])
     rows = _rows_of(pool, to, user)
     without = rows[pool.missing[column][rows]]
     if len(without):

@@ -70,6 +70,7 @@ def member_probabilities(
     Raises:
         InvalidInput: values that are no probabilities or logits.
     """
+    given = task.pool.given.get(names_of(column)[0], given)
     step = max(1, NUMBERS_A_CHUNK // (len(members) * members[0].shape[-1] or 1))
     for start in range(0, len(rows), step):
         task.tick()

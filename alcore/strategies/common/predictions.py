@@ -52,12 +52,13 @@ def probabilities(
     """
     column = class_vectors(options.column, task)
     convert = as_independent if independent else as_probabilities
+    given = task.pool.given.get(options.column, options.given)
     step = max(1, NUMBERS_A_CHUNK // (column[..., :1, :].size or 1))
     for start in range(0, len(rows), step):
         part = rows[start : start + step]
         yield convert(
             column[..., part, :],
-            given=options.given,
+            given=given,
             temperature=options.temperature,
             name=f"{task.user}: column {options.column!r}",
             ids=IdsOf(task.pool.ids, part),

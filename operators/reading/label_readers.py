@@ -1,4 +1,4 @@
-"""Sources of labels that hold more than one prediction a sample: of objects, members or pixels."""
+"""Readers of labels that hold more than one prediction a sample: of objects, members or pixels."""
 
 from __future__ import annotations
 
@@ -12,26 +12,21 @@ import fiftyone as fo
 import numpy as np
 
 from ...alcore import InvalidInput, Maps, Objects
+from ...alcore.data.probabilities import convert_in_place
 from ..dataset.arrays import ArrayColumn, ArrayDecoder
 from ..dataset.fields import LIST_OF, VECTOR_ATTRIBUTES
-from .columns import (
-    Reader,
-    Source,
-    declared_classes,
-    name_classes,
-    need_some,
-    sigmoid_where_logits,
-    softmax_in_place,
-)
+from ..dataset.fiftyone_private import dataset_of
+from .column import BadValues, Column, Declared
+from .field_readers import FieldReader, name_classes
 
 MAPS_A_QUERY = 64
 NPY = (".npy", ".npz")
 
 
-class ObjectList(Source):
+class ObjectList(FieldReader):
     """The objects of a label list: their class vectors or confidences, and boxes where asked for."""
 
-    # How what is wrong with an object is told of its sample.
+    # How what is wrong with an object is said of its sample.
     vector_has = "an object whose vector has"
     classes_lie = "an object whose class probabilities lie"
     with_neither = "an object with neither"
@@ -42,12 +37,14 @@ class ObjectList(Source):
         path: str,
         kind: type,
         flat: dict[str, Any],
+        declared: Declared,
         *,
         boxes: bool = False,
         counted: bool = False,
     ) -> None:
         self.root = f"{path}.{LIST_OF[kind]}"
         self._kind = kind
+        self._declared = declared
         self._counted = counted  # by their labels, if they have nothing else
         vector = next((a for a in VECTOR_ATTRIBUTES if f"{self.root}.{a}" in flat), None)
         self.paths = [f"{self.root}.{name}" for name in ("label", "confidence", "_id")]
@@ -70,7 +67,6 @@ class ObjectList(Source):
         self._vectors: list[Any] = []
         self._boxes = array("d")
         self._boxless: list[int] = []
-        self._decode = ArrayDecoder()
 
     def put(self, row: int, sample: str, values: Sequence[Any]) -> None:
         ids = values[2]
@@ -95,34 +91,33 @@ class ObjectList(Source):
                 boxes = [box if box is not None and len(box) == 4 else [0.0] * 4 for box in boxes]
             self._boxes.extend(chain.from_iterable(boxes))
 
-    def finish(self, reader: Reader, column: str) -> None:
-        reader.missing[column] = self._missing
-        need_some(reader, column, f"list of {LIST_OF[self._kind]}")
+    def column(self, bad: BadValues) -> Column:
+        missing = self._missing.copy()
+        bad.need_some(missing, f"list of {LIST_OF[self._kind]}")
         offsets = np.append(0, np.cumsum(self._counts))
         labels = np.array(self._labels, dtype=object)
         confidences = np.array(self._confidences, dtype=np.float64)
-        vectors, has_vector = self._matrix(reader, column, offsets)
-        reader.refuse(column, _any(~_in_range(confidences), offsets), "a confidence outside 0 to 1")
+        vectors, has_vector = self._matrix(bad, offsets, missing)
+        out_of_range = _any(~_in_range(confidences), offsets)
+        bad.refuse(out_of_range, "a confidence outside 0 to 1", missing)
+        boxes = None
         if "boxes" in self._at:
             boxes = np.array(self._boxes, dtype=np.float64).reshape(-1, 4)
             boxless = np.isin(np.arange(len(self._counts)), self._boxless)
             none = ~np.isfinite(boxes).all(axis=1) | (boxes[:, 2:] < 0).any(axis=1)
-            off = boxless | _any(np.asarray(none), offsets)
-            reader.refuse(column, off, "a box that is none")
+            bad.refuse(boxless | _any(np.asarray(none), offsets), "a box that is none", missing)
         else:
             unknown = np.isnan(confidences) & ~has_vector
             what = f"{self.with_neither} a confidence nor a class vector"
             if self._counted:
                 unknown = np.array([one is None for one in self._labels], dtype=bool) & ~has_vector
                 what = f"{self.with_neither} a label nor a class vector"
-            reader.refuse(column, _any(unknown, offsets), what)
-            boxes = None
+            bad.refuse(_any(unknown, offsets), what, missing)
         # Objects of samples that are left out would be refused once more, by the engine.
-        keep = ~np.repeat(reader.missing[column], self._counts)
-        counts = np.where(reader.missing[column], 0, self._counts)
-        classes, codes = self._classes(reader, column, labels, vectors, has_vector & keep)
-        reader.classes[column] = classes
-        reader.columns[column] = Objects(
+        keep = ~np.repeat(missing, self._counts)
+        counts = np.where(missing, 0, self._counts)
+        classes, codes = self._classes(bad, labels, vectors, has_vector & keep)
+        objects = Objects(
             np.append(0, np.cumsum(counts)),
             probabilities=None if vectors is None else vectors[keep],
             confidences=confidences[keep],
@@ -131,51 +126,48 @@ class ObjectList(Source):
             ids=np.array([str(one) for one in self._ids], dtype=object)[keep],
             classes=classes,
         )
+        return Column(objects, missing, classes, independent=self._declared.independent)
 
     def _matrix(
-        self, reader: Reader, column: str, offsets: np.ndarray
+        self, bad: BadValues, offsets: np.ndarray, missing: np.ndarray
     ) -> tuple[np.ndarray | None, np.ndarray]:
         """(M, C) class vectors, NaN where there is none, and which have one."""
-        total = int(offsets[-1])
-        stored = ArrayColumn(total)
+        stored = ArrayColumn(int(offsets[-1]))
         for number, value in enumerate(self._vectors):
             stored.put(number, value)
         has_vector = ~stored.missing
         if not has_vector.any():
             return None, has_vector
         what = f"{self.vector_has} not the {stored.width} classes of most"
-        reader.refuse(column, _any(stored.odd, offsets), what)
+        bad.refuse(_any(stored.odd, offsets), what, missing)
         matrix = stored.matrix()
-        bad = has_vector & ~np.isfinite(matrix).all(1)
-        reader.refuse(column, _any(bad, offsets), f"{self.vector_has} NaN or infinite values")
-        outside = has_vector & ((matrix < 0) | (matrix > 1 + 1e-3)).any(1)
-        if (self._is_logits and 2 * outside.sum() > has_vector.sum()) or column in reader.logits:
-            if column in reader.independent:
-                matrix = 1 / (1 + np.exp(-matrix))
-            else:
-                softmax_in_place(matrix)
-        else:
+        unusable = has_vector & ~np.isfinite(matrix).all(1)
+        bad.refuse(_any(unusable, offsets), f"{self.vector_has} NaN or infinite values", missing)
+        given = "logits" if self._declared.logits else None if self._is_logits else "probabilities"
+        faults = convert_in_place(
+            matrix,
+            has_vector,
+            given=given,
+            independent=self._declared.independent,
+            exclusive=False,
+        )
+        for rows, _ in faults:
             what = f"{self.classes_lie} outside 0 to 1 (logits go into 'logits')"
-            reader.refuse(column, _any(outside, offsets), what)
+            bad.refuse(_any(rows, offsets), what, missing)
         matrix[~has_vector] = np.nan
         return matrix, has_vector
 
     def _classes(
-        self,
-        reader: Reader,
-        column: str,
-        labels: np.ndarray,
-        vectors: np.ndarray | None,
-        usable: np.ndarray,
+        self, bad: BadValues, labels: np.ndarray, vectors: np.ndarray | None, usable: np.ndarray
     ) -> tuple[list[str], np.ndarray]:
         """The class names, and each object's place among them, -1 where it has none."""
         known = {label for label in labels.tolist() if label is not None}
-        declared = declared_classes(reader.dataset, column)
+        declared = self._declared.classes
         if vectors is not None:
             named = np.array([label is not None for label in labels.tolist()], dtype=bool)
             rows = np.flatnonzero(usable & named)
             ids = [str(self._ids[row]) for row in rows.tolist()]
-            classes = name_classes(reader, column, vectors[rows], labels[rows].tolist(), ids)
+            classes = name_classes(declared, vectors[rows], labels[rows].tolist(), bad, ids)
         else:
             classes = declared if known <= set(declared) and declared else sorted(known)
         position = {name: index for index, name in enumerate(classes)}
@@ -185,8 +177,8 @@ class ObjectList(Source):
 class TagList(ObjectList):
     """Several classes a sample: their logits where these are stored, else each as an object."""
 
-    def __init__(self, n: int, path: str, flat: dict[str, Any]) -> None:
-        super().__init__(n, path, fo.Classifications, flat)
+    def __init__(self, n: int, path: str, flat: dict[str, Any], declared: Declared) -> None:
+        super().__init__(n, path, fo.Classifications, flat, declared)
         self.paths.append(f"{path}.logits")
         self._logits = ArrayColumn(n)
 
@@ -194,68 +186,62 @@ class TagList(ObjectList):
         super().put(row, sample, values)
         self._logits.put(row, values[-1])
 
-    def finish(self, reader: Reader, column: str) -> None:
+    def column(self, bad: BadValues) -> Column:
         if self._logits.missing.all():
-            super().finish(reader, column)
-            return
-        matrix = self._logits.matrix()
-        reader.missing[column] = self._logits.missing
-        reader.independent.add(column)
+            return super().column(bad)
+        matrix, missing = self._logits.matrix(), self._logits.missing.copy()
         width = self._logits.width
-        reader.refuse(column, self._logits.odd, f"a vector that has not the {width} classes of most")
-        here = ~reader.missing[column]
-        reader.refuse(column, here & ~np.isfinite(matrix).all(1), "NaN or infinite values")
-        sigmoid_where_logits(reader, column, matrix)
-        matrix[reader.missing[column]] = 0.5
-        reader.columns[column] = matrix
-        declared = declared_classes(reader.dataset, column)
-        if len(declared) == width:
-            reader.classes[column] = declared
+        bad.refuse(self._logits.odd, f"a vector that has not the {width} classes of most", missing)
+        bad.refuse(~missing & ~np.isfinite(matrix).all(1), "NaN or infinite values", missing)
+        given = "logits" if self._declared.logits else None
+        convert_in_place(matrix, ~missing, given=given, independent=True)
+        matrix[missing] = 0.5
+        declared = self._declared.classes
+        classes = declared if len(declared) == width else None
+        return Column(matrix, missing, classes, given="probabilities", independent=True)
 
 
-class Members(Source):
+class Members(FieldReader):
     """Several predictions of each sample in one array, (T, C)."""
 
-    def __init__(self, n: int, path: str) -> None:
+    def __init__(self, n: int, path: str, declared: Declared) -> None:
         self.paths = [path]
-        self._path = path
+        self._declared = declared
         self._arrays = ArrayColumn(n, dimensions=2)
 
     def put(self, row: int, sample: str, values: Sequence[Any]) -> None:
         self._arrays.put(row, values[0])
 
-    def finish(self, reader: Reader, column: str) -> None:
-        reader.missing[column] = self._arrays.missing
-        need_some(reader, column, "array of members, (T, C)")
+    def column(self, bad: BadValues) -> Column:
+        missing = self._arrays.missing.copy()
+        bad.need_some(missing, "array of members, (T, C)")
         members, classes = self._arrays.shape or (0, 0)
         what = f"members of another shape than the {members} x {classes} of most"
-        reader.refuse(column, self._arrays.odd, what)
+        bad.refuse(self._arrays.odd, what, missing)
         values = self._arrays.matrix()
-        here = ~reader.missing[column]
-        reader.refuse(column, here & ~np.isfinite(values).all((1, 2)), "NaN or infinite values")
-        here = ~reader.missing[column]
-        sums_to_one = (values >= 0).all((1, 2)) & (np.abs(values.sum(2) - 1) <= 1e-3).all(1)
-        if column in reader.logits or 2 * (sums_to_one & here).sum() <= here.sum():
-            softmax_in_place(values)
-        else:
-            reader.refuse(column, here & ~sums_to_one, "probabilities that do not sum to 1")
-        values[reader.missing[column]] = 1 / max(1, classes)
-        reader.columns[column] = values.transpose(1, 0, 2)
-        declared = declared_classes(reader.dataset, column.rsplit(".", 1)[0])
-        if len(declared) == classes:
-            reader.classes[column] = declared
+        bad.refuse(~missing & ~np.isfinite(values).all((1, 2)), "NaN or infinite values", missing)
+        given = "logits" if self._declared.logits else None
+        for rows, what in convert_in_place(values, ~missing, given=given):
+            bad.refuse(rows, what, missing)
+        values[missing] = 1 / max(1, classes)
+        declared = self._declared.classes
+        names = declared if len(declared) == classes else None
+        return Column(values.transpose(1, 0, 2), missing, names, given="probabilities")
 
 
-class PixelMaps(Source):
+class PixelMaps(FieldReader):
     """A map a sample: an array or a heatmap on disk, whose path a field holds, or in the field itself.
 
     Arrays in a field stay in the database until the engine asks for them, some samples at a time.
     """
 
-    def __init__(self, n: int, view: Any, array_path: str | None, file_path: str | None) -> None:
+    def __init__(
+        self, n: int, view: Any, array_path: str | None, file_path: str | None, declared: Declared
+    ) -> None:
         self._view = view
         self._array_path = array_path
         self._file_path = file_path
+        self._declared = declared
         root = (file_path or array_path or "").rsplit(".", 1)[0]
         self._range_path = f"{root}.range" if (array_path or "").endswith(".map") else None
         self.paths = [path for path in (file_path, self._range_path) if path]
@@ -270,28 +256,23 @@ class PixelMaps(Source):
         if self._range_path:
             self._ranges[row] = values[-1]
 
-    def finish(self, reader: Reader, column: str) -> None:
-        reader.maps.add(column)
+    def column(self, bad: BadValues) -> Column:
         here = np.array([path is not None for path in self._files], dtype=bool)
-        stored = np.zeros(reader.n, dtype=bool)
+        stored = np.zeros(len(here), dtype=bool)
         if self._array_path:
             known = set(self._view.exists(self._array_path).values("id"))
-            stored = np.array([one in known for one in reader.ids], dtype=bool)
-        reader.missing[column] = ~(here | stored)
-        need_some(reader, column, "map: an array in the field, or the path of one on disk")
+            stored = np.array([one in known for one in bad.ids], dtype=bool)
+        missing = ~(here | stored)
+        bad.need_some(missing, "map: an array in the field, or the path of one on disk")
         odd = np.array([p is not None and not isinstance(p, str) for p in self._files], dtype=bool)
-        reader.refuse(column, odd, "a path that is no text")
+        bad.refuse(odd, "a path that is no text", missing)
         gone = np.array([isinstance(p, str) and not os.path.isfile(p) for p in self._files], dtype=bool)
-        reader.refuse(column, gone & ~stored, "a map whose file is gone")
-        declared = declared_classes(reader.dataset, column.split(".", 1)[0])
-        reader.columns[column] = Maps(
-            self._loader(reader, stored), reader.n, ids=reader.ids, classes=None
-        )
-        if declared:
-            reader.classes[column] = declared
+        bad.refuse(gone & ~stored, "a map whose file is gone", missing)
+        maps = Maps(self._loader(bad.ids, stored), len(here), ids=bad.ids, classes=None)
+        return Column(maps, missing, self._declared.classes or None)
 
-    def _loader(self, reader: Reader, stored: np.ndarray) -> Callable[[int], np.ndarray]:
-        in_database = _Prefetch(self._view, self._array_path or "", reader.ids, stored)
+    def _loader(self, ids: Sequence[str], stored: np.ndarray) -> Callable[[int], np.ndarray]:
+        in_database = _Prefetch(self._view, self._array_path or "", ids, stored)
 
         def load(row: int) -> np.ndarray:
             if stored[row]:
@@ -305,8 +286,8 @@ class PixelMaps(Source):
 class _Prefetch:
     """Arrays of a field, fetched some samples ahead, for each query costs more than a map."""
 
-    def __init__(self, view: Any, path: str, ids: list[str], stored: np.ndarray) -> None:
-        self._dataset = view._dataset
+    def __init__(self, view: Any, path: str, ids: Sequence[str], stored: np.ndarray) -> None:
+        self._dataset = dataset_of(view)
         self._path = path
         self._ids = ids
         self._stored = stored

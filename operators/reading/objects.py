@@ -9,47 +9,30 @@ from typing import Any
 import numpy as np
 
 from ...alcore import InvalidInput, Recipe
-from ...alcore.recipe import recipe as entries
 from ...alcore.recipe.default import strategies_for
+from ...alcore.strategies import Reads, Strategy
+from ...alcore.strategies.uncertainty import Uncertainty
 from ..dataset.fields import Choice, class_vector_path, document_type, embedding_fields, only
+from ..dataset.fiftyone_private import dataset_of, label_path, raw_rows, shows_patches
 from ..dataset.object_fields import list_path, nearest, of_objects, patch_runs, several_an_object
 from ..dataset.object_labels import all_slices, count_objects
-from ..runs.records import earlier_ranks
-from .columns import Embeddings, Scalars, Source
-from .label_columns import ObjectList, PixelMaps
-from .object_columns import EachClass, EachObject, EachPrediction, LoadedPatches
-from .recipe_columns import judges_of, map_entries
-from .sample_reader import (
-    FITTING,
-    ROWS_A_REPORT,
-    Bad,
-    Labeled,
-    Progress,
-    Reading,
-    SampleReader,
-    known,
-    rows_of,
-    source_of_field,
-)
-
-# Judge an object by its whole class vector.
-_OF_CLASS_VECTORS = (
-    entries.ExpectedCost,
-    entries.Badge,
-    entries.RepresentativeInformative,
-    entries.ClassBalanced,
-    entries.Minority,
-)
+from ..dataset.selection_records import earlier_ranks
+from .column import Bad, Column, Declared
+from .completion import Labeled
+from .field_readers import Embeddings, FieldReader, Scalars
+from .label_readers import ObjectList, PixelMaps
+from .object_readers import EachClass, EachObject, EachPrediction, StoredPatchEmbeddings
+from .reads import FITTING, reader_of
+from .samples import ROWS_A_REPORT, Progress, Reading, SampleReader, known
 
 
 class ObjectReader(SampleReader):
     """Reads a view once, with the M labels of a list field as rows; their ids are the labels' ids.
 
     A column may be
-        the field itself: under uncertainty each object alone, by its class vector or confidence;
-            under balance its class, by its vector where most sum to 1, else by its label; under
-            expected cost, badge and representative_informative its class vector, or its label and
-            confidence,
+        the field itself: read as predictions each object alone, by its class vector or confidence;
+            as classes its class, by its vector where most sum to 1, else by its label; as class
+            probabilities its class vector, or its label and confidence,
         a path inside the list, such as ``predictions.detections.embedding``: a value an object,
         any other field or similarity run: what the sample has, for each of its objects.
 
@@ -58,6 +41,13 @@ class ObjectReader(SampleReader):
     themselves where that is a path inside the list, and those chosen earlier, or their sample.
 
     Of a view of patches, the objects shown are read.
+
+    Args:
+        objects: the field of the objects.
+        view, labeled, bad, progress: as ``SampleReader`` has them.
+
+    Raises:
+        InvalidInput: no field of objects, or the field of the labels.
     """
 
     thing = "object"
@@ -75,10 +65,9 @@ class ObjectReader(SampleReader):
         if labeled.field and self._is_inside(labeled.field):
             labeled = replace(labeled, field=None)
         self._whole = SampleReader(view, labeled, bad, progress)
-        self._whole.notes = self.notes
-        self._whole.logits, self._whole.independent = self.logits, self.independent
-        # Which sources are fed object by object: the others are the samples'.
-        self._each: set[Source] = set()
+        # Which readers are fed object by object: the others are the samples'.
+        self._each: set[FieldReader] = set()
+        self._judged: EachObject | None = None
         self._owner = np.zeros(0, dtype=np.int64)
 
     def read(self, recipe: Recipe) -> Reading:
@@ -99,82 +88,84 @@ class ObjectReader(SampleReader):
     # What to read
 
     def complete(self, recipe: Recipe) -> Recipe:
-        return map_entries(super().complete(recipe), self._with_classes)
+        # A sample's label is none of its objects'.
+        labeled, self.labeled = self.labeled, replace(self.labeled, field=None)
+        try:
+            return super().complete(recipe)
+        finally:
+            self.labeled = labeled
 
-    def default_strategies(self) -> list[Any]:
+    def default_strategies(self) -> list[Strategy]:
         embeddings = nearest(embedding_fields, self._objects)(self.dataset)
         inside = [choice for choice in embeddings if self._is_of_objects(choice.path)]
         return strategies_for(
             only(inside, f"{self._root}.embedding") if inside else None,
-            entries.Uncertainty(column=self._objects),
+            Uncertainty(column=self._objects),
             balanced=True,
         )
 
-    def with_labels(self, recipe: Recipe) -> Recipe:
-        return recipe  # a sample's label is none of its objects'
+    def column_for(self, column: str, reads: Reads) -> str:
+        if column == self._objects:
+            if reads in (Reads.MEMBERS, Reads.MEMBER, Reads.CLASS_PROBABILITIES):
+                column = self._root
+            elif reads is Reads.CLASSES:
+                vector = class_vector_path(self.flat, self._root)
+                column = self._root if vector else f"{self._root}.label"
+        return super().column_for(column, reads)
 
-    def with_members(self, entry: Any) -> Any:
-        if isinstance(entry, (entries.Disagreement, entries.BatchBald)):
-            columns = entry.column if isinstance(entry.column, list) else [entry.column]
-            columns = [self._root if column == self._objects else column for column in columns]
-            several = isinstance(entry.column, list)
-            entry = entry.model_copy(update={"column": columns if several else columns[0]})
-        return super().with_members(entry)
+    def declared_classes(self, column: str) -> list[str]:
+        if column == self._root:
+            column = self._objects
+        return super().declared_classes(column)
 
-    def _with_classes(self, entry: Any) -> Any:
-        """Name the objects' classes, where the field itself stands for the objects."""
-        if getattr(entry, "column", None) != self._objects:
-            return entry
-        if isinstance(entry, _OF_CLASS_VECTORS):
-            return entry.model_copy(update={"column": self._root})
-        if isinstance(entry, entries.Balance):
-            column = self._root if class_vector_path(self.flat, self._root) else f"{self._root}.label"
-            return entry.model_copy(update={"column": column})
-        return entry
-
-    def fitting(self, use: str) -> list[Choice]:
-        return of_objects(FITTING[use], self._objects)(self.dataset)
+    def fitting(self, reads: Reads) -> list[Choice]:
+        return of_objects(FITTING[reads].fields, self._objects)(self.dataset)
 
     def similarity_runs(self) -> list[str]:
         return super().similarity_runs() + patch_runs(self.dataset, self._objects)
 
-    def similarity_source(self, key: str) -> Source:
+    def similarity_reader(self, key: str) -> FieldReader:
         if key not in patch_runs(self.dataset, self._objects):
-            return self._whole.similarity_source(key)
+            self._whole.n = self._whole.n or 0
+            return self._whole.similarity_reader(key)
         name = getattr(self.dataset.get_brain_info(key).config, "embeddings_field", None)
         if name:
             return self._of_each(Embeddings(self.n, f"{self._root}.{name}"))
-        return self._of_each(LoadedPatches(self.n, self.dataset, key))
+        return self._of_each(StoredPatchEmbeddings(self.n, self.dataset, key))
 
-    def field_source(self, column: str, use: str, declared: Any, who: str) -> Source | None:
-        kind = document_type(declared)
+    def field_reader(
+        self, column: str, reads: Reads, user: str, declared: Declared
+    ) -> FieldReader | None:
         if column == self._objects:
-            if use != "predictions":
+            if reads is not Reads.PREDICTIONS:
                 return None
-            return self._of_each(EachObject(self.n, column, kind, self.flat))
+            kind = document_type(self.flat[column])
+            self._judged = EachObject(self.n, column, kind, self.flat, declared)
+            return self._of_each(self._judged)
         if column == self._root:
-            if use not in ("predictions", "distribution", "classes", "member"):
-                return None
-            source = EachClass if use == "classes" else EachPrediction
-            return self._of_each(source(self.n, column, self.flat))
+            if reads is Reads.CLASSES:
+                return self._of_each(EachClass(self.n, column, self.flat, declared))
+            if reads in (Reads.PREDICTIONS, Reads.CLASS_PROBABILITIES, Reads.MEMBER):
+                return self._of_each(EachPrediction(self.n, column, self.flat, declared))
+            return None
         if self._is_inside(column):
             if several_an_object(self.dataset, self._root, column):
                 raise InvalidInput(
-                    f"{who}: field {column!r} has several values an object; name another"
+                    f"{user}: field {column!r} has several values an object; name another"
                 )
-            found = source_of_field(self, column, use, declared)
+            found = reader_of(self.n, self.view, self.flat, column, reads, declared)
             if found is None or isinstance(found, (ObjectList, PixelMaps)):
                 return None
             return self._of_each(found)
-        found = self._whole.field_source(column, use, declared, who)
+        found = self._whole.field_reader(column, reads, user, declared)
         if isinstance(found, (ObjectList, PixelMaps)):
             raise InvalidInput(
-                f"{who}: field {column!r} has several predictions a sample, which say nothing of one "
+                f"{user}: field {column!r} has several predictions a sample, which say nothing of one "
                 f"object of {self._objects!r}; compute scores of it, and use these as a weight"
             )
         return found
 
-    def label_sources(self) -> list[Source]:
+    def label_readers(self) -> list[Scalars]:
         paths = []
         if self.labeled.tag:
             paths.append(self._tags)
@@ -188,16 +179,17 @@ class ObjectReader(SampleReader):
                     f"{self.dataset.name!r} has no field {name!r} to tell which objects are labeled"
                 )
             paths.append(name)
-        mine = [self._of_each(Scalars(self.n, path, numbers=False)) for path in paths]
-        return [*mine, *self._whole.label_sources()]
+        mine = [Scalars(self.n, path, numbers=False) for path in paths]
+        self._each.update(mine)
+        return [*mine, *self._whole.label_readers()]
 
     @property
     def _tags(self) -> str:
         return f"{self._root}.tags"
 
-    def _of_each(self, source: Source) -> Source:
-        self._each.add(source)
-        return source
+    def _of_each(self, reader: FieldReader) -> FieldReader:
+        self._each.add(reader)
+        return reader
 
     def _is_inside(self, path: str) -> bool:
         return path.startswith(f"{self._root}.")
@@ -207,14 +199,14 @@ class ObjectReader(SampleReader):
 
     # Reading
 
-    def one_pass(self, sources: list[Source]) -> None:
-        paths = list(dict.fromkeys(path for source in sources for path in source.paths))
+    def one_pass(self, readers: list[FieldReader]) -> None:
+        paths = list(dict.fromkeys(path for reader in readers for path in reader.paths))
         place = {path: index + 2 for index, path in enumerate(paths)}
-        feeds = [(s, [place[path] for path in s.paths]) for s in sources]
+        feeds = [(reader, [place[path] for path in reader.paths]) for reader in readers]
         each = [feed for feed in feeds if feed[0] in self._each]
         whole = [feed for feed in feeds if feed[0] not in self._each]
         counts = np.zeros(self._whole.n, dtype=np.int64)
-        for row, values in enumerate(rows_of(self.view, ["_id", f"{self._root}._id", *paths])):
+        for row, values in enumerate(raw_rows(self.view, ["_id", f"{self._root}._id", *paths])):
             ids, kept = self._kept(values[1] or [])
             start = len(self.ids)
             if row == self._whole.n or start + len(ids) > self.n:
@@ -226,10 +218,10 @@ class ObjectReader(SampleReader):
                 continue  # what is wrong with a sample without objects is of no matter
             counts[row] = len(ids)
             self.ids += ids
-            for source, places in whole:
-                source.put(row, self._whole.ids[row], [values[p] for p in places])
-            for source, places in each:
-                source.put_several(start, ids, [kept(values[p]) for p in places])
+            for reader, places in whole:
+                reader.put(row, self._whole.ids[row], [values[p] for p in places])
+            for reader, places in each:
+                reader.put_several(start, ids, [kept(values[p]) for p in places])
         self._owner = np.repeat(np.arange(self._whole.n), counts)
         self._owner = np.append(self._owner, np.zeros(self.n - len(self.ids), dtype=np.int64))
         self._whole.pad()
@@ -243,68 +235,56 @@ class ObjectReader(SampleReader):
         places = [place for place, name in enumerate(names) if name in self._shown]
         return [names[place] for place in places], lambda values: [values[place] for place in places]
 
-    def finish(self, sources: dict[str, Source], recipe: Recipe) -> None:
-        for column, source in sources.items():
-            if source in self._each:
-                source.finish(self, column)
-            else:
-                source.finish(self._whole, column)
-                self._spread(column)
-        judged = sources.get(self._objects)
-        if isinstance(judged, EachObject):
-            self._leave_unsure(judged, recipe)
+    def column_of(self, path: str, reader: FieldReader) -> Column:
+        if reader in self._each:
+            return super().column_of(path, reader)
+        # Each object has what its sample has.
+        return self._whole.column_of(path, reader).take(self._owner)
 
-    def _spread(self, column: str) -> None:
-        """Give each object what its sample has."""
-        values = self._whole.columns.pop(column)
-        self.columns[column] = values[:, self._owner] if values.ndim == 3 else values[self._owner]
-        self.missing[column] = self._whole.missing.pop(column)[self._owner]
-        if column in self._whole.classes:
-            self.classes[column] = self._whole.classes.pop(column)
-
-    def _leave_unsure(self, judged: EachObject, recipe: Recipe) -> None:
+    def leave_unsure(self, columns: dict[str, Column], recipe: Recipe) -> list[str]:
         """Leave out objects that do not count: alone in its row such a one would pass for median."""
-        column = self._objects
+        if self._judged is None:
+            return []
+        column = columns[self._objects]
         least = max(
-            entry.min_confidence
-            for entry in judges_of(recipe)
-            if isinstance(entry, entries.Uncertainty) and entry.column == column
+            one.ignored_below()
+            for one in recipe.all_strategies()
+            if one.columns().get(self._objects) is Reads.PREDICTIONS
         )
-        below = judged.below(least) & ~self.missing[column]
+        below = self._judged.below(least) & ~column.missing
         if not below.any():
-            return
-        self.missing[column] = self.missing[column] | below
-        told = f"field {column!r}: {int(below.sum())} objects with a confidence below {least:g}"
-        if self.missing[column].all():
-            raise InvalidInput(f"{told}, and no other; lower min_confidence")
-        self.notes.append(f"{told} are not chosen (min_confidence)")
+            return []
+        column.missing |= below
+        what = f"field {self._objects!r}: {int(below.sum())} objects with a confidence below {least:g}"
+        if column.missing.all():
+            raise InvalidInput(f"{what}, and no other; lower min_confidence")
+        return [f"{what} are not chosen (min_confidence)"]
 
     def holding(self, ids: list[str]) -> SampleReader:
         view = all_slices(self.dataset).match_labels(ids=ids, fields=self._objects)
         return ObjectReader(view, self._objects, Labeled(), "leave_out", self.progress)
 
-    def mask_labeled(self, sources: list[Source]) -> np.ndarray:
-        of_samples = [source for source in sources if source not in self._each]
+    def mask_labeled(self, readers: list[Scalars]) -> np.ndarray:
+        of_samples = [reader for reader in readers if reader not in self._each]
         mask = self._whole.mask_labeled(of_samples)[self._owner] | self.deleted
-        for source in sources:
-            if source in self._each:
-                mask |= known(source, self.labeled.tag if source.paths == [self._tags] else None)
+        for reader in readers:
+            if reader in self._each:
+                mask |= known(reader, self.labeled.tag if reader.paths == [self._tags] else None)
         return np.asarray(mask)
 
 
 def _unpatched(view: Any, objects: str) -> tuple[Any, set[str] | None]:
     """The samples of a view of patches, and the ids of the objects it shows; None for all of them."""
-    if not view._is_patches:
+    if not shows_patches(view):
         return view, None
-    dataset = view._root_dataset
+    dataset = dataset_of(view)
     list_path(dataset, objects)
     if view.get_field(objects) is None:
         raise InvalidInput(
             f"objects: the view shows patches, but not of {objects!r}; choose among the objects that "
             "it shows, or from another view"
         )
-    _, path = view._get_label_field_path(objects, "id")
-    samples, labels = view.values(["sample_id", path])
+    samples, labels = view.values(["sample_id", label_path(view, objects, "id")])
     # A patch of an evaluation holds a list of labels.
     lists = [one if isinstance(one, list) else [one] for one in labels]
     shown = {label for one in lists for label in one if label is not None}

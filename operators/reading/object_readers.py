@@ -1,4 +1,4 @@
-"""Sources of columns with a row an object, fed object by object."""
+"""Readers of columns with a row an object, fed object by object."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from ...alcore.data.probabilities import SUM_TOLERANCE
-from .columns import Loaded, Predictions, Reader, need_some
-from .label_columns import ObjectList, confidence_of
+from .column import BadValues, Column
+from .field_readers import Predictions, StoredEmbeddings
+from .label_readers import ObjectList, confidence_of
 
 
 class EachObject(ObjectList):
@@ -47,41 +48,37 @@ class EachClass(EachPrediction):
     nothing of the classes it may be of otherwise.
     """
 
-    def finish(self, reader: Reader, column: str) -> None:
-        if self._are_distributions(column in reader.logits):
-            self._from_vectors(reader, column)
-            self._fill_in(reader, column)
-        else:
-            labels = np.array(self._labels, dtype=object)
-            reader.columns[column] = labels
-            reader.missing[column] = np.array([one is None for one in self._labels], dtype=bool)
-            need_some(reader, column, "label")
+    def column(self, bad: BadValues) -> Column:
+        if self._are_distributions():
+            return self._filled_in(self._from_vectors(bad))
+        missing = np.array([one is None for one in self._labels], dtype=bool)
+        bad.need_some(missing, "label")
+        return Column(np.array(self._labels, dtype=object), missing)
 
-    def _are_distributions(self, logits: bool) -> bool:
+    def _are_distributions(self) -> bool:
         here = ~self._vectors.missing & ~self._vectors.odd
         if not here.any():
             return False
         matrix = self._vectors.matrix()[here]
         in_range = ((matrix >= 0) & (matrix <= 1 + SUM_TOLERANCE)).all(1)
-        if logits or (self.paths[0].endswith(".logits") and 2 * in_range.sum() < len(matrix)):
+        by_name = self.paths[0].endswith(".logits") and 2 * in_range.sum() < len(matrix)
+        if self._declared.logits or by_name:
             return True
         to_one = np.abs(matrix.sum(1, dtype=np.float64) - 1) <= SUM_TOLERANCE
         return bool(2 * (in_range & to_one).sum() > len(matrix))
 
-    def _fill_in(self, reader: Reader, column: str) -> None:
+    def _filled_in(self, found: Column) -> Column:
         """Take objects that have a label alone as of that class for certain."""
-        position = {name: index for index, name in enumerate(reader.classes[column])}
+        position = {name: index for index, name in enumerate(found.classes or [])}
         codes = np.array([position.get(label, -1) for label in self._labels], dtype=np.int64)
         rows = np.flatnonzero(self._vectors.missing & (codes >= 0))
-        matrix = reader.columns[column]
-        matrix[rows] = 0
-        matrix[rows, codes[rows]] = 1
-        missing = reader.missing[column].copy()
-        missing[rows] = False
-        reader.missing[column] = missing
+        found.values[rows] = 0
+        found.values[rows, codes[rows]] = 1
+        found.missing[rows] = False
+        return found
 
 
-class LoadedPatches(Loaded):
+class StoredPatchEmbeddings(StoredEmbeddings):
     """Vectors that a similarity run over objects keeps itself, by label id."""
 
     ids_at = 2
