@@ -16,7 +16,18 @@ from .batch_bald import BatchBald
 from .class_balanced import ClassBalanced
 from .common.choice import Choice
 from .common.task import Task
-from .common.vocabulary import About, Basic, Family, Reads, Words, basic_of, column_kinds
+from .common.vocabulary import (
+    About,
+    Asks,
+    Basic,
+    CountsClasses,
+    Family,
+    Reads,
+    Words,
+    asks_for,
+    basics_of,
+    column_kinds,
+)
 from .coverage import Coverage
 from .determinantal import Determinantal
 from .disagreement import Disagreement
@@ -63,14 +74,17 @@ __all__ = [
     "STRATEGIES",
     "About",
     "AnyStrategy",
+    "Asks",
     "Basic",
     "Choice",
+    "CountsClasses",
     "Family",
     "Reads",
     "Rule",
     "Strategy",
     "Task",
     "Words",
-    "basic_of",
+    "asks_for",
+    "basics_of",
     "column_kinds",
 ]

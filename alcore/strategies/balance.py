@@ -50,6 +50,13 @@ TARGETS = {
     "input": Words("as in the pool", "rare classes stay rare"),
 }
 
+DATE_PARTS = {
+    "hour": Words("of the day", "blind to the season"),
+    "weekday": Words("Monday to Sunday", "blind to the time of day"),
+    "month": Words("January to December", "blind to the year"),
+    "year": Words("the calendar year", "blind to the season"),
+}
+
 
 class Balance(Strategy):
     """Samples of the classes that labeled and chosen ones lack, measured against a target."""
@@ -74,10 +81,12 @@ class Balance(Strategy):
     count: Literal["soft", "predicted"] = Field(
         "soft", description="predictions: by their probabilities, or as the most probable class"
     )
-    bins: Bins | None = Field(
+    bins: Annotated[Bins | None, Basic("Bins", when=("numbers",), usual=5)] = Field(
         None, description="of numbers: how many, with as many samples each, or a list of their edges"
     )
-    by: DatePart | None = Field(None, description="of dates")
+    by: Annotated[DatePart | None, Basic("Dates by", DATE_PARTS, when=("dates",), usual="hour")] = (
+        Field(None, description="of dates")
+    )
     timezone: TimeZone | None = Field(None, description="of dates, such as Europe/Vienna; else UTC")
     given: Given = "probabilities"
     temperature: Positive = 1.0

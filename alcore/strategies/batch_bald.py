@@ -12,7 +12,7 @@ from ..objectives import Objective
 from .base import Strategy
 from .common.members import member_probabilities, members_of, names_of
 from .common.task import Task
-from .common.vocabulary import About, Basic, Family, Given, Members
+from .common.vocabulary import About, Basic, ClassMembers, Family, Given
 
 
 class BatchBald(Strategy):
@@ -28,7 +28,7 @@ class BatchBald(Strategy):
     depends_on_picks: ClassVar[bool] = True
 
     strategy: Literal["batch_bald"] = "batch_bald"
-    column: Annotated[Members, Basic("Members")] = Field(
+    column: Annotated[ClassMembers, Basic("Members")] = Field(
         description="members (T, N, C), or a list with a column for each member"
     )
     samples: int = Field(

@@ -19,7 +19,17 @@ from ..objectives import Coverage as FacilityLocation
 from .base import Strategy
 from .common.bandwidth import auto_bandwidth
 from .common.task import Task
-from .common.vocabulary import About, Basic, Family, Metric, Numbers, Vectors, Width, Words
+from .common.vocabulary import (
+    About,
+    Basic,
+    CountsClasses,
+    Family,
+    Metric,
+    Numbers,
+    Vectors,
+    Width,
+    Words,
+)
 from .uncertainty import Uncertainty
 
 PURITY, BALLS = 0.95, 20_000
@@ -53,7 +63,7 @@ class Coverage(Strategy):
     radius: Width | Literal["auto"] = Field(
         "auto", description="of ball; auto: the largest whose balls hold 95% of one cluster each"
     )
-    clusters: int | None = Field(
+    clusters: Annotated[int | None, CountsClasses("kernel", "ball")] = Field(
         None, gt=1, description="for radius auto: how many, as many as classes; default: if known"
     )
     weights: Annotated[Numbers | Uncertainty | None, Basic("Weigh by")] = Field(

@@ -94,7 +94,7 @@ class Disagreement(Strategy):
     column: Annotated[Members, Basic("Members")] = Field(
         description="members (T, N, C), or a list with a column for each member"
     )
-    measure: Annotated[Measure | None, Basic("Measure", MEASURES)] = Field(
+    measure: Annotated[Measure | None, Basic("Measure", MEASURES, when=("samples", "pixels"))] = Field(
         None, description="bald; of columns of numbers variance, of objects detection"
     )
     given: Given = "probabilities"

@@ -17,6 +17,7 @@ from ..objectives import Objective
 from ..scores.objects import AGGREGATES as OVER_OBJECTS
 from ..scores.pixels import AGGREGATES as OVER_PIXELS
 from .base import LabelsUse, Strategy
+from .common import pixels
 from .common.pixels import naming, over_pixels
 from .common.predictions import all_probabilities, class_vectors, probabilities
 from .common.task import Task
@@ -96,7 +97,11 @@ class Uncertainty(Strategy):
         None, description="a column with the true classes of the labeled samples, for fit"
     )
     multi_label: bool = Field(False, description="classes do not exclude each other")
-    aggregate: OverObjects | OverPixels | None = Field(
+    aggregate: Annotated[
+        OverObjects | OverPixels | None,
+        Basic("From objects to an image", OF_OBJECTS, when=("objects",)),
+        Basic("From pixels to an image", pixels.AGGREGATES, when=("pixels",)),
+    ] = Field(
         None,
         description="of objects: max, mean, sum, top_k or count_normalized; of pixels: mean, quantile, "
         "top_share, share_above or boundary; of classes, if multi_label: max, mean or sum",

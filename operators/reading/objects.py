@@ -23,7 +23,7 @@ from .field_readers import Embeddings, FieldReader, Scalars
 from .label_readers import ObjectList, PixelMaps
 from .object_readers import EachClass, EachObject, EachPrediction, StoredPatchEmbeddings
 from .reads import FITTING, reader_of
-from .samples import ROWS_A_REPORT, Progress, Reading, SampleReader, known
+from .samples import MEMBERS, ROWS_A_REPORT, Progress, Reading, SampleReader, known
 
 
 class ObjectReader(SampleReader):
@@ -106,7 +106,7 @@ class ObjectReader(SampleReader):
 
     def column_for(self, column: str, reads: Reads) -> str:
         if column == self._objects:
-            if reads in (Reads.MEMBERS, Reads.MEMBER, Reads.CLASS_PROBABILITIES):
+            if reads in (Reads.MEMBERS, *MEMBERS, Reads.CLASS_PROBABILITIES):
                 column = self._root
             elif reads is Reads.CLASSES:
                 vector = class_vector_path(self.flat, self._root)
@@ -145,7 +145,7 @@ class ObjectReader(SampleReader):
         if column == self._root:
             if reads is Reads.CLASSES:
                 return self._of_each(EachClass(self.n, column, self.flat, declared))
-            if reads in (Reads.PREDICTIONS, Reads.CLASS_PROBABILITIES, Reads.MEMBER):
+            if reads in (Reads.PREDICTIONS, Reads.CLASS_PROBABILITIES, *MEMBERS):
                 return self._of_each(EachPrediction(self.n, column, self.flat, declared))
             return None
         if self._is_inside(column):

@@ -62,6 +62,7 @@ FITTING = {
         "arrays of members, (T, C), or a list with a field for each member", member_fields
     ),
     Reads.MEMBER: Fitting("predictions, as many as there are members", uncertain_fields),
+    Reads.CLASS_MEMBER: Fitting("class predictions, as many as there are members", prediction_fields),
     Reads.VECTORS: Fitting("a vector field or a similarity run", embedding_fields),
     Reads.NUMBERS: Fitting("numbers, booleans or dates", number_fields),
     Reads.CLASSES: Fitting(
@@ -72,13 +73,18 @@ FITTING = {
 }
 
 # Of two ways to read a column that serve each other, the one that serves both.
-_PREDICTED = (Reads.CLASSES, Reads.PREDICTIONS, Reads.CLASS_PROBABILITIES, Reads.MEMBER)
+_PREDICTED = (Reads.CLASSES, Reads.PREDICTIONS, Reads.CLASS_PROBABILITIES)
 _SERVES_BOTH = {
     frozenset({Reads.CLASSES, Reads.CATEGORIES}): Reads.CLASSES,
     frozenset({Reads.PREDICTIONS, Reads.CLASSES}): Reads.PREDICTIONS,
     frozenset({Reads.CLASS_PROBABILITIES, Reads.CLASSES}): Reads.CLASS_PROBABILITIES,
     frozenset({Reads.CLASS_PROBABILITIES, Reads.PREDICTIONS}): Reads.CLASS_PROBABILITIES,
-    **{frozenset({Reads.MEMBER, one}): Reads.MEMBER for one in _PREDICTED[:-1]},
+    **{
+        frozenset({member, one}): member
+        for member in (Reads.MEMBER, Reads.CLASS_MEMBER)
+        for one in _PREDICTED
+    },
+    frozenset({Reads.MEMBER, Reads.CLASS_MEMBER}): Reads.CLASS_MEMBER,
 }
 
 
@@ -127,10 +133,10 @@ def reader_of(
         return ObjectList(n, column, kind, flat, declared, counted=True)
     if reads is Reads.CLASSES:
         reads = Reads.CLASS_PROBABILITIES if classes or is_vector(field) else Reads.CATEGORIES
-    if reads in (Reads.CLASS_PROBABILITIES, Reads.PREDICTIONS, Reads.MEMBER):
+    if reads in (*_PREDICTED[1:], Reads.MEMBER, Reads.CLASS_MEMBER):
         if classes or is_vector(field):
             return Predictions(n, column, flat, declared, plain=not classes)
-        if reads is Reads.CLASS_PROBABILITIES:
+        if reads in (Reads.CLASS_PROBABILITIES, Reads.CLASS_MEMBER):
             return None
         return _reader_of_several(n, view, flat, column, reads, declared)
     if reads is Reads.MEMBERS and isinstance(field, (fo.ArrayField, fo.ListField)):

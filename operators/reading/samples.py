@@ -33,6 +33,7 @@ from .reads import FITTING, reader_of, reads_of
 
 Progress = Callable[[float], None]
 ROWS_A_REPORT = 2000
+MEMBERS = (Reads.MEMBER, Reads.CLASS_MEMBER)
 
 
 @dataclass
@@ -327,7 +328,7 @@ class SampleReader:
     def _align_members(self, columns: dict[str, Column], recipe: Recipe) -> None:
         """Bring members that come from several fields to the same classes, by their names."""
         for one in recipe.all_strategies():
-            members = [c for c, reads in one.columns().items() if reads is Reads.MEMBER]
+            members = [c for c, reads in one.columns().items() if reads in MEMBERS]
             named = {
                 name: columns[name]
                 for name in members

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, get_args
 
+import numpy as np
+
 from ...alcore import InvalidInput, Recipe, Selection, select
 from ..dataset.object_fields import list_path
 from ..reading.read import Bad, Labeled, Reading, read
@@ -148,6 +150,12 @@ def write_selection(
     used = embeddings_used(view._root_dataset, reading.recipe)
     if used:
         details["embeddings"] = used
+    if reading.pool.elsewhere:
+        # The vectors of examples that lie outside the view, by which the selection can be repeated.
+        details["examples"] = {
+            column: {str(one): np.asarray(vector).tolist() for one, vector in found.items()}
+            for column, found in reading.pool.elsewhere.items()
+        }
     samples = _samples_of(reading, chosen)
     if samples is not None:
         details |= {"objects": request.objects, "result": request.result, "images": len(set(samples))}

@@ -12,6 +12,7 @@ from pydantic import BeforeValidator
 from ...data.errors import InvalidInput
 from ...data.pool import Pool
 from ...geometry.vectors import vectors_of
+from .vocabulary import Asks
 
 ROWS_A_CHUNK = 1 << 14
 
@@ -34,7 +35,7 @@ def _examples(given: Any) -> Any:
     return plain
 
 
-Examples = Annotated[list[Any], BeforeValidator(_examples)]
+Examples = Annotated[list[Any], BeforeValidator(_examples), Asks.EXAMPLES]
 
 
 def cosines(

@@ -18,11 +18,19 @@ class Reads(Enum):
     PREDICTIONS = "predictions of samples, objects or pixels"
     MEMBERS = "an array of members"
     MEMBER = "predictions of one member"
+    CLASS_MEMBER = "class probabilities of one member"
     VECTORS = "vectors"
     NUMBERS = "numbers"
     CATEGORIES = "categories"
     CLASSES = "what can be counted by class"
     VALUES = "single values"
+
+
+class Asks(Enum):
+    """What a form asks for an option that is no column, number or choice."""
+
+    MATRIX = "a matrix of costs"
+    EXAMPLES = "examples to compare with"
 
 
 class Family(Enum):
@@ -71,10 +79,28 @@ class Basic:
     Attributes:
         label: what the form calls it.
         choices: for an option of a few values, the words of each.
+        when: the kinds of column for which it is offered: "samples", "objects", "pixels", "numbers",
+            "dates"; empty for all.
+        usual: what a form begins with, where that is not the option's default.
     """
 
     label: str
     choices: dict[str, Words] | None = None
+    when: tuple[str, ...] = ()
+    usual: Any = None
+
+
+@dataclass(frozen=True)
+class CountsClasses:
+    """Marks an option that is the number of classes, which a form fills in where another says so.
+
+    Attributes:
+        option: the other option.
+        value: what it says.
+    """
+
+    option: str
+    value: Any
 
 
 class _OfLabeled:
@@ -101,7 +127,9 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 Width = Annotated[float, Field(ge=1e-15, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Several = Annotated[list[str], AfterValidator(_several)]
-Matrix = Annotated[list[list[float]] | dict[str, dict[str, float]] | str, BeforeValidator(_is_matrix)]
+Matrix = Annotated[
+    list[list[float]] | dict[str, dict[str, float]] | str, BeforeValidator(_is_matrix), Asks.MATRIX
+]
 Given = Literal["probabilities", "logits"]
 Metric = Literal["euclidean", "cosine"]
 
@@ -109,6 +137,7 @@ Metric = Literal["euclidean", "cosine"]
 Predictions = Annotated[str, Reads.PREDICTIONS]
 ClassProbabilities = Annotated[str, Reads.CLASS_PROBABILITIES]
 Members = Annotated[str, Reads.MEMBERS] | Annotated[Several, Reads.MEMBER]
+ClassMembers = Annotated[str, Reads.MEMBERS] | Annotated[Several, Reads.CLASS_MEMBER]
 Vectors = Annotated[str, Reads.VECTORS]
 Numbers = Annotated[str, Reads.NUMBERS]
 Countable = Annotated[str, Reads.CLASSES] | Annotated[Several, Reads.CLASSES]
@@ -145,6 +174,12 @@ def _arms(annotation: Any, metadata: tuple[Any, ...]) -> Iterator[tuple[Any, tup
             yield from _arms(arm, metadata)
 
 
-def basic_of(field: FieldInfo) -> Basic | None:
-    """How a form shows an option at once; None where it comes under "More"."""
-    return next((one for one in field.metadata if isinstance(one, Basic)), None)
+def asks_for(field: FieldInfo) -> Asks | None:
+    """What a form asks for an option, where that is something of its own kind."""
+    marks = (one for _, metadata in _arms(field.annotation, tuple(field.metadata)) for one in metadata)
+    return next((one for one in marks if isinstance(one, Asks)), None)
+
+
+def basics_of(field: FieldInfo) -> list[Basic]:
+    """How a form shows an option at once, by the kind of column; empty where it is under "More"."""
+    return [one for one in field.metadata if isinstance(one, Basic)]

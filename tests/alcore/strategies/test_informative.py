@@ -101,7 +101,9 @@ def test_says_why_a_temperature_cannot_be_fitted():
     truth = np.array(["a"] * N, dtype=object)
     assert "'fit' needs labels" in refused(uncertainty(temperature="fit"), p=P)
     fit = uncertainty(temperature="fit", labels="truth")
-    assert "'a' (3 samples (ids 0, 1, 2)), which is no class; the classes are '0'" in refused(fit, p=P, truth=truth)
+    assert "'a' (3 samples (ids 0, 1, 2)), which is no class; the classes are '0'" in refused(
+        fit, p=P, truth=truth
+    )
     unlabeled = Pool(N, columns={"p": P, "truth": truth})
     with pytest.raises(InvalidInput, match="there is no labeled sample"):
         alcore.select(unlabeled, {"budget": 1, "strategies": [fit]})

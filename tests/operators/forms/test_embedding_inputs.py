@@ -184,8 +184,10 @@ def test_examples_need_not_be_in_the_view(dataset, operator, pool):
     X = X / np.linalg.norm(X, axis=1, keepdims=True)
     order = np.argsort(-(X[20:] @ X[10:12].T).max(1), kind="stable")[:4] + 20
     assert dataset.load_run_results("r").ids == [pool.ids[row] for row in order.tolist()]
-    recipe = dataset.get_run_info("r").config.recipe
-    assert len(recipe["strategies"][0]["to"][0]) == 6  # the vectors, by which it can be repeated
+    record = dataset.get_run_info("r").config
+    assert record.recipe["strategies"][0]["to"] == ids
+    vectors = record.examples["embeddings"]  # by which it can be repeated
+    assert set(vectors) == set(ids) and {len(one) for one in vectors.values()} == {6}
 
 
 class TextModel:
@@ -307,18 +309,19 @@ def test_a_plane_is_offered_where_it_is_installed(unchanged, operator, plugin, m
 
 
 def test_every_strategy_has_a_card(dataset, plugin):
-    cards, recipe = plugin("operators.panel.cards"), plugin("alcore.recipe.recipe")
-    assert set(cards.HINTS) == set(recipe.STRATEGIES)
+    cards, known = plugin("operators.panel.cards"), plugin("alcore.strategies").BY_NAME
+    recipe = plugin("alcore.recipe").Recipe
     dataset.limit(1).tag_samples("like")
-    costs = '{"glass": {"paper": 5}, "paper": {"glass": 1}}'
-    for strategy in cards.HINTS:
-        card = {**cards.new_card(dataset, strategy, "ground_truth"), "examples": "like"}
+    texts = {"to": "like", "cost": '{"glass": {"paper": 5}, "paper": {"glass": 1}}'}
+    for strategy, kind in known.items():
+        card = {**cards.new_card(dataset, strategy, "ground_truth"), **texts}
         if not card.get("column") and strategy != "random":
             continue  # no field fits: the dataset has no members
-        entry = cards.entry_of(dataset, card, costs)
-        assert recipe.Recipe.of({"budget": 3, "strategies": [entry]}).strategies
+        entry = cards.entry_of(dataset, card)
+        assert recipe.of({"budget": 3, "strategies": [entry]}).strategies
+        assert cards.entry_of(dataset, cards.card_of(entry)) == entry
         assert cards.alone_of([card]) is None
-        assert (cards.alone_of([card, card]) is None) == (strategy not in cards.RULES)
+        assert (cards.alone_of([card, card]) is None) == (not kind.alone)
 
 
 def test_a_card_takes_no_field_of_the_strategy_before(dataset, plugin):
