@@ -20,11 +20,11 @@ from ..dataset.fields import (
     uncertain_fields,
 )
 from ..forms import words
+from ..forms.binning import DATE_PARTS
 from ..forms.cost_matrix import parsed_matrix
 from ..forms.embedding_inputs import class_count
 from ..forms.pieces import NONE
 from ..forms.uncertainty_inputs import kind_of
-from ..select_balanced import DATE_PARTS
 from ..select_by_similarity import tagged
 
 HINTS = {

@@ -14,6 +14,7 @@ import numpy as np
 from ...alcore import InvalidInput, Maps, Objects
 from ..dataset.arrays import ArrayColumn, ArrayDecoder
 from ..dataset.fields import LIST_OF, VECTOR_ATTRIBUTES
+from ..dataset.fiftyone_private import dataset_of
 from .columns import (
     Reader,
     Source,
@@ -306,7 +307,7 @@ class _Prefetch:
     """Arrays of a field, fetched some samples ahead, for each query costs more than a map."""
 
     def __init__(self, view: Any, path: str, ids: list[str], stored: np.ndarray) -> None:
-        self._dataset = view._dataset
+        self._dataset = dataset_of(view)
         self._path = path
         self._ids = ids
         self._stored = stored

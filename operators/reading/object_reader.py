@@ -12,9 +12,10 @@ from ...alcore import InvalidInput, Recipe
 from ...alcore.recipe import recipe as entries
 from ...alcore.recipe.default import strategies_for
 from ..dataset.fields import Choice, class_vector_path, document_type, embedding_fields, only
+from ..dataset.fiftyone_private import dataset_of, label_path, raw_rows, shows_patches
 from ..dataset.object_fields import list_path, nearest, of_objects, patch_runs, several_an_object
 from ..dataset.object_labels import all_slices, count_objects
-from ..runs.records import earlier_ranks
+from ..dataset.selection_records import earlier_ranks
 from .columns import Embeddings, Scalars, Source
 from .label_columns import ObjectList, PixelMaps
 from .object_columns import EachClass, EachObject, EachPrediction, LoadedPatches
@@ -28,7 +29,6 @@ from .sample_reader import (
     Reading,
     SampleReader,
     known,
-    rows_of,
     source_of_field,
 )
 
@@ -214,7 +214,7 @@ class ObjectReader(SampleReader):
         each = [feed for feed in feeds if feed[0] in self._each]
         whole = [feed for feed in feeds if feed[0] not in self._each]
         counts = np.zeros(self._whole.n, dtype=np.int64)
-        for row, values in enumerate(rows_of(self.view, ["_id", f"{self._root}._id", *paths])):
+        for row, values in enumerate(raw_rows(self.view, ["_id", f"{self._root}._id", *paths])):
             ids, kept = self._kept(values[1] or [])
             start = len(self.ids)
             if row == self._whole.n or start + len(ids) > self.n:
@@ -294,17 +294,16 @@ class ObjectReader(SampleReader):
 
 def _unpatched(view: Any, objects: str) -> tuple[Any, set[str] | None]:
     """The samples of a view of patches, and the ids of the objects it shows; None for all of them."""
-    if not view._is_patches:
+    if not shows_patches(view):
         return view, None
-    dataset = view._root_dataset
+    dataset = dataset_of(view)
     list_path(dataset, objects)
     if view.get_field(objects) is None:
         raise InvalidInput(
             f"objects: the view shows patches, but not of {objects!r}; choose among the objects that "
             "it shows, or from another view"
         )
-    _, path = view._get_label_field_path(objects, "id")
-    samples, labels = view.values(["sample_id", path])
+    samples, labels = view.values(["sample_id", label_path(view, objects, "id")])
     # A patch of an evaluation holds a list of labels.
     lists = [one if isinstance(one, list) else [one] for one in labels]
     shown = {label for one in lists for label in one if label is not None}

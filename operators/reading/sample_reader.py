@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -31,8 +31,9 @@ from ..dataset.fields import (
     similarity_runs,
     uncertain_fields,
 )
+from ..dataset.fiftyone_private import dataset_of, raw_rows, shows_parts
 from ..dataset.object_labels import all_slices
-from ..runs.records import earlier_ranks
+from ..dataset.selection_records import earlier_ranks
 from .columns import Embeddings, Loaded, Predictions, Scalars, Source, align
 from .examples import with_examples
 from .label_columns import Members, ObjectList, PixelMaps, TagList
@@ -75,13 +76,13 @@ class SampleReader:
     thing = "sample"
 
     def __init__(self, view: Any, labeled: Labeled, bad: Bad, progress: Progress) -> None:
-        if view._is_generated:
+        if shows_parts(view):
             raise InvalidInput(
                 "the view shows patches, frames or clips, and what is written to these does not reach "
                 "the dataset; choose from a view of samples, or among the objects of a field"
             )
         self.view = view
-        self.dataset = view._dataset
+        self.dataset = dataset_of(view)
         self.flat = self.dataset.get_field_schema(flat=True)
         self.labeled = labeled
         self.bad = bad
@@ -287,7 +288,7 @@ class SampleReader:
         paths = list(dict.fromkeys(path for source in sources for path in source.paths))
         place = {path: index + 1 for index, path in enumerate(paths)}
         feeds = [(source, [place[path] for path in source.paths]) for source in sources]
-        for row, values in enumerate(rows_of(self.view, ["_id", *paths])):
+        for row, values in enumerate(raw_rows(self.view, ["_id", *paths])):
             if row == self.n:
                 break  # the dataset has grown meanwhile
             self.ids.append(str(values[0]))
@@ -450,18 +451,6 @@ def known(source: Source, tag: str | None = None) -> np.ndarray:
     if tag is not None:
         return np.array([bool(v) and tag in v for v in source.values], dtype=bool)
     return np.array([v is not None for v in source.values], dtype=bool)
-
-
-def rows_of(view: Any, paths: list[str]) -> Iterator[Any]:
-    """The values of several fields, sample by sample, as MongoDB holds them, in one query."""
-    try:
-        rows = view._iter_values(paths, _raw=True, _allow_missing=True)
-    except (AttributeError, TypeError):
-        # Another version of FiftyOne, without the private way: its public one, all at once.
-        public = ["id" if path == "_id" else path for path in paths]
-        return zip(*view.values(public), strict=True)
-    # Of a single field FiftyOne gives the bare values.
-    return ((value,) for value in rows) if len(paths) == 1 else iter(rows)
 
 
 def is_vector(declared: Any) -> bool:
