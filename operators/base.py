@@ -1,4 +1,4 @@
-"""What every select operator shares: its form's frame, its execution, its call from Python."""
+"""The frame of every operator: its form, its execution, its result, its call from Python."""
 
 from __future__ import annotations
 
@@ -10,175 +10,20 @@ import fiftyone as fo
 import fiftyone.operators as foo
 import fiftyone.operators.types as types
 
-from ..alcore import InvalidInput, Recipe
-from .dataset.fields import Choice
-from .dataset.object_fields import nearest
+from ..alcore import InvalidInput
+from .dataset.fields import Choice, first, only
+from .dataset.fiftyone_private import dataset_of
 from .dataset.views import samples_of, target_of
-from .forms import pieces, previews
-from .reading.read import check, first, only
-from .runs.run import preview, run_selection, view_of
+from .forms import pieces
+from .runs.run import Progress, view_of
 
 Pick = Callable[[list[Choice], str], str]
-
-
-class SelectOperator(foo.Operator):
-    """A short form over one recipe.
-
-    A family says what its form asks (``strategy_inputs``) and which recipe that makes
-    (``recipe_of``).
-    """
-
-    label: ClassVar[str]
-    about: ClassVar[str]
-    options: ClassVar[tuple[str, ...]]
-    fields: ClassVar[dict[str, Callable[[Any], list[Choice]]]] = {}
-    """Options that name a field, with how to find those that fit: left out, the only one is taken."""
-
-    @property
-    def config(self) -> Any:
-        return writing_config(operator_name(self), self.label, self.about, "filter_center_focus")
-
-    def strategy_inputs(self, ctx: Any, inputs: Any) -> None:
-        raise NotImplementedError
-
-    def recipe_of(self, dataset: Any, params: dict[str, Any]) -> dict[str, Any]:
-        raise NotImplementedError
-
-    def limited(self, dataset: Any, params: dict[str, Any]) -> dict[str, Any]:
-        """The recipe within the costs and groups that are named."""
-        return pieces.limited(self.recipe_of(dataset, params), params)
-
-    def asked(self, ctx: Any) -> dict[str, Any]:
-        """The options that a form asks for."""
-        return dict(ctx.params)
-
-    def prepare(self, dataset: Any, params: dict[str, Any]) -> dict[str, Any]:
-        """The filled options with what takes a while to compute: only where it is to choose."""
-        return params
-
-    def fill(self, dataset: Any, params: dict[str, Any], pick: Pick) -> dict[str, Any]:
-        """The options with the fields that are not named, picked from those that fit."""
-        named = {name: value for name, value in params.items() if value is not None}
-        found = {
-            name: pick(nearest(fitting, named.get("objects") or None)(dataset), name)
-            for name, fitting in self.fields.items()
-            if name not in named
-        }
-        return {**named, **found}
-
-    def resolve_input(self, ctx: Any) -> Any:
-        if ctx.dataset is None:
-            return pieces.without_dataset(self.label)
-        inputs = types.Object()
-        inputs.md(self.about, name="about")
-        pieces.objects_input(ctx, inputs)
-        self.strategy_inputs(ctx, inputs)
-        pieces.limit_inputs(ctx, inputs)
-        pieces.labeled_input(ctx, inputs)
-        pieces.result_inputs(ctx, inputs)
-        if self._refuse_early(ctx, inputs):
-            previews.preview_inputs(ctx, inputs, self._previewed)
-        return types.Property(inputs, view=types.View(label=self.label))
-
-    def _refuse_early(self, ctx: Any, inputs: Any) -> bool:
-        """Whether the recipe and the fields are as they should be; the form says what is not."""
-        # Until the App has sent the form's defaults once, they are taken here.
-        try:
-            params = self.fill(ctx.dataset, self.asked(ctx), first)
-            recipe = Recipe.of(self.limited(ctx.dataset, params))
-            request = pieces.request_of(ctx.params)
-            view = target_of(ctx)
-            check(view, recipe, request.labeled, request.objects)
-        except InvalidInput as error:
-            pieces.refuse(inputs, "budget", error, "recipe_error")
-            return False
-        return True
-
-    @foo.execution_cache(prompt_scoped=True, residency="ephemeral")
-    def _previewed(self, ctx: Any, view: str, asked: str, plane: str) -> dict[str, Any]:
-        """What would be chosen. ``view`` and ``asked`` are part of the key of the cache alone."""
-        request = pieces.request_of(ctx.params)
-        try:
-            params = self.prepare(ctx.dataset, self.fill(ctx.dataset, self.asked(ctx), first))
-            recipe = self.limited(ctx.dataset, params)
-            reading, chosen = preview(target_of(ctx), recipe, request)
-            return previews.shown(reading, chosen, plane)
-        except InvalidInput as error:
-            return {"error": str(error)}
-
-    def resolve_run_name(self, ctx: Any) -> str:
-        return f"{self.label}: {ctx.params.get('tag') or 'selection'}"
-
-    def execute(self, ctx: Any) -> dict[str, Any]:
-        view = target_of(ctx)
-        params = self.prepare(ctx.dataset, self.fill(ctx.dataset, self.asked(ctx), only))
-        result = run_selection(
-            view,
-            self.limited(ctx.dataset, params),
-            pieces.request_of(ctx.params),
-            lambda share, label: ctx.set_progress(progress=share, label=label),
-        )
-        ctx.ops.reload_dataset()
-        ctx.ops.set_view(view=view_of(ctx.dataset, result))
-        return result
-
-    def resolve_output(self, ctx: Any) -> Any:
-        outputs = types.Object()
-        among = ctx.results.get("chosen_from", "samples")
-        if among == "samples":
-            outputs.int("chosen", label="Chosen")
-        else:
-            outputs.int("chosen", label=f"Chosen objects of {among}")
-            outputs.int("images", label="Images they lie in")
-        outputs.str("tag", label="Tag")
-        outputs.str("saved_view", label="Saved view, in the order chosen")
-        outputs.str("run_key", label="Run, to show or undo it")
-        outputs.str("stopped", label="Stopped")
-        pieces.notes_output(ctx, outputs)
-        return types.Property(outputs, view=types.View(label="Selected"))
-
-    def __call__(self, sample_collection: Any, delegate: bool = False, **options: Any) -> Any:
-        """Run the operator from Python on a dataset or view.
-
-        Args:
-            sample_collection: a dataset or view.
-            delegate: queue it for a worker instead of running it now.
-            **options: the form's inputs by name: those of the strategy, and ``label_field``,
-                ``labeled_tag``, ``skip_chosen``, ``tag``, ``saved_view``, ``run_key``, ``overwrite``,
-                ``bad`` ("error" or "leave_out"), ``device``, ``seed``; ``cost_field`` with
-                ``cost_budget``, ``group_field`` with ``group_limit`` (0: groups as wholes).
-
-        Returns:
-            an ``ExecutionResult``; its ``result`` has the run's key, tag and counts.
-        """
-        refuse_unknown(operator_name(self), options, {*self.options, *pieces.COMMON})
-        dataset = sample_collection._root_dataset
-        options = self.fill(dataset, options, only)
-        options = as_form(options)
-        request = pieces.request_of(options)
-        recipe = Recipe.of(self.limited(dataset, options))
-        check(samples_of(sample_collection), recipe, request.labeled, request.objects)
-        return call(self, sample_collection, options, delegate)
 
 
 def operator_name(operator: foo.Operator) -> str:
     """``SelectUncertain`` is ``select_uncertain``."""
     name = type(operator).__name__
     return "".join(f"_{c.lower()}" if c.isupper() else c for c in name).lstrip("_")
-
-
-def writing_config(name: str, label: str, description: str, icon: str) -> Any:
-    """Of an operator with a form, which writes on the dataset and may be scheduled."""
-    return foo.OperatorConfig(
-        name=name,
-        label=label,
-        description=description,
-        dynamic=True,
-        icon=icon,
-        allow_immediate_execution=True,
-        allow_delegated_execution=True,
-        risk_level="medium",
-    )
 
 
 def refuse_unknown(operator: str, options: Iterable[str], known: Collection[str]) -> None:
@@ -204,13 +49,187 @@ def as_form(options: dict[str, Any]) -> dict[str, Any]:
     return {name: json.dumps(v) if is_text(v) else v for name, v in options.items()}
 
 
-def call(operator: Any, sample_collection: Any, options: dict[str, Any], delegate: bool = False) -> Any:
-    """Execute an operator on a dataset or view."""
-    whole = isinstance(sample_collection, fo.Dataset)
-    given = {name: value for name, value in options.items() if value is not None}
-    return foo.execute_operator(
-        operator.uri,
-        {"view": sample_collection.view()},
-        params={**given, "view_target": "DATASET" if whole else "CURRENT_VIEW"},
-        request_delegation=delegate,
-    )
+def given(options: dict[str, Any]) -> dict[str, Any]:
+    """The options that have a value."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+class PluginOperator(foo.Operator):
+    """A form, what it does, and what is shown of it.
+
+    An operator says what its form draws (``draw_form``), what it refuses (``check``), what it does
+    (``run``) and what its result shows (``draw_result``); the other methods have defaults. Options are
+    those of the form, by name, whether they come from the App or from Python.
+
+    Attributes:
+        label: the operator's name in the App.
+        about: what it does, at the top of its form.
+        description: the same in a line, for the App's list of operators; default: ``about``.
+        icon: one of Material's.
+        result_label: the title of the result.
+        refused_at: the input that is marked where the form is refused.
+        risk: what it may do to the dataset: "low" where it writes nothing.
+        may_be_delegated: whether it may be queued for a worker.
+        has_target: whether it works on a view that the user chooses; else on the whole dataset.
+    """
+
+    label: ClassVar[str]
+    about: ClassVar[str]
+    description: ClassVar[str] = ""
+    icon: ClassVar[str]
+    result_label: ClassVar[str]
+    refused_at: ClassVar[str] = "field"
+    risk: ClassVar[str] = "medium"
+    may_be_delegated: ClassVar[bool] = True
+    has_target: ClassVar[bool] = True
+
+    # What an operator says of itself
+
+    def draw_form(self, ctx: Any, inputs: Any) -> None:
+        """Add the inputs to the form."""
+        raise NotImplementedError
+
+    def run(self, view: Any, options: dict[str, Any], report: Progress) -> dict[str, Any]:
+        """Do it, with options that have been filled and checked."""
+        raise NotImplementedError
+
+    def draw_result(self, outputs: Any, result: dict[str, Any]) -> None:
+        """Add what is shown of a result; notes are added by themselves."""
+        raise NotImplementedError
+
+    def form_options(self, ctx: Any) -> dict[str, Any]:
+        """The options of a form, as a call from Python gives them."""
+        return dict(ctx.params)
+
+    def fill(self, dataset: Any, options: dict[str, Any], pick: Pick) -> dict[str, Any]:
+        """The options with those that are not given; ``pick`` takes one of the fields that fit."""
+        return given(options)
+
+    def check(self, view: Any, options: dict[str, Any]) -> None:
+        """Refuse what cannot be, without reading any sample.
+
+        Raises:
+            InvalidInput: what is wrong.
+        """
+
+    def refuse(self, ctx: Any, inputs: Any, error: InvalidInput) -> None:
+        """Say in the form what is wrong, and at which input."""
+        pieces.refuse(inputs, self.refused_at, error)
+
+    def draw_preview(self, ctx: Any, inputs: Any) -> None:
+        """Add what comes below a form that is not refused."""
+
+    def preview(self, view: Any, options: dict[str, Any], plane: str) -> dict[str, Any]:
+        """What the preview shows, in plain values; see ``previews.draw``."""
+        raise NotImplementedError
+
+    def has_written(self, result: dict[str, Any]) -> bool:
+        """Whether the App is to load the dataset again."""
+        return True
+
+    # The frame
+
+    @property
+    def config(self) -> Any:
+        return foo.OperatorConfig(
+            name=operator_name(self),
+            label=self.label,
+            description=self.description or self.about,
+            dynamic=True,
+            icon=self.icon,
+            allow_immediate_execution=True,
+            allow_delegated_execution=self.may_be_delegated,
+            risk_level=self.risk,
+        )
+
+    def resolve_input(self, ctx: Any) -> Any:
+        if ctx.dataset is None:
+            return pieces.without_dataset(self.label)
+        inputs = types.Object()
+        inputs.md(self.about, name="about")
+        self.draw_form(ctx, inputs)
+        try:
+            # Until the App has sent the form's defaults once, they are filled in here.
+            options = self.fill(ctx.dataset, self.form_options(ctx), first)
+            self.check(self._target(ctx), options)
+        except InvalidInput as error:
+            self.refuse(ctx, inputs, error)
+        else:
+            self.draw_preview(ctx, inputs)
+        return types.Property(inputs, view=types.View(label=self.label))
+
+    @foo.execution_cache(prompt_scoped=True, residency="ephemeral")
+    def previewed(self, ctx: Any, view: str, options: str, plane: str) -> dict[str, Any]:
+        """What ``preview`` gives, or the error. ``view`` and ``options`` are only the cache's key."""
+        try:
+            filled = self.fill(ctx.dataset, self.form_options(ctx), first)
+            return self.preview(self._target(ctx), filled, plane)
+        except InvalidInput as error:
+            return {"error": str(error)}
+
+    def execute(self, ctx: Any) -> dict[str, Any]:
+        view = self._target(ctx)
+        options = self.fill(ctx.dataset, self.form_options(ctx), only)
+        self.check(view, options)
+        result = self.run(
+            view, options, lambda share, label: ctx.set_progress(progress=share, label=label)
+        )
+        self.refresh(ctx, result)
+        return result
+
+    def refresh(self, ctx: Any, result: dict[str, Any]) -> None:
+        """Have the App show what was written; a selection in the order chosen."""
+        if self.has_written(result):
+            ctx.ops.reload_dataset()
+            if result.get("run_key"):
+                ctx.ops.set_view(view=view_of(ctx.dataset, result))
+
+    def resolve_output(self, ctx: Any) -> Any:
+        outputs = types.Object()
+        result = ctx.results or {}
+        self.draw_result(outputs, result)
+        pieces.notes_output(result, outputs)
+        return types.Property(outputs, view=types.View(label=self.result_label))
+
+    def start(self, sample_collection: Any, options: dict[str, Any], delegate: bool = False) -> Any:
+        """Fill and check the options of a call from Python, and execute the operator."""
+        options = as_form(self.fill(dataset_of(sample_collection), options, only))
+        self.check(samples_of(sample_collection), options)
+        whole = isinstance(sample_collection, fo.Dataset)
+        return foo.execute_operator(
+            self.uri,
+            {"view": sample_collection.view()},
+            params={**given(options), "view_target": "DATASET" if whole else "CURRENT_VIEW"},
+            request_delegation=delegate,
+        )
+
+    def _target(self, ctx: Any) -> Any:
+        return target_of(ctx) if self.has_target else ctx.dataset.view()
+
+
+class OptionsOperator(PluginOperator):
+    """An operator that is called from Python with the options of its form, by name.
+
+    Attributes:
+        options: their names.
+    """
+
+    options: ClassVar[Collection[str]]
+
+    def known_options(self) -> set[str]:
+        """The options that a call from Python may give."""
+        return set(self.options)
+
+    def __call__(self, sample_collection: Any, delegate: bool = False, **options: Any) -> Any:
+        """Run the operator from Python on a dataset or view; its class says which options it takes.
+
+        Args:
+            sample_collection: a dataset or view.
+            delegate: queue it for a worker instead of running it now.
+            **options: the form's inputs, by name.
+
+        Returns:
+            an ``ExecutionResult``; its ``result`` is a dict of plain values.
+        """
+        refuse_unknown(operator_name(self), options, self.known_options())
+        return self.start(sample_collection, options, delegate)

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import fiftyone.operators as foo
-import fiftyone.operators.types as types
 from fiftyone.operators.executor import ExecutionResult
 
 from ..alcore import InvalidInput
 from ..alcore.images.crops import PADDING
 from ..alcore.networks.self_supervised import LEARNING_RATE, Settings
-from .base import call, writing_config
+from .base import PluginOperator
 from .compute.embedders import Embedder, load_embedder
-from .compute.embedding import Request, check_request, embed_view
+from .compute.embedding import EmbeddingRequest, check_request, embed_view
 from .compute.embedding_form import (
     EPOCHS,
-    counts_notice,
     further_inputs,
     labels_of,
     name_of,
@@ -28,94 +25,104 @@ from .compute.embedding_form import (
     training_of,
     usual_labels,
 )
+from .compute.model_inputs import refuse_delegation
 from .compute.models import IMAGE_SIZE
 from .compute.neighbor_accuracy import accuracy_of
 from .compute.pretraining import Training, check_training, pretrain
-from .dataset.views import target_of
+from .dataset.fiftyone_private import dataset_of
 from .forms import pieces
 from .runs.run import Progress, throttled
 
 TRAIN_SHARE = 0.7
 
 
-class ComputeEmbeddings(foo.Operator):
+def _embed(
+    view: Any,
+    embedder: Embedder,
+    request: EmbeddingRequest,
+    label_field: str | None,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    result = embed_view(view, embedder, request, progress)
+    if not request.objects and label_field:
+        result["neighbor_accuracy"] = accuracy_of(view, request.field, label_field)
+    return result
+
+
+def _train_and_embed(
+    view: Any, training: Training, request: EmbeddingRequest, label_field: str | None, report: Progress
+) -> dict[str, Any]:
+    embedder, notes = pretrain(
+        view, training, request.field, lambda share, label: report(TRAIN_SHARE * share, label)
+    )
+    result = _embed(
+        view,
+        embedder,
+        request,
+        label_field,
+        lambda share, label: report(TRAIN_SHARE + (1 - TRAIN_SHARE) * share, label),
+    )
+    return {**result, "notes": [*notes, *result["notes"]], "trained": embedder.trained}
+
+
+class ComputeEmbeddings(PluginOperator):
+    """Gives images or objects vectors."""
+
     label = "Active learning: compute embeddings"
+    about = "Gives each image a vector; images that look alike to the network lie close together."
+    description = "Gives each image, or each object, a vector, for diversity, coverage and similarity"
+    icon = "grain"
+    result_label = "Embedded"
 
-    @property
-    def config(self) -> Any:
-        return writing_config(
-            "compute_embeddings",
-            self.label,
-            "Gives each image, or each object, a vector, for diversity, coverage and similarity",
-            "grain",
-        )
-
-    def resolve_input(self, ctx: Any) -> Any:
-        if ctx.dataset is None:
-            return pieces.without_dataset(self.label)
-        inputs = types.Object()
-        inputs.md(
-            "Gives each image a vector; images that look alike to the network lie close together.",
-            name="about",
-        )
+    def draw_form(self, ctx: Any, inputs: Any) -> None:
         source = source_of(ctx.params)
         source_inputs(ctx, inputs, source)
         if source != "self_supervised":
             objects_inputs(ctx, inputs)
         objects = ctx.params.get("objects") if source != "self_supervised" else None
-        field = inputs.str(
+        inputs.str(
             "field",
             label="Attribute" if objects else "Field",
             description="Written to it",
             default="embedding" if objects else "embeddings",
         )
         further_inputs(ctx, inputs, objects)
-        counts_notice(ctx, inputs, objects)
-        try:
-            check_request(ctx.dataset, request_of(ctx.params))
-            if source == "self_supervised":
-                check_training(ctx.dataset, training_of(ctx.params))
-        except InvalidInput as error:
-            pieces.mark(field, error)
-        return types.Property(inputs, view=types.View(label=self.label))
+        kept = "what is done already with the same settings is kept"
+        pieces.counts_notice(ctx, inputs, pieces.images_or_objects(objects), kept)
+
+    def check(self, view: Any, options: dict[str, Any]) -> None:
+        check_request(dataset_of(view), request_of(options))
+        if source_of(options) == "self_supervised":
+            check_training(dataset_of(view), training_of(options))
 
     def resolve_run_name(self, ctx: Any) -> str:
         return f"{self.label}: {ctx.params.get('field') or 'embeddings'}"
 
-    def execute(self, ctx: Any) -> dict[str, Any]:
-        params = ctx.params
-        request = request_of(params)
-        check_request(ctx.dataset, request)
-        report = throttled(lambda share, label: ctx.set_progress(progress=share, label=label))
-        view = target_of(ctx)
-        name, source = name_of(params), source_of(params)
+    def run(self, view: Any, options: dict[str, Any], report: Progress) -> dict[str, Any]:
+        report = throttled(report)
+        request, labels = request_of(options), labels_of(options)
+        name, source = name_of(options), source_of(options)
         if source == "self_supervised":
-            result = _train_and_embed(view, training_of(params), request, labels_of(params), report)
-        else:
-            report(0.0, "Loading the model")
-            embedder = load_embedder(
-                name,
-                (params.get("weights") or None) if source in ("torchvision", "factory") else None,
-                params.get("layer") or None,
-                params.get("image_size") or IMAGE_SIZE,
-            )
-            result = _embed(view, embedder, request, labels_of(params), report)
-        ctx.ops.reload_dataset()
-        return result
+            return _train_and_embed(view, training_of(options), request, labels, report)
+        report(0.0, "Loading the model")
+        embedder = load_embedder(
+            name,
+            (options.get("weights") or None) if source in ("torchvision", "factory") else None,
+            options.get("layer") or None,
+            options.get("image_size") or IMAGE_SIZE,
+        )
+        return _embed(view, embedder, request, labels, report)
 
-    def resolve_output(self, ctx: Any) -> Any:
-        outputs = types.Object()
+    def draw_result(self, outputs: Any, result: dict[str, Any]) -> None:
         outputs.str("path", label="Field")
         outputs.str("model", label="Model")
         outputs.str("layer", label="Layer")
         outputs.int("dimensions", label="Dimensions")
         outputs.int("embedded", label="Embedded")
-        if ctx.results.get("neighbor_accuracy") is not None:
+        if result.get("neighbor_accuracy") is not None:
             outputs.float(
                 "neighbor_accuracy", label="Accuracy of the 5 nearest neighbors, by the labels"
             )
-        pieces.notes_output(ctx, outputs)
-        return types.Property(outputs, view=types.View(label="Embedded"))
 
     def __call__(
         self,
@@ -187,7 +194,7 @@ class ComputeEmbeddings(foo.Operator):
             an ``ExecutionResult``; its ``result`` has the field and the counts.
         """
         field = field or ("embedding" if objects else "embeddings")
-        request = Request(
+        request = EmbeddingRequest(
             field=field,
             batch_size=batch_size,
             components=components,
@@ -200,14 +207,10 @@ class ComputeEmbeddings(foo.Operator):
             overwrite=overwrite,
             device=device,
         )
-        dataset = sample_collection._dataset
+        dataset = dataset_of(sample_collection)
         check_request(dataset, request)
         if not isinstance(model, str) or transform is not None:
-            if delegate:
-                raise InvalidInput(
-                    "delegate: a worker cannot be given a model or transform from Python; give the "
-                    "name of a model, or do not delegate"
-                )
+            refuse_delegation(delegate)
             embedder = load_embedder(model, weights, layer, image_size or IMAGE_SIZE, transform)
             labels = label_field or usual_labels(dataset)
             return ExecutionResult(result=_embed(sample_collection, embedder, request, labels))
@@ -230,35 +233,4 @@ class ComputeEmbeddings(foo.Operator):
             "agreement_field": agreement_field,
             **vars(request),
         }
-        if source == "self_supervised":
-            check_training(dataset, training_of(options))
-        return call(self, sample_collection, options, delegate)
-
-
-def _embed(
-    view: Any,
-    embedder: Embedder,
-    request: Request,
-    label_field: str | None,
-    progress: Progress | None = None,
-) -> dict[str, Any]:
-    result = embed_view(view, embedder, request, progress)
-    if not request.objects and label_field:
-        result["neighbor_accuracy"] = accuracy_of(view, request.field, label_field)
-    return result
-
-
-def _train_and_embed(
-    view: Any, training: Training, request: Request, label_field: str | None, report: Progress
-) -> dict[str, Any]:
-    embedder, notes = pretrain(
-        view, training, request.field, lambda share, label: report(TRAIN_SHARE * share, label)
-    )
-    result = _embed(
-        view,
-        embedder,
-        request,
-        label_field,
-        lambda share, label: report(TRAIN_SHARE + (1 - TRAIN_SHARE) * share, label),
-    )
-    return {**result, "notes": [*notes, *result["notes"]], "trained": embedder.trained}
+        return self.start(sample_collection, options, delegate)

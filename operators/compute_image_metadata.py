@@ -4,37 +4,44 @@ from __future__ import annotations
 
 from typing import Any
 
-import fiftyone.operators as foo
-import fiftyone.operators.types as types
-
-from ..alcore import InvalidInput
-from .base import call, writing_config
+from .base import PluginOperator
 from .compute.image_metadata import FARTHEST, check_request, measure_view
 from .compute.images import THREADS
 from .compute.metadata_fields import ABOUT, measures_for
-from .compute.metadata_writing import DISTANCE, FIELD, Request
+from .compute.metadata_writing import DISTANCE, FIELD, MetadataRequest
 from .compute.model_inputs import whole
 from .dataset.fields import Choice
-from .dataset.views import target_of
+from .dataset.fiftyone_private import dataset_of
 from .forms import pieces
+from .runs.run import Progress
 
 
-class ComputeImageMetadata(foo.Operator):
+def request_of(params: dict[str, Any]) -> MetadataRequest:
+    objects = params.get("objects") or None
+    return MetadataRequest(
+        field=params.get("field") or ("" if objects else FIELD),
+        measures=tuple(params.get("measures") or ()),
+        objects=objects,
+        exif=bool(params.get("exif", True)),
+        duplicates=bool(params.get("duplicates", True)),
+        distance=whole(params, "distance", DISTANCE),
+        workers=whole(params, "workers", THREADS),
+        overwrite=bool(params.get("overwrite")),
+    )
+
+
+class ComputeImageMetadata(PluginOperator):
+    """Measures images or objects."""
+
     label = "Active learning: compute image metadata"
     about = (
         "Measures each image, or each object: how sharp, light and colorful it is, when and where it "
         "was taken, and which are copies of each other. To filter, sort and choose by."
     )
+    icon = "image_search"
+    result_label = "Measured"
 
-    @property
-    def config(self) -> Any:
-        return writing_config("compute_image_metadata", self.label, self.about, "image_search")
-
-    def resolve_input(self, ctx: Any) -> Any:
-        if ctx.dataset is None:
-            return pieces.without_dataset(self.label)
-        inputs = types.Object()
-        inputs.md(self.about, name="about")
+    def draw_form(self, ctx: Any, inputs: Any) -> None:
         pieces.boxes_input(ctx, inputs, "What is measured")
         objects = ctx.params.get("objects") or None
         known = measures_for(objects)
@@ -46,8 +53,10 @@ class ComputeImageMetadata(foo.Operator):
             "None chosen: all",
         )
         if not objects:
-            _checkbox(inputs, "exif", "Time, place and camera, where the file has EXIF", True)
-        _checkbox(inputs, "duplicates", "Find exact and near-duplicates", True)
+            pieces.checkbox_input(
+                inputs, "exif", "Time, place and camera, where the file has EXIF", True
+            )
+        pieces.checkbox_input(inputs, "duplicates", "Find exact and near-duplicates", True)
         if ctx.params.get("duplicates", True):
             inputs.int(
                 "distance",
@@ -57,7 +66,7 @@ class ComputeImageMetadata(foo.Operator):
                 min=0,
                 max=FARTHEST,
             )
-        field = inputs.str(
+        inputs.str(
             "field",
             label="Prefix" if objects else "Field",
             description="The attributes' names begin with it; empty: sharpness, luminance and so on"
@@ -72,38 +81,25 @@ class ComputeImageMetadata(foo.Operator):
             default=THREADS,
             min=1,
         )
-        _checkbox(inputs, "overwrite", "Replace metadata of other settings", False)
-        told = pieces.count_samples(ctx, pieces.view_key(ctx), None, None, None, None)
-        thing = f"images, of which the objects of {objects}" if objects else "images"
-        notice = f"{told['total']} {thing}; what was measured with the same settings is kept"
-        inputs.view("counts", types.Notice(label=notice))
-        try:
-            check_request(ctx.dataset, request_of(ctx.params))
-        except InvalidInput as error:
-            pieces.mark(field, error)
-        return types.Property(inputs, view=types.View(label=self.label))
+        pieces.checkbox_input(inputs, "overwrite", "Replace metadata of other settings")
+        kept = "what was measured with the same settings is kept"
+        pieces.counts_notice(ctx, inputs, pieces.images_or_objects(objects), kept)
 
     def resolve_run_name(self, ctx: Any) -> str:
         return f"{self.label}: {ctx.params.get('objects') or ctx.params.get('field') or FIELD}"
 
-    def execute(self, ctx: Any) -> dict[str, Any]:
-        result = measure_view(
-            target_of(ctx),
-            request_of(ctx.params),
-            lambda share, label: ctx.set_progress(progress=share, label=label),
-        )
-        ctx.ops.reload_dataset()
-        return result
+    def check(self, view: Any, options: dict[str, Any]) -> None:
+        check_request(dataset_of(view), request_of(options))
 
-    def resolve_output(self, ctx: Any) -> Any:
-        outputs = types.Object()
+    def run(self, view: Any, options: dict[str, Any], report: Progress) -> dict[str, Any]:
+        return measure_view(view, request_of(options), report)
+
+    def draw_result(self, outputs: Any, result: dict[str, Any]) -> None:
         outputs.str("path", label="Written to")
         outputs.int("measured", label="Measured")
-        if "exact_groups" in ctx.results:
+        if "exact_groups" in result:
             outputs.int("exact_groups", label="Groups of exact duplicates")
             outputs.int("near_groups", label="Groups of near-duplicates")
-        pieces.notes_output(ctx, outputs)
-        return types.Property(outputs, view=types.View(label="Measured"))
 
     def __call__(
         self,
@@ -151,23 +147,4 @@ class ComputeImageMetadata(foo.Operator):
             "workers": workers,
             "overwrite": overwrite,
         }
-        check_request(sample_collection._dataset, request_of(options))
-        return call(self, sample_collection, options, delegate)
-
-
-def request_of(params: dict[str, Any]) -> Request:
-    objects = params.get("objects") or None
-    return Request(
-        field=params.get("field") or ("" if objects else FIELD),
-        measures=tuple(params.get("measures") or ()),
-        objects=objects,
-        exif=bool(params.get("exif", True)),
-        duplicates=bool(params.get("duplicates", True)),
-        distance=whole(params, "distance", DISTANCE),
-        workers=whole(params, "workers", THREADS),
-        overwrite=bool(params.get("overwrite")),
-    )
-
-
-def _checkbox(inputs: Any, name: str, label: str, default: bool) -> None:
-    inputs.bool(name, label=label, default=default, view=types.CheckboxView())
+        return self.start(sample_collection, options, delegate)

@@ -5,128 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import fiftyone.operators as foo
 import fiftyone.operators.types as types
 
 from ..alcore import InvalidInput
-from .base import as_form, call, refuse_unknown, writing_config
+from .base import OptionsOperator, Pick
 from .compute.scores import Wanted, check_scores, compute_scores
-from .dataset.views import samples_of, target_of
+from .dataset.fiftyone_private import dataset_of
 from .forms import pieces, uncertainty_inputs, words
-from .reading.read import Labeled, first, only
-
-OPTIONS = (
-    *uncertainty_inputs.OPTIONS,
-    "measures",
-    "prefix",
-    "scores",
-    "label_field",
-    "overwrite",
-    "bad",
-    "device",
-    "seed",
-)
-
-
-class ComputeScores(foo.Operator):
-    label = "Active learning: compute scores"
-    about = "Writes how uncertain each sample is into fields, to sort and filter by in the App."
-
-    @property
-    def config(self) -> Any:
-        return writing_config(
-            "compute_scores",
-            self.label,
-            self.about,
-            "calculate",
-        )
-
-    def resolve_input(self, ctx: Any) -> Any:
-        if ctx.dataset is None:
-            return pieces.without_dataset(self.label)
-        inputs = types.Object()
-        inputs.md(self.about, name="about")
-        params = uncertainty_inputs.source_inputs(ctx, inputs)
-        known = uncertainty_inputs.measures_of(ctx.dataset, params)
-        view = types.DropdownView(multiple=True)
-        for name, one in known.items():
-            view.add_choice(name, label=name.replace("_", " "), description=one.line)
-        measures_input = uncertainty_inputs.input_of("measures", known)
-        inputs.list(
-            measures_input,
-            types.String(),
-            label="Measures",
-            description="A field for each",
-            default=[next(iter(known))],
-            view=view,
-        )
-        uncertainty_inputs.detail_inputs(ctx, inputs, params)
-        inputs.str("prefix", label="Names of the fields start with", default="al")
-        pieces.overwrite_input(inputs, "earlier scores")
-        others = "score the others, and say how many"
-        pieces.bad_input(inputs, {"error": "stop and say which", "leave_out": others})
-        try:
-            filled = uncertainty_inputs.fill(ctx.dataset, params, first)
-            check_scores(
-                target_of(ctx),
-                _wanted(ctx.dataset, filled),
-                _labeled(ctx.params),
-                bool(ctx.params.get("overwrite")),
-            )
-        except InvalidInput as error:
-            pieces.refuse(inputs, measures_input, error)
-        return types.Property(inputs, view=types.View(label=self.label))
-
-    def execute(self, ctx: Any) -> dict[str, Any]:
-        params = ctx.params
-        result = compute_scores(
-            target_of(ctx),
-            _wanted(ctx.dataset, _filled(ctx.dataset, params)),
-            _labeled(params),
-            params.get("bad") or "error",
-            bool(params.get("overwrite")),
-            params.get("device") or "auto",
-            params.get("seed") or 0,
-            lambda share, label: ctx.set_progress(progress=share, label=label),
-        )
-        ctx.ops.reload_dataset()
-        return result
-
-    def resolve_output(self, ctx: Any) -> Any:
-        outputs = types.Object()
-        outputs.list("fields", types.String(), label="Fields")
-        outputs.int("samples", label="Samples")
-        pieces.notes_output(ctx, outputs)
-        return types.Property(outputs, view=types.View(label="Computed"))
-
-    def __call__(self, sample_collection: Any, delegate: bool = False, **options: Any) -> Any:
-        """Write scores of every sample of a dataset or view.
-
-        Args:
-            sample_collection: a dataset or view.
-            delegate: queue it for a worker instead of running it now.
-            **options: either ``scores``, a dict from the name of a field to an entry of a recipe, such
-                as ``{"margin": {"strategy": "uncertainty", "column": "predictions"}}``; or the form's
-                inputs by name: ``predictions``, ``several``, ``members`` or ``predicted_loss``,
-                ``measures`` (a list), ``prefix``. And ``label_field``, ``overwrite``, ``bad``,
-                ``device``, ``seed``.
-
-        Returns:
-            an ``ExecutionResult``; its ``result`` has the fields and how many samples each scored.
-        """
-        dataset = sample_collection._dataset
-        refuse_unknown("compute_scores", options, OPTIONS)
-        options = _filled(dataset, options)
-        wanted = _wanted(dataset, options)
-        overwrite = bool(options.get("overwrite"))
-        check_scores(samples_of(sample_collection), wanted, _labeled(options), overwrite)
-        return call(self, sample_collection, as_form(options), delegate)
-
-
-def _filled(dataset: Any, params: dict[str, Any]) -> dict[str, Any]:
-    if not params.get("scores"):
-        params = {name: value for name, value in params.items() if name != "scores"}
-    return dict(params) if params.get("scores") else uncertainty_inputs.fill(dataset, params, only)
+from .reading.read import Labeled
+from .runs.run import Progress
 
 
 def _wanted(dataset: Any, params: dict[str, Any]) -> list[Wanted]:
@@ -158,9 +45,80 @@ def _described(entry: dict[str, Any], words: words.Words | None = None) -> str:
     column = entry.get("column") or entry.get("strategy")
     fields = ", ".join(column) if isinstance(column, list) else column
     what = str(entry.get("measure") or entry.get("strategy")).replace("_", " ")
-    told = f": {words.line}" if words else ""
-    return f"Higher = more worth labeling. {what} of {fields}{told}"
+    advice = f": {words.line}" if words else ""
+    return f"Higher = more worth labeling. {what} of {fields}{advice}"
 
 
 def _labeled(params: dict[str, Any]) -> Labeled:
     return Labeled(params.get("label_field") or None)
+
+
+class ComputeScores(OptionsOperator):
+    """Writes scores of every sample.
+
+    Options: either ``scores``, a dict from the name of a field to an entry of a recipe, such as
+    ``{"margin": {"strategy": "uncertainty", "column": "predictions"}}``; or the form's inputs by name:
+    ``predictions``, ``several``, ``members`` or ``predicted_loss``, ``measures`` (a list), ``prefix``.
+    And ``label_field``, ``overwrite``, ``bad``, ``device``, ``seed``.
+
+    The result has the fields and how many samples each scored.
+    """
+
+    label = "Active learning: compute scores"
+    about = "Writes how uncertain each sample is into fields, to sort and filter by in the App."
+    icon = "calculate"
+    result_label = "Computed"
+    options = (
+        *uncertainty_inputs.OPTIONS,
+        *("measures", "prefix", "scores", "label_field", "overwrite", "bad", "device", "seed"),
+    )
+
+    def draw_form(self, ctx: Any, inputs: Any) -> None:
+        params = uncertainty_inputs.source_inputs(ctx, inputs)
+        known = uncertainty_inputs.measures_of(ctx.dataset, params)
+        view = types.DropdownView(multiple=True)
+        for name, one in known.items():
+            view.add_choice(name, label=name.replace("_", " "), description=one.line)
+        inputs.list(
+            uncertainty_inputs.input_of("measures", known),
+            types.String(),
+            label="Measures",
+            description="A field for each",
+            default=[next(iter(known))],
+            view=view,
+        )
+        uncertainty_inputs.detail_inputs(ctx, inputs, params)
+        inputs.str("prefix", label="Names of the fields start with", default="al")
+        pieces.overwrite_input(inputs, "earlier scores")
+        others = "score the others, and say how many"
+        pieces.bad_input(inputs, {"error": "stop and say which", "leave_out": others})
+
+    def refuse(self, ctx: Any, inputs: Any, error: InvalidInput) -> None:
+        measures = next(name for name in inputs.properties if name.startswith("measures_"))
+        pieces.refuse(inputs, measures, error)
+
+    def fill(self, dataset: Any, options: dict[str, Any], pick: Pick) -> dict[str, Any]:
+        if options.get("scores"):
+            return super().fill(dataset, options, pick)
+        named = {name: value for name, value in options.items() if name != "scores"}
+        return uncertainty_inputs.fill(dataset, named, pick)
+
+    def check(self, view: Any, options: dict[str, Any]) -> None:
+        wanted = _wanted(dataset_of(view), options)
+        check_scores(view, wanted, _labeled(options), bool(options.get("overwrite")))
+
+    def run(self, view: Any, options: dict[str, Any], report: Progress) -> dict[str, Any]:
+        return compute_scores(
+            view,
+            _wanted(dataset_of(view), options),
+            _labeled(options),
+            options.get("bad") or "error",
+            bool(options.get("overwrite")),
+            options.get("device") or "auto",
+            options.get("seed") or 0,
+            report,
+        )
+
+    def draw_result(self, outputs: Any, result: dict[str, Any]) -> None:
+        outputs.list("fields", types.String(), label="Fields")
+        outputs.int("samples", label="Samples")

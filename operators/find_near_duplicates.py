@@ -49,7 +49,7 @@ class FindNearDuplicates(FindOperator):
             required=False,
         )
 
-    def refuse(self, params: dict[str, Any]) -> None:
+    def check_numbers(self, params: dict[str, Any]) -> None:
         distance = params.get("distance")
         if distance is not None and not 0 < distance < np.inf:
             raise InvalidInput(f"distance: {distance} is not a number above 0")
@@ -72,7 +72,7 @@ class FindNearDuplicates(FindOperator):
         order = grouped[np.argsort(groups[grouped], kind="stable")]
         numbers = np.full(pool.n, np.nan)
         numbers[here[grouped]] = groups[grouped]
-        told = {
+        figures = {
             "groups": int(groups.max(initial=0)),
             "samples": len(order),
             "tagged": len(order) - int(groups.max(initial=0)),
@@ -91,16 +91,16 @@ class FindNearDuplicates(FindOperator):
             numbers=numbers,
             whole=True,
             recipe={"budget": max(1, len(order)), "strategies": [entry]},
-            told=told,
-            text=_told(told),
+            figures=figures,
+            text=_text(figures),
             plots={"Distance to the nearest other": plots.nearest_plot(nearest, distance, metric)},
         )
 
 
-def _told(told: dict[str, Any]) -> str:
-    suggested, distance = told["suggested"], told["distance"]
+def _text(figures: dict[str, Any]) -> str:
+    suggested, distance = figures["suggested"], figures["distance"]
     other = "" if suggested in (None, distance) else f"; suggested distance: {suggested:.3g}"
     return (
-        f"{told['groups']:,} groups, of {told['samples']:,} samples within {distance:.3g} of another; "
-        f"all but one of each, {told['tagged']:,} samples, are near-duplicates{other}"
+        f"{figures['groups']:,} groups, of {figures['samples']:,} samples within {distance:.3g} of "
+        f"another; all but one of each, {figures['tagged']:,} samples, are near-duplicates{other}"
     )

@@ -45,7 +45,7 @@ class FindOutliers(FindOperator):
             min=1,
         )
 
-    def refuse(self, params: dict[str, Any]) -> None:
+    def check_numbers(self, params: dict[str, Any]) -> None:
         share = params.get("share", SHARE)
         if not 0 < share <= 1:
             raise InvalidInput(f"share: {share} is not a share above 0 and at most 1")
@@ -65,7 +65,7 @@ class FindOutliers(FindOperator):
         count = max(1, round(params.get("share", SHARE) * len(here)))
         rows = here[np.argsort(values[here], kind="stable")[:count]]
         highest = float(values[rows[-1]])
-        told = {"samples": len(here), "tagged": count, "typicality": highest}
+        figures = {"samples": len(here), "tagged": count, "typicality": highest}
         is_found = np.zeros(reading.pool.n, dtype=bool)
         is_found[rows] = True
         plot = plots.value_plot(values[here], is_found[here], "typicality")
@@ -75,7 +75,7 @@ class FindOutliers(FindOperator):
             numbers=values,
             whole=False,
             recipe={"budget": count, "strategies": [{**entry, "strength": -1}]},
-            told=told,
+            figures=figures,
             text=f"{count:,} of {len(here):,} samples have a typicality of {highest:.3g} or less",
             plots={"Typicality": plot},
         )

@@ -4,41 +4,47 @@ from __future__ import annotations
 
 from typing import Any
 
-import fiftyone.operators as foo
 import fiftyone.operators.types as types
 
-from ..alcore import InvalidInput
 from ..alcore.networks.loss_prediction import FOLDS, MINIMUM_LABELED
-from .base import call, writing_config
-from .compute.loss_prediction import Request, check_request, predict_loss
+from .base import Pick, PluginOperator
+from .compute.loss_prediction import LossRequest, check_request, predict_loss
+from .compute.model_inputs import whole
 from .dataset.fields import embedding_fields, prediction_fields, truth_fields, usual_truth
-from .dataset.views import samples_of, target_of
 from .forms import pieces
-from .reading.read import Bad, only
+from .reading.read import Bad
+from .runs.run import Progress
 
 
-class FitLossPredictor(foo.Operator):
+def _request_of(filled: dict[str, Any]) -> LossRequest:
+    return LossRequest(
+        embeddings=list(filled["embeddings"]),
+        predictions=filled["predictions"],
+        label_field=filled["label_field"],
+        field=filled.get("field") or "predicted_loss",
+        folds=whole(filled, "folds", FOLDS),
+        minimum=whole(filled, "minimum", MINIMUM_LABELED),
+        seed=whole(filled, "seed", 0),
+        bad=filled.get("bad") or "error",
+        overwrite=bool(filled.get("overwrite")),
+        device=filled.get("device") or "auto",
+    )
+
+
+class FitLossPredictor(PluginOperator):
+    """Learns where a model's loss is large."""
+
     label = "Active learning: fit a loss predictor"
+    about = (
+        "Learns from the labeled samples where the model's loss is large, by embeddings, and "
+        "writes a score for every sample. The predictions must be of a model that did not train "
+        "on these labels, else their losses are all near 0."
+    )
+    description = "Learns from labeled samples how large the model's loss on each sample is"
+    icon = "model_training"
+    result_label = "Fitted"
 
-    @property
-    def config(self) -> Any:
-        return writing_config(
-            "fit_loss_predictor",
-            self.label,
-            "Learns from labeled samples how large the model's loss on each sample is",
-            "model_training",
-        )
-
-    def resolve_input(self, ctx: Any) -> Any:
-        if ctx.dataset is None:
-            return pieces.without_dataset(self.label)
-        inputs = types.Object()
-        inputs.md(
-            "Learns from the labeled samples where the model's loss is large, by embeddings, and "
-            "writes a score for every sample. The predictions must be of a model that did not train "
-            "on these labels, else their losses are all near 0.",
-            name="about",
-        )
+    def draw_form(self, ctx: Any, inputs: Any) -> None:
         pieces.field_input(
             ctx,
             inputs,
@@ -47,7 +53,18 @@ class FitLossPredictor(foo.Operator):
             prediction_fields(ctx.dataset),
             missing="This dataset has no Classification field to judge",
         )
-        _embeddings_input(ctx, inputs)
+        choices = embedding_fields(ctx.dataset)
+        if not choices:
+            missing = types.Error(label="This dataset has no vector field and no similarity run")
+            inputs.view("embeddings_missing", missing)
+        pieces.fields_input(
+            inputs,
+            "embeddings",
+            "Embeddings",
+            choices,
+            "Several are learned from together",
+            [choices[0].path] if choices else [],
+        )
         pieces.field_input(
             ctx,
             inputs,
@@ -58,15 +75,8 @@ class FitLossPredictor(foo.Operator):
             description="The true classes of the labeled samples",
             default=usual_truth(ctx.dataset),
         )
-        field = inputs.str(
-            "field", label="Field", description="Written to it", default="predicted_loss"
-        )
-        inputs.bool(
-            "overwrite",
-            label="Replace earlier predicted losses",
-            default=False,
-            view=types.CheckboxView(),
-        )
+        inputs.str("field", label="Field", description="Written to it", default="predicted_loss")
+        pieces.overwrite_input(inputs, "earlier predicted losses")
         inputs.int("folds", label="Folds", default=FOLDS, min=2)
         inputs.int(
             "minimum",
@@ -75,42 +85,33 @@ class FitLossPredictor(foo.Operator):
             default=MINIMUM_LABELED,
             min=4,
         )
-        pieces.choice_input(
-            inputs,
-            "bad",
-            "Samples whose values cannot be used",
-            {
-                "error": "stop and say which",
-                "leave_out": "learn from the others, and say how many were left out",
-            },
-            "error",
-        )
+        others = "learn from the others, and say how many were left out"
+        pieces.bad_input(inputs, {"error": "stop and say which", "leave_out": others})
         inputs.int("seed", label="Seed", default=0, min=0)
-        try:
-            params = {**_defaults(ctx.dataset), **ctx.params}
-            check_request(target_of(ctx), _request_of(ctx.dataset, params))
-        except InvalidInput as error:
-            pieces.mark(field, error)
-            inputs.view("error", types.Error(label=str(error)))
-        return types.Property(inputs, view=types.View(label=self.label))
 
-    def execute(self, ctx: Any) -> dict[str, Any]:
-        result = predict_loss(
-            target_of(ctx),
-            _request_of(ctx.dataset, ctx.params),
-            lambda share, label: ctx.set_progress(progress=share, label=label),
-        )
-        ctx.ops.reload_dataset()
-        return result
+    def fill(self, dataset: Any, options: dict[str, Any], pick: Pick) -> dict[str, Any]:
+        filled = super().fill(dataset, options, pick)
+        if not filled.get("label_field"):
+            usual = usual_truth(dataset)
+            filled["label_field"] = usual or pick(truth_fields(dataset), "ground_truth")
+        if not filled.get("embeddings"):
+            filled["embeddings"] = [pick(embedding_fields(dataset), "embeddings")]
+        if not filled.get("predictions"):
+            others = [one for one in prediction_fields(dataset) if one.path != filled["label_field"]]
+            filled["predictions"] = pick(others, "predictions")
+        return filled
 
-    def resolve_output(self, ctx: Any) -> Any:
-        outputs = types.Object()
+    def check(self, view: Any, options: dict[str, Any]) -> None:
+        check_request(view, _request_of(options))
+
+    def run(self, view: Any, options: dict[str, Any], report: Progress) -> dict[str, Any]:
+        return predict_loss(view, _request_of(options), report)
+
+    def draw_result(self, outputs: Any, result: dict[str, Any]) -> None:
         outputs.str("field", label="Field")
         outputs.float("correlation", label="Rank correlation with the true loss, held out")
         outputs.int("labeled", label="Learned from")
         outputs.int("scored", label="Samples with a score")
-        pieces.notes_output(ctx, outputs)
-        return types.Property(outputs, view=types.View(label="Fitted"))
 
     def __call__(
         self,
@@ -149,7 +150,7 @@ class FitLossPredictor(foo.Operator):
             an ``ExecutionResult``; its ``result`` has the field, the correlation and the counts.
         """
         several = [embeddings] if isinstance(embeddings, str) else embeddings
-        given = {
+        options = {
             "embeddings": several,
             "predictions": predictions,
             "label_field": label_field,
@@ -161,54 +162,4 @@ class FitLossPredictor(foo.Operator):
             "overwrite": overwrite,
             "device": device,
         }
-        request = _request_of(sample_collection._dataset, given)
-        check_request(samples_of(sample_collection), request)
-        return call(self, sample_collection, vars(request), delegate)
-
-
-def _embeddings_input(ctx: Any, inputs: Any) -> None:
-    choices = embedding_fields(ctx.dataset)
-    if not choices:
-        missing = types.Error(label="This dataset has no vector field and no similarity run")
-        inputs.view("embeddings_missing", missing)
-    pieces.fields_input(
-        inputs,
-        "embeddings",
-        "Embeddings",
-        choices,
-        "Several are learned from together",
-        [choices[0].path] if choices else [],
-    )
-
-
-def _defaults(dataset: Any) -> dict[str, Any]:
-    """What the form proposes, which the App has not sent yet when it first asks."""
-    embeddings, predictions = embedding_fields(dataset), prediction_fields(dataset)
-    truths = [one.path for one in truth_fields(dataset)]
-    found = {
-        "embeddings": [one.path for one in embeddings[:1]],
-        "predictions": predictions[0].path if predictions else None,
-        "label_field": usual_truth(dataset) or (truths[0] if truths else None),
-    }
-    return {name: value for name, value in found.items() if value}
-
-
-def _request_of(dataset: Any, params: dict[str, Any]) -> Request:
-    def number(name: str, default: int) -> int:
-        value = params.get(name)
-        return default if value is None else int(value)
-
-    label_field = params.get("label_field") or only(truth_fields(dataset), "ground_truth")
-    others = [one for one in prediction_fields(dataset) if one.path != label_field]
-    return Request(
-        embeddings=list(params.get("embeddings") or [only(embedding_fields(dataset), "embeddings")]),
-        predictions=params.get("predictions") or only(others, "predictions"),
-        label_field=label_field,
-        field=params.get("field") or "predicted_loss",
-        folds=number("folds", FOLDS),
-        minimum=number("minimum", MINIMUM_LABELED),
-        seed=number("seed", 0),
-        bad=params.get("bad") or "error",
-        overwrite=bool(params.get("overwrite")),
-        device=params.get("device") or "auto",
-    )
+        return self.start(sample_collection, options, delegate)

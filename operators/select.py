@@ -8,8 +8,8 @@ from typing import Any
 import fiftyone.operators.types as types
 
 from ..alcore import InvalidInput
-from .base import SelectOperator
 from .forms import pieces
+from .select_base import SelectOperator
 
 
 class Select(SelectOperator):

@@ -9,7 +9,7 @@ import fiftyone as fo
 import fiftyone.operators.types as types
 
 from ..alcore import InvalidInput
-from .base import Pick, SelectOperator
+from .base import Pick
 from .dataset.fields import (
     category_fields,
     class_fields,
@@ -20,17 +20,13 @@ from .dataset.fields import (
     prediction_fields,
 )
 from .forms import embedding_inputs, pieces, words
+from .forms.binning import binned, bins_input, date_part_input, has_dates, has_numbers
+from .select_base import SelectOperator
 
 TARGETS = {
     "uniform": "as many of each",
     "input": "as they are in the pool",
     "shares": "as given below",
-}
-DATE_PARTS = {
-    "hour": "of the day",
-    "weekday": "Monday to Sunday",
-    "month": "January to December",
-    "year": "the calendar year",
 }
 COUNTS = {
     "soft": "each class by its probability",
@@ -126,15 +122,14 @@ class SelectBalanced(SelectOperator):
         _target_inputs(ctx, inputs)
 
     def _part_inputs(self, ctx: Any, inputs: Any, columns: list[Any]) -> None:
-        """How predictions are counted, and how numbers and dates are parted into classes."""
+        """How predictions are counted, and how numbers and dates are divided into classes."""
         declared = [ctx.dataset.get_field(column) for column in columns if column]
         if any(document_type(field) or isinstance(field, fo.VectorField) for field in declared):
             pieces.choice_input(inputs, "count", "Count", COUNTS, "soft")
-        if any(isinstance(field, (fo.DateField, fo.DateTimeField)) for field in declared):
-            pieces.choice_input(inputs, "date_part", "Dates by", DATE_PARTS, "hour")
-            pieces.timezone_input(inputs)
-        if any(isinstance(field, (fo.FloatField, fo.IntField)) for field in declared):
-            inputs.int("bins", label="Bins", description="With as many samples each", default=5, min=2)
+        if has_dates(declared):
+            date_part_input(inputs)
+        if has_numbers(declared):
+            bins_input(inputs)
             inputs.str(
                 "edges",
                 label="Or the edges of bins",
@@ -161,7 +156,7 @@ class SelectBalanced(SelectOperator):
         if together:
             _refuse_several(dataset, together)
         strategies = [
-            entry | {"column": column} | parted(dataset, column, params)
+            entry | {"column": column} | binned(dataset, column, params)
             for column in ([together] if together else columns)
         ]
         if params.get("predictions"):
@@ -211,26 +206,6 @@ def _refuse_several(dataset: Any, columns: list[str]) -> None:
                 f"jointly: {column!r} holds no single value a sample; name a category, a number or a "
                 f"date, such as {column}.label"
             )
-
-
-def parted(dataset: Any, column: str | list[str], params: dict[str, Any]) -> dict[str, Any]:
-    """What parts a column's numbers or dates into classes."""
-    declared = [dataset.get_field(c) for c in (column if isinstance(column, list) else [column])]
-    found: dict[str, Any] = {}
-    if any(isinstance(field, (fo.DateField, fo.DateTimeField)) for field in declared):
-        found = {"by": params.get("date_part") or "hour", "timezone": params.get("timezone") or None}
-    if any(isinstance(field, (fo.FloatField, fo.IntField)) for field in declared):
-        found["bins"] = _edges(params.get("edges")) or params.get("bins") or 5
-    return found
-
-
-def _edges(given: str | None) -> list[float] | None:
-    if not given:
-        return None
-    try:
-        return [float(one) for one in given.split(",")]
-    except ValueError:
-        raise InvalidInput("edges: give numbers, such as 20, 50, 80") from None
 
 
 def _target(params: dict[str, Any]) -> Any:

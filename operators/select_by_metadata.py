@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 from ..alcore import InvalidInput
-from .base import SelectOperator
 from .forms import metadata_inputs, pieces
+from .select_base import SelectOperator
 
 
 class SelectByMetadata(SelectOperator):
@@ -18,9 +18,9 @@ class SelectByMetadata(SelectOperator):
     )
     options = ("filters", "preferences", "predictions", "embeddings", "budget")
 
-    def asked(self, ctx: Any) -> dict[str, Any]:
+    def form_options(self, ctx: Any) -> dict[str, Any]:
         """A form's inputs, one by one, as the lists that a call gives."""
-        params = super().asked(ctx)
+        params = super().form_options(ctx)
         for name, found in (
             ("filters", metadata_inputs.filters_of(ctx.dataset, params)),
             ("preferences", metadata_inputs.preferences_of(ctx.dataset, params)),

@@ -9,10 +9,10 @@ import fiftyone.operators.types as types
 import numpy as np
 
 from ..alcore import InvalidInput
-from .base import SelectOperator
 from .dataset.fields import embedding_fields
 from .dataset.tagged import tagged
 from .forms import embedding_inputs, pieces
+from .select_base import SelectOperator
 
 SOURCES = {
     "tag": "the samples, or objects, with a tag",
@@ -51,8 +51,8 @@ class SelectBySimilarity(SelectOperator):
     )
     fields: ClassVar = {"embeddings": embedding_fields}
 
-    def asked(self, ctx: Any) -> dict[str, Any]:
-        params = super().asked(ctx)
+    def form_options(self, ctx: Any) -> dict[str, Any]:
+        params = super().form_options(ctx)
         if params.get("examples") == "selected" and not params.get("example_ids"):
             labels = [one["label_id"] for one in ctx.selected_labels or []]
             params["example_ids"] = labels if params.get("objects") else list(ctx.selected or [])

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from ..alcore import InvalidInput
-from .base import Pick, SelectOperator
+from .base import Pick
 from .dataset.fields import embedding_fields, prediction_fields
 from .dataset.object_fields import nearest
 from .forms import embedding_inputs, pieces, words
+from .select_base import SelectOperator
 
 KERNELS = {
     "gaussian": "one near is worth much more than one far (MaxHerding)",

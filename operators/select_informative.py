@@ -7,8 +7,8 @@ from typing import Any
 import fiftyone.operators.types as types
 
 from ..alcore import InvalidInput
-from .base import SelectOperator
 from .forms import pieces, uncertainty_inputs, words
+from .select_base import SelectOperator
 
 
 class SelectInformative(SelectOperator):

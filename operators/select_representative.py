@@ -7,10 +7,11 @@ from typing import Any
 import fiftyone.operators.types as types
 
 from ..alcore import InvalidInput
-from .base import Pick, SelectOperator
+from .base import Pick
 from .dataset.fields import embedding_fields, prediction_fields
 from .dataset.object_fields import nearest
 from .forms import embedding_inputs, pieces, words
+from .select_base import SelectOperator
 
 COLD_START = (
     "Cold start, no label and no model yet: typiclust and coverage choose well, as soon as there are "

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from .base import SelectOperator
 from .dataset.fields import prediction_fields
 from .forms import pieces, words
+from .select_base import SelectOperator
 
 
 class SelectUncertain(SelectOperator):

@@ -17,6 +17,7 @@ from ...alcore.data.device import resolve_device
 from ...alcore.data.errors import name_samples
 from ...alcore.networks.dropout import MEMBERS, dropout_layers, predict_members
 from ...alcore.networks.networks import fingerprint
+from ..dataset.fiftyone_private import dataset_of
 from ..dataset.resumable_field import Kind, Parts, check_field_name, check_images, check_kind
 from .images import prepare_of, read_batches
 from .models import Classifier, describe
@@ -32,7 +33,7 @@ Progress = Callable[[float, str], None]
 
 
 @dataclass
-class Request:
+class DropoutRequest:
     """How to predict, and into which field."""
 
     field: str = "dropout"
@@ -43,7 +44,7 @@ class Request:
     device: str = "auto"
 
 
-def check_request(dataset: Any, request: Request) -> None:
+def check_request(dataset: Any, request: DropoutRequest) -> None:
     """Refuse numbers and field names that cannot be, before any model is loaded.
 
     Raises:
@@ -61,7 +62,7 @@ def check_request(dataset: Any, request: Request) -> None:
 
 
 def predict_with_dropout(
-    view: Any, model: Classifier, request: Request, progress: Progress | None = None
+    view: Any, model: Classifier, request: DropoutRequest, progress: Progress | None = None
 ) -> dict[str, Any]:
     """Predict every image of a view, and write as it goes.
 
@@ -76,7 +77,7 @@ def predict_with_dropout(
     """
     started = time.perf_counter()
     report = progress or (lambda share, label: None)
-    dataset = view._dataset
+    dataset = dataset_of(view)
     check_request(dataset, request)
     dropout_layers(model.module)
     check_images(view, "predict")
@@ -132,7 +133,7 @@ def _nothing(todo: list[tuple[str, str]], broken: list[str], left_out: list[str]
 
 
 def _predict(
-    model: Classifier, todo: list[tuple[str, str]], request: Request, broken: list[str]
+    model: Classifier, todo: list[tuple[str, str]], request: DropoutRequest, broken: list[str]
 ) -> Generator[tuple[list[str], np.ndarray], None, None]:
     """Ids and (T, B, C) logits, batch by batch."""
     names: list[str] = []
@@ -152,7 +153,7 @@ def _predict(
 class _Writer:
     """From logits to labels, and these to the field."""
 
-    def __init__(self, dataset: Any, model: Classifier, request: Request) -> None:
+    def __init__(self, dataset: Any, model: Classifier, request: DropoutRequest) -> None:
         self.classes: list[str] = list(model.classes or [])
         self._dataset = dataset
         self._model = model

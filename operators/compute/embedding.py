@@ -25,6 +25,7 @@ from ...alcore.networks.layers import embed_batches
 from ...alcore.networks.networks import fingerprint
 from ..dataset.brain_runs import check_brain_key, index
 from ..dataset.fields import detection_fields, document_type
+from ..dataset.fiftyone_private import dataset_of
 from ..dataset.object_fields import list_path
 from ..dataset.resumable_field import (
     EMBEDDINGS,
@@ -48,7 +49,7 @@ PCA = "pca"  # of a field's record: its vectors have been brought to fewer dimen
 
 
 @dataclass
-class Request:
+class EmbeddingRequest:
     """How to embed, and into which field.
 
     With ``objects``, a field of Detections, each box is cut out with ``padding`` (a share of its sides)
@@ -69,7 +70,7 @@ class Request:
     device: str = "auto"
 
 
-def check_request(dataset: Any, request: Request) -> None:
+def check_request(dataset: Any, request: EmbeddingRequest) -> None:
     """Refuse numbers and names that cannot be, before any model is loaded.
 
     Raises:
@@ -100,7 +101,7 @@ def check_request(dataset: Any, request: Request) -> None:
         check_brain_key(dataset, request.brain_key, request.field, request.objects)
 
 
-def path_of(dataset: Any, request: Request) -> str:
+def path_of(dataset: Any, request: EmbeddingRequest) -> str:
     """Where the vectors go: the field, or the attribute of the objects.
 
     Raises:
@@ -125,12 +126,12 @@ def boxes_path(dataset: Any, objects: str) -> str:
     return root
 
 
-def pool_field_of(request: Request) -> str:
+def pool_field_of(request: EmbeddingRequest) -> str:
     return request.pool_field or f"{request.objects}_{request.pool}"
 
 
 def embed_view(
-    view: Any, embedder: Embedder, request: Request, progress: Progress | None = None
+    view: Any, embedder: Embedder, request: EmbeddingRequest, progress: Progress | None = None
 ) -> dict[str, Any]:
     """Embed every image of a view, or every object, and write as it goes.
 
@@ -145,7 +146,7 @@ def embed_view(
     """
     started = time.perf_counter()
     report = throttled(progress)
-    check_request(view._dataset, request)
+    check_request(dataset_of(view), request)
     check_images(view, "embed")
     work = _Objects(view, embedder, request) if request.objects else _Images(view, embedder, request)
     parts = work.parts
@@ -187,7 +188,7 @@ def embed_view(
     if left_out:
         notes.append(f"{name_samples(left_out, np.arange(len(left_out)))} with {NOT_FINITE}: left out")
     notes += _finish(view, work, request)
-    record = record_of(view._dataset, work.path, KIND.method) or {}
+    record = record_of(dataset_of(view), work.path, KIND.method) or {}
     return {
         "field": request.field,
         "path": work.path,
@@ -204,7 +205,7 @@ def embed_view(
 
 
 def _vectors(
-    embedder: Embedder, batches: Iterator[tuple[list[str], Any]], request: Request
+    embedder: Embedder, batches: Iterator[tuple[list[str], Any]], request: EmbeddingRequest
 ) -> Iterator[tuple[list[str], np.ndarray]]:
     """Ids and (B, d) float32, batch by batch."""
     names: list[str] = []
@@ -225,7 +226,7 @@ def _vectors(
         yield list(names), vectors.numpy()
 
 
-def _check_components(request: Request, count: int, length: int) -> None:
+def _check_components(request: EmbeddingRequest, count: int, length: int) -> None:
     components = request.components or 0
     if components > min(count, length):
         raise InvalidInput(
@@ -234,9 +235,9 @@ def _check_components(request: Request, count: int, length: int) -> None:
         )
 
 
-def _finish(view: Any, work: _Images, request: Request) -> list[str]:
+def _finish(view: Any, work: _Images, request: EmbeddingRequest) -> list[str]:
     """What is done once all vectors are there."""
-    dataset = view._dataset
+    dataset = dataset_of(view)
     notes = []
     if request.components is not None:
         notes.append(_reduce(work, request))
@@ -251,7 +252,7 @@ def _finish(view: Any, work: _Images, request: Request) -> list[str]:
     return notes
 
 
-def _reduce(work: _Images, request: Request) -> str:
+def _reduce(work: _Images, request: EmbeddingRequest) -> str:
     """Bring all vectors of the field to its PCA basis; once they are, its record says so."""
     dataset, path, components = work.dataset, work.path, int(request.components or 0)
     field, basis = dataset.get_field(path), work.basis
@@ -281,12 +282,12 @@ class _Images:
 
     thing = "samples"
 
-    def __init__(self, view: Any, embedder: Embedder, request: Request) -> None:
+    def __init__(self, view: Any, embedder: Embedder, request: EmbeddingRequest) -> None:
         self.broken: list[str] = []
         self.empty: list[str] = []
-        self.path = path_of(view._dataset, request)
+        self.path = path_of(dataset_of(view), request)
         self._view, self._embedder, self._request = view, embedder, request
-        self.dataset = view._dataset
+        self.dataset = dataset_of(view)
         self._settings = {
             "model": fingerprint(embedder.module),
             "layer": embedder.layer,
@@ -405,7 +406,7 @@ class _Objects(_Images):
 
     thing = "objects"
 
-    def __init__(self, view: Any, embedder: Embedder, request: Request) -> None:
+    def __init__(self, view: Any, embedder: Embedder, request: EmbeddingRequest) -> None:
         super().__init__(view, embedder, request)
         self._root = list_path(self.dataset, str(request.objects))
         self._sample_of: dict[str, str] = {}

@@ -14,7 +14,7 @@ from ...alcore.networks.self_supervised import LEARNING_RATE, METHODS, Settings
 from ..dataset.fields import document_type, label_fields
 from ..forms import pieces
 from .embedders import DEFAULT, architectures, is_architecture, zoo_embedders
-from .embedding import Request
+from .embedding import EmbeddingRequest
 from .model_inputs import name_input, size_input, source_input, whole
 from .models import factories
 from .pretraining import Training
@@ -109,8 +109,8 @@ def objects_inputs(ctx: Any, inputs: Any) -> None:
             default=PADDING,
         )
         pools = types.RadioGroup(orientation="vertical")
-        for value, told in POOLS.items():
-            pools.add_choice(value, label=told)
+        for value, about in POOLS.items():
+            pools.add_choice(value, label=about)
         inputs.enum("pool", pools.values(), label="A vector an image, too", default="", view=pools)
 
 
@@ -144,23 +144,7 @@ def further_inputs(ctx: Any, inputs: Any, objects: str | None) -> None:
         )
     inputs.int("batch_size", label="Batch size", default=32, min=1)
     inputs.int("seed", label="Seed", description="Of training and PCA", default=0, min=0)
-    inputs.bool(
-        "overwrite",
-        label="Replace embeddings of other settings",
-        default=False,
-        view=types.CheckboxView(),
-    )
-
-
-def counts_notice(ctx: Any, inputs: Any, objects: str | None) -> None:
-    told = pieces.count_samples(ctx, pieces.view_key(ctx), None, None, None, None)
-    thing = f"images, of which the objects of {objects}" if objects else "images"
-    inputs.view(
-        "counts",
-        types.Notice(
-            label=f"{told['total']} {thing}; what is done already with the same settings is kept"
-        ),
-    )
+    pieces.checkbox_input(inputs, "overwrite", "Replace embeddings of other settings")
 
 
 def source_for(model: str) -> str:
@@ -192,12 +176,12 @@ def labels_of(params: dict[str, Any]) -> str | None:
     return params.get("label_field") or None
 
 
-def request_of(params: dict[str, Any]) -> Request:
+def request_of(params: dict[str, Any]) -> EmbeddingRequest:
     objects = params.get("objects") or None
     if source_of(params) == "self_supervised":
         objects = None
     padding = params.get("padding")
-    return Request(
+    return EmbeddingRequest(
         field=params.get("field") or ("embedding" if objects else "embeddings"),
         batch_size=whole(params, "batch_size", 32),
         components=whole(params, "components", 0) or None,

@@ -13,11 +13,12 @@ from ...alcore import InvalidInput
 from ...alcore.data.errors import name_samples
 from ...alcore.images import MEASURES, Photo, Pixels, hash_pixels, measure, perceptual_hash, read_photo
 from ...alcore.images.crops import crop_box
+from ..dataset.fiftyone_private import dataset_of
 from ..dataset.resumable_field import check_field_name, check_images, check_kind
 from ..runs.run import Progress, throttled
 from .images import ahead
 from .metadata_fields import FILE_HASH, LOOK_HASH, PIXEL_HASH, measures_for
-from .metadata_writing import KIND, Images, Job, Objects, Request, fields_of, names_of
+from .metadata_writing import KIND, Images, Job, MetadataRequest, Objects, fields_of, names_of
 
 FARTHEST = 16
 MEASURE_SHARE = 0.9
@@ -25,7 +26,7 @@ AHEAD = 16  # images a thread
 LISTED = 1000
 
 
-def check_request(dataset: Any, request: Request) -> None:
+def check_request(dataset: Any, request: MetadataRequest) -> None:
     """Refuse numbers and names that cannot be, before any image is opened.
 
     Raises:
@@ -51,7 +52,9 @@ def check_request(dataset: Any, request: Request) -> None:
         check_kind(dataset, path, KIND)
 
 
-def measure_view(view: Any, request: Request, progress: Progress | None = None) -> dict[str, Any]:
+def measure_view(
+    view: Any, request: MetadataRequest, progress: Progress | None = None
+) -> dict[str, Any]:
     """Measure every image of a view, or every object, and write as it goes.
 
     What has been measured with the same settings is left as it is. Nothing is written before something
@@ -64,7 +67,7 @@ def measure_view(view: Any, request: Request, progress: Progress | None = None) 
     """
     started = time.perf_counter()
     report = throttled(progress)
-    check_request(view._dataset, request)
+    check_request(dataset_of(view), request)
     check_images(view, "measure")
     work = Objects(view, request) if request.objects else Images(view, request)
     jobs, skipped = work.what_is_left()
@@ -106,7 +109,7 @@ def measure_view(view: Any, request: Request, progress: Progress | None = None) 
     }
 
 
-def measured(request: Request, job: Job) -> dict[str, dict[str, Any] | None] | None:
+def measured(request: MetadataRequest, job: Job) -> dict[str, dict[str, Any] | None] | None:
     """Values by id, None for a box without area; None where the image cannot be opened."""
     try:
         photo = read_photo(job.path)
@@ -122,7 +125,7 @@ def measured(request: Request, job: Job) -> dict[str, dict[str, Any] | None] | N
     }
 
 
-def _of_image(photo: Photo, request: Request) -> dict[str, Any]:
+def _of_image(photo: Photo, request: MetadataRequest) -> dict[str, Any]:
     names = names_of(request)
     found = _of_pixels(photo.pixels, request)
     if "size_bytes" in names:
@@ -134,7 +137,9 @@ def _of_image(photo: Photo, request: Request) -> dict[str, Any]:
     return found
 
 
-def _of_object(image: np.ndarray, edge: tuple[int, int, int, int], request: Request) -> dict[str, Any]:
+def _of_object(
+    image: np.ndarray, edge: tuple[int, int, int, int], request: MetadataRequest
+) -> dict[str, Any]:
     left, upper, right, lower = edge
     crop = np.ascontiguousarray(image[upper:lower, left:right])
     found = _of_pixels(crop, request)
@@ -143,7 +148,7 @@ def _of_object(image: np.ndarray, edge: tuple[int, int, int, int], request: Requ
     return found
 
 
-def _of_pixels(image: np.ndarray, request: Request) -> dict[str, Any]:
+def _of_pixels(image: np.ndarray, request: MetadataRequest) -> dict[str, Any]:
     names, pixels = names_of(request), Pixels(image)
     height, width = image.shape[:2]
     sizes = {"width": width, "height": height, "aspect_ratio": width / height}

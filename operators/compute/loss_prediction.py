@@ -19,6 +19,7 @@ from ...alcore.networks.loss_prediction import (
 )
 from ...alcore.scores import entropy
 from ..dataset.fields import document_type, truth_path
+from ..dataset.fiftyone_private import dataset_of
 from ..dataset.resumable_field import check_field_name, check_free
 from ..reading.read import Bad, check, read
 from ..runs.run import Progress, throttled
@@ -35,7 +36,7 @@ DESCRIPTION = (
 
 
 @dataclass
-class Request:
+class LossRequest:
     """What to learn from, and into which field."""
 
     embeddings: list[str]
@@ -50,7 +51,7 @@ class Request:
     device: str = "auto"
 
 
-def predict_loss(view: Any, request: Request, progress: Progress | None = None) -> dict[str, Any]:
+def predict_loss(view: Any, request: LossRequest, progress: Progress | None = None) -> dict[str, Any]:
     """Learn to predict losses from the labeled samples of a view, and write a score for each sample.
 
     The loss is the cross-entropy of the stored prediction against the label. Samples without an
@@ -60,7 +61,7 @@ def predict_loss(view: Any, request: Request, progress: Progress | None = None) 
         InvalidInput: what is wrong; nothing was written.
     """
     report = throttled(progress)
-    dataset = view._dataset
+    dataset = dataset_of(view)
     check_request(view, request)
     path = truth_path(dataset, request.label_field)
     reading = read(
@@ -105,13 +106,13 @@ def predict_loss(view: Any, request: Request, progress: Progress | None = None) 
     }
 
 
-def check_request(view: Any, request: Request) -> None:
+def check_request(view: Any, request: LossRequest) -> None:
     """Refuse fields that are not there, do not fit or are taken, without reading any sample.
 
     Raises:
         InvalidInput: what is wrong.
     """
-    dataset = view._dataset
+    dataset = dataset_of(view)
     check_field_name(request.field)
     if not request.embeddings:
         raise InvalidInput("embeddings: name at least one field of vectors")
@@ -126,7 +127,7 @@ def check_request(view: Any, request: Request) -> None:
     check_free(dataset, request.field, METHOD, "no predicted losses", request.overwrite)
 
 
-def _recipe(request: Request, label_path: str) -> Recipe:
+def _recipe(request: LossRequest, label_path: str) -> Recipe:
     """Names what is read; nothing is selected by it, and the filter has the labels read as they are."""
     return Recipe.of(
         {
@@ -140,7 +141,7 @@ def _recipe(request: Request, label_path: str) -> Recipe:
     )
 
 
-def _losses(pool: Any, request: Request, path: str, rows: np.ndarray) -> np.ndarray:
+def _losses(pool: Any, request: LossRequest, path: str, rows: np.ndarray) -> np.ndarray:
     """Cross-entropy of the predictions of ``rows`` against their labels."""
     if len(rows) == 0:
         raise InvalidInput(
@@ -183,7 +184,7 @@ def _verdict(found: LossPrediction, p: np.ndarray, losses: np.ndarray) -> list[s
     return notes
 
 
-def _write(dataset: Any, request: Request, found: LossPrediction, scores: dict[str, float]) -> None:
+def _write(dataset: Any, request: LossRequest, found: LossPrediction, scores: dict[str, float]) -> None:
     described = DESCRIPTION.format(predictions=request.predictions, correlation=found.correlation)
     info = {
         "method": METHOD,

@@ -15,6 +15,7 @@ from pymongo import UpdateOne
 
 from ...alcore import InvalidInput
 from ...alcore.images import exact_copies, near_copies
+from ..dataset.fiftyone_private import dataset_of
 from ..dataset.resumable_field import Kind, Parts, record_of
 from .embedding import boxes_path
 from .images import THREADS, Box
@@ -36,7 +37,7 @@ GROUPS = (EXACT_GROUP, NEAR_GROUP)
 
 
 @dataclass
-class Request:
+class MetadataRequest:
     """What to measure, and into which field.
 
     With ``objects``, a field of Detections, each box is cut out and measured. Its values are attributes
@@ -65,13 +66,13 @@ class Job:
     boxes: list[Box | None] | None = None
 
 
-def names_of(request: Request) -> list[str]:
+def names_of(request: MetadataRequest) -> list[str]:
     """What is measured, in one order."""
     known = measures_for(request.objects)
     return [name for name in known if name in request.measures] if request.measures else known
 
 
-def fields_of(dataset: Any, request: Request) -> list[str]:
+def fields_of(dataset: Any, request: MetadataRequest) -> list[str]:
     """The fields of the dataset that a request takes for itself.
 
     Raises:
@@ -84,12 +85,12 @@ def fields_of(dataset: Any, request: Request) -> list[str]:
     return [f"{root}.{_attribute(request, name)}" for name in names]
 
 
-def location_field_of(request: Request) -> str:
+def location_field_of(request: MetadataRequest) -> str:
     """Of samples, for the App's map knows no fields inside others."""
     return f"{request.field}_location"
 
 
-def _attribute(request: Request, name: str) -> str:
+def _attribute(request: MetadataRequest, name: str) -> str:
     return f"{request.field}_{name}" if request.field else name
 
 
@@ -99,9 +100,9 @@ class Images:
     thing = "images"
     exact_hash = FILE_HASH
 
-    def __init__(self, view: Any, request: Request) -> None:
+    def __init__(self, view: Any, request: MetadataRequest) -> None:
         self._view, self._request = view, request
-        self.dataset = view._dataset
+        self.dataset = dataset_of(view)
         self.names = names_of(request)
         self._settings = {
             "measures": self.names,
@@ -249,8 +250,8 @@ class Objects(Images):
     thing = "objects"
     exact_hash = PIXEL_HASH
 
-    def __init__(self, view: Any, request: Request) -> None:
-        self._root = boxes_path(view._dataset, str(request.objects))
+    def __init__(self, view: Any, request: MetadataRequest) -> None:
+        self._root = boxes_path(dataset_of(view), str(request.objects))
         self._sample_of: dict[str, str] = {}
         super().__init__(view, request)
 

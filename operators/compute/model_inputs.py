@@ -6,13 +6,14 @@ from typing import Any
 
 import fiftyone.operators.types as types
 
+from ...alcore import InvalidInput
 from ..forms import pieces
 from .models import IMAGE_SIZE, factories
 
 
 def source_input(inputs: Any, label: str, sources: dict[str, str], given: str, default: str) -> None:
     """Where the network comes from; factories are offered where the server allows any."""
-    offered = {name: told for name, told in sources.items() if name != "factory" or factories()}
+    offered = {name: about for name, about in sources.items() if name != "factory" or factories()}
     pieces.choice_input(inputs, "source", label, {given: sources[given], **offered}, default)
 
 
@@ -42,3 +43,16 @@ def whole(params: dict[str, Any], name: str, default: int) -> int:
     """A whole number, which a form may give as it likes, or leave empty."""
     value = params.get(name)
     return default if value is None else int(value)
+
+
+def refuse_delegation(delegate: bool) -> None:
+    """Refuse to delegate what was given as a Python object.
+
+    Raises:
+        InvalidInput: it is to be delegated.
+    """
+    if delegate:
+        raise InvalidInput(
+            "delegate: a worker cannot be given a model or transform from Python; give the name of a "
+            "model, or do not delegate"
+        )

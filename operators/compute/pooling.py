@@ -8,6 +8,7 @@ import fiftyone as fo
 import numpy as np
 
 from ...alcore.geometry.reduction import pool_objects
+from ..dataset.fiftyone_private import dataset_of
 
 # Of the records of two fields, what says that they hold the same.
 ALIKE = ("made", "pooled_from", "pool")
@@ -28,7 +29,7 @@ def pool_on_samples(
     Returns:
         how many images have a vector now, and how many have none, for they have no object.
     """
-    dataset = view._dataset
+    dataset = dataset_of(view)
     ids, lists = view.values(["id", path])
     kept = [[one for one in vectors or [] if one is not None] for vectors in lists]
     offsets = np.append(0, np.cumsum([len(one) for one in kept]))

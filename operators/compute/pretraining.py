@@ -18,6 +18,7 @@ from ...alcore.data.errors import name_samples
 from ...alcore.networks.layers import OUTPUT
 from ...alcore.networks.networks import check_architecture, fingerprint, without_head
 from ...alcore.networks.self_supervised import CONTRASTIVE, Settings, Trained, read_trained, train
+from ..dataset.fiftyone_private import dataset_of
 from ..dataset.resumable_field import check_images, record_of
 from .embedders import Embedder, is_architecture
 from .embedding import KIND
@@ -99,7 +100,7 @@ def pretrain(
         InvalidInput: what is wrong.
     """
     report = progress or (lambda share, label: None)
-    dataset, settings = view._dataset, training.settings
+    dataset, settings = dataset_of(view), training.settings
     check_training(dataset, training)
     check_images(view, "learn from")
     start = _start(training)

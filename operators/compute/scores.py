@@ -11,6 +11,7 @@ import fiftyone as fo
 import numpy as np
 
 from ...alcore import InvalidInput, Recipe, score
+from ..dataset.fiftyone_private import dataset_of
 from ..dataset.resumable_field import check_field_name, check_free
 from ..reading.read import Bad, Labeled, check, read
 from ..runs.run import Progress, throttled
@@ -44,7 +45,7 @@ def compute_scores(
         InvalidInput: what is wrong; nothing was written.
     """
     report = throttled(progress)
-    dataset = view._dataset
+    dataset = dataset_of(view)
     recipe = check_scores(view, wanted, labeled, overwrite)
     reading = read(view, recipe, labeled, bad, lambda share: report(READ_SHARE * share, "Reading"))
     found = []
@@ -86,7 +87,7 @@ def check_scores(view: Any, wanted: list[Wanted], labeled: Labeled | None, overw
         raise InvalidInput("scores: name at least one measure")
     names = [one.field for one in wanted]
     for name in names:
-        check_score_field(view._dataset, name, METHOD, overwrite)
+        check_score_field(dataset_of(view), name, METHOD, overwrite)
         if names.count(name) > 1:
             raise InvalidInput(f"field: {name!r} is named for two scores; give each a name of its own")
     named = [{"name": one.field, **one.entry} for one in wanted]

@@ -7,6 +7,7 @@ from typing import Any
 import fiftyone.brain as fob
 
 from ...alcore import InvalidInput
+from .fiftyone_private import dataset_of
 
 PLANE = "_plane"
 UNFINISHED = "_unfinished"
@@ -33,7 +34,7 @@ def index(view: Any, key: str, field: str, objects: str | None) -> None:
     The plane is that of the first two principal components. Earlier runs of these keys go once both are
     made.
     """
-    dataset = view._dataset
+    dataset = dataset_of(view)
     keys = (key, key + PLANE)
     beside = tuple(one + UNFINISHED for one in keys)
     _delete(dataset, beside)

@@ -50,9 +50,14 @@ def plain_stages(stages: list[Any]) -> list[dict[str, Any]]:
     return [{**one, "kwargs": [pair for pair in one["kwargs"] if pair[0] != "_state"]} for one in plain]
 
 
-def plain_view(view: Any, *, with_ids: bool = True) -> Any:
-    """A view as plain values. Without ids of its stages, equal for views made in the same way."""
-    return view._serialize(include_uuids=with_ids)
+def plain_collection(collection: Any) -> Any:
+    """A dataset or view as plain values, other ones for any other view of the dataset."""
+    return collection._serialize()
+
+
+def shows_the_same(view: Any, other: Any) -> bool:
+    """Whether two views have the same stages, apart from the stages' own ids."""
+    return bool(view._serialize(include_uuids=False) == other._serialize(include_uuids=False))
 
 
 def label_path(collection: Any, objects: str, attribute: str) -> str:

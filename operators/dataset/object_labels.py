@@ -9,6 +9,7 @@ import fiftyone as fo
 from fiftyone import ViewField
 
 from .fields import document_type
+from .fiftyone_private import dataset_of, every_slice, plain_stages, stages_of
 from .object_fields import list_path
 
 # Sample id and label id: a label that was copied keeps its id.
@@ -19,7 +20,7 @@ PATCHES = (fo.Detections, fo.Polylines, fo.Keypoints)
 def all_slices(dataset: Any) -> Any:
     """The samples of a dataset, those of every slice where it is grouped."""
     if dataset.media_type == "group":
-        return dataset.select_group_slices(_allow_mixed=True)
+        return every_slice(dataset)
     return dataset.view()
 
 
@@ -29,7 +30,7 @@ def count_objects(view: Any, objects: str) -> int:
     Raises:
         InvalidInput: the field holds no list of labels.
     """
-    return int(view.sum(ViewField(list_path(view._dataset, objects)).length()) or 0)
+    return int(view.sum(ViewField(list_path(dataset_of(view), objects)).length()) or 0)
 
 
 def without_tag(dataset: Any, objects: str, tag: str, pairs: list[Pair]) -> list[Pair]:
@@ -70,16 +71,16 @@ def chosen_objects(dataset: Any, objects: str, rank_field: str) -> Any:
 
 def shows_objects(view: Any, objects: str, rank_field: str) -> bool:
     """Whether a view is that of ``chosen_objects``; draws no patches to see that."""
-    dataset = view._root_dataset
+    dataset = dataset_of(view)
     if dataset.get_field(objects) is None:
         return False
     found = _filtered(dataset, objects, rank_field)
     if _has_patches(found, objects):
         order = fo.SortBy(_rank_of_patch(objects, rank_field))
-        stages = [*found._all_stages, fo.ToPatches(objects), order]
+        stages = [*stages_of(found), fo.ToPatches(objects), order]
     else:
-        stages = _in_order(found, rank_field)._all_stages
-    return _plain(view._all_stages) == _plain(stages)
+        stages = stages_of(_in_order(found, rank_field))
+    return plain_stages(stages_of(view)) == plain_stages(stages)
 
 
 def _filtered(dataset: Any, objects: str, rank_field: str) -> Any:
@@ -99,12 +100,6 @@ def _in_order(view: Any, rank_field: str) -> Any:
     """Samples by the first rank among their labels."""
     root, name = rank_field.rsplit(".", 1)
     return view.sort_by(ViewField(root).map(ViewField(name)).min())
-
-
-def _plain(stages: list[Any]) -> list[dict[str, Any]]:
-    """Stages without the names of the collections that patches were drawn into."""
-    plain = [stage._serialize(include_uuid=False) for stage in stages]
-    return [{**one, "kwargs": [pair for pair in one["kwargs"] if pair[0] != "_state"]} for one in plain]
 
 
 def _change_tags(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...alcore import InvalidInput
+from .fiftyone_private import shows_parts
 
 SAMPLES_A_WRITE = 256
 
@@ -91,7 +92,7 @@ def check_images(view: Any, what: str) -> None:
     """
     if len(view) == 0:
         raise InvalidInput(f"the view is empty: there is nothing to {what}")
-    if view._is_generated:
+    if shows_parts(view):
         raise InvalidInput(
             "the view shows parts of samples, such as patches; give the samples themselves"
         )

@@ -17,6 +17,7 @@ from ...alcore.strategies.balance import Balance
 from ...alcore.strategies.common.class_counts import categories_of
 from ..compute.scores import check_score_field, write_scores
 from ..dataset.fields import truth_path
+from ..dataset.fiftyone_private import dataset_of
 from ..forms import plots
 from ..forms.cost_matrix import class_names
 from ..reading.decisions import (
@@ -30,7 +31,6 @@ from ..reading.decisions import (
 )
 from ..reading.read import Bad, Reading, check, read
 from ..runs.run import Progress, throttled
-from ..select_balanced import parted
 
 METHOD = "alcore/business_value"
 READ_SHARE, JUDGE_SHARE = 0.6, 0.2
@@ -39,12 +39,12 @@ Decision = Literal["label", "expected_gain"]
 
 
 @dataclass
-class Request:
+class BusinessValueRequest:
     """What to judge.
 
     Attributes:
         matrix: ``{"cost": ...}`` or ``{"gain": ...}``, as the engine takes it.
-        slices: fields of single values; ``parting`` says how numbers and dates are parted.
+        slices: fields of single values; ``binning`` says how numbers and dates are divided.
         field: where each sample's value goes, if anywhere.
     """
 
@@ -53,20 +53,22 @@ class Request:
     matrix: dict[str, Any]
     decision: Decision = "label"
     slices: list[str] = field(default_factory=list)
-    parting: dict[str, Any] = field(default_factory=dict)
+    binning: dict[str, Any] = field(default_factory=dict)
     field: str | None = None
     overwrite: bool = False
     bad: Bad = "error"
 
 
-def compute_value(view: Any, request: Request, progress: Progress | None = None) -> dict[str, Any]:
+def compute_value(
+    view: Any, request: BusinessValueRequest, progress: Progress | None = None
+) -> dict[str, Any]:
     """Judge the predictions of a view, of the samples that have both a truth and a prediction.
 
     Raises:
         InvalidInput: what is wrong; nothing was written.
     """
     report = throttled(progress)
-    dataset = view._dataset
+    dataset = dataset_of(view)
     check_request(view, request)
     compares = has_probabilities(view, request.predictions)
     if request.decision == "expected_gain" and not compares:
@@ -89,13 +91,13 @@ def compute_value(view: Any, request: Request, progress: Progress | None = None)
     return found.told()
 
 
-def check_request(view: Any, request: Request) -> None:
+def check_request(view: Any, request: BusinessValueRequest) -> None:
     """Refuse what is not there, does not fit or is taken, without reading any sample.
 
     Raises:
         InvalidInput: what is wrong.
     """
-    dataset = view._dataset
+    dataset = dataset_of(view)
     if request.decision not in get_args(Decision):
         takes = " or ".join(map(repr, get_args(Decision)))
         raise InvalidInput(f"decision: there is no {request.decision!r}; choose {takes}")
@@ -117,7 +119,9 @@ def check_request(view: Any, request: Request) -> None:
 class _Judged:
     """A judgment, beside the one by the other way to decide."""
 
-    def __init__(self, reading: Reading, dataset: Any, request: Request, compares: bool) -> None:
+    def __init__(
+        self, reading: Reading, dataset: Any, request: BusinessValueRequest, compares: bool
+    ) -> None:
         self._reading, self._request = reading, request
         truth = names_at(reading, truth_path(dataset, request.label_field))
         labels = decided(reading, dataset, request.predictions)
@@ -281,7 +285,7 @@ def value_plots(told: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _recipe(dataset: Any, request: Request, compares: bool) -> Any:
+def _recipe(dataset: Any, request: BusinessValueRequest, compares: bool) -> Any:
     path = decision_path(dataset, request.predictions)
     labels = [truth_path(dataset, request.label_field), *request.slices]
     if path is not None:
@@ -301,14 +305,16 @@ def _gain(matrix: dict[str, Any], classes: list[str]) -> np.ndarray:
     return values if kind == "gain" else 0 - values
 
 
-def _divided(dataset: Any, path: str, request: Request) -> Balance:
+def _divided(dataset: Any, path: str, request: BusinessValueRequest) -> Balance:
     """How a column is divided into slices, checked as a recipe checks it."""
-    entry = {"strategy": "balance", "column": path, **parted(dataset, path, request.parting)}
+    entry = {"strategy": "balance", "column": path, **binned(dataset, path, request.binning)}
     (found,) = Recipe.of({"budget": 1, "strategies": [entry]}).strategies or []
     return cast(Balance, found)
 
 
-def _slice(reading: Reading, dataset: Any, path: str, request: Request) -> tuple[list[str], np.ndarray]:
+def _slice(
+    reading: Reading, dataset: Any, path: str, request: BusinessValueRequest
+) -> tuple[list[str], np.ndarray]:
     """A column's values by name, and (N,) which each sample has, -1 where it has none."""
     pool = reading.pool
     column = pool.columns[path]
@@ -321,7 +327,7 @@ def _slice(reading: Reading, dataset: Any, path: str, request: Request) -> tuple
     return names, codes
 
 
-def _write(dataset: Any, request: Request, reading: Reading, found: _Judged) -> None:
+def _write(dataset: Any, request: BusinessValueRequest, reading: Reading, found: _Judged) -> None:
     name = request.field
     assert name is not None
     ((kind, matrix),) = request.matrix.items()

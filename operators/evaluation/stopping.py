@@ -21,6 +21,7 @@ from ...alcore.evaluation.stopping import (
     verdict,
 )
 from ...alcore.scores.cost import cost_matrix, cost_of_gain
+from ..dataset.fiftyone_private import dataset_of
 from ..forms import plots
 from ..reading.decisions import decided, decision_path, has_probabilities, reading_recipe
 from ..reading.read import Bad, Labeled, Reading, check, read
@@ -50,7 +51,7 @@ class Thresholds:
 
 
 @dataclass
-class Request:
+class StoppingRequest:
     """What to judge by.
 
     Attributes:
@@ -73,7 +74,9 @@ class Request:
     bad: Bad = "error"
 
 
-def advise_view(view: Any, request: Request, progress: Progress | None = None) -> dict[str, Any]:
+def advise_view(
+    view: Any, request: StoppingRequest, progress: Progress | None = None
+) -> dict[str, Any]:
     """What each criterion says of the samples of a view that are not labeled, in plain values.
 
     Raises:
@@ -82,9 +85,9 @@ def advise_view(view: Any, request: Request, progress: Progress | None = None) -
     check_request(view, request)
     report = throttled(progress)
     knows = has_probabilities(view, request.predictions)
-    recipe = _recipe(view._dataset, request, knows)
+    recipe = _recipe(dataset_of(view), request, knows)
     reading = read(view, recipe, request.labeled, request.bad, lambda share: report(share, "Reading"))
-    found = _advices(reading, view._dataset, request, knows)
+    found = _advices(reading, dataset_of(view), request, knows)
     if not found:
         raise InvalidInput(
             f"predictions: {request.predictions!r} has neither probabilities nor confidences; name the "
@@ -99,7 +102,7 @@ def advise_view(view: Any, request: Request, progress: Progress | None = None) -
     }
 
 
-def check_request(view: Any, request: Request) -> None:
+def check_request(view: Any, request: StoppingRequest) -> None:
     """Refuse what is not there or does not fit, without reading any sample.
 
     Raises:
@@ -125,7 +128,7 @@ def check_request(view: Any, request: Request) -> None:
         raise InvalidInput("price: is missing; say what a label costs, in the unit of the costs")
     if request.price is not None and not request.matrix:
         raise InvalidInput("cost: is missing; say what mistakes cost, in the unit of the price")
-    check(view, _recipe(view._dataset, request, False), request.labeled)
+    check(view, _recipe(dataset_of(view), request, False), request.labeled)
 
 
 def worth_plot(curve: dict[str, Any]) -> dict[str, Any]:
@@ -133,7 +136,7 @@ def worth_plot(curve: dict[str, Any]) -> dict[str, Any]:
     return plots.worth_plot(curve["at"], curve["gains"], curve["price"])
 
 
-def _recipe(dataset: Any, request: Request, knows: bool) -> Any:
+def _recipe(dataset: Any, request: StoppingRequest, knows: bool) -> Any:
     rounds = {
         name: decision_path(dataset, name, "predictions" if name == request.predictions else "earlier")
         for name in (request.predictions, *request.earlier)
@@ -145,7 +148,7 @@ def _recipe(dataset: Any, request: Request, knows: bool) -> Any:
     return reading_recipe(labels, [request.predictions, *vectors] if knows else vectors)
 
 
-def _advices(reading: Reading, dataset: Any, request: Request, knows: bool) -> list[Advice]:
+def _advices(reading: Reading, dataset: Any, request: StoppingRequest, knows: bool) -> list[Advice]:
     pool = reading.pool
     left = ~pool.labeled
     if not left.any():
@@ -169,7 +172,7 @@ def _advices(reading: Reading, dataset: Any, request: Request, knows: bool) -> l
     return advise(compared, probabilities, **more, **asdict(request.thresholds))
 
 
-def _costs(reading: Reading, request: Request) -> np.ndarray:
+def _costs(reading: Reading, request: StoppingRequest) -> np.ndarray:
     classes = reading.pool.classes[request.predictions]
     ((kind, given),) = request.matrix.items()
     if isinstance(given, (int, float)):
@@ -178,13 +181,13 @@ def _costs(reading: Reading, request: Request) -> np.ndarray:
     return cost_of_gain(matrix) if kind == "gain" else matrix
 
 
-def _volume(reading: Reading, request: Request, here: np.ndarray) -> Any:
+def _volume(reading: Reading, request: StoppingRequest, here: np.ndarray) -> Any:
     if not isinstance(request.volume, str):
         return request.volume
     return reading.pool.numbers(request.volume, "volume")[here]
 
 
-def _note_left_out(reading: Reading, missing: np.ndarray, request: Request) -> None:
+def _note_left_out(reading: Reading, missing: np.ndarray, request: StoppingRequest) -> None:
     count = int(missing.sum())
     if count:
         where = "a prediction in each round" if request.earlier else "a prediction"
@@ -204,7 +207,7 @@ def _told(one: Advice) -> dict[str, Any]:
     }
 
 
-def _curve(one: Worth, request: Request) -> dict[str, Any]:
+def _curve(one: Worth, request: StoppingRequest) -> dict[str, Any]:
     """Points of the curve of gains, few enough to draw."""
     at = np.unique(np.linspace(0, len(one.gains) - 1, POINTS).astype(np.int64))
     return {

@@ -1,4 +1,4 @@
-"""Test sets: from a form's options to wishes, what is read for them, and what is told of them."""
+"""Test sets: from options to the engine's spec, what is read for it, and what is reported."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ import numpy as np
 from ...alcore import InvalidInput, Pool, Recipe, score, select_test_set
 from ...alcore.test_sets import Wishes
 from ...alcore.test_sets.select import ChosenTestSet
-from ...alcore.test_sets.spec import HERDED, STRATIFIED
 from ..dataset.fields import number_fields
+from ..dataset.fiftyone_private import dataset_of
 from ..dataset.object_labels import all_slices
 from ..dataset.views import samples_of
 from ..forms import plots
+from ..forms.pieces import labeled_of
+from ..forms.test_set_options import REFERENCES, interval_of
 from ..reading.read import Bad, Labeled, Reading, check, read
 
-# What the wishes take as it is named here.
+# What the spec takes as it is named here.
 PLAIN = (
     "size",
     "method",
@@ -33,20 +35,17 @@ PLAIN = (
     "max_target",
     "seed",
 )
-INTERVAL = {"half_width", "confidence", "expected", "of_share", "deviation"}
-HALF_WIDTH, DEVIATION = 0.05, 1.0
-REFERENCES = ("reference_view", "reference_tag")
 HELD_OUT = "{}-held-out"
 
 
 @dataclass
-class Asked:
-    """What is asked for: the wishes, what they are to be like, and what is trained on.
+class TestSetRequest:
+    """What to choose: the spec, what it is to be like, and what is trained on.
 
     ``reference`` is a view, None for the samples chosen from; ``like`` is how it was named.
     """
 
-    wishes: Wishes
+    spec: Wishes
     reference: Any
     like: dict[str, str]
     labeled: Labeled
@@ -54,76 +53,47 @@ class Asked:
     device: str
 
 
-def asked_of(dataset: Any, params: dict[str, Any]) -> Asked:
+def request_of(dataset: Any, params: dict[str, Any]) -> TestSetRequest:
     """What a call, or a form that has been filled, asks for.
 
     Raises:
         InvalidInput: which option is wrong.
     """
-    return Asked(
-        wishes_of(dataset, params),
+    return TestSetRequest(
+        spec_of(dataset, params),
         reference_of(dataset, params),
         {name: str(params[name]) for name in REFERENCES if params.get(name)},
-        Labeled(
-            params.get("label_field") or None,
-            params.get("labeled_tag") or None,
-            bool(params.get("skip_chosen")),
-        ),
+        labeled_of(params),
         params.get("bad") or "error",
         params.get("device") or "auto",
     )
 
 
-def as_shown(params: dict[str, Any]) -> dict[str, Any]:
-    """The options of a form without those it does not show, which it keeps from another choice.
-
-    A call shows all it has.
-    """
-    if not params.get("size_by"):
-        return params
-    method, target = params.get("method"), params.get("target") or "pool"
-    by_count = params["size_by"] == "count"
-    hidden = {*INTERVAL, "interval"} if by_count else {"size"}
-    if target != "reference":
-        hidden |= set(REFERENCES)
-    if target != "shares":
-        hidden.add("shares")
-        if method not in STRATIFIED:
-            hidden.add("strata")
-    hidden |= {"groups"} if method == "active" else {"expected_loss", "floor"}
-    if not params.get("embeddings"):
-        hidden.add("minimum_distance")
-    usual = {} if by_count else {"half_width": HALF_WIDTH}
-    if not by_count and params.get("metric_kind") == "mean":
-        usual["deviation"] = DEVIATION
-    return usual | {name: value for name, value in params.items() if name not in hidden}
-
-
-def wishes_of(dataset: Any, params: dict[str, Any]) -> Wishes:
-    """The wishes that a call's options make.
+def spec_of(dataset: Any, params: dict[str, Any]) -> Wishes:
+    """The spec that a call's options make.
 
     Raises:
         InvalidInput: which is wrong.
     """
-    wishes = {name: params[name] for name in PLAIN if params.get(name) not in (None, "")}
-    if isinstance(wishes.get("size"), float) and wishes["size"] > 1 and wishes["size"].is_integer():
-        wishes["size"] = int(wishes["size"])  # a form gives every number as it likes
-    wishes["strata"] = [_label_path(dataset, path) for path in params.get("strata") or []]
+    spec = {name: params[name] for name in PLAIN if params.get(name) not in (None, "")}
+    if isinstance(spec.get("size"), float) and spec["size"] > 1 and spec["size"].is_integer():
+        spec["size"] = int(spec["size"])  # a form gives every number as it likes
+    spec["strata"] = [_label_path(dataset, path) for path in params.get("strata") or []]
     shares = _parsed("shares", params.get("shares"))
     if shares:
         by_column = any(isinstance(value, dict) for value in shares.values())
-        wishes["shares"] = (
+        spec["shares"] = (
             {_label_path(dataset, path): value for path, value in shares.items()}
             if by_column
             else shares
         )
     interval = _parsed("interval", params.get("interval")) or interval_of(params)
     if interval:
-        wishes["interval"] = interval
+        spec["interval"] = interval
     if params.get("minimum_distance") is not None:
         distance = params["minimum_distance"]
-        wishes["minimum_distance"] = None if distance == 0 else distance
-    return Wishes.of(wishes)
+        spec["minimum_distance"] = None if distance == 0 else distance
+    return Wishes.of(spec)
 
 
 def reference_of(dataset: Any, params: dict[str, Any]) -> Any:
@@ -152,16 +122,16 @@ def reference_of(dataset: Any, params: dict[str, Any]) -> Any:
     return None
 
 
-def check_asked(view: Any, asked: Asked) -> None:
+def check_request(view: Any, request: TestSetRequest) -> None:
     """Refuse fields that are not there or do not fit, without reading any sample."""
-    check(view, recipe_of(view._dataset, asked.wishes), asked.labeled)
-    if asked.reference is not None:
-        check(asked.reference, recipe_of(view._dataset, asked.wishes, reference=True))
+    check(view, recipe_of(dataset_of(view), request.spec), request.labeled)
+    if request.reference is not None:
+        check(request.reference, recipe_of(dataset_of(view), request.spec, reference=True))
 
 
 def choose(
     view: Any,
-    asked: Asked,
+    request: TestSetRequest,
     reading_progress: Callable[[float], None],
     progress: Callable[[int, int], None],
 ) -> tuple[Reading, ChosenTestSet]:
@@ -170,34 +140,34 @@ def choose(
     Raises:
         InvalidInput: what is wrong with the data.
     """
-    wishes, dataset = asked.wishes, view._dataset
-    recipe = recipe_of(dataset, wishes)
-    reading = read(view, recipe, asked.labeled, asked.bad, reading_progress)
+    spec, dataset = request.spec, dataset_of(view)
+    recipe = recipe_of(dataset, spec)
+    reading = read(view, recipe, request.labeled, request.bad, reading_progress)
     reference: Pool | None = None
-    if asked.reference is not None:
-        theirs = recipe_of(dataset, wishes, reference=True)
-        like = read(asked.reference, theirs, None, asked.bad, reading_progress)
+    if request.reference is not None:
+        theirs = recipe_of(dataset, spec, reference=True)
+        like = read(request.reference, theirs, None, request.bad, reading_progress)
         reading.notes += [f"reference: {note}" for note in like.notes]
         reference = like.pool
-    if wishes.expected_loss is not None:
-        _add_losses(reading, wishes.expected_loss)
-    chosen = select_test_set(reading.pool, wishes, reference, asked.device, progress)
+    if spec.expected_loss is not None:
+        _add_losses(reading, spec.expected_loss)
+    chosen = select_test_set(reading.pool, spec, reference, request.device, progress)
     reading.notes += chosen.report["notes"]
     return reading, chosen
 
 
-def recipe_of(dataset: Any, wishes: Wishes, reference: bool = False) -> Recipe:
-    """A recipe that reads the columns that wishes name, of what is chosen from or of a reference."""
+def recipe_of(dataset: Any, spec: Wishes, reference: bool = False) -> Recipe:
+    """A recipe that reads the columns that a spec names, of what is chosen from or of a reference."""
     strategies: list[dict[str, Any]] = []
-    if wishes.embeddings is not None:
-        like = {"strategy": "typicality", "column": wishes.embeddings, "metric": wishes.metric}
+    if spec.embeddings is not None:
+        like = {"strategy": "typicality", "column": spec.embeddings, "metric": spec.metric}
         strategies.append(like)
-    single = list(wishes.strata)
+    single = list(spec.strata)
     if not reference:
-        if wishes.groups is not None:
-            single.append(wishes.groups)
-        if wishes.expected_loss is not None:
-            strategies.append(_loss_entry(dataset, wishes.expected_loss))
+        if spec.groups is not None:
+            single.append(spec.groups)
+        if spec.expected_loss is not None:
+            strategies.append(_loss_entry(dataset, spec.expected_loss))
     filters = [{"column": path, "not_in": []} for path in dict.fromkeys(single)]
     strategies = strategies or [{"strategy": "random"}]
     return Recipe.of({"budget": 1, "strategies": strategies, "filters": filters})
@@ -234,27 +204,6 @@ def plots_of(report: dict[str, Any]) -> dict[str, Any]:
     if report["strata"]:
         found["Strata"] = plots.strata_plot(report["strata"])
     return found
-
-
-def needs_strata(params: dict[str, Any]) -> bool:
-    """Whether a form asks for strata."""
-    shares = params.get("target") == "shares"
-    return shares or (params.get("method") or "stratified") in STRATIFIED
-
-
-def needs_embeddings(params: dict[str, Any]) -> bool:
-    """Whether a form must have embeddings."""
-    return params.get("method") in HERDED
-
-
-def interval_of(params: dict[str, Any]) -> dict[str, Any]:
-    """The interval that a form's inputs make, if it asks for one."""
-    given = {name: params[name] for name in INTERVAL if params.get(name) is not None}
-    if "half_width" not in given:
-        return {}
-    metric = params.get("metric_kind") or "proportion"
-    given.pop("expected" if metric == "mean" else "deviation", None)
-    return {**given, "metric": metric}
 
 
 def _beside(told: dict[str, Any]) -> str:

@@ -20,8 +20,9 @@ from ..dataset.fields import (
     number_fields,
     prediction_fields,
 )
+from ..dataset.fiftyone_private import dataset_of
+from ..dataset.selection_records import selections
 from ..reading.read import Bad, Labeled, Reading, check, first, read
-from ..runs.records import selections
 from ..runs.run import READ_SHARE, Progress
 
 OUTCOME = "the outcome"
@@ -103,7 +104,7 @@ def check_slices(view: Any, params: dict[str, Any]) -> None:
     Raises:
         InvalidInput: which.
     """
-    dataset = view._dataset
+    dataset = dataset_of(view)
     check(view, _recipe([*outcome_of(dataset, params).columns, *metadata_of(dataset, params)]))
 
 
@@ -115,7 +116,7 @@ def find_slices(
     Raises:
         InvalidInput: fields or values that cannot be used.
     """
-    dataset = view._dataset
+    dataset = dataset_of(view)
     outcome, fields = outcome_of(dataset, params), metadata_of(dataset, params)
     bad: Bad = params.get("bad") or "error"
     reading = read(

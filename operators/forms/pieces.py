@@ -20,12 +20,13 @@ from ..dataset.fields import (
     prediction_fields,
     uncertain_fields,
 )
+from ..dataset.fiftyone_private import plain_collection, shows_parts
 from ..dataset.object_fields import Find, of_objects
 from ..dataset.object_labels import count_objects
 from ..dataset.views import target_of
 from ..reading.read import Labeled
 from ..runs.records import check_names
-from ..runs.run import Request, names_of
+from ..runs.run import SelectionRequest, names_of
 
 NONE = ""
 WRITTEN = ("tag", "saved_view", "run_key", "overwrite", "bad", "device")
@@ -40,9 +41,9 @@ def without_dataset(label: str) -> Any:
     return types.Property(inputs, view=types.View(label=label))
 
 
-def notes_output(ctx: Any, outputs: Any) -> None:
+def notes_output(result: dict[str, Any], outputs: Any) -> None:
     """What a run has to say beside its figures, a line each."""
-    for number, note in enumerate(ctx.results.get("notes") or []):
+    for number, note in enumerate(result.get("notes") or []):
         outputs.view(f"note_{number}", types.Notice(label=note))
 
 
@@ -293,7 +294,7 @@ def usual_labels(dataset: Any) -> str:
 
 def view_key(ctx: Any) -> str:
     """What tells one target view from another, for the cache."""
-    return json.dumps(target_of(ctx)._serialize(), default=str)
+    return json.dumps(plain_collection(target_of(ctx)), default=str)
 
 
 @foo.execution_cache(prompt_scoped=True, residency="ephemeral")
@@ -316,7 +317,7 @@ def count_samples(
         without = total - len(samples.exists(predictions))
         if without:
             text += f", {without} without a prediction (these cannot be chosen)"
-    if objects and ctx.dataset.get_field(objects) is not None and not samples._is_generated:
+    if objects and ctx.dataset.get_field(objects) is not None and not shows_parts(samples):
         among = count_objects(left, objects)
         text = f"{among} objects to choose from, in {candidates} samples; {labeled} samples are labeled"
     return {"total": total, "labeled": labeled, "text": text}
@@ -324,7 +325,7 @@ def count_samples(
 
 def unlabeled(samples: Any, label_field: str | None, tag: str | None) -> Any:
     """The samples that are not labeled."""
-    if label_field and samples._dataset.get_field(label_field) is not None:
+    if label_field and samples.get_field(label_field) is not None:
         samples = samples.exists(label_field, False)
     return samples.match_tags(tag, bool=False) if tag else samples
 
@@ -346,6 +347,32 @@ def result_inputs(ctx: Any, inputs: Any) -> None:
         check_names(ctx.dataset, names_of(ctx.dataset, request), request.overwrite)
     except InvalidInput as error:
         mark(tag, error)
+
+
+def found_inputs(
+    inputs: Any,
+    usual_tag: str,
+    usual_field: str,
+    field_holds: str,
+    *,
+    otherwise: str = "none is written",
+) -> None:
+    """Under which tag and field what was found is written; ``otherwise``: with an empty field."""
+    inputs.str(
+        "tag",
+        label="Tag",
+        description="Also the name of the saved view and of the run, by which it can be undone",
+        default=usual_tag,
+        required=False,
+    )
+    inputs.str(
+        "field",
+        label="Field",
+        description=f"{field_holds}; left empty, {otherwise}",
+        default=usual_field or None,
+        required=False,
+    )
+    overwrite_input(inputs)
 
 
 def refuse(inputs: Any, at: str, error: InvalidInput, name: str = "error") -> None:
@@ -379,13 +406,20 @@ def bad_input(inputs: Any, options: dict[str, str] = BAD_CHOSEN_FROM) -> None:
     choice_input(inputs, "bad", "Samples whose values cannot be used", options, "error")
 
 
-def timezone_input(inputs: Any) -> None:
-    inputs.str(
-        "timezone",
-        label="Time zone",
-        description="Such as Europe/Vienna; dates are stored in UTC",
-        required=False,
-    )
+def counts_notice(ctx: Any, inputs: Any, thing: str, kept: str) -> None:
+    """How many samples the view has, and what is not done again."""
+    total = count_samples(ctx, view_key(ctx), None, None, None, None)["total"]
+    inputs.view("counts", types.Notice(label=f"{total} {thing}; {kept}"))
+
+
+def images_or_objects(objects: str | None) -> str:
+    """What is counted, in a few words."""
+    return f"images, of which the objects of {objects}" if objects else "images"
+
+
+def checkbox_input(inputs: Any, name: str, label: str, default: bool = False) -> None:
+    """A checkbox."""
+    inputs.bool(name, label=label, default=default, view=types.CheckboxView())
 
 
 def uncertain_input(ctx: Any, inputs: Any) -> None:
@@ -413,14 +447,19 @@ def boxes_input(ctx: Any, inputs: Any, label: str) -> None:
     inputs.enum("objects", view.values(), label=label, default=NONE, view=view)
 
 
-def request_of(params: dict[str, Any]) -> Request:
+def labeled_of(params: dict[str, Any]) -> Labeled:
+    """What a form or a call says of which samples are labeled."""
+    return Labeled(
+        params.get("label_field") or None,
+        params.get("labeled_tag") or None,
+        bool(params.get("skip_chosen")),
+    )
+
+
+def request_of(params: dict[str, Any]) -> SelectionRequest:
     """What a form or a call asks for, beside the recipe."""
-    return Request(
-        labeled=Labeled(
-            params.get("label_field") or None,
-            params.get("labeled_tag") or None,
-            bool(params.get("skip_chosen")),
-        ),
+    return SelectionRequest(
+        labeled=labeled_of(params),
         tag=params.get("tag"),
         saved_view=params.get("saved_view"),
         run_key=params.get("run_key"),

@@ -18,8 +18,7 @@ from ..dataset.fields import (
     prediction_fields,
     uncertain_fields,
 )
-from ..evaluation import test_sets
-from . import embedding_inputs, pieces
+from . import embedding_inputs, pieces, test_set_options
 
 SIZES = {
     "count": "so many, or a share of what may be chosen",
@@ -69,7 +68,7 @@ def form_inputs(ctx: Any, inputs: Any) -> None:
     pieces.choice_input(inputs, "size_by", "How many", SIZES, "count")
     _size_inputs(ctx, inputs, params)
     pieces.choice_input(inputs, "method", "Method", METHODS, _usual_method(ctx.dataset))
-    if test_sets.needs_strata(params):
+    if test_set_options.needs_strata(params):
         pieces.fields_input(
             inputs,
             "strata",
@@ -136,7 +135,7 @@ def _size_inputs(ctx: Any, inputs: Any, params: dict[str, Any]) -> None:
         "half_width",
         label="Plus or minus",
         description="Half the width of the confidence interval; 0.05 is five points",
-        default=test_sets.HALF_WIDTH,
+        default=test_set_options.HALF_WIDTH,
         min=0,
     )
     inputs.float("confidence", label="Confidence", default=0.95, min=0, max=1)
@@ -146,7 +145,7 @@ def _size_inputs(ctx: Any, inputs: Any, params: dict[str, Any]) -> None:
             "deviation",
             label="Standard deviation",
             description="Of the values",
-            default=test_sets.DEVIATION,
+            default=test_set_options.DEVIATION,
         )
     else:
         inputs.float(
@@ -165,24 +164,24 @@ def _size_inputs(ctx: Any, inputs: Any, params: dict[str, Any]) -> None:
         min=0,
         max=1,
     )
-    told = _size_told(ctx, params)
-    if told:
-        inputs.view("size_needed", types.Notice(label=told))
+    text = _size_text(ctx, params)
+    if text:
+        inputs.view("size_needed", types.Notice(label=text))
 
 
-def _size_told(ctx: Any, params: dict[str, Any]) -> str:
+def _size_text(ctx: Any, params: dict[str, Any]) -> str:
     """How many samples the interval takes; nothing where it cannot be said, for the error is told."""
     try:
-        shown = test_sets.as_shown(params)
-        wishes = Wishes.of({"interval": test_sets.interval_of(shown), "method": "random"})
+        shown = test_set_options.as_shown(params)
+        spec = Wishes.of({"interval": test_set_options.interval_of(shown), "method": "random"})
     except InvalidInput:
         return ""
-    assert wishes.interval is not None
+    assert spec.interval is not None
     left = _counted(ctx, params)
     population = left if params.get("target") == "pool" else None
     if population == 0:
         return ""
-    return f"That takes {size_for(wishes.interval, population):,} samples, of {left:,} not labeled"
+    return f"That takes {size_for(spec.interval, population):,} samples, of {left:,} not labeled"
 
 
 def _active_inputs(ctx: Any, inputs: Any) -> None:
@@ -217,7 +216,7 @@ def _embedding_inputs(ctx: Any, inputs: Any, params: dict[str, Any]) -> None:
         choices,
         missing="This dataset has no vector field and no similarity run: compute embeddings makes one",
         description="By these, near-duplicates of the chosen are kept out of training",
-        required=test_sets.needs_embeddings(params),
+        required=test_set_options.needs_embeddings(params),
         default=_first(choices),
     )
     if not params.get("embeddings"):

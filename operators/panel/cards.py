@@ -156,8 +156,8 @@ def _fitting(dataset: Any, card: dict[str, Any]) -> dict[str, Any]:
     fitting = dict(card)
     for one in options_of(dataset, card["strategy"], card):
         values = [choice.path for choice in one.choices]
-        if one.kind in ("field", "choice") and values and fitting.get(one.name) not in values:
-            given = fitting.get(one.name)
-            if one.name == "column" or given not in (None, NONE):
-                fitting[one.name] = one.default
+        optional = NONE in values or one.kind == "choice"
+        left_out = optional and fitting.get(one.name) in (None, NONE)
+        if values and fitting.get(one.name) not in values and not left_out:
+            fitting[one.name] = one.default
     return fitting

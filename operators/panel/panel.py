@@ -11,15 +11,14 @@ from fiftyone.core.expressions import ViewExpression, ViewField
 from ...alcore import InvalidInput
 from ...alcore.strategies import BY_NAME
 from ..dataset.fields import Choice, label_fields, prediction_fields
-from ..evaluation.stopping import NAMES, advise_view
-from ..evaluation.stopping import Request as StopRequest
+from ..dataset.selection_records import earlier_ranks, selections, strategies_of
+from ..evaluation.stopping import NAMES, StoppingRequest, advise_view
 from ..forms import plots, words
 from ..forms.pieces import NONE
 from ..forms.previews import counted
-from ..list_selections import strategies_of
 from ..reading.read import Labeled
-from ..runs.records import Names, chosen_view, earlier_ranks, selections, shows, told, undo
-from ..runs.run import Request, preview, run_selection, view_of
+from ..runs.records import Names, chosen_view, describe, shows, undo
+from ..runs.run import SelectionRequest, preview, run_selection, view_of
 from ..runs.used_embeddings import changes_since
 from .cards import (
     alone_of,
@@ -192,7 +191,7 @@ class ActiveLearning(foo.Panel):
         if shown:
             ctx.ops.clear_view()
         ctx.ops.reload_dataset()
-        ctx.ops.notify(f"Undone: {one['run_key']}, {told(one)}", variant="success")
+        ctx.ops.notify(f"Undone: {one['run_key']}, {describe(one)}", variant="success")
 
     # State
 
@@ -226,7 +225,7 @@ class ActiveLearning(foo.Panel):
             {
                 "selection": one["run_key"],
                 "made": one["created_at"][:16].replace("T", " "),
-                "chosen": "; ".join(filter(None, [told(one), changes_since(ctx.dataset, one)])),
+                "chosen": "; ".join(filter(None, [describe(one), changes_since(ctx.dataset, one)])),
                 "strategies": strategies_of(one["recipe"]),
             }
             for one in _latest(ctx.dataset)
@@ -280,16 +279,16 @@ class ActiveLearning(foo.Panel):
         }
         return {**card, **texts}
 
-    def _request(self, ctx: Any) -> Request:
+    def _request(self, ctx: Any) -> SelectionRequest:
         skip = bool(ctx.panel.get_state("start.skip_chosen"))
         labeled = Labeled(self._labels(ctx) or None, chosen=skip)
-        return Request(labeled=labeled, bad="leave_out")
+        return SelectionRequest(labeled=labeled, bad="leave_out")
 
-    def _stop_request(self, ctx: Any) -> StopRequest:
+    def _stop_request(self, ctx: Any) -> StoppingRequest:
         asked = ctx.panel.get_state("stop") or {}
         price = asked.get("price")
         counts = isinstance(price, (int, float))  # an input that was emptied is no number
-        return StopRequest(
+        return StoppingRequest(
             asked.get("now") or NONE,
             [asked["before"]] if asked.get("before") else [],
             self._request(ctx).labeled,

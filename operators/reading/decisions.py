@@ -10,6 +10,7 @@ import numpy as np
 
 from ...alcore import InvalidInput, Recipe
 from ..dataset.fields import class_vector_path, document_type
+from ..dataset.fiftyone_private import dataset_of
 from .read import Reading
 
 
@@ -43,9 +44,9 @@ def decision_path(dataset: Any, field: str, option: str = "predictions") -> str 
 
 def has_probabilities(view: Any, field: str) -> bool:
     """Whether any sample of a view has a vector over the classes, or a confidence."""
-    if decision_path(view._dataset, field) is None:
+    if decision_path(dataset_of(view), field) is None:
         return True
-    flat = view._dataset.get_field_schema(flat=True)
+    flat = dataset_of(view).get_field_schema(flat=True)
     paths = [class_vector_path(flat, field), f"{field}.confidence"]
     return any(len(view.exists(path).limit(1)) for path in paths if path in flat)
 

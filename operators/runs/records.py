@@ -14,6 +14,7 @@ import fiftyone as fo
 
 from ... import alcore
 from ...alcore import InvalidInput, Selection
+from ..dataset.fiftyone_private import dataset_of, shows_parts, shows_the_same
 from ..dataset.object_fields import list_path
 from ..dataset.object_labels import (
     add_tag,
@@ -25,8 +26,7 @@ from ..dataset.object_labels import (
     shows_objects,
     without_tag,
 )
-
-METHOD = "alcore/select"
+from ..dataset.selection_records import METHOD, record_of_selection
 
 
 @dataclass
@@ -95,7 +95,7 @@ def check_names(dataset: Any, names: Names, overwrite: bool) -> None:
         InvalidInput: the tag, saved view, run or field exists; with ``overwrite``, only where it is
             not a selection's own.
     """
-    ours = _record(dataset, names.run_key)
+    ours = record_of_selection(dataset, names.run_key)
     if names.run_key in dataset.list_runs():
         if ours is None:
             raise InvalidInput(
@@ -161,7 +161,7 @@ def write(
         numbers: by sample id, what goes into ``names.number_field``.
         held_out: the ids of samples that it did not choose and keeps from being chosen later.
     """
-    dataset = view._root_dataset
+    dataset = dataset_of(view)
     check_names(dataset, names, overwrite)
     earlier = _keep(dataset, names.run_key)
     if earlier is not None:
@@ -183,12 +183,8 @@ def undo(dataset: Any, run_key: str) -> int:
     Raises:
         InvalidInput: there is no such selection.
     """
-    record = _record(dataset, run_key)
-    if record is None:
-        known = ", ".join(map(repr, dataset.list_runs(method=METHOD))) or "none"
-        raise InvalidInput(f"there is no selection {run_key!r}; there are: {known}")
+    names = names_in_record(dataset, run_key)
     results = dataset.load_run_results(run_key)
-    names = Names(**record["names"])
     tagged = results.tagged if results is not None else []
     if names.tag and tagged and names.objects:
         remove_tag(dataset, names.objects, names.tag, [(sample, label) for sample, label in tagged])
@@ -206,26 +202,17 @@ def undo(dataset: Any, run_key: str) -> int:
     return len(results.ids) if results is not None else 0
 
 
-def selections(dataset: Any) -> list[dict[str, Any]]:
-    """The selections of a dataset, the oldest first, each as plain values."""
-    found = []
-    for key in dataset.list_runs(method=METHOD):
-        record = _record(dataset, key)
-        if record is not None:
-            found.append({"run_key": key, **record})
-    return sorted(found, key=lambda one: one["created_at"])
+def names_in_record(dataset: Any, run_key: str) -> Names:
+    """The names under which a selection was written.
 
-
-def earlier_ranks(dataset: Any, objects: str | None = None) -> list[str]:
-    """The fields that have a value where an earlier selection is to be labeled, or holds out.
-
-    Of samples, or of a field's objects. What was found rather than chosen, such as near-duplicates, is
-    not among them.
+    Raises:
+        InvalidInput: there is no such selection.
     """
-    found = [one["names"] for one in selections(dataset) if one.get("to_label", True)]
-    mine = [names for names in found if names.get("objects") == objects]
-    fields = [[names["rank_field"], names.get("held_out_field")] for names in mine]
-    return [path for both in fields for path in both if path]
+    record = record_of_selection(dataset, run_key)
+    if record is None:
+        known = ", ".join(map(repr, dataset.list_runs(method=METHOD))) or "none"
+        raise InvalidInput(f"there is no selection {run_key!r}; there are: {known}")
+    return Names(**record["names"])
 
 
 def chosen_view(dataset: Any, names: Names) -> Any:
@@ -239,13 +226,13 @@ def shows(view: Any, names: Names) -> bool:
     """Whether a view is the one that shows a selection."""
     if names.objects:
         return shows_objects(view, names.objects, names.rank_field)
-    if view._is_generated:
+    if shows_parts(view):
         return False
-    shown = chosen_view(view._dataset, names)
-    return bool(view._serialize(include_uuids=False) == shown._serialize(include_uuids=False))
+    shown = chosen_view(dataset_of(view), names)
+    return shows_the_same(view, shown)
 
 
-def told(selection: dict[str, Any]) -> str:
+def describe(selection: dict[str, Any]) -> str:
     """What one of ``selections`` chose, in a few words."""
     objects, chosen = selection.get("objects"), selection["chosen"]
     if not objects:
@@ -262,7 +249,7 @@ def _write(
     results: dict[str, Any],
     numbers: dict[str, float],
 ) -> None:
-    dataset = view._root_dataset
+    dataset = dataset_of(view)
     ids = results["ids"]
     pairs = list(zip(results["sample_ids"], ids, strict=True)) if names.objects else []
     if names.tag and names.objects:
@@ -398,14 +385,6 @@ def _plain(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _record(dataset: Any, run_key: str) -> dict[str, Any] | None:
-    """The record of a selection, else None."""
-    if run_key not in dataset.list_runs(method=METHOD):
-        return None
-    config = dataset.get_run_info(run_key).config.serialize()
-    return {name: value for name, value in config.items() if name not in ("method", "cls", "type")}
-
-
 def _check_number_field(dataset: Any, names: Names, own: str | None) -> None:
     field = names.number_field
     if field is None:
@@ -422,7 +401,7 @@ def _keep(
     dataset: Any, run_key: str
 ) -> tuple[Any, Names, dict[str, Any], dict[str, Any], dict[str, float]] | None:
     """What it takes to write a selection again."""
-    record = _record(dataset, run_key)
+    record = record_of_selection(dataset, run_key)
     if record is None:
         return None
     results = dataset.load_run_results(run_key)

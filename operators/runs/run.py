@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
 import numpy as np
 
 from ...alcore import InvalidInput, Recipe, Selection, select
+from ..dataset.fiftyone_private import dataset_of
 from ..dataset.object_fields import list_path
 from ..reading.read import Bad, Labeled, Reading, read
-from .records import Names, check_names, chosen_view, name_selection, write
+from .records import Names, check_names, chosen_view, name_selection, names_in_record, write
 from .used_embeddings import embeddings_used
 
 Progress = Callable[[float, str], None]
@@ -24,7 +25,7 @@ SHORT_SHOWN = 3
 
 
 @dataclass
-class Request:
+class SelectionRequest:
     """What is asked for, beside the view and the recipe.
 
     With ``objects``, the field of a list of labels, each label is a candidate; ``result`` says whether
@@ -43,7 +44,7 @@ class Request:
 
 
 def preview(
-    view: Any, recipe: Any, request: Request, progress: Progress | None = None
+    view: Any, recipe: Any, request: SelectionRequest, progress: Progress | None = None
 ) -> tuple[Reading, Selection]:
     """Choose, and write nothing.
 
@@ -95,7 +96,7 @@ def shortfalls(chosen: Selection) -> list[str]:
 
 
 def run_selection(
-    view: Any, recipe: Any, request: Request, progress: Progress | None = None
+    view: Any, recipe: Any, request: SelectionRequest, progress: Progress | None = None
 ) -> dict[str, Any]:
     """Choose and write: the result of every select operator, in plain values.
 
@@ -103,7 +104,7 @@ def run_selection(
         InvalidInput: what is wrong; the dataset is then as it was.
     """
     started = time.perf_counter()
-    dataset = view._root_dataset
+    dataset = dataset_of(view)
     names = names_of(dataset, request)
     check_names(dataset, names, request.overwrite)
     reading, chosen = preview(view, recipe, request, progress)
@@ -123,7 +124,7 @@ def run_selection(
     }
 
 
-def names_of(dataset: Any, request: Request) -> Names:
+def names_of(dataset: Any, request: SelectionRequest) -> Names:
     """Under which names a selection is written, those not given filled in.
 
     Raises:
@@ -139,7 +140,7 @@ def names_of(dataset: Any, request: Request) -> Names:
 
 
 def write_selection(
-    view: Any, reading: Reading, chosen: Selection, names: Names, request: Request
+    view: Any, reading: Reading, chosen: Selection, names: Names, request: SelectionRequest
 ) -> None:
     """Write what was chosen, with the recipe as it was applied."""
     recipe = json.loads(reading.recipe.model_dump_json(exclude_none=True, by_alias=True))
@@ -147,7 +148,7 @@ def write_selection(
         "labeled": asdict(request.labeled),
         "device": chosen.report["device"],
     }
-    used = embeddings_used(view._root_dataset, reading.recipe)
+    used = embeddings_used(dataset_of(view), reading.recipe)
     if used:
         details["embeddings"] = used
     if reading.pool.elsewhere:
@@ -163,8 +164,12 @@ def write_selection(
 
 
 def view_of(dataset: Any, result: dict[str, Any]) -> Any:
-    """The chosen samples, or objects, of a finished selection, in the order chosen."""
-    return chosen_view(dataset, Names(**{one.name: result[one.name] for one in fields(Names)}))
+    """The samples, or objects, of the selection that a result is of, in the order chosen.
+
+    Raises:
+        InvalidInput: there is no such selection.
+    """
+    return chosen_view(dataset, names_in_record(dataset, result["run_key"]))
 
 
 def _samples_of(reading: Reading, chosen: Selection) -> list[str] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...alcore import Recipe
+from ..dataset.fiftyone_private import label_path
 from ..dataset.resumable_field import EMBEDDINGS, record_of
 from ..reading.reads import reads_of
 
@@ -27,7 +28,7 @@ def embeddings_used(dataset: Any, recipe: Recipe) -> list[dict[str, Any]]:
 
 
 def changes_since(dataset: Any, selection: dict[str, Any]) -> str:
-    """What has become of the embeddings that one of ``writing.selections`` was made by; else empty."""
+    """What has become of the embeddings that one of ``selections`` was made by; else empty."""
     told = []
     for used in selection.get("embeddings") or []:
         record = record_of(dataset, used["field"], EMBEDDINGS.method)
@@ -46,4 +47,4 @@ def _path_of(dataset: Any, column: str) -> str | None:
     stored, objects = config.embeddings_field, getattr(config, "patches_field", None)
     if not stored or not objects:
         return stored or None
-    return str(dataset._get_label_field_path(objects, stored)[1])
+    return label_path(dataset, objects, stored)

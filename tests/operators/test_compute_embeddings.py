@@ -185,7 +185,7 @@ def test_canceling(dataset, plugin, state):
 
     embedder = embedders.load_embedder(Tiny(), transform=Prepare())
     with pytest.raises(KeyboardInterrupt):
-        embedding.embed_view(dataset.view(), embedder, embedding.Request("vectors"), cancel)
+        embedding.embed_view(dataset.view(), embedder, embedding.EmbeddingRequest("vectors"), cancel)
     assert state(dataset) == before
 
 
@@ -226,7 +226,7 @@ def test_vectors_that_are_not_one_an_image(dataset, compute, plugin, invalid, st
         "halves", Halves(), Prepare(), "output", lambda given: {"images": torch.stack(given)}
     )
     with pytest.raises(invalid, match="'output' gives 16 vectors for 32 images"):
-        embedding.embed_view(dataset.view(), embedder, embedding.Request("vectors"))
+        embedding.embed_view(dataset.view(), embedder, embedding.EmbeddingRequest("vectors"))
     assert state(dataset) == before
 
 

@@ -258,7 +258,7 @@ def test_canceling(dataset, plugin, state):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        measuring.measure_view(dataset.view(), writing.Request(), cancel)
+        measuring.measure_view(dataset.view(), writing.MetadataRequest(), cancel)
     assert state(dataset) == before
 
 

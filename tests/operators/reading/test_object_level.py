@@ -139,7 +139,7 @@ def labeled(plugin):
 def run(running):
     def run_selection(view, recipe=RECIPE, objects="boxes", progress=None, **request):
         return running.run_selection(
-            view, recipe, running.Request(objects=objects, device="cpu", **request), progress
+            view, recipe, running.SelectionRequest(objects=objects, device="cpu", **request), progress
         )
 
     return run_selection
@@ -264,7 +264,7 @@ SAME = {
 @pytest.mark.parametrize("case", SAME)
 def test_it_chooses_as_from_arrays_built_by_hand(plugin, seen, running, pool, case):
     theirs, ours = SAME[case]
-    request = running.Request(objects="boxes", device="cpu")
+    request = running.SelectionRequest(objects="boxes", device="cpu")
     reading, chosen = running.preview(seen, {"budget": 9, "strategies": theirs}, request)
     alcore = plugin("alcore")
     expected = alcore.select(pool(label_ids(seen)), {"budget": 9, "strategies": ours}, device="cpu")
@@ -278,7 +278,7 @@ def test_it_chooses_as_from_arrays_built_by_hand(plugin, seen, running, pool, ca
 def test_every_kind_of_list_by_its_confidences(plugin, seen, running, pool, field):
     theirs = [entry("uncertainty", field), entry("balance", field)]
     ours = [entry("uncertainty", "bare"), entry("balance", "label")]
-    request = running.Request(objects=field, device="cpu")
+    request = running.SelectionRequest(objects=field, device="cpu")
     _, chosen = running.preview(seen, {"budget": 9, "strategies": theirs}, request)
     ids = label_ids(seen, field)
     expected = plugin("alcore").select(pool(ids), {"budget": 9, "strategies": ours}, device="cpu")
@@ -299,7 +299,7 @@ def test_filters(plugin, seen, running, pool, column):
     test = FILTERS.get(column) or {"in": ids[3:9]}
     strategies = [entry("weight", f"{ROOT}.area")]
     recipe = {"budget": M, "strategies": strategies, "filters": [{"column": column, **test}]}
-    _, chosen = running.preview(seen, recipe, running.Request(objects="boxes", device="cpu"))
+    _, chosen = running.preview(seen, recipe, running.SelectionRequest(objects="boxes", device="cpu"))
     name = column.rsplit(".", 1)[-1]
     expected = {
         "budget": M,
@@ -311,13 +311,15 @@ def test_filters(plugin, seen, running, pool, column):
 
 
 def test_a_budget_alone(seen, running):
-    request = running.Request(objects="boxes", device="cpu")
+    request = running.SelectionRequest(objects="boxes", device="cpu")
     reading, chosen = running.preview(seen, {"budget": 4}, request)
     assert len(chosen) == 4
     coverage, balance = reading.recipe.strategies
     assert (coverage.strategy, coverage.column) == ("coverage", f"{ROOT}.embedding")
     assert (coverage.weights.column, balance.column) == ("boxes", ROOT)
-    reading, _ = running.preview(seen, {"budget": 4}, running.Request(objects="bare", device="cpu"))
+    reading, _ = running.preview(
+        seen, {"budget": 4}, running.SelectionRequest(objects="bare", device="cpu")
+    )
     assert [one.strategy for one in reading.recipe.strategies] == ["uncertainty", "balance"]
 
 
@@ -335,7 +337,7 @@ def test_a_similarity_run_over_objects(plugin, street, running, pool, arrays, st
         }
         fob.compute_similarity(street, patches_field="boxes", embeddings=per_sample, brain_key="near")
     recipe = {"budget": 9, "strategies": [entry("diversity", "near")]}
-    _, chosen = running.preview(street, recipe, running.Request(objects="boxes", device="cpu"))
+    _, chosen = running.preview(street, recipe, running.SelectionRequest(objects="boxes", device="cpu"))
     ours = {"budget": 9, "strategies": [entry("diversity", "embedding")]}
     assert chosen.ids == plugin("alcore").select(pool(label_ids(street)), ours, device="cpu").ids
 
@@ -344,7 +346,7 @@ def test_vectors_that_are_no_distributions_are_balanced_by_label(street, running
     values = [[0.9, 0.9, 0.1]] * M
     ids = [[one] for one in label_ids(street)]
     street.set_label_values(f"{ROOT}.probs", {one[0]: v for one, v in zip(ids, values, strict=True)})
-    request = running.Request(objects="boxes", device="cpu")
+    request = running.SelectionRequest(objects="boxes", device="cpu")
     recipe = {"budget": 3, "strategies": [entry("balance", "boxes")]}
     reading, _ = running.preview(street, recipe, request)
     assert reading.pool.columns[ROOT].tolist() == [CLASSES[code] for code in arrays["codes"]]
@@ -354,7 +356,7 @@ def test_an_object_without_a_vector_is_balanced_by_its_label(street, running, ar
     street._sample_collection.update_one(
         {"_id": street.first()._id}, {"$unset": {f"{ROOT}.1.probs": 1, f"{ROOT}.2.embedding": 1}}
     )
-    request = running.Request(objects="boxes", device="cpu")
+    request = running.SelectionRequest(objects="boxes", device="cpu")
     strategies = [entry("balance", "boxes"), entry("diversity", f"{ROOT}.embedding")]
     reading, _ = running.preview(street, {"budget": 3, "strategies": strategies}, request)
     column = reading.pool.columns[ROOT]
@@ -364,7 +366,7 @@ def test_an_object_without_a_vector_is_balanced_by_its_label(street, running, ar
 
 
 def test_objects_of_little_confidence_are_not_chosen(street, running, arrays, invalid):
-    request = running.Request(objects="bare", device="cpu")
+    request = running.SelectionRequest(objects="bare", device="cpu")
     strategies = [entry("uncertainty", "bare", min_confidence=0.6)]
     reading, chosen = running.preview(street, {"budget": M, "strategies": strategies}, request)
     ids = np.array(label_ids(street, "bare"))
@@ -384,7 +386,7 @@ def test_objects_of_little_confidence_are_not_chosen(street, running, arrays, in
 
 def labeled_of(running, dataset, labeled, objects="boxes"):
     """The places of the objects that count as labeled."""
-    request = running.Request(objects=objects, labeled=labeled, device="cpu")
+    request = running.SelectionRequest(objects=objects, labeled=labeled, device="cpu")
     recipe = {"budget": 1, "strategies": [{"strategy": "random"}]}
     reading, _ = running.preview(dataset, recipe, request)
     return np.flatnonzero(reading.pool.labeled).tolist()
@@ -428,14 +430,14 @@ def test_labeled_by_earlier_selections(street, running, run, labeled):
     running.run_selection(
         street.skip(5).limit(1),
         {"budget": 1, "strategies": [{"strategy": "random"}]},
-        running.Request(tag="images", device="cpu"),
+        running.SelectionRequest(tag="images", device="cpu"),
     )
     assert labeled_of(running, street, where) == sorted({*places, *objects_in(5)})
     # A chosen object does not make its image labeled; an image that was asked for is.
     reading, _ = running.preview(
         street,
         {"budget": 1, "strategies": [{"strategy": "random"}]},
-        running.Request(labeled=where, device="cpu"),
+        running.SelectionRequest(labeled=where, device="cpu"),
     )
     assert np.flatnonzero(reading.pool.labeled).tolist() == [5]
 
@@ -443,7 +445,7 @@ def test_labeled_by_earlier_selections(street, running, run, labeled):
 def test_the_labeled_count_for_balance_and_distance(plugin, street, running, pool, arrays, labeled):
     ids = label_ids(street)
     street.select_labels(ids=ids[:6], fields="boxes").tag_labels("done")
-    request = running.Request(objects="boxes", labeled=labeled(tag="done"), device="cpu")
+    request = running.SelectionRequest(objects="boxes", labeled=labeled(tag="done"), device="cpu")
     strategies = [entry("balance", f"{ROOT}.label"), entry("diversity", f"{ROOT}.embedding")]
     _, chosen = running.preview(street, {"budget": 5, "strategies": strategies}, request)
     built = pool(ids)
@@ -514,7 +516,7 @@ def test_back_to_images(street, run, running, writing):
     assert view.values("round_1_rank") == list(range(1, len(images) + 1))
     assert street.count_sample_tags() == {"round-1": len(images)} and street.count_label_tags() == {}
     (listed,) = writing.selections(street)
-    assert writing.told(listed) == f"{len(images)} samples, by 6 objects of boxes"
+    assert writing.describe(listed) == f"{len(images)} samples, by 6 objects of boxes"
     assert writing.undo(street, "round_1") == len(images)
     assert everything(street) == before
 
@@ -630,7 +632,7 @@ def test_a_view_of_patches(street, run, running, invalid):
     with pytest.raises(invalid, match="the view shows patches, but not of 'bare'"):
         run(patches, {"budget": 1, "strategies": [entry("uncertainty", "bare")]}, "bare")
     with pytest.raises(invalid, match="what is written to these does not reach the dataset"):
-        running.preview(patches, RECIPE, running.Request(device="cpu"))
+        running.preview(patches, RECIPE, running.SelectionRequest(device="cpu"))
 
 
 def test_a_grouped_dataset(mongod, seen, images, run, writing):
@@ -659,7 +661,7 @@ def test_objects_deleted_while_reading_are_no_error(seen, running, monkeypatch):
     whole = type(seen.view()).sum
     monkeypatch.setattr(type(seen.view()), "sum", lambda self, *args: whole(self, *args) + 2)
     reading, chosen = running.preview(
-        seen.view(), {**RECIPE, "budget": M}, running.Request(objects="boxes", device="cpu")
+        seen.view(), {**RECIPE, "budget": M}, running.SelectionRequest(objects="boxes", device="cpu")
     )
     assert reading.pool.n == M + 2 and reading.pool.labeled[-2:].all() and len(chosen) == M
 
@@ -668,7 +670,7 @@ def test_objects_deleted_while_reading_are_no_error(seen, running, monkeypatch):
 
 
 def read_with(running, dataset, strategies, bad="error", objects="boxes"):
-    request = running.Request(objects=objects, bad=bad, device="cpu")
+    request = running.SelectionRequest(objects=objects, bad=bad, device="cpu")
     return running.preview(dataset, {"budget": 2, "strategies": strategies}, request)[0]
 
 

@@ -29,7 +29,7 @@ def run(plugin, running):
     def run_selection(view, recipe=RECIPE, progress=None, **request):
         labeled = reading.Labeled("ground_truth")
         return running.run_selection(
-            view, recipe, running.Request(labeled=labeled, **request), progress
+            view, recipe, running.SelectionRequest(labeled=labeled, **request), progress
         )
 
     return run_selection
