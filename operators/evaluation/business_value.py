@@ -19,6 +19,7 @@ from ..compute.scores import check_score_field, write_scores
 from ..dataset.fields import truth_path
 from ..dataset.fiftyone_private import dataset_of
 from ..forms import plots
+from ..forms.binning import binned
 from ..forms.cost_matrix import class_names
 from ..reading.decisions import (
     codes_of,
