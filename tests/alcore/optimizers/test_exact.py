@@ -47,7 +47,7 @@ def test_small_blocks_and_stale_bounds_choose_the_same(problem, sizes, few, stat
 @settings(max_examples=150, suppress_health_check=NO_HEALTH_CHECKS)
 @given(
     problems(
-        st.integers(2, 300),
+        st.integers(2, 120),  # three tiles of the largest, or more
         dimensions=(8, 16),
         ties=False,
         strengths=[1, 1, 2, 0.5],

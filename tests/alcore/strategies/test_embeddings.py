@@ -1,6 +1,6 @@
 """What chooses by embeddings or likeness: determinants, Du et al., radii, outliers."""
 
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 import pytest
@@ -226,12 +226,24 @@ EVERY = [
 @pytest.mark.parametrize("entry", EVERY, ids=lambda one: "-".join(one.values()))
 @pytest.mark.parametrize("dtype", [np.float16, np.uint8, np.int64])
 def test_small_kinds_of_numbers_choose_as_float64_does(entry, dtype):
-    rng = np.random.default_rng(0)
-    X = (rng.normal(size=(5000, 16)) * 12 + 120).round().astype(dtype)
-    entry = entry | {"column": "embeddings"}
-    expected = choose(make_pool(5000, embeddings=X.astype(np.float64)), entry, budget=3)
-    picked = choose(make_pool(5000, embeddings=X), entry, budget=3)
-    np.testing.assert_allclose(picked.gains, expected.gains, rtol=1e-4)
+    X = whole_numbers()
+    assert np.array_equal(X.astype(dtype), X)
+    picked = choose(make_pool(5000, embeddings=X.astype(dtype)), with_column(entry), budget=3)
+    np.testing.assert_allclose(picked.gains, gains_of_float64(tuple(entry.items())), rtol=1e-4)
+
+
+def with_column(entry):
+    return {**entry, "column": "embeddings"}
+
+
+def whole_numbers():
+    """Numbers that every small type holds."""
+    return (np.random.default_rng(0).normal(size=(5000, 16)) * 12 + 120).round()
+
+
+@cache
+def gains_of_float64(entry):
+    return choose(make_pool(5000, embeddings=whole_numbers()), with_column(dict(entry)), budget=3).gains
 
 
 @pytest.mark.parametrize("entry", EVERY, ids=lambda one: "-".join(one.values()))

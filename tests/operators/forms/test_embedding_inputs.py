@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import alcore as engine
+from support.operators import form_of
 
 
 @pytest.fixture
@@ -26,14 +27,6 @@ def pool_of(dataset):
 def chosen_by(dataset, operator, options):
     operator(dataset, budget=6, tag="r", label_field="ground_truth", **options)
     return dataset.load_run_results("r").ids
-
-
-def form_of(operator, dataset, request=None, **params):
-    from fiftyone.operators.executor import ExecutionContext
-
-    asked = {"dataset_name": dataset.name, "params": params, **(request or {})}
-    ctx = ExecutionContext(asked, operator_uri=operator.uri)
-    return operator.resolve_input(ctx).type.properties
 
 
 E = {"column": "embeddings"}

@@ -1,9 +1,9 @@
 """Choosing among objects: each label of a list is a candidate, with what its sample has."""
 
-import uuid
-
 import numpy as np
 import pytest
+
+from support.datasets import copy_of, kept, new_name
 
 COUNTS = [3, 0, 4, 2, None, 5, 1, 3]  # None: nothing has been predicted
 M = 18
@@ -54,7 +54,7 @@ def seen(mongod, images, arrays):
     """
     import fiftyone as fo
 
-    dataset = fo.Dataset(f"test-{uuid.uuid4().hex[:8]}")
+    dataset = fo.Dataset(new_name())
     samples = []
     for row, count in enumerate(COUNTS):
         sample = fo.Sample(
@@ -75,16 +75,15 @@ def seen(mongod, images, arrays):
             sample["truth"] = fo.Detections(detections=[])
         samples.append(sample)
     dataset.add_samples(samples, dynamic=True, progress=False)
-    yield dataset
-    dataset.delete()
+    with kept(dataset):
+        yield dataset
 
 
 @pytest.fixture
 def street(seen):
     """A copy to write on."""
-    dataset = seen.clone(f"test-{uuid.uuid4().hex[:8]}")
-    yield dataset
-    dataset.delete()
+    with copy_of(seen) as dataset:
+        yield dataset
 
 
 def add_objects(fo, sample, arrays, rows):
