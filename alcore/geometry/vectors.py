@@ -3,8 +3,9 @@
 import numpy as np
 import torch
 
-from ..data.device import FLOAT64_UP_TO, to_tensor
+from ..data.device import to_tensor
 from ..data.pool import Pool
+from ..data.settings import chunk_size, chunks, settings
 
 ROWS_A_CHUNK = 1 << 14
 ROWS_FOR_CENTER = 1024
@@ -35,14 +36,13 @@ class Vectors:
         self._column = column
         self.center = center
         self._device = device
-        small = column.size <= FLOAT64_UP_TO
+        small = column.size <= settings.float64_up_to
         self._dtype = torch.float64 if small else torch.float32
 
     def __call__(self, rows: np.ndarray) -> torch.Tensor:
         """(R, d) of some rows of the pool."""
         out = torch.empty((len(rows), self._column.shape[1]), dtype=self._dtype, device=self._device)
-        for start in range(0, len(rows), ROWS_A_CHUNK):
-            chunk = slice(start, start + ROWS_A_CHUNK)
+        for chunk in chunks(len(rows), ROWS_A_CHUNK):
             self._prepare(_part(self._column, rows[chunk]), out[chunk])
         return out
 
@@ -79,8 +79,8 @@ def center_of(column: np.ndarray, rows: np.ndarray) -> np.ndarray:
 def mean_of(column: np.ndarray, rows: np.ndarray, *, unit: bool) -> np.ndarray:
     """(d,) float64 mean of some rows, or of their directions."""
     total = np.zeros(column.shape[1])
-    for start in range(0, len(rows), ROWS_A_CHUNK):
-        part = _part(column, rows[start : start + ROWS_A_CHUNK])
+    for start in range(0, len(rows), chunk_size(ROWS_A_CHUNK)):
+        part = _part(column, rows[start : start + chunk_size(ROWS_A_CHUNK)])
         if unit or part.dtype != np.float32:  # small integers and half floats would overflow
             part = part.astype(np.float64)
         if unit:

@@ -8,13 +8,12 @@ from .class_deficit import ClassDeficit
 from .coverage import Coverage
 from .determinantal import Determinantal
 from .diversity import Diversity
-from .kept_coverage import KEPT_UP_TO, KeptCoverage
+from .kept_coverage import KeptCoverage
 from .objective import Block, Objective
 from .representative import Representative
 from .score import Score
 
 __all__ = [
-    "KEPT_UP_TO",
     "Accumulated",
     "Balance",
     "BatchBald",

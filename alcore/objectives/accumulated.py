@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..data.errors import InvalidInput, name_samples
+from ..data.settings import chunk_size
 
 ROWS_A_CHUNK = 1 << 10
 EPSILON = 1e-10
@@ -150,7 +151,7 @@ class Shares:
 def squared_to(vectors: np.ndarray, one: np.ndarray) -> np.ndarray:
     """(n,) squared distances to one vector, of differences, in chunks."""
     out = np.empty(len(vectors))
-    for start in range(0, len(vectors), ROWS_A_CHUNK):
-        off = vectors[start : start + ROWS_A_CHUNK] - one
-        out[start : start + ROWS_A_CHUNK] = np.einsum("nd,nd->n", off, off)
+    for start in range(0, len(vectors), chunk_size(ROWS_A_CHUNK)):
+        off = vectors[start : start + chunk_size(ROWS_A_CHUNK)] - one
+        out[start : start + chunk_size(ROWS_A_CHUNK)] = np.einsum("nd,nd->n", off, off)
     return out

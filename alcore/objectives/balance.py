@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..data.settings import chunk_size
 from .objective import Objective
 
 # Sainte-Lague's divisor. With hard classes the picks are those by which that method gives out seats
@@ -129,6 +130,6 @@ class Balance(Objective):
         """(C,) float64, the class rows of some candidates together."""
         often = torch.bincount(codes, minlength=len(self._kinds)).to(torch.float64)
         total = torch.zeros_like(self._target)
-        for some in often.nonzero().flatten().split(KINDS_A_CHUNK):
+        for some in often.nonzero().flatten().split(chunk_size(KINDS_A_CHUNK)):
             total += often[some] @ self._kinds[some].to(torch.float64)
         return total

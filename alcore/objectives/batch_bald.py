@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..data.settings import chunk_size
 from .objective import Objective
 
 NUMBERS_A_CHUNK = 1 << 20
@@ -191,7 +192,7 @@ class BatchBald(Objective):
 
     def gain(self, outcomes: Outcomes, p: torch.Tensor, expected: torch.Tensor) -> torch.Tensor:
         """(R,) nats for candidates of probabilities ``p`` (R, K, C)."""
-        step = max(1, NUMBERS_A_CHUNK // (max(outcomes.weights.shape) * max(1, p.shape[2])))
+        step = max(1, chunk_size(NUMBERS_A_CHUNK) // (max(outcomes.weights.shape) * max(1, p.shape[2])))
         gain = torch.cat([outcomes.entropy_of(part) for part in p.split(step)]) - expected
         return torch.where(gain <= (ROUNDING if outcomes.exact else NOISE), 0.0, gain)
 
@@ -212,4 +213,4 @@ class BatchBald(Objective):
     def _parts(self, rows: torch.Tensor, outcomes: int) -> list[torch.Tensor]:
         classes = self._members[0].shape[1]
         each = max(len(self._members), outcomes) * max(1, classes)
-        return list(rows.split(max(1, NUMBERS_A_CHUNK // each))) if len(rows) else []
+        return list(rows.split(max(1, chunk_size(NUMBERS_A_CHUNK) // each))) if len(rows) else []

@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 
+from ..data.settings import chunk_size
 from .objective import Objective
 
 NUMBERS_A_CHUNK = 1 << 22
@@ -44,7 +45,7 @@ class ClassDeficit(Objective):
         classes = self._classes if rows is None else self._classes[rows]
         now = self._lacking.abs().sum()
         lacking = self._lacking.to(classes.dtype)
-        step = max(1, NUMBERS_A_CHUNK // classes.shape[1])
+        step = max(1, chunk_size(NUMBERS_A_CHUNK) // classes.shape[1])
         apart = [(lacking - some).abs_().sum(1, dtype=torch.float64) for some in classes.split(step)]
         return 1 + now - torch.cat(apart)
 

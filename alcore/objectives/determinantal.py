@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..data.settings import chunk_size
 from ..geometry.kernels import Kernel
 from .objective import Objective
 
@@ -67,7 +68,7 @@ class Determinantal(Objective):
     def values(self, rows: torch.Tensor | None) -> torch.Tensor:
         vectors = self._vectors if rows is None else self._vectors[rows]
         out = torch.empty(len(vectors), dtype=torch.float64, device=vectors.device)
-        step = max(1, NUMBERS_A_CHUNK // (len(self._spanning) + vectors.shape[1]))
+        step = max(1, chunk_size(NUMBERS_A_CHUNK) // (len(self._spanning) + vectors.shape[1]))
         for start in range(0, len(vectors), step):
             chunk = slice(start, start + step)
             explained = self._explained(vectors[chunk].to(torch.float64))

@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 
+from ..data.settings import chunks
 from ..geometry.distances import squared_distances
 from .objective import Objective
 
@@ -48,8 +49,7 @@ class Representative(Objective):
 
     def add(self, rows: torch.Tensor) -> None:
         new = self._predictions[rows]
-        for start in range(0, len(self._predictions), ROWS_A_CHUNK):
-            chunk = slice(start, start + ROWS_A_CHUNK)
+        for chunk in chunks(len(self._predictions), ROWS_A_CHUNK):
             self._values[chunk] -= similar(self._predictions[chunk], new, self._gamma).sum(1)
 
 

@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from pydantic import Field
 
-from ..data.device import FLOAT64_UP_TO, to_tensor
+from ..data.device import to_tensor
 from ..data.errors import InvalidInput
+from ..data.settings import settings
 from ..geometry.gradients import GradientEmbeddings
 from .base import Rule
 from .common.choice import Choice
@@ -18,8 +19,6 @@ from .common.predictions import class_vectors, probabilities
 from .common.task import Task
 from .common.vocabulary import About, Basic, ClassProbabilities, Family, Given, Positive, Vectors
 
-# So many picks are compared with all candidates at once.
-PICKS_A_PASS = 128
 # A draw from the distances of the last pass that so many in a row refuse asks for another pass.
 REFUSALS = 64
 
@@ -59,7 +58,7 @@ class Badge(Rule):
     def choose(self, task: Task) -> Choice:
         features = task.pool.vectors(self.embeddings, task.user)
         width = features.shape[1] + class_vectors(self.column, task).shape[-1]
-        small = len(task.candidates) * width <= FLOAT64_UP_TO
+        small = len(task.candidates) * width <= settings.float64_up_to
         dtype = torch.float64 if small else torch.float32
         parts = probabilities(self, task, task.candidates)
         gradients = GradientEmbeddings(
@@ -103,7 +102,7 @@ def draw(
             chosen += generator.permutation(free)[: count - len(chosen)].tolist()
             values += [0.0] * (len(chosen) - len(values))
             break
-        since = gradients.few(min(PICKS_A_PASS, count - passed))
+        since = gradients.few(min(settings.badge_picks_a_pass, count - passed))
         refused = 0
         while len(since) < since.most and refused < REFUSALS:
             point, chance = generator.random(2)

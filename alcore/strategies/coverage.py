@@ -10,12 +10,13 @@ from pydantic import Field
 
 from ..data.device import to_tensor
 from ..data.errors import InvalidInput
+from ..data.settings import settings
 from ..geometry.clusters import cluster
 from ..geometry.distances import nearest_squared, squared_lengths
 from ..geometry.kernels import Kernel
 from ..geometry.vectors import Vectors as PreparedVectors
-from ..objectives import KEPT_UP_TO, KeptCoverage, Objective
 from ..objectives import Coverage as FacilityLocation
+from ..objectives import KeptCoverage, Objective
 from .base import Strategy
 from .common.bandwidth import auto_bandwidth
 from .common.task import Task
@@ -101,7 +102,11 @@ class Coverage(Strategy):
         elif self.kernel == "ball":
             width = _pure_radius(self, task, prepare) if self.radius == "auto" else self.radius
         weights = self._covered_weights(task, covered)
-        kept = same and vectors.dtype == torch.float32 and len(covered) ** 2 <= KEPT_UP_TO
+        kept = (
+            same
+            and vectors.dtype == torch.float32
+            and len(covered) ** 2 <= settings.coverage_kept_up_to
+        )
         return (KeptCoverage if kept else FacilityLocation)(
             vectors,
             vectors if same else prepare(covered),

@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from ..data.errors import InvalidInput
+from ..data.settings import settings
 from ..geometry.kernels import Kernel
 from ..objectives import Determinantal as LogDeterminant
 from ..objectives import Objective
@@ -16,8 +17,6 @@ from .common.bandwidth import auto_bandwidth
 from .common.task import Task
 from .common.vocabulary import About, Basic, Family, Vectors, Width, Words
 
-# The factor of the chosen's kernel matrix has its square in float64 numbers.
-MOST_SPANNING = 10_000
 KERNELS = {
     "gaussian": Words("far apart, by distance", "leans to outliers"),
     "cosine": Words("of different directions", "no more than there are dimensions"),
@@ -49,10 +48,10 @@ class Determinantal(Strategy):
         here = ~pool.missing[self.column]
         labeled = np.flatnonzero(here & pool.labeled)
         spanning = len(labeled) + task.picks
-        if spanning > MOST_SPANNING:
+        if spanning > settings.most_spanning:
             raise InvalidInput(
-                f"{task.user}: takes at most {MOST_SPANNING} labeled and chosen samples together, not "
-                f"{spanning}; use diversity or coverage"
+                f"{task.user}: takes at most {settings.most_spanning} labeled and chosen samples "
+                f"together, not {spanning}; use diversity or coverage"
             )
         width = 1.0
         if self.kernel == "gaussian":

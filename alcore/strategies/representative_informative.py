@@ -9,6 +9,7 @@ import torch
 from pydantic import Field
 
 from ..data.device import to_tensor
+from ..data.settings import chunks
 from ..geometry.distances import squared_distances
 from ..objectives import Objective, Representative
 from ..objectives.representative import similar
@@ -81,8 +82,7 @@ class RepresentativeInformative(Strategy):
         else:
             to_known, to_others = (n - side) / n, side / n
         fixed = torch.empty(len(mine), dtype=torch.float64, device=task.device)
-        for start in range(0, len(mine), ROWS_A_CHUNK):
-            chunk = slice(start, start + ROWS_A_CHUNK)
+        for chunk in chunks(len(mine), ROWS_A_CHUNK):
             part = mine[chunk]
             sure = 1 - to_tensor(margin(part.cpu().numpy()), torch.float64, task.device)
             if len(known):

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from pydantic import Field
 
+from ..data.settings import chunk_size, chunks, settings
 from ..geometry.clusters import cluster
 from ..geometry.distances import squared_distances, squared_lengths
 from ..geometry.vectors import Vectors as PreparedVectors
@@ -21,7 +22,6 @@ from .common.vocabulary import About, Basic, Family, Metric, Vectors, Words
 
 MOST_ROUNDS = 100
 ROWS_A_CHUNK = 1 << 11
-MEMBERS, CHOICES = 4000, 1000
 METHODS = {
     "k_means": Words(
         "the sample nearest the middle of each cluster", "a cluster of few counts like one of many"
@@ -71,8 +71,7 @@ class Representatives(Rule):
         sums.index_add_(0, torch.from_numpy(clusters), vectors.cpu().to(torch.float64))
         means = sums.numpy() / np.maximum(np.bincount(clusters), 1)[:, None]
         apart = np.empty(task.pool.n)
-        for start in range(0, len(rows), ROWS_A_CHUNK):
-            part = slice(start, start + ROWS_A_CHUNK)
+        for part in chunks(len(rows), ROWS_A_CHUNK):
             off = vectors[part].cpu().to(torch.float64).numpy() - means[clusters[part]]
             apart[rows[part]] = np.sqrt((off**2).sum(1))
         return choose_in_rounds(rows, clusters, lambda some: -apart[some], task)
@@ -117,13 +116,13 @@ def _nearest(vectors: torch.Tensor, medoids: np.ndarray) -> np.ndarray:
     out = np.empty(len(vectors), dtype=np.int64)
     centers = vectors[torch.from_numpy(medoids).to(vectors.device)]
     lengths = squared_lengths(centers)
-    for start in range(0, len(vectors), ROWS_A_CHUNK):
-        chunk = vectors[start : start + ROWS_A_CHUNK]
+    for start in range(0, len(vectors), chunk_size(ROWS_A_CHUNK)):
+        chunk = vectors[start : start + chunk_size(ROWS_A_CHUNK)]
         if vectors.dtype == torch.float64:
             apart = squared_distances(chunk, centers)
         else:
             apart = torch.addmm(lengths, chunk, centers.T, alpha=-2)
-        out[start : start + ROWS_A_CHUNK] = apart.argmin(1).cpu().numpy()
+        out[start : start + chunk_size(ROWS_A_CHUNK)] = apart.argmin(1).cpu().numpy()
     return out
 
 
@@ -132,10 +131,12 @@ def _medoid(vectors: torch.Tensor, mine: np.ndarray, may: np.ndarray, now: int) 
     choices = mine[may[mine]]
     if len(choices) == 0:
         return now
-    members = vectors[torch.from_numpy(_evenly(mine, MEMBERS)).to(vectors.device)]
-    if len(choices) > CHOICES:
+    members = vectors[torch.from_numpy(_evenly(mine, settings.medoid_members)).to(vectors.device)]
+    if len(choices) > settings.medoid_choices:
         near = vectors[torch.from_numpy(choices).to(vectors.device)] - members.mean(0)
-        order = np.argsort(squared_lengths(near).cpu().numpy(), kind="stable")[:CHOICES]
+        order = np.argsort(squared_lengths(near).cpu().numpy(), kind="stable")[
+            : settings.medoid_choices
+        ]
         choices = np.union1d(choices[order], [now] if now in choices else [])
     some = vectors[torch.from_numpy(choices).to(vectors.device)]
     total = squared_distances(some, members).sqrt_().sum(1).cpu().numpy()

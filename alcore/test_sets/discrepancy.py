@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
+from ..data.settings import chunks
 from ..geometry.distances import squared_distances
 from ..objectives import Kernel
 
@@ -55,10 +56,8 @@ def likeness(
         w = torch.from_numpy(np.asarray(weights, dtype=np.float64))
     w = w.to(device=y.device, dtype=y.dtype)
     found = torch.zeros(len(x), dtype=torch.float64, device=x.device)
-    for start in range(0, len(x), ROWS_A_BLOCK):
-        rows = slice(start, start + ROWS_A_BLOCK)
-        for first in range(0, len(y), COLUMNS_A_BLOCK):
-            columns = slice(first, first + COLUMNS_A_BLOCK)
+    for rows in chunks(len(x), ROWS_A_BLOCK):
+        for columns in chunks(len(y), COLUMNS_A_BLOCK):
             found[rows] += (kernel(x[rows], y[columns]) @ w[columns]).to(torch.float64)
         tick()
     return np.asarray(found.cpu().numpy())

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
+from ..data.settings import chunk_size, chunks
 from ..geometry.distances import squared_lengths
 from ..geometry.kernels import LOWEST_EXPONENT
 from ..objectives import Kernel
@@ -81,15 +82,13 @@ class _Similar:
         for start in range(0, len(rows), PICKS_A_BLOCK):
             some = torch.from_numpy(rows[start : start + PICKS_A_BLOCK]).to(x.device)
             if x.dtype == torch.float64:
-                for first in range(0, len(x), ROWS_A_BLOCK):
-                    part = slice(first, first + ROWS_A_BLOCK)
+                for part in chunks(len(x), ROWS_A_BLOCK):
                     found[part] += self._kernel(x[part], x[some]).sum(1)
             elif len(some) == 1:
                 squared = torch.mv(x, x[some[0]]).mul_(-2).add_(self._lengths)
                 found += self._exp(squared.add_(self._lengths[some[0]]))
             else:
-                for first in range(0, len(x), ROWS_A_BLOCK):
-                    part = slice(first, first + ROWS_A_BLOCK)
+                for part in chunks(len(x), ROWS_A_BLOCK):
                     squared = torch.addmm(self._lengths[some], x[part], x[some].T, alpha=-2)
                     squared += self._lengths[part][:, None]
                     found[part] += self._exp(squared).sum(1)
@@ -105,8 +104,12 @@ class _Similar:
                 continue
             some = self._vectors[torch.from_numpy(mine).to(self._vectors.device)]
             pairs = sum(
-                float(self._kernel(some[first : first + ROWS_A_BLOCK], some).sum(dtype=torch.float64))
-                for first in range(0, len(some), ROWS_A_BLOCK)
+                float(
+                    self._kernel(some[first : first + chunk_size(ROWS_A_BLOCK)], some).sum(
+                        dtype=torch.float64
+                    )
+                )
+                for first in range(0, len(some), chunk_size(ROWS_A_BLOCK))
             )
             found[unit] = pairs
         return found

@@ -20,10 +20,10 @@ from ...data.categories import (
     first_names,
     refuse_unknown,
 )
-from ...data.device import FLOAT64_UP_TO
 from ...data.errors import InvalidInput
 from ...data.objects import Objects
 from ...data.pool import Pool
+from ...data.settings import settings
 from .predictions import all_probabilities
 from .task import Task
 
@@ -190,7 +190,7 @@ def _one_each(names: list[str], codes: Callable[[np.ndarray], np.ndarray]) -> Cl
 
 def _soft(options: Counts, task: Task, rows: np.ndarray, width: int) -> np.ndarray:
     """(R, C) probabilities."""
-    dtype = np.float64 if len(rows) * width <= FLOAT64_UP_TO else np.float32
+    dtype = np.float64 if len(rows) * width <= settings.float64_up_to else np.float32
     independent = options.multi_label or options.column in task.pool.independent
     return all_probabilities(options, task, rows, independent=independent).astype(dtype)
 

@@ -11,6 +11,7 @@ from pydantic import BeforeValidator
 
 from ...data.errors import InvalidInput
 from ...data.pool import Pool
+from ...data.settings import chunk_size
 from ...geometry.vectors import vectors_of
 from .vocabulary import Asks
 
@@ -59,8 +60,8 @@ def cosines(
     examples = prepare.of(examples_of(pool, column, to, user))
     here = np.flatnonzero(~pool.missing[column])
     nearest = np.full(pool.n, np.nan)
-    for start in range(0, len(here), ROWS_A_CHUNK):
-        rows = here[start : start + ROWS_A_CHUNK]
+    for start in range(0, len(here), chunk_size(ROWS_A_CHUNK)):
+        rows = here[start : start + chunk_size(ROWS_A_CHUNK)]
         similarity = prepare(rows) @ examples.T
         nearest[rows] = similarity.amax(1).clamp_(-1, 1).to(torch.float64).cpu().numpy()
         tick()

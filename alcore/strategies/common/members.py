@@ -8,6 +8,7 @@ import numpy as np
 
 from ...data.errors import InvalidInput
 from ...data.probabilities import as_probabilities
+from ...data.settings import chunk_size
 from .predictions import NUMBERS_A_CHUNK, IdsOf
 from .task import Task
 
@@ -71,7 +72,7 @@ def member_probabilities(
         InvalidInput: values that are no probabilities or logits.
     """
     given = task.pool.given.get(names_of(column)[0], given)
-    step = max(1, NUMBERS_A_CHUNK // (len(members) * members[0].shape[-1] or 1))
+    step = max(1, chunk_size(NUMBERS_A_CHUNK) // (len(members) * members[0].shape[-1] or 1))
     for start in range(0, len(rows), step):
         task.tick()
         part = rows[start : start + step]

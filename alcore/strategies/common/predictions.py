@@ -9,6 +9,7 @@ import numpy as np
 
 from ...data.errors import InvalidInput
 from ...data.probabilities import as_independent, as_probabilities
+from ...data.settings import chunk_size
 from .task import Task
 
 NUMBERS_A_CHUNK = 1 << 21
@@ -53,7 +54,7 @@ def probabilities(
     column = class_vectors(options.column, task)
     convert = as_independent if independent else as_probabilities
     given = task.pool.given.get(options.column, options.given)
-    step = max(1, NUMBERS_A_CHUNK // (column[..., :1, :].size or 1))
+    step = max(1, chunk_size(NUMBERS_A_CHUNK) // (column[..., :1, :].size or 1))
     for start in range(0, len(rows), step):
         part = rows[start : start + step]
         yield convert(

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import alcore
+from alcore.data.settings import settings
 from support import twins
 from support.problems import random_pool
 
@@ -72,7 +73,7 @@ def test_determinantal_takes_copies_last_and_fills_up_past_the_span():
 
 
 def test_determinantal_says_when_there_is_too_much_to_span(monkeypatch):
-    monkeypatch.setattr("alcore.strategies.determinantal.MOST_SPANNING", 12)
+    monkeypatch.setattr(settings, "most_spanning", 12)
     with pytest.raises(
         alcore.InvalidInput, match="at most 12 labeled and chosen samples together, not 15"
     ):
@@ -142,7 +143,8 @@ def test_a_radius_of_its_own_needs_the_number_of_classes():
     with pytest.raises(alcore.InvalidInput, match="radius: 'auto' needs clusters"):
         choose(make_pool(50), entry)
     pool = make_pool(50)
-    pool.classes["predictions"] = ["a", "b", "c"]
+    columns = {"predictions": pool.columns["predictions"]}
+    pool = pool.with_columns(columns, classes={"predictions": ["a", "b", "c"]})
     assert len(choose(pool, entry)) == 10
     with pytest.raises(alcore.InvalidInput, match="'auto' finds none"):
         choose(make_pool(20, embeddings=np.ones((20, 2))), entry | {"clusters": 3})

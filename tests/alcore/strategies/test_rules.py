@@ -13,6 +13,7 @@ from scipy.stats import chisquare
 from sklearn.cluster import KMeans, kmeans_plusplus
 
 import alcore
+from alcore.data.settings import settings as sizes
 from alcore.geometry.gradients import GradientEmbeddings
 from alcore.strategies import badge
 from support import twins
@@ -80,7 +81,7 @@ def law_of_kmeans_plusplus(G, count):
 @pytest.mark.parametrize("picks_a_pass", [1, 128])
 def test_badge_draws_as_kmeans_plusplus_does(monkeypatch, picks_a_pass):
     """3,000 seeds; the draws by stale distances have the same law."""
-    monkeypatch.setattr(badge, "PICKS_A_PASS", picks_a_pass)
+    monkeypatch.setattr(sizes, "badge_picks_a_pass", picks_a_pass)
     pool = make_pool(6, classes=3)
     P, H = pool.columns["predictions"], pool.columns["embeddings"]
     chances = law_of_kmeans_plusplus(written_out(P, H), 3)
@@ -195,7 +196,8 @@ def test_typiclust_is_the_authors_loop(labeled, budget, most, metric):
 def test_rules_choose_as_many_as_there_are_once_each_and_never_labeled(seed, n, budget, copies):
     pool = make_pool(n, labeled=n // 3, seed=seed)
     if copies:
-        pool.columns["embeddings"] = np.round(pool.columns["embeddings"] / 2) + 0.1
+        few = np.round(pool.columns["embeddings"] / 2) + 0.1
+        pool = pool.with_columns({"embeddings": few})
     for entry in (
         TYPICLUST,
         BADGE,
@@ -282,8 +284,8 @@ def test_medoids_of_large_clusters_are_nearly_as_good(monkeypatch):
         return np.linalg.norm(X[:, None] - X[picked.indices][None], axis=-1).min(1).sum()
 
     whole = total(choose(pool, entry, 4))
-    monkeypatch.setattr("alcore.strategies.representatives.MEMBERS", 200)
-    monkeypatch.setattr("alcore.strategies.representatives.CHOICES", 50)
+    monkeypatch.setattr(sizes, "medoid_members", 200)
+    monkeypatch.setattr(sizes, "medoid_choices", 50)
     assert total(choose(pool, entry, 4)) < 1.03 * whole
 
 

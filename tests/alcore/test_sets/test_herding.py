@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import pdist
 
+from alcore.data.settings import settings as sizes
 from alcore.objectives import Kernel
 from alcore.test_sets.discrepancy import likeness, median_distance, squared_mmd
 from alcore.test_sets.herding import herd
@@ -38,8 +39,7 @@ def test_the_discrepancy_is_that_of_the_formula(seed, n, m, unbiased, width):
 def test_the_discrepancy_by_blocks(monkeypatch):
     rng = np.random.default_rng(0)
     X, Y = rng.normal(size=(50, 3)), rng.normal(size=(70, 3))
-    monkeypatch.setattr("alcore.test_sets.discrepancy.ROWS_A_BLOCK", 7)
-    monkeypatch.setattr("alcore.test_sets.discrepancy.COLUMNS_A_BLOCK", 11)
+    monkeypatch.setattr(sizes, "largest_chunk", 7)
     found = squared_mmd(torch.from_numpy(X), torch.from_numpy(Y), Kernel("gaussian", 2.0, unit=False))
     assert found == pytest.approx(twins.squared_mmd(X, Y, 2.0), abs=1e-12)
 

@@ -130,6 +130,11 @@ def writing(plugin):
 
 
 @pytest.fixture
+def selections(plugin):
+    return plugin("operators.dataset.selection_records").selections
+
+
+@pytest.fixture
 def labeled(plugin):
     return plugin("operators.reading.read").Labeled
 
@@ -477,17 +482,17 @@ def test_everything_it_writes(street, run):
     assert (config.objects, config.result, config.chosen) == ("boxes", "labels", 6)
 
 
-def test_the_view_and_what_says_that_it_is_shown(street, run, running, writing):
+def test_the_view_and_what_says_that_it_is_shown(street, run, running, writing, selections):
     result = run(street, tag="round-1")
     shown = running.view_of(street, result)
-    names = writing.Names(**writing.selections(street)[0]["names"])
+    names = writing.Names(**selections(street)[0]["names"])
     assert shown.values("boxes.id") == street.load_run_results("round_1").ids
     for view in (shown, street.load_saved_view("round-1")):
         assert writing.shows(view, names)
     for view in (street.view(), street.to_patches("boxes"), shown.limit(2)):
         assert not writing.shows(view, names)
     run(street, tag="two", result="samples")
-    names = writing.Names(**writing.selections(street)[1]["names"])
+    names = writing.Names(**selections(street)[1]["names"])
     assert writing.shows(street.load_saved_view("two"), names) and not writing.shows(shown, names)
 
 
@@ -503,7 +508,7 @@ def test_how_each_kind_of_list_is_shown(street, run, field):
     assert sorted(view.values("several.classifications.a_rank", unwind=True)) == [1, 2, 3, 4, 5]
 
 
-def test_back_to_images(street, run, running, writing):
+def test_back_to_images(street, run, running, writing, selections):
     before = everything(street)
     result = run(street, tag="round-1", result="samples")
     results = street.load_run_results("round_1")
@@ -514,7 +519,7 @@ def test_back_to_images(street, run, running, writing):
     assert view.values("id") == images == running.view_of(street, result).values("id")
     assert view.values("round_1_rank") == list(range(1, len(images) + 1))
     assert street.count_sample_tags() == {"round-1": len(images)} and street.count_label_tags() == {}
-    (listed,) = writing.selections(street)
+    (listed,) = selections(street)
     assert writing.describe(listed) == f"{len(images)} samples, by 6 objects of boxes"
     assert writing.undo(street, "round_1") == len(images)
     assert everything(street) == before
