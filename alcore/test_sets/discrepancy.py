@@ -1,4 +1,8 @@
-"""Maximum mean discrepancy: how far two sets of vectors lie apart as distributions."""
+"""The parts of the maximum mean discrepancy: how far two sets of vectors lie apart as distributions.
+
+``MMD^2 = mean k(x, x') - 2 mean k(x, y) + mean k(y, y')`` (Gretton et al., A Kernel Two-Sample Test,
+2012, equations 3 and 5). Unbiased, pairs of a vector with itself are left out.
+"""
 
 from __future__ import annotations
 
@@ -15,35 +19,7 @@ ROWS_A_BLOCK, COLUMNS_A_BLOCK = 1 << 11, 1 << 13
 PAIRS_OF = 1000
 
 
-def squared_mmd(
-    x: torch.Tensor,
-    y: torch.Tensor,
-    kernel: Kernel,
-    *,
-    weights: np.ndarray | None = None,
-    unbiased: bool = False,
-) -> float:
-    """The squared maximum mean discrepancy of two sets of vectors, by blocks of kernel values.
-
-    ``mean k(x, x') - 2 mean k(x, y) + mean k(y, y')``. Biased, as is usual, it is the squared distance
-    of the two sets themselves and never below 0; unbiased, pairs of a vector with itself are left out,
-    and it estimates that of the distributions they were drawn from, which may come out below 0.
-
-    Source: Gretton et al., A Kernel Two-Sample Test (2012), equations 3 and 5.
-
-    Args:
-        x: (n, d), at least 1, or 2 where unbiased.
-        y: (m, d), likewise.
-        kernel: with ``k(x, x) = 1``.
-        weights: (m,) of y, sum 1; even by default. Not together with unbiased.
-    """
-    within = spread(x, kernel, unbiased=unbiased)
-    across = float(likeness(x, y, kernel, weights).mean())
-    target = spread(y, kernel, weights, unbiased=unbiased)
-    return within - 2 * across + target
-
-
-def likeness(
+def mean_similarity(
     x: torch.Tensor,
     y: torch.Tensor,
     kernel: Kernel,
@@ -72,10 +48,10 @@ def spread(
 ) -> float:
     """The mean similarity of a set's pairs; unbiased: of those of two different vectors."""
     n = len(x)
-    alike = likeness(x, x, kernel, weights)
+    similarity = mean_similarity(x, x, kernel, weights)
     if weights is not None:
-        return float(alike @ weights)
-    mean = float(alike.mean())
+        return float(similarity @ weights)
+    mean = float(similarity.mean())
     return (mean - 1 / n) * n / (n - 1) if unbiased else mean
 
 

@@ -20,29 +20,29 @@ PLACES = 2.0**30
 
 def herd(
     vectors: torch.Tensor,
-    likeness: np.ndarray,
+    mean_similarity: np.ndarray,
     width: float,
     units: Units,
     tick: Callable[[int], None] = lambda taken: None,
 ) -> np.ndarray:
     """Rows in the order taken: greedily, that which makes the discrepancy from the target least.
 
-    With S chosen the squared maximum mean discrepancy is ``mean k(S, S) - 2 mean likeness(S)`` and a
+    With S chosen the squared maximum mean discrepancy is ``mean k(S, S) - 2 mean mean_similarity(S)`` and a
     constant; of all units that may be taken, the one with which it is least is next, ties to the one
     that comes first. Of single samples that is the sample i with the highest
-    ``likeness_i - sum_{s in S} k(i, s) / (|S| + 1)``.
+    ``mean_similarity_i - sum_{s in S} k(i, s) / (|S| + 1)``.
 
     Source: Chen, Welling and Smola, Super-Samples from Kernel Herding (2010).
 
     Args:
         vectors: (n, d) candidates; float64 is compared pair by pair, float32 by matrix products.
-        likeness: (n,) mean similarity of each to the target.
+        mean_similarity: (n,) mean similarity of each to the target.
         width: of the kernel ``exp(-d^2 / width^2)``.
         units: what may be taken, of the n candidates.
         tick: called with how many are taken, after each pick; what it raises ends the work.
     """
     similar = _Similar(vectors, width)
-    mean = units.sums(likeness)
+    mean = units.sums(mean_similarity)
     inside = np.ones(len(mean)) if units.single else similar.inside(units)
     to_chosen = np.zeros(len(vectors))
     pairs = total = 0.0

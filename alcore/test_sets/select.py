@@ -19,7 +19,7 @@ from ..objectives import Kernel
 from ..optimizers.greedy import Progress
 from . import active
 from .comparison import TargetVectors, discrepancies, random_sets, told, variations
-from .discrepancy import likeness, median_distance
+from .discrepancy import mean_similarity, median_distance
 from .herding import herd
 from .leakage import near, units_of, whole
 from .sizes import half_width_of, size_for
@@ -347,7 +347,7 @@ class _Run:
         width = self._width(target)
         vectors = self._vectors(self.candidates)
         kernel = Kernel("gaussian", width, unit=False)
-        alike = likeness(vectors, target.vectors, kernel, target.weights, self.tick)
+        alike = mean_similarity(vectors, target.vectors, kernel, target.weights, self.tick)
         progress = self._progress or (lambda taken, size: None)
         return herd(vectors, alike, width, units, lambda taken: progress(taken, self.size))
 

@@ -9,12 +9,19 @@ from scipy.spatial.distance import pdist
 
 from alcore.data.settings import settings as sizes
 from alcore.objectives import Kernel
-from alcore.test_sets.discrepancy import likeness, median_distance, squared_mmd
+from alcore.test_sets.discrepancy import mean_similarity, median_distance, spread
 from alcore.test_sets.herding import herd
 from alcore.test_sets.stratified import Units
 from support import twins
 
 SEEDS = st.integers(0, 2**32 - 1)
+
+
+def squared_mmd(x, y, kernel, weights=None, unbiased=False):
+    """The squared discrepancy, of the engine's parts."""
+    across = float(mean_similarity(x, y, kernel, weights).mean())
+    within = spread(x, kernel, unbiased=unbiased)
+    return within - 2 * across + spread(y, kernel, weights, unbiased=unbiased)
 
 
 def drawn(rng, n, d, ties):
@@ -67,7 +74,7 @@ def test_the_bandwidth_is_the_median_distance():
 def herd_by_engine(X, Y, width, units, strata, quotas, weights=None, single=False):
     kind = torch.float32 if single else torch.float64
     x, y = torch.from_numpy(X).to(kind), torch.from_numpy(Y).to(kind)
-    alike = likeness(x, y, Kernel("gaussian", width, unit=False), weights)
+    alike = mean_similarity(x, y, Kernel("gaussian", width, unit=False), weights)
     return herd(x, alike, width, Units(units, strata, quotas))
 
 
