@@ -27,7 +27,7 @@ def herd(
 ) -> np.ndarray:
     """Rows in the order taken: greedily, that which makes the discrepancy from the target least.
 
-    With S chosen the squared maximum mean discrepancy is ``mean k(S, S) - 2 mean mean_similarity(S)`` and a
+    With S chosen the squared maximum mean discrepancy is ``mean k(S, S) - 2 mean s(S)`` and a
     constant; of all units that may be taken, the one with which it is least is next, ties to the one
     that comes first. Of single samples that is the sample i with the highest
     ``mean_similarity_i - sum_{s in S} k(i, s) / (|S| + 1)``.

@@ -91,6 +91,20 @@ def options_of(
     return found
 
 
+def more_options_of(dataset: Any, strategy: str, labels: str | None = None) -> list[Option]:
+    """The other options, as far as a form can ask for them; the rest stands in a recipe alone."""
+    found = []
+    for name, info in BY_NAME[strategy].model_fields.items():
+        if basics_of(info) or name in ("strategy", "name"):
+            continue
+        label = name.replace("_", " ").capitalize()
+        arms = {arm for arm in _arms(info.annotation) if isinstance(arm, type)}
+        asked = bool(column_kinds(info) or _literals(info.annotation) or arms & {bool, int, float})
+        if asked and not _nested(info):
+            found.append(_option(dataset, name, info, Basic(label), labels))
+    return found
+
+
 def needs_more(strategy: str) -> bool:
     """Whether it takes more than fields to begin with: a matrix, or examples."""
     return any(_asks_for_text(info) for info in BY_NAME[strategy].model_fields.values())
@@ -110,7 +124,8 @@ def entry_of(dataset: Any, strategy: str, values: Mapping[str, Any]) -> dict[str
     """
     entry: dict[str, Any] = {"strategy": strategy}
     model = BY_NAME[strategy]
-    offered = {one.name for one in options_of(dataset, strategy, values)}
+    basic = options_of(dataset, strategy, values)
+    offered = {one.name for one in [*basic, *more_options_of(dataset, strategy)]}
     for name, info in model.model_fields.items():
         counts = next((one for one in info.metadata if isinstance(one, CountsClasses)), None)
         if counts is not None and values.get(counts.option) == counts.value and name not in values:
@@ -119,8 +134,8 @@ def entry_of(dataset: Any, strategy: str, values: Mapping[str, Any]) -> dict[str
         if name not in offered or value is None or (isinstance(value, str) and value == NONE):
             continue
         entry[name] = _answer(dataset, info, value)
-    if not model.alone and "strength" in values:
-        entry["strength"] = values["strength"]
+    if model.alone:
+        entry.pop("strength", None)
     return {name: value for name, value in entry.items() if value is not None}
 
 
@@ -155,17 +170,18 @@ def _option(dataset: Any, name: str, info: Any, basic: Basic, labels: str | None
         choices = [Choice(value, words.line) for value, words in basic.choices.items()]
         default = usual if usual in basic.choices else choices[0].path
         return Option(name, "choice", basic.label, description, choices, default)
-    values = _literals(info.annotation)
+    numbers = {arm for arm in _arms(info.annotation) if arm in (int, float)}
+    values = [] if numbers else _literals(info.annotation)
     if values:
-        return Option(
-            name, "choice", basic.label, description, [Choice(one, "") for one in values], usual
-        )
+        choices = [Choice(one, "") for one in values]
+        return Option(name, "choice", basic.label, description, choices, usual)
     if asks_for(info) is Asks.EXAMPLES:
         return Option(name, "tag", basic.label, description)
     if asks_for(info) is Asks.MATRIX:
         return Option(name, "text", basic.label, description)
     kind: Kind = "flag" if info.annotation is bool else "number"
-    return Option(name, kind, basic.label, description, default=usual)
+    number = usual if isinstance(usual, (bool, int, float)) else None
+    return Option(name, kind, basic.label, description, default=number)
 
 
 def _answer(dataset: Any, info: Any, value: Any) -> Any:
