@@ -17,7 +17,8 @@ from ...alcore.recipe import recipe as entries
 from ...alcore.scores.cost import best_decisions, cost_matrix, matrix_classes
 from ...alcore.strategies import Task
 from ...alcore.strategies.class_rows import class_rows
-from ..compute.scores import check_score_field, write_scores
+from ..compute.scores import check_score_field
+from ..dataset.field_swap import NewField, write_fields
 from ..dataset.fields import truth_path
 from ..dataset.fiftyone_private import dataset_of
 from ..forms import plots
@@ -353,7 +354,7 @@ def _write(dataset: Any, request: BusinessValueRequest, reading: Reading, found:
         "decision": request.decision,
         kind: matrix if isinstance(matrix, str) else json.dumps(matrix),
     }
-    write_scores(dataset, {name: values}, {name: described}, {name: info})
+    write_fields(dataset, {name: NewField(values, described, info)})
 
 
 def _plain(one: Amount) -> dict[str, Any]:
