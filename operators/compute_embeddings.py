@@ -11,7 +11,8 @@ from ..alcore.images.crops import PADDING
 from ..alcore.networks.self_supervised import LEARNING_RATE, Settings
 from .base import PluginOperator
 from .compute.embedders import Embedder, load_embedder
-from .compute.embedding import EmbeddingRequest, check_request, embed_view
+from .compute.embedding import check_request, embed_view
+from .compute.embedding_field import EmbeddingRequest
 from .compute.embedding_form import (
     EPOCHS,
     further_inputs,

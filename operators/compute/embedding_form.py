@@ -14,7 +14,7 @@ from ...alcore.networks.self_supervised import LEARNING_RATE, METHODS, Settings
 from ..dataset.fields import document_type, label_fields
 from ..forms import pieces
 from .embedders import DEFAULT, architectures, is_architecture, zoo_embedders
-from .embedding import EmbeddingRequest
+from .embedding_field import EmbeddingRequest
 from .model_inputs import name_input, size_input, source_input, whole
 from .models import factories
 from .pretraining import Training

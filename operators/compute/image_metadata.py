@@ -15,10 +15,11 @@ from ...alcore.images import MEASURES, Photo, Pixels, hash_pixels, measure, perc
 from ...alcore.images.crops import crop_box
 from ..dataset.fiftyone_private import dataset_of
 from ..dataset.resumable_field import check_field_name, check_images, check_kind
+from ..dataset.value_places import Todo
 from ..runs.run import Progress, throttled
 from .images import ahead
 from .metadata_fields import FILE_HASH, LOOK_HASH, PIXEL_HASH, measures_for
-from .metadata_writing import KIND, Images, Job, MetadataRequest, Objects, fields_of, names_of
+from .metadata_writing import KIND, ImageMetadata, MetadataRequest, fields_of, names_of
 
 FARTHEST = 16
 MEASURE_SHARE = 0.9
@@ -69,8 +70,8 @@ def measure_view(
     report = throttled(progress)
     check_request(dataset_of(view), request)
     check_images(view, "measure")
-    work = Objects(view, request) if request.objects else Images(view, request)
-    jobs, skipped = work.what_is_left()
+    work = ImageMetadata(dataset_of(view), request)
+    jobs, skipped = work.left(view)
     parts = work.parts
     broken: list[str] = []
     empty: list[str] = []
@@ -109,7 +110,7 @@ def measure_view(
     }
 
 
-def measured(request: MetadataRequest, job: Job) -> dict[str, dict[str, Any] | None] | None:
+def measured(request: MetadataRequest, job: Todo) -> dict[str, dict[str, Any] | None] | None:
     """Values by id, None for a box without area; None where the image cannot be opened."""
     try:
         photo = read_photo(job.path)
@@ -160,19 +161,19 @@ def _of_pixels(image: np.ndarray, request: MetadataRequest) -> dict[str, Any]:
 
 
 def _notes(thing: str, skipped: int, broken: list[str], empty: list[str]) -> list[str]:
-    told = []
+    notes = []
     if skipped:
-        told.append(f"{skipped} {thing} were measured with the same settings before: left as they are")
+        notes.append(f"{skipped} {thing} were measured with the same settings before: left as they are")
     if broken:
         named = name_samples(broken, np.arange(len(broken)))
-        told.append(f"{named} with images that cannot be opened: left out")
+        notes.append(f"{named} with images that cannot be opened: left out")
     if empty:
         named = name_samples(empty, np.arange(len(empty))).replace("sample", "object", 1)
-        told.append(f"{named} without area inside the image: left out")
-    return told
+        notes.append(f"{named} without area inside the image: left out")
+    return notes
 
 
 def _nothing(jobs: int, broken: list[str], empty: list[str]) -> str:
-    told = [f"{len(broken)} cannot be opened as images (the first is {broken[0]})"] if broken else []
-    told += [f"{len(empty)} objects have no area inside them"] if empty else []
-    return f"nothing could be measured: of {jobs} samples {' and '.join(told)}"
+    reasons = [f"{len(broken)} cannot be opened as images (the first is {broken[0]})"] if broken else []
+    reasons += [f"{len(empty)} objects have no area inside them"] if empty else []
+    return f"nothing could be measured: of {jobs} samples {' and '.join(reasons)}"

@@ -18,12 +18,12 @@ from ...alcore.networks.loss_prediction import (
     fit_loss_predictor,
 )
 from ...alcore.scores import entropy
+from ..dataset.field_swap import NewField, write_fields
 from ..dataset.fields import document_type, truth_path
 from ..dataset.fiftyone_private import dataset_of
 from ..dataset.resumable_field import check_field_name, check_free
 from ..reading.read import Bad, check, read
 from ..runs.run import Progress, throttled
-from .scores import write_scores
 
 METHOD = "alcore/predicted_loss"
 READ_SHARE, TRAIN_SHARE = 0.3, 0.6
@@ -197,7 +197,7 @@ def _write(dataset: Any, request: LossRequest, found: LossPrediction, scores: di
         "seed": request.seed,
     }
     name = request.field
-    write_scores(dataset, {name: scores}, {name: described}, {name: info})
+    write_fields(dataset, {name: NewField(scores, described, info)})
 
 
 def _rows(column: np.ndarray, rows: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ import fiftyone as fo
 import numpy as np
 
 from ...alcore.geometry.reduction import pool_objects
+from ..dataset.field_swap import NewField, write_fields
 from ..dataset.fiftyone_private import dataset_of
 
 # Of the records of two fields, what says that they hold the same.
@@ -43,25 +44,7 @@ def pool_on_samples(
         dataset.set_values(field, values, key_field="id")
     elif len(rows):
         about = f"The {how} of {path} over an image's objects"
-        _replace(dataset, field, values, about, info)
+        write_fields(dataset, {field: NewField(values, about, info, fo.VectorField)})
     elif dataset.get_field(field) is not None:
         dataset.delete_sample_field(field)
     return len(rows), len(ids) - len(rows)
-
-
-def _replace(
-    dataset: Any, field: str, values: dict[str, Any], about: str, info: dict[str, Any]
-) -> None:
-    """Make a field anew; the earlier one goes once all values are written beside it."""
-    beside = f"{field}_unfinished"
-    while dataset.get_field(beside) is not None:
-        beside += "_"
-    dataset.add_sample_field(beside, fo.VectorField, description=about, info=info)
-    try:
-        dataset.set_values(beside, values, key_field="id")
-    except BaseException:
-        dataset.delete_sample_field(beside)
-        raise
-    if dataset.get_field(field) is not None:
-        dataset.delete_sample_field(field)
-    dataset.rename_sample_field(beside, field)

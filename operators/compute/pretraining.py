@@ -18,13 +18,14 @@ from ...alcore.data.errors import name_samples
 from ...alcore.networks.layers import OUTPUT
 from ...alcore.networks.networks import check_architecture, fingerprint, without_head
 from ...alcore.networks.self_supervised import CONTRASTIVE, Settings, Trained, read_trained, train
+from ..dataset.field_swap import NewField, write_fields
 from ..dataset.fiftyone_private import dataset_of
 from ..dataset.resumable_field import check_images, record_of
 from .embedders import Embedder, is_architecture
-from .embedding import KIND
+from .embedding_field import KIND
 from .images import Squared, read_arrays
 from .models import load
-from .scores import check_score_field, write_scores
+from .scores import check_score_field
 
 CHECKPOINTS = "ALCORE_CHECKPOINTS"
 AGREEMENT = "alcore/view_agreement"
@@ -212,6 +213,6 @@ def _embedder(trained: Trained, training: Training, told: dict[str, Any], checkp
 
 def _write_agreement(dataset: Any, training: Training, values: dict[str, float]) -> None:
     name, settings = str(training.agreement_field), training.settings
-    told = AGREEMENT_DESCRIPTION.format(epochs=settings.epochs, method=settings.method)
+    about = AGREEMENT_DESCRIPTION.format(epochs=settings.epochs, method=settings.method)
     info = {"method": AGREEMENT, "settings": asdict(settings)}
-    write_scores(dataset, {name: values}, {name: told}, {name: info})
+    write_fields(dataset, {name: NewField(values, about, info)})

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import fiftyone as fo
 import numpy as np
 
 from ...alcore import InvalidInput, Recipe, score
+from ..dataset.field_swap import NewField, write_fields
 from ..dataset.fiftyone_private import dataset_of
 from ..dataset.resumable_field import check_field_name, check_free
 from ..reading.read import Bad, Labeled, check, read
@@ -51,29 +50,25 @@ def compute_scores(
     found = []
     for number, (one, entry) in enumerate(zip(wanted, reading.recipe.strategies or [], strict=True)):
         share = READ_SHARE + SCORE_SHARE * number / len(wanted)
-        tell = partial(_tell, report, share, f"Computing {one.field}")
-        found.append(score(reading.pool, entry, device, tell, seed))
+        progress_of = partial(_report, report, share, f"Computing {one.field}")
+        found.append(score(reading.pool, entry, device, progress_of, seed))
     report(READ_SHARE + SCORE_SHARE, "Writing")
     ids = np.array(reading.pool.ids, dtype=object)
     columns = {}
     for one, values in zip(wanted, found, strict=True):
         here = np.isfinite(values)
-        columns[one.field] = dict(zip(ids[here].tolist(), values[here].tolist(), strict=True))
-    write_scores(
-        dataset,
-        columns,
-        {one.field: one.description for one in wanted},
-        {one.field: {"method": METHOD, "entry": one.entry} for one in wanted},
-    )
+        by_id = dict(zip(ids[here].tolist(), values[here].tolist(), strict=True))
+        columns[one.field] = NewField(by_id, one.description, {"method": METHOD, "entry": one.entry})
+    write_fields(dataset, columns)
     return {
         "fields": [one.field for one in wanted],
-        "scored": {name: len(values) for name, values in columns.items()},
+        "scored": {name: len(one.values) for name, one in columns.items()},
         "samples": reading.pool.n,
         "notes": reading.notes,
     }
 
 
-def _tell(report: Progress, share: float, label: str, done: int, total: int) -> None:
+def _report(report: Progress, share: float, label: str, done: int, total: int) -> None:
     report(share, label)
 
 
@@ -110,50 +105,3 @@ def check_score_field(dataset: Any, name: str, method: str, overwrite: bool) -> 
     """
     check_field_name(name)
     check_free(dataset, name, method, "something else", overwrite)
-
-
-def write_scores(
-    dataset: Any,
-    columns: dict[str, dict[str, float]],
-    descriptions: dict[str, str],
-    infos: dict[str, dict[str, Any]],
-) -> None:
-    """Write fields of numbers by sample id, each with its description: all of them, or none.
-
-    Fields of these names stay as they were until all is written.
-    """
-    earlier = [name for name in columns if dataset.get_field(name) is not None]
-    spare = {name: f"{name}_{uuid.uuid4().hex[:8]}" for name in earlier}
-    try:
-        for name, values in columns.items():
-            field = spare.get(name, name)
-            dataset.add_sample_field(
-                field, fo.FloatField, description=descriptions[name], info=infos[name]
-            )
-            dataset.set_values(field, values, key_field="id")
-        if earlier:
-            _replace(dataset, spare)
-    except BaseException:
-        _delete(dataset, [spare.get(name, name) for name in columns])
-        raise
-
-
-def _replace(dataset: Any, spare: dict[str, str]) -> None:
-    """Put each field's spare in its place."""
-    aside = {name: f"{field}_old" for name, field in spare.items()}
-    try:
-        dataset.rename_sample_fields(aside)
-        dataset.rename_sample_fields({field: name for name, field in spare.items()})
-    except BaseException:
-        back = {old: name for name, old in aside.items() if dataset.get_field(old) is not None}
-        _delete(dataset, list(back.values()))
-        if back:
-            dataset.rename_sample_fields(back)
-        raise
-    _delete(dataset, list(aside.values()))
-
-
-def _delete(dataset: Any, names: list[str]) -> None:
-    there = [name for name in names if dataset.get_field(name) is not None]
-    if there:
-        dataset.delete_sample_fields(there)

@@ -14,6 +14,7 @@ from .fields import (
     VECTOR_ATTRIBUTES,
     Choice,
     category_fields,
+    detection_fields,
     document_type,
     embedding_fields,
     member_fields,
@@ -46,6 +47,20 @@ def list_path(dataset: Any, objects: str) -> str:
     held = kind.__name__ if kind else type(field).__name__
     kinds = ", ".join(one.__name__ for one in LIST_OF)
     raise InvalidInput(f"objects: field {objects!r} is a {held}, not one of {kinds}; {fitting}")
+
+
+def boxes_path(dataset: Any, objects: str) -> str:
+    """Where a field keeps its list of objects that have boxes.
+
+    Raises:
+        InvalidInput: there are no such objects, or they have no boxes.
+    """
+    root = list_path(dataset, objects)
+    if document_type(dataset.get_field(objects)) is not fo.Detections:
+        fitting = [choice.path for choice in detection_fields(dataset)]
+        others = f"; {', '.join(fitting)} do" if fitting else ""
+        raise InvalidInput(f"objects: those of {objects!r} have no boxes to cut out{others}")
+    return root
 
 
 def of_objects(find: Find, objects: str | None) -> Find:

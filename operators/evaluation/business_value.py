@@ -15,7 +15,8 @@ from ...alcore.evaluation.business_value import Amount, Judgment, amount, judge
 from ...alcore.scores.cost import best_decisions, cost_matrix, matrix_classes
 from ...alcore.strategies.balance import Balance
 from ...alcore.strategies.common.class_counts import categories_of
-from ..compute.scores import check_score_field, write_scores
+from ..compute.scores import check_score_field
+from ..dataset.field_swap import NewField, write_fields
 from ..dataset.fields import truth_path
 from ..dataset.fiftyone_private import dataset_of
 from ..forms import plots
@@ -346,7 +347,7 @@ def _write(dataset: Any, request: BusinessValueRequest, reading: Reading, found:
         "decision": request.decision,
         kind: matrix if isinstance(matrix, str) else json.dumps(matrix),
     }
-    write_scores(dataset, {name: values}, {name: described}, {name: info})
+    write_fields(dataset, {name: NewField(values, described, info)})
 
 
 def _plain(one: Amount) -> dict[str, Any]:

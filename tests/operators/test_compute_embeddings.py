@@ -347,7 +347,7 @@ def test_pca_is_of_all_the_field_holds(dataset, compute, plugin, parts, componen
 
 @pytest.mark.parametrize("components", [2, 6])
 def test_a_break_within_the_pca(dataset, compute, plugin, monkeypatch, components):
-    images = plugin("operators.compute.embedding")._Images
+    images = plugin("operators.compute.embedding_field").EmbeddingField
     whole = images.write
 
     def half(self, values):
