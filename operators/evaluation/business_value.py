@@ -13,6 +13,7 @@ import numpy as np
 from ...alcore import InvalidInput, Recipe
 from ...alcore.evaluation.business_value import Amount, Judgment, amount, judge
 from ...alcore.scores.cost import best_decisions, cost_matrix, matrix_classes
+from ...alcore.strategies import Reads
 from ...alcore.strategies.balance import Balance
 from ...alcore.strategies.common.class_counts import categories_of
 from ..compute.scores import check_score_field
@@ -24,14 +25,14 @@ from ..forms.binning import binned
 from ..forms.cost_matrix import class_names
 from ..reading.decisions import (
     codes_of,
+    columns_read,
     decided,
     decision_path,
     has_probabilities,
     names_at,
-    reading_recipe,
     unnamed,
 )
-from ..reading.read import Bad, Reading, check, read
+from ..reading.read import Bad, ReadPool, check_columns, read_columns
 from ..runs.run import Progress, throttled
 
 METHOD = "alcore/business_value"
@@ -78,9 +79,9 @@ def compute_value(
             f"decision: {request.predictions!r} has no probabilities and no confidences, by which to "
             "expect a gain; decide by label"
         )
-    reading = read(
+    reading = read_columns(
         view,
-        _recipe(dataset, request, compares),
+        _columns(dataset, request, compares),
         None,
         request.bad,
         lambda share: report(READ_SHARE * share, "Reading"),
@@ -109,7 +110,7 @@ def check_request(view: Any, request: BusinessValueRequest) -> None:
         raise InvalidInput(
             f"label_field: {request.label_field!r} is what is judged; name the field with the truth"
         )
-    check(view, _recipe(dataset, request, False))
+    check_columns(view, _columns(dataset, request, False))
     for path in request.slices:
         _divided(dataset, path, request)
     if request.field:
@@ -122,7 +123,7 @@ class _Judged:
     """A judgment, beside the one by the other way to decide."""
 
     def __init__(
-        self, reading: Reading, dataset: Any, request: BusinessValueRequest, compares: bool
+        self, reading: ReadPool, dataset: Any, request: BusinessValueRequest, compares: bool
     ) -> None:
         self._reading, self._request = reading, request
         truth = names_at(reading, truth_path(dataset, request.label_field))
@@ -287,13 +288,13 @@ def value_plots(told: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _recipe(dataset: Any, request: BusinessValueRequest, compares: bool) -> Any:
+def _columns(dataset: Any, request: BusinessValueRequest, compares: bool) -> dict[str, Reads]:
     path = decision_path(dataset, request.predictions)
     labels = [truth_path(dataset, request.label_field), *request.slices]
     if path is not None:
         labels.append(path)
     vectors = [request.predictions] if compares or path is None else []
-    return reading_recipe(labels, vectors)
+    return columns_read(labels, vectors)
 
 
 def _gain(matrix: dict[str, Any], classes: list[str]) -> np.ndarray:
@@ -315,7 +316,7 @@ def _divided(dataset: Any, path: str, request: BusinessValueRequest) -> Balance:
 
 
 def _slice(
-    reading: Reading, dataset: Any, path: str, request: BusinessValueRequest
+    reading: ReadPool, dataset: Any, path: str, request: BusinessValueRequest
 ) -> tuple[list[str], np.ndarray]:
     """A column's values by name, and (N,) which each sample has, -1 where it has none."""
     pool = reading.pool
@@ -329,7 +330,7 @@ def _slice(
     return names, codes
 
 
-def _write(dataset: Any, request: BusinessValueRequest, reading: Reading, found: _Judged) -> None:
+def _write(dataset: Any, request: BusinessValueRequest, reading: ReadPool, found: _Judged) -> None:
     name = request.field
     assert name is not None
     ((kind, matrix),) = request.matrix.items()

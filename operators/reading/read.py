@@ -4,15 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...alcore import Pool, Recipe
+from ...alcore import Recipe
 from ...alcore.strategies import Reads
 from ..dataset.fields import first, only
 from .column import Bad
 from .completion import Labeled
 from .objects import ObjectReader
-from .samples import Progress, Reading, SampleReader
+from .samples import Progress, Reading, ReadPool, SampleReader
 
-__all__ = ["Bad", "Labeled", "Reading", "check", "first", "only", "read", "read_columns"]
+__all__ = [
+    "Bad",
+    "Labeled",
+    "ReadPool",
+    "Reading",
+    "check",
+    "check_columns",
+    "first",
+    "only",
+    "read",
+    "read_columns",
+]
 
 
 def read(
@@ -47,8 +58,8 @@ def read_columns(
     labeled: Labeled | None = None,
     bad: Bad = "error",
     progress: Progress | None = None,
-) -> tuple[Pool, list[str]]:
-    """Read some columns of a collection's samples, and what was noticed on the way.
+) -> ReadPool:
+    """Read some columns of a collection's samples.
 
     Args:
         columns: field paths or keys of similarity runs, and what each is read as.
@@ -68,6 +79,15 @@ def check(
         InvalidInput: an unknown field, or one of the wrong type.
     """
     _reader(view, labeled, "error", None, objects).check(recipe)
+
+
+def check_columns(view: Any, columns: dict[str, Reads], labeled: Labeled | None = None) -> None:
+    """Refuse columns that are not there or do not fit, without reading any sample.
+
+    Raises:
+        InvalidInput: an unknown field, or one of the wrong type.
+    """
+    _reader(view, labeled, "error", None, None).check_columns(columns)
 
 
 def _reader(

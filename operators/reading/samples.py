@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -37,17 +37,23 @@ MEMBERS = (Reads.MEMBER, Reads.CLASS_MEMBER)
 
 
 @dataclass
-class Reading:
-    """A pool, the recipe that it was read for, and what was noticed on the way.
+class ReadPool:
+    """A pool, and what was noticed when it was read."""
+
+    pool: Pool
+    notes: list[str]
+
+
+@dataclass(kw_only=True)
+class Reading(ReadPool):
+    """A pool that was read for a recipe.
 
     Attributes:
         recipe: with its defaults, labels and members filled in.
         samples: (M,) the id of each object's sample, where the pool is of objects.
     """
 
-    pool: Pool
     recipe: Recipe
-    notes: list[str] = field(default_factory=list)
     samples: np.ndarray | None = None
 
 
@@ -96,19 +102,18 @@ class SampleReader:
         self._align_members(columns, recipe)
         notes += self._leave_strange_labels(columns, recipe, mask)
         elsewhere = self._elsewhere(recipe)
-        return Reading(self._pool(columns, mask, elsewhere), recipe, notes)
+        return Reading(self._pool(columns, mask, elsewhere), notes, recipe=recipe)
 
-    def read_columns(self, reads: dict[str, Reads]) -> tuple[Pool, list[str]]:
-        """A pool with some columns, and what was noticed on the way.
+    def read_columns(self, reads: dict[str, Reads]) -> ReadPool:
+        """A pool with some columns.
 
         Raises:
             InvalidInput: as ``read``.
         """
         self.count()
-        asked = {column: (one, "a column") for column, one in reads.items()}
-        columns, mask = self._columns(asked, DeclaredColumns())
+        columns, mask = self._columns(_by_column(reads), DeclaredColumns())
         notes = [note for one in columns.values() for note in one.notes]
-        return self._pool(columns, mask, {}), notes
+        return ReadPool(self._pool(columns, mask, {}), notes)
 
     def check(self, recipe: Recipe) -> None:
         """Refuse what does not fit, without reading any sample.
@@ -118,6 +123,15 @@ class SampleReader:
         """
         recipe = self.complete(recipe)
         self.readers(reads_of(recipe), DeclaredColumns.by(recipe))
+        self.label_readers()
+
+    def check_columns(self, reads: dict[str, Reads]) -> None:
+        """Refuse columns that do not fit, without reading any sample.
+
+        Raises:
+            InvalidInput: as ``check``.
+        """
+        self.readers(_by_column(reads), DeclaredColumns())
         self.label_readers()
 
     def count(self) -> None:
@@ -371,7 +385,7 @@ class SampleReader:
         reader = self.holding([one for one in ids if ObjectId.is_valid(one)])
         vectors: dict[str, Any] = {}
         if len(reader.view):
-            pool, _ = reader.read_columns({column: Reads.VECTORS})
+            pool = reader.read_columns({column: Reads.VECTORS}).pool
             usable = ~pool.missing[column]
             vectors = {
                 one: pool.columns[column][row] for row, one in enumerate(pool.ids) if usable[row]
@@ -388,6 +402,11 @@ class SampleReader:
         """A reader of the rows of these ids, from all of the dataset."""
         view = all_slices(self.dataset).select(ids)
         return SampleReader(view, Labeled(), "leave_out", self.progress)
+
+
+def _by_column(reads: dict[str, Reads]) -> dict[str, tuple[Reads, str]]:
+    """The same, each column asked for by its own name."""
+    return {column: (one, column) for column, one in reads.items()}
 
 
 def known(reader: Scalars, tag: str | None = None) -> np.ndarray:

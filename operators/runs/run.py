@@ -14,6 +14,7 @@ from ...alcore import InvalidInput, Recipe, Selection, select
 from ..dataset.fiftyone_private import dataset_of
 from ..dataset.object_fields import list_path
 from ..reading.read import Bad, Labeled, Reading, read
+from ..reading.reads import reads_of
 from .records import Names, check_names, chosen_view, name_selection, names_in_record, write
 from .used_embeddings import embeddings_used
 
@@ -148,7 +149,7 @@ def write_selection(
         "labeled": asdict(request.labeled),
         "device": chosen.report["device"],
     }
-    used = embeddings_used(dataset_of(view), reading.recipe)
+    used = embeddings_used(dataset_of(view), reads_of(reading.recipe))
     if used:
         details["embeddings"] = used
     if reading.pool.elsewhere:
