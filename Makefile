@@ -24,9 +24,10 @@ test: install lint  ## check style and types, then run every test
 fast: install  ## run the tests that need neither a browser nor patience
 	$(TWICE) -q -m "not slow and not browser"
 
-lint: $(STAMP)  ## check style and types
+lint: $(STAMP)  ## check style, types and which room imports which
 	$(PYTHON) -m ruff check
 	$(PYTHON) -m mypy
+	PYTHONPATH=$(VENV)/plugin $(VENV)/bin/lint-imports
 
 bench: install  ## measure speed, beside other libraries
 	$(PYTHON) -m pip install -q -r benchmarks/requirements.txt
@@ -44,5 +45,5 @@ $(STAMP): requirements.txt requirements-dev.txt pyproject.toml
 	touch $@
 
 clean:  ## remove what tests, demo and tools leave behind; .venv stays
-	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist test-output demo-output
+	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist test-output demo-output
 	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -exec rm -rf {} +
