@@ -7,7 +7,7 @@ STAMP  := $(VENV)/.installed
 TWICE  := OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo app test fast lint bench clean
+.PHONY: help install demo app test fast lint docs bench clean
 
 help:  ## show this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -24,9 +24,13 @@ test: install lint  ## check style and types, then run every test
 fast: install  ## run the tests that need neither a browser nor patience
 	$(TWICE) -q -m "not slow and not browser"
 
-lint: $(STAMP)  ## check style and types
+lint: $(STAMP)  ## check style, types and which room imports which
 	$(PYTHON) -m ruff check
 	$(PYTHON) -m mypy
+	PYTHONPATH=$(VENV)/plugin $(VENV)/bin/lint-imports
+
+docs: $(STAMP)  ## write the pages of docs that are derived from the code
+	PYTHONPATH=. $(PYTHON) scripts/write_docs.py
 
 bench: install  ## measure speed, beside other libraries
 	$(PYTHON) -m pip install -q -r benchmarks/requirements.txt
@@ -44,5 +48,5 @@ $(STAMP): requirements.txt requirements-dev.txt pyproject.toml
 	touch $@
 
 clean:  ## remove what tests, demo and tools leave behind; .venv stays
-	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist test-output demo-output
+	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist test-output demo-output
 	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -exec rm -rf {} +

@@ -18,7 +18,7 @@ from .evaluation.stopping import (
     check_request,
     worth_plot,
 )
-from .forms import cost_matrix, pieces
+from .forms import cost_matrix, pieces, selection_inputs
 from .runs.run import Progress
 
 THRESHOLDS = {
@@ -42,7 +42,7 @@ def _request_of(dataset: Any, filled: dict[str, Any]) -> StoppingRequest:
     return StoppingRequest(
         filled["predictions"],
         list(filled.get("earlier") or []),
-        pieces.labeled_of(filled),
+        selection_inputs.labeled_of(filled),
         matrix=_matrix(dataset, filled) if asks else {},
         price=price,
         batch=filled.get("batch", 100),
@@ -100,7 +100,7 @@ class AdviseStopping(OptionsOperator):
             [one for one in choices if one.path != ctx.params.get("predictions")],
             "Of the same samples by the models before, the oldest first; three tell best",
         )
-        pieces.labeled_input(ctx, inputs)
+        selection_inputs.labeled_input(ctx, inputs)
         self._money_inputs(ctx, inputs)
         inputs.view("thresholds", types.Header(label="Thresholds", divider=True))
         usual = Thresholds()

@@ -14,7 +14,7 @@ from .compute.dropout_predictions import DropoutRequest, check_request, predict_
 from .compute.model_inputs import name_input, refuse_delegation, size_input, source_input, whole
 from .compute.models import IMAGE_SIZE, architectures, factories, load, source_of, zoo_names
 from .dataset.fiftyone_private import dataset_of
-from .forms import pieces
+from .forms import counts, pieces
 from .runs.run import Progress, throttled
 
 SOURCES = {
@@ -108,7 +108,7 @@ class ComputeDropoutPredictions(PluginOperator):
         inputs.int("seed", label="Seed", description="Makes the members", default=0, min=0)
         pieces.checkbox_input(inputs, "overwrite", "Replace predictions of other settings")
         kept = "those done already with the same settings are left as they are"
-        pieces.counts_notice(ctx, inputs, "images", kept)
+        counts.counts_notice(ctx, inputs, "images", kept)
 
     def check(self, view: Any, options: dict[str, Any]) -> None:
         check_request(dataset_of(view), _request_of(options))

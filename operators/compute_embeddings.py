@@ -31,7 +31,7 @@ from .compute.models import IMAGE_SIZE
 from .compute.neighbor_accuracy import accuracy_of
 from .compute.pretraining import Training, check_training, pretrain
 from .dataset.fiftyone_private import dataset_of
-from .forms import pieces
+from .forms import counts
 from .runs.run import Progress, throttled
 
 TRAIN_SHARE = 0.7
@@ -89,7 +89,7 @@ class ComputeEmbeddings(PluginOperator):
         )
         further_inputs(ctx, inputs, objects)
         kept = "what is done already with the same settings is kept"
-        pieces.counts_notice(ctx, inputs, pieces.images_or_objects(objects), kept)
+        counts.counts_notice(ctx, inputs, counts.images_or_objects(objects), kept)
 
     def check(self, view: Any, options: dict[str, Any]) -> None:
         check_request(dataset_of(view), request_of(options))

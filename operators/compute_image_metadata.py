@@ -12,7 +12,7 @@ from .compute.metadata_writing import DISTANCE, FIELD, MetadataRequest
 from .compute.model_inputs import whole
 from .dataset.fields import Choice
 from .dataset.fiftyone_private import dataset_of
-from .forms import pieces
+from .forms import counts, pieces
 from .runs.run import Progress
 
 
@@ -83,7 +83,7 @@ class ComputeImageMetadata(PluginOperator):
         )
         pieces.checkbox_input(inputs, "overwrite", "Replace metadata of other settings")
         kept = "what was measured with the same settings is kept"
-        pieces.counts_notice(ctx, inputs, pieces.images_or_objects(objects), kept)
+        counts.counts_notice(ctx, inputs, counts.images_or_objects(objects), kept)
 
     def resolve_run_name(self, ctx: Any) -> str:
         return f"{self.label}: {ctx.params.get('objects') or ctx.params.get('field') or FIELD}"

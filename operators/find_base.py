@@ -15,12 +15,12 @@ from ..alcore.strategies.common.vocabulary import Metric
 from .base import OptionsOperator, Pick
 from .dataset.fields import embedding_fields
 from .dataset.fiftyone_private import dataset_of
-from .forms import embedding_inputs, pieces, previews
+from .forms import embedding_inputs, pieces, previews, selection_inputs
 from .reading.read import Labeled, ReadPool, check_columns, read_columns
 from .runs.records import Names, check_names, name_selection, write
 from .runs.run import READ_SHARE, Progress, throttled
 
-OPTIONS = ("embeddings", "metric", "field", *pieces.WRITTEN)
+OPTIONS = ("embeddings", "metric", "field", *selection_inputs.WRITTEN)
 
 
 @dataclass
@@ -136,7 +136,7 @@ class FindOperator(OptionsOperator):
         embedding_inputs.metric_input(inputs)
         self.find_inputs(ctx, inputs)
         inputs.view("names", types.Header(label="Result", divider=True))
-        pieces.found_inputs(inputs, self.usual_tag, self.usual_field, self.field_holds)
+        selection_inputs.found_inputs(inputs, self.usual_tag, self.usual_field, self.field_holds)
         pieces.bad_input(inputs)
 
     def draw_preview(self, ctx: Any, inputs: Any) -> None:

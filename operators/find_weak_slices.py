@@ -15,7 +15,7 @@ from .base import OptionsOperator
 from .dataset.fields import category_fields, label_fields, number_fields
 from .dataset.fiftyone_private import dataset_of
 from .evaluation import weak_slices
-from .forms import pieces, previews
+from .forms import counts, pieces, previews, selection_inputs
 from .forms.binning import DATE_PARTS, bins_input
 from .reading.read import ReadPool
 from .runs.records import Names, check_names, name_selection, write
@@ -202,7 +202,7 @@ class FindWeakSlices(OptionsOperator):
             return
         beside = {"slice", "field", "tag", "overwrite", "preview"}
         options = {name: value for name, value in ctx.params.items() if name not in beside}
-        found = self.previewed(ctx, pieces.view_key(ctx), previews.key_of(ctx, options), "")
+        found = self.previewed(ctx, counts.view_key(ctx), previews.key_of(ctx, options), "")
         if "error" in found:
             inputs.view("preview_error", types.Error(label=found["error"]))
             return
@@ -222,7 +222,9 @@ class FindWeakSlices(OptionsOperator):
 
     def _name_inputs(self, ctx: Any, inputs: Any) -> None:
         holds = "Whether a sample is in the slice, for filters and weights"
-        pieces.found_inputs(inputs, USUAL_TAG, "", holds, otherwise="it is called is_ and the tag")
+        selection_inputs.found_inputs(
+            inputs, USUAL_TAG, "", holds, otherwise="it is called is_ and the tag"
+        )
         try:
             _check_names(ctx.dataset, ctx.params)
         except InvalidInput as error:

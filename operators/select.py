@@ -8,7 +8,7 @@ from typing import Any
 import fiftyone.operators.types as types
 
 from ..alcore import InvalidInput
-from .forms import pieces, strategy_inputs
+from .forms import pieces, selection_inputs, strategy_inputs
 from .select_base import SelectOperator
 
 
@@ -49,7 +49,7 @@ class Select(SelectOperator):
             recipe["strategies"] = [entry]
         paid = "cost" in recipe and "budget" not in params  # how much they may cost is budget enough
         if "budget" not in recipe and "stages" not in recipe and not paid:
-            recipe["budget"] = pieces.budget_of(params)
+            recipe["budget"] = selection_inputs.budget_of(params)
         if "seed" in params and "seed" not in recipe:
             recipe["seed"] = params["seed"]
         return recipe

@@ -19,7 +19,7 @@ from .dataset.fields import (
     number_fields,
     prediction_fields,
 )
-from .forms import embedding_inputs, pieces, words
+from .forms import embedding_inputs, pieces, selection_inputs, words
 from .forms.binning import binned, bins_input, date_part_input, has_dates, has_numbers
 from .select_base import SelectOperator
 
@@ -140,7 +140,7 @@ class SelectBalanced(SelectOperator):
     def recipe_of(self, dataset: Any, params: dict[str, Any]) -> dict[str, Any]:
         by_rule = params.get("method", "balance") != "balance"
         return {
-            "budget": pieces.budget_of(params),
+            "budget": selection_inputs.budget_of(params),
             "strategies": [_rule_of(dataset, params)] if by_rule else self._balances(dataset, params),
             "seed": params.get("seed", 0),
         }

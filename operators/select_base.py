@@ -10,7 +10,7 @@ from .base import OptionsOperator, Pick
 from .dataset.fields import Choice
 from .dataset.fiftyone_private import dataset_of
 from .dataset.object_fields import nearest
-from .forms import pieces, previews
+from .forms import pieces, previews, selection_inputs
 from .reading.read import check
 from .runs.run import Progress, preview, run_selection
 
@@ -49,7 +49,7 @@ class SelectOperator(OptionsOperator):
         return params
 
     def known_options(self) -> set[str]:
-        return {*self.options, *pieces.COMMON}
+        return {*self.options, *selection_inputs.COMMON}
 
     def fill(self, dataset: Any, options: dict[str, Any], pick: Pick) -> dict[str, Any]:
         """The options with the fields that are not named, picked from those that fit."""
@@ -62,16 +62,16 @@ class SelectOperator(OptionsOperator):
         return {**named, **found}
 
     def draw_form(self, ctx: Any, inputs: Any) -> None:
-        pieces.objects_input(ctx, inputs)
+        selection_inputs.objects_input(ctx, inputs)
         self.strategy_inputs(ctx, inputs)
-        pieces.limit_inputs(ctx, inputs)
-        pieces.labeled_input(ctx, inputs)
-        pieces.result_inputs(ctx, inputs)
+        selection_inputs.limit_inputs(ctx, inputs)
+        selection_inputs.labeled_input(ctx, inputs)
+        selection_inputs.result_inputs(ctx, inputs)
 
     def check(self, view: Any, options: dict[str, Any]) -> None:
         """Refuse a recipe or fields that do not fit; names are checked when they are written."""
         recipe = Recipe.of(self._limited(dataset_of(view), options))
-        request = pieces.request_of(options)
+        request = selection_inputs.request_of(options)
         check(view, recipe, request.labeled, request.objects)
 
     def refuse(self, ctx: Any, inputs: Any, error: InvalidInput) -> None:
@@ -83,12 +83,12 @@ class SelectOperator(OptionsOperator):
     def preview(self, view: Any, options: dict[str, Any], plane: str) -> dict[str, Any]:
         dataset = dataset_of(view)
         recipe = self._limited(dataset, self.prepare(dataset, options))
-        return previews.shown(*preview(view, recipe, pieces.request_of(options)), plane)
+        return previews.shown(*preview(view, recipe, selection_inputs.request_of(options)), plane)
 
     def run(self, view: Any, options: dict[str, Any], report: Progress) -> dict[str, Any]:
         dataset = dataset_of(view)
         recipe = self._limited(dataset, self.prepare(dataset, options))
-        return run_selection(view, recipe, pieces.request_of(options), report)
+        return run_selection(view, recipe, selection_inputs.request_of(options), report)
 
     def resolve_run_name(self, ctx: Any) -> str:
         return f"{self.label}: {ctx.params.get('tag') or 'selection'}"
@@ -107,4 +107,4 @@ class SelectOperator(OptionsOperator):
 
     def _limited(self, dataset: Any, options: dict[str, Any]) -> dict[str, Any]:
         """The recipe within the costs and groups that are named."""
-        return pieces.limited(self.recipe_of(dataset, options), options)
+        return selection_inputs.limited(self.recipe_of(dataset, options), options)

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from ..alcore import InvalidInput
-from .forms import metadata_inputs, pieces
+from .forms import metadata_inputs, pieces, selection_inputs
 from .select_base import SelectOperator
 
 
@@ -44,7 +44,7 @@ class SelectByMetadata(SelectOperator):
         if params.get("embeddings"):
             strategies.append({"strategy": "diversity", "column": params["embeddings"]})
         return {
-            "budget": pieces.budget_of(params),
+            "budget": selection_inputs.budget_of(params),
             "filters": _entries("filters", params.get("filters")),
             # Where nothing is preferred, any of those that pass.
             "strategies": strategies or [{"strategy": "random"}],

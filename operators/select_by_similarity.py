@@ -11,7 +11,7 @@ import numpy as np
 from ..alcore import InvalidInput
 from .dataset.fields import embedding_fields
 from .dataset.tagged import tagged
-from .forms import embedding_inputs, pieces
+from .forms import counts, embedding_inputs, pieces, selection_inputs
 from .select_base import SelectOperator
 
 SOURCES = {
@@ -74,7 +74,7 @@ class SelectBySimilarity(SelectOperator):
         )
         if source == "tag":
             view = types.AutocompleteView()
-            for tag in _tags_shown(ctx, pieces.view_key(ctx)):
+            for tag in _tags_shown(ctx, counts.view_key(ctx)):
                 view.add_choice(tag, label=tag)
             inputs.str("example_tag", label="Tag of the examples", required=False, view=view)
         elif source == "ids":
@@ -109,7 +109,7 @@ class SelectBySimilarity(SelectOperator):
             entries.append({"strategy": "similarity", "column": column, "to": to, "strength": strength})
         entries += embedding_inputs.company_of(params, "cosine")
         return {
-            "budget": pieces.budget_of(params),
+            "budget": selection_inputs.budget_of(params),
             "filters": filters,
             # With nothing else asked for, those beyond the threshold are covered.
             "strategies": entries or [{"strategy": "coverage", "column": column}],

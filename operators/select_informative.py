@@ -7,7 +7,7 @@ from typing import Any
 import fiftyone.operators.types as types
 
 from ..alcore import InvalidInput
-from .forms import pieces, uncertainty_inputs, words
+from .forms import pieces, selection_inputs, uncertainty_inputs, words
 from .select_base import SelectOperator
 
 
@@ -89,7 +89,7 @@ class SelectInformative(SelectOperator):
         if params.get("embeddings"):
             strategies.append({"strategy": "diversity", "column": params["embeddings"]})
         recipe = {
-            "budget": pieces.budget_of(params),
+            "budget": selection_inputs.budget_of(params),
             "strategies": strategies,
             "seed": params.get("seed", 0),
         }

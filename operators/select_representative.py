@@ -10,7 +10,7 @@ from ..alcore import InvalidInput
 from .base import Pick
 from .dataset.fields import embedding_fields, prediction_fields
 from .dataset.object_fields import nearest
-from .forms import embedding_inputs, pieces, words
+from .forms import embedding_inputs, pieces, selection_inputs, words
 from .select_base import SelectOperator
 
 COLD_START = (
@@ -92,7 +92,7 @@ class SelectRepresentative(SelectOperator):
 
     def recipe_of(self, dataset: Any, params: dict[str, Any]) -> dict[str, Any]:
         return {
-            "budget": pieces.budget_of(params),
+            "budget": selection_inputs.budget_of(params),
             "strategies": _entries_of(params),
             "seed": params.get("seed", 0),
         }

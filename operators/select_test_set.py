@@ -15,7 +15,7 @@ from .base import OptionsOperator, Pick
 from .dataset.fiftyone_private import dataset_of
 from .evaluation import test_sets
 from .evaluation.test_sets import TestSetRequest
-from .forms import pieces, previews
+from .forms import pieces, previews, selection_inputs
 from .forms.test_set_inputs import filled, form_inputs
 from .forms.test_set_options import REFERENCES, as_shown
 from .reading.read import ReadPool
@@ -138,7 +138,7 @@ class SelectTestSet(OptionsOperator):
     refused_at = "tag"
     options = (
         *test_sets.PLAIN,
-        *pieces.WRITTEN,
+        *selection_inputs.WRITTEN,
         *("interval", "strata", "shares", "minimum_distance"),
         *REFERENCES,
         *("label_field", "labeled_tag", "skip_chosen"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from .dataset.fields import prediction_fields
-from .forms import pieces, words
+from .forms import pieces, selection_inputs, words
 from .select_base import SelectOperator
 
 
@@ -43,7 +43,7 @@ class SelectUncertain(SelectOperator):
         if params.get("embeddings"):
             strategies.append({"strategy": "diversity", "column": params["embeddings"]})
         return {
-            "budget": pieces.budget_of(params),
+            "budget": selection_inputs.budget_of(params),
             "strategies": strategies,
             "seed": params.get("seed", 0),
         }

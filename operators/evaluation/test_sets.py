@@ -18,7 +18,7 @@ from ..dataset.fiftyone_private import dataset_of
 from ..dataset.object_labels import all_slices
 from ..dataset.views import samples_of
 from ..forms import plots
-from ..forms.pieces import labeled_of
+from ..forms.selection_inputs import labeled_of
 from ..forms.test_set_options import REFERENCES, interval_of
 from ..reading.read import Bad, Labeled, ReadPool, check_columns, read_columns
 

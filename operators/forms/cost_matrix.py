@@ -12,7 +12,7 @@ import numpy as np
 
 from ...alcore import InvalidInput
 from ..dataset.fields import declared_classes, is_text
-from . import pieces
+from . import counts, pieces
 
 MOST_CLASSES = 8  # a table of more is no help
 ROWS = {kind: tuple(f"{kind}_{truth}" for truth in range(MOST_CLASSES)) for kind in ("cost", "gain")}
@@ -39,7 +39,7 @@ HINTS = {
 
 def cost_inputs(ctx: Any, inputs: Any, *fields: str | None) -> None:
     """Ask for what decisions cost or bring in, between the classes of some fields."""
-    names = _names_shown(ctx, pieces.view_key(ctx), *fields)
+    names = _names_shown(ctx, counts.view_key(ctx), *fields)
     ctx.params["cost_classes"] = names
     pieces.choice_input(inputs, "costs_are", "Given are", ARE, "cost")
     kind = _kind_of(ctx.params)

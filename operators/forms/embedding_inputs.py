@@ -8,7 +8,7 @@ import fiftyone.operators as foo
 import fiftyone.operators.types as types
 
 from ..dataset.fields import embedding_fields, label_fields, prediction_fields, uncertain_fields
-from . import pieces
+from . import counts, pieces
 from .cost_matrix import class_names
 
 BALL = ("radius", "clusters")
@@ -76,7 +76,7 @@ def ball_inputs(ctx: Any, inputs: Any) -> None:
         required=False,
     )
     if ctx.params.get("radius") is None:
-        known = _count_shown(ctx, pieces.view_key(ctx))
+        known = _count_shown(ctx, counts.view_key(ctx))
         inputs.int(
             "clusters",
             label="Classes",

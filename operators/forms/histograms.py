@@ -12,9 +12,9 @@ import numpy as np
 from fiftyone import ViewField
 
 from ...alcore import InvalidInput, Recipe
+from ..dataset.labeled_samples import unlabeled
 from ..dataset.object_fields import list_path
 from ..dataset.views import target_of
-from . import pieces
 
 BINS = 40
 MOST_VALUES = 200  # of categories: more can be listed, but not chosen among
@@ -77,7 +77,7 @@ def count_remaining(
 
     ``view`` is part of the key of the cache alone; ``filters`` are those of a recipe, as JSON.
     """
-    left = pieces.unlabeled(target_of(ctx), label_field, tag)
+    left = unlabeled(target_of(ctx), [label_field], tag)
     inside = f"{list_path(ctx.dataset, objects)}." if objects else None
     of_objects = []
     for one in Recipe.of({"budget": 1, "filters": json.loads(filters)}).filters:

@@ -13,7 +13,7 @@ import numpy as np
 from ...alcore import InvalidInput, Recipe
 from ...alcore.strategies.weight import category_worths, preferred
 from ..dataset.fields import Choice, category_fields, number_fields
-from . import pieces, plots
+from . import counts, pieces, plots
 from .histograms import MOST_VALUES, count_remaining, histogram, kind_of
 
 PREFER = {
@@ -127,7 +127,7 @@ def _name(path: str, what: str) -> str:
 def _field_inputs(ctx: Any, inputs: Any, path: str) -> None:
     kind = kind_of(ctx.dataset, path)
     assert kind is not None
-    found = histogram(ctx, pieces.view_key(ctx), path)
+    found = histogram(ctx, counts.view_key(ctx), path)
     inputs.view(_name(path, "header"), types.Header(label=path, divider=True))
     if not found["counts"]:
         inputs.view(_name(path, "none"), types.Warning(label=f"No sample has a value in {path}"))
@@ -164,7 +164,7 @@ def _field_inputs(ctx: Any, inputs: Any, path: str) -> None:
     inputs.float(
         _name(path, "strength"),
         label=f"{path}: strength",
-        description="Its weight; negative turns it round",
+        description="Its weight; a negative one inverts it",
         default=1.0,
     )
 
@@ -199,17 +199,16 @@ def _values_input(
 def _remaining(ctx: Any, inputs: Any, filters: list[dict[str, Any]]) -> None:
     labels = ctx.params.get("label_field", pieces.usual_labels(ctx.dataset)) or None
     tag, objects = ctx.params.get("labeled_tag") or None, ctx.params.get("objects") or None
-    counts = []
+    key = counts.view_key(ctx)
     try:
-        for some in (filters, []):
-            counts.append(
-                count_remaining(ctx, pieces.view_key(ctx), json.dumps(some), labels, tag, objects)
-            )
+        passing, all_of_them = (
+            count_remaining(ctx, key, json.dumps(some), labels, tag, objects) for some in (filters, [])
+        )
     except InvalidInput:
-        return  # what is wrong is told with the recipe
+        return  # the form says what is wrong, with the recipe
     things = "objects" if objects else "samples"
-    text = f"{counts[0]:,} of {counts[1]:,} {things} to choose from pass all filters"
-    view = types.Notice if counts[0] else types.Error
+    text = f"{passing:,} of {all_of_them:,} {things} to choose from pass all filters"
+    view = types.Notice if passing else types.Error
     inputs.view("remaining", view(label=text))
 
 

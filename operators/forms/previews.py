@@ -11,7 +11,7 @@ import fiftyone.operators.types as types
 from ...alcore import Selection
 from ...alcore.geometry import projection
 from ..reading.read import Reading
-from . import pieces, plots
+from . import counts, pieces, plots
 
 OPTIONS = ("preview", "plane")
 PLANES = {
@@ -42,7 +42,7 @@ def preview_inputs(
         told = {name: PLANES[name] for name in methods}
         pieces.choice_input(inputs, "plane", "Plane", told, methods[0])
     asked = {name: value for name, value in ctx.params.items() if name not in BESIDE}
-    draw(inputs, compute(ctx, pieces.view_key(ctx), key_of(ctx, asked), method))
+    draw(inputs, compute(ctx, counts.view_key(ctx), key_of(ctx, asked), method))
 
 
 def key_of(ctx: Any, asked: dict[str, Any]) -> str:

@@ -18,7 +18,7 @@ from ..dataset.fields import (
     prediction_fields,
     uncertain_fields,
 )
-from . import embedding_inputs, pieces, test_set_options
+from . import counts, embedding_inputs, pieces, test_set_options
 
 SIZES = {
     "count": "so many, or a share of what may be chosen",
@@ -263,7 +263,7 @@ def _training_inputs(ctx: Any, inputs: Any) -> None:
 def _counted(ctx: Any, params: dict[str, Any]) -> int:
     """How many samples are not labeled."""
     field, tag = params.get("label_field") or None, params.get("labeled_tag") or None
-    told = pieces.count_samples(ctx, pieces.view_key(ctx), field, tag, None, None)
+    told = counts.count_samples(ctx, counts.view_key(ctx), field, tag, None, None)
     return int(told["total"] - told["labeled"])
 
 
@@ -276,7 +276,7 @@ def _usual_labels(ctx: Any) -> str:
     name = next((c.path for c in label_fields(ctx.dataset) if c.path == "ground_truth"), pieces.NONE)
     if not name:
         return name
-    told = pieces.count_samples(ctx, pieces.view_key(ctx), name, None, None, None)
+    told = counts.count_samples(ctx, counts.view_key(ctx), name, None, None, None)
     return name if told["labeled"] < told["total"] else pieces.NONE
 
 

@@ -11,6 +11,7 @@ from fiftyone.core.expressions import ViewExpression, ViewField
 from ...alcore import InvalidInput
 from ...alcore.strategies import BY_NAME
 from ..dataset.fields import Choice, label_fields, prediction_fields
+from ..dataset.labeled_samples import count_labeled
 from ..dataset.selection_records import earlier_ranks, selections, strategies_of
 from ..evaluation.stopping import NAMES, StoppingRequest, advise_view
 from ..forms import plots, words
@@ -208,14 +209,10 @@ class ActiveLearning(foo.Panel):
         return ctx.view
 
     def _count(self, ctx: Any) -> None:
-        view = self._view(ctx)
         known = [self._labels(ctx)]
         if ctx.panel.get_state("start.skip_chosen"):
             known += earlier_ranks(ctx.dataset)
-        known = [path for path in known if path and ctx.dataset.get_field(path) is not None]
-        total = len(view)
-        has_any = [ViewField(path).exists() for path in known]
-        labeled = len(view.match(ViewExpression.any(has_any))) if has_any else 0
+        total, labeled = count_labeled(self._view(ctx), known)
         ctx.panel.set_state(
             "counts", f"**{total - labeled:,}** to choose from, **{labeled:,}** labeled"
         )

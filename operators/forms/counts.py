@@ -1,0 +1,54 @@
+"""How many samples or objects a form speaks of, counted once for a form."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import fiftyone.operators as foo
+import fiftyone.operators.types as types
+
+from ..dataset.fiftyone_private import plain_collection, shows_parts
+from ..dataset.labeled_samples import count_labeled, unlabeled
+from ..dataset.object_labels import count_objects
+from ..dataset.views import target_of
+
+
+def view_key(ctx: Any) -> str:
+    """What tells one target view from another, for the cache."""
+    return json.dumps(plain_collection(target_of(ctx)), default=str)
+
+
+@foo.execution_cache(prompt_scoped=True, residency="ephemeral")
+def count_samples(
+    ctx: Any,
+    view: str,
+    label_field: str | None,
+    tag: str | None,
+    predictions: str | None,
+    objects: str | None,
+) -> dict[str, Any]:
+    """How many samples the form speaks of. ``view`` is part of the key of the cache alone."""
+    samples = target_of(ctx)
+    total, labeled = count_labeled(samples, [label_field], tag)
+    candidates = total - labeled
+    text = f"{candidates} samples to choose from, {labeled} labeled"
+    if predictions and ctx.dataset.get_field(predictions) is not None:
+        without = total - len(samples.exists(predictions))
+        if without:
+            text += f", {without} without a prediction (these cannot be chosen)"
+    if objects and ctx.dataset.get_field(objects) is not None and not shows_parts(samples):
+        among = count_objects(unlabeled(samples, [label_field], tag), objects)
+        text = f"{among} objects to choose from, in {candidates} samples; {labeled} samples are labeled"
+    return {"total": total, "labeled": labeled, "text": text}
+
+
+def counts_notice(ctx: Any, inputs: Any, thing: str, kept: str) -> None:
+    """How many samples the view has, and what is not done again."""
+    total = count_samples(ctx, view_key(ctx), None, None, None, None)["total"]
+    inputs.view("counts", types.Notice(label=f"{total} {thing}; {kept}"))
+
+
+def images_or_objects(objects: str | None) -> str:
+    """What is counted, in a few words."""
+    return f"images, of which the objects of {objects}" if objects else "images"
