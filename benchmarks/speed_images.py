@@ -38,8 +38,8 @@ def images(shrink: int) -> None:
 
 
 def rates(folder: Path, workers: int, shrink: int) -> Rows:
-    from active_learning.operators.compute.images import ahead
     from active_learning.operators.compute.image_metadata import measured
+    from active_learning.operators.compute.images import ahead
     from active_learning.operators.compute.metadata_writing import MetadataRequest
     from active_learning.operators.dataset.value_places import Todo
 
