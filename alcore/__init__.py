@@ -1,6 +1,6 @@
 """The active learning engine: arrays in, indices out. It knows no FiftyOne."""
 
-from . import scores
+from . import lightly, scores
 from .data.errors import InvalidInput
 from .data.objects import Objects
 from .data.pixel_maps import Maps
@@ -9,7 +9,7 @@ from .data.selection import Selection
 from .evaluation.weak_slices import weak_slices
 from .networks.dropout import dropout_masks, predict_members
 from .networks.loss_prediction import LossPredictionModule, fit_loss_predictor, joint_loss, ranking_loss
-from .recipe.recipe import Recipe
+from .recipe import Recipe
 from .score import score
 from .select import select
 from .test_sets import select_test_set, weighted_estimate
@@ -27,6 +27,7 @@ __all__ = [
     "dropout_masks",
     "fit_loss_predictor",
     "joint_loss",
+    "lightly",
     "predict_members",
     "ranking_loss",
     "score",

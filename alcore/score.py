@@ -9,9 +9,8 @@ from .data.device import resolve_device
 from .data.errors import InvalidInput
 from .data.pool import Pool
 from .optimizers.greedy import Progress
-from .recipe.recipe import Recipe, columns_of
-from .rules import RULES
-from .strategies import Task, build
+from .recipe import Recipe
+from .strategies import Task
 
 
 def score(
@@ -40,12 +39,12 @@ def score(
     strategies = Recipe.of({"budget": 1, "strategies": [entry]}).strategies
     assert strategies is not None
     judge = strategies[0]
-    if type(judge) in RULES:
+    if judge.alone:
         raise InvalidInput(
             f"{judge.strategy}: chooses by a rule of its own, so that there is no score to compute; "
             "select by it instead"
         )
-    columns = columns_of(judge)
+    columns = judge.judged_by()
     for column in columns:
         pool.column(column, judge.strategy)
     rows = np.flatnonzero(pool.present(columns))
@@ -58,7 +57,7 @@ def score(
             progress(0, 1)
 
     task = Task(pool, rows, 1, seed, resolve_device(device), user=judge.strategy, tick=tick)
-    objective = build(judge, task)
+    objective = judge.objective(task)
     if objective.depends_on_picks:
         raise InvalidInput(
             f"{judge.strategy}: its values change with every sample chosen, so that there is no score "

@@ -12,19 +12,16 @@ from .data.device import resolve_device
 from .data.errors import InvalidInput
 from .data.pool import Pool
 from .data.selection import Selection
-from .lightly.greedy import choose as choose_as_lightly
-from .objectives import Score
+from .lightly.greedy import choose_accumulating
 from .optimizers.budget import Limits
 from .optimizers.greedy import Picks, Progress, Term, greedy
 from .optimizers.group_greedy import choose_groups
 from .optimizers.stochastic_batch import draw
-from .recipe.default import default_strategies
+from .recipe import Recipe, Stage, entry_names
+from .recipe.default import completed_stages
 from .recipe.filters import passing
-from .recipe.limits import Bounded, bounded_by
-from .recipe.recipe import Recipe, Stage, columns_of, entry_names
-from .rules import RULES
-from .strategies import Task, build
-from .strategies.embeddings import outliers
+from .recipe.limits import Bounds, bounds_of
+from .strategies import Strategy, Task
 
 
 def select(
@@ -51,11 +48,11 @@ def select(
     recipe = Recipe.of(recipe)
     where = resolve_device(device)
     started = time.perf_counter()
-    stages = recipe.in_stages()
+    stages = completed_stages(recipe, pool)
     task = Task(pool, np.flatnonzero(~pool.labeled), 0, recipe.seed, where, tick=_ticking(progress, 1))
     # Of near-duplicates the one that stays must be one that the only stage can choose.
-    lone = stages[0].strategies or default_strategies(pool) if len(stages) == 1 else []
-    needed = [column for entry in lone for column in columns_of(entry) if column in pool.columns]
+    needed = _needed(stages[0]) if len(stages) == 1 else []
+    needed = [column for column in needed if column in pool.columns]
     candidates = task.candidates[passing(task, recipe.filters, needed)[task.candidates]]
     report: dict[str, Any] = {
         "pool": int(pool.n - pool.labeled.sum()),
@@ -69,12 +66,12 @@ def select(
     names: list[str] = []
     for number, stage in enumerate(stages):
         at = f"stages[{number}]." if recipe.stages is not None else ""
-        rows, names, picks, told = _run_stage(
-            replace(task, candidates=rows), stage, number, at, progress
-        )
-        report["stages"].append(told)
+        rows, names, picks, of_stage = _run_stage(task.of(rows), stage, number, at, progress)
+        report["stages"].append(of_stage)
         if len(rows) == 0 and number + 1 < len(stages):
-            raise InvalidInput(f"{at[:-1]} has chosen nothing for the next stage: {told['stopped']}")
+            raise InvalidInput(
+                f"{at[:-1]} has chosen nothing for the next stage: {of_stage['stopped']}"
+            )
     assert picks is not None
     report["chosen"] = len(rows)
     report["stopped"] = report["stages"][-1]["stopped"]
@@ -91,65 +88,79 @@ def select(
 def _run_stage(
     task: Task, stage: Stage, number: int, at: str, progress: Progress | None
 ) -> tuple[np.ndarray, list[str], Picks, dict[str, Any]]:
+    """The rows chosen, the names of what they were chosen by, the picks, and what the report says."""
     started = time.perf_counter()
     pool = task.pool
-    strategies = stage.strategies or default_strategies(pool)
+    strategies = stage.strategies or []
     names = entry_names(strategies)
-    places = [_place(at, position, entry) for position, entry in enumerate(strategies)]
-    for place, entry in zip(places, strategies, strict=True):
-        for column in columns_of(entry):
+    places = [f"{at}strategies[{k}] ({one.strategy})" for k, one in enumerate(strategies)]
+    for place, one in zip(places, strategies, strict=True):
+        for column in one.judged_by():
             pool.column(column, place)
-    needed = [column for entry in strategies for column in columns_of(entry)]
     if stage.cost is not None:
         pool.column(stage.cost.column, f"{at}cost")
-        needed.append(stage.cost.column)
+    needed = _needed(stage)
     # Ascending, whatever order an earlier stage chose them in: ties go to the lower index.
     candidates = np.sort(task.candidates[passing(task, stage.filters, needed)[task.candidates]])
     with_values = candidates[pool.present(needed)[candidates]]
     if len(with_values) == 0:
         raise InvalidInput(_nothing_left(pool, len(task.candidates), candidates, needed))
-    usual = _without_outliers(task, with_values, strategies, places)
+    tasks = [replace(task, user=place) for place in places]
+    usual = _without_excluded(with_values, strategies, tasks)
     budget = _count(stage.budget, len(usual))
     task = replace(
         task, candidates=usual, picks=min(budget, len(usual)), tick=_ticking(progress, budget)
     )
     tasks = [replace(task, user=place) for place in places]
     built = time.perf_counter()
-    rule = RULES.get(type(strategies[0]))
-    bounded = Bounded()
+    bounds = Bounds()
     reached: dict[str, Any] = {}
+    kept = [name for name, one in zip(names, strategies, strict=True) if one.strength != 0]
     if stage.combine == "lightly":
-        kept = [name for name, entry in zip(names, strategies, strict=True) if entry.strength != 0]
-        picks = choose_as_lightly(stage, task, places, budget, progress)
-    elif rule is not None:
-        choice = rule(strategies[0], tasks[0])
-        picks, kept = Picks(choice.rows, choice.values, choice.values[:, None]), names
-        reached = {names[0]: {"before": choice.before, "after": choice.told}} if choice.told else {}
+        parts = [one.accumulated(at_place) for one, at_place in zip(strategies, tasks, strict=True)]
+        picks = choose_accumulating(stage, names, parts, len(usual), budget, progress)
+    elif strategies[0].alone:
+        choice = strategies[0].choose(tasks[0])
+        picks = Picks(choice.rows, choice.values, choice.values[:, None])
+        if choice.report:
+            reached = {names[0]: {"before": choice.before, "after": choice.report}}
     else:
-        terms, kept = _terms(strategies, names, tasks)
-        bounded = bounded_by(stage, replace(task, user=at))
+        terms = [
+            Term(one.objective(at_place), one.strength)
+            for one, at_place in zip(strategies, tasks, strict=True)
+        ]
+        terms = [term for term in terms if term.strength != 0]
+        if not terms:
+            terms, kept = [Term(task.score(np.ones(len(usual))), 1.0)], ["none"]
+        bounds = bounds_of(stage, replace(task, user=at))
         before = [term.objective.report() for term in terms]
         built = time.perf_counter()
-        picks = _picked(terms, kept, stage, task, number, at, budget, bounded, progress)
+        picks = _picked(terms, kept, stage, task, number, at, budget, bounds, progress)
         reached = {
             name: {"before": earlier, "after": term.objective.report()}
             for name, earlier, term in zip(kept, before, terms, strict=True)
             if earlier
         }
-    told = {
-        "strategies": [entry.model_dump(exclude_none=True) for entry in strategies],
+    report = {
+        "strategies": [one.model_dump(exclude_none=True) for one in strategies],
         "candidates": len(usual),
         "without_value": len(candidates) - len(with_values),
         "outliers": len(with_values) - len(usual),
         "budget": budget,
         "chosen": len(picks.rows),
-        "without_gain": int((picks.gains <= 0).sum()) if _has_gains(stage, rule) else 0,
+        "without_gain": int((picks.gains <= 0).sum()) if _has_gains(stage) else 0,
         "stopped": _why_stopped(len(picks.rows), budget, len(usual), stage),
         "reached": reached,
-        **bounded.told(picks.rows),
+        **bounds.report(picks.rows),
         "seconds": {"prepare": built - started, "choose": time.perf_counter() - built},
     }
-    return usual[picks.rows], kept, picks, told
+    return usual[picks.rows], kept, picks, report
+
+
+def _needed(stage: Stage) -> list[str]:
+    """The columns without which a sample cannot be chosen."""
+    needed = [column for one in stage.strategies or [] for column in one.judged_by()]
+    return needed if stage.cost is None else [*needed, stage.cost.column]
 
 
 def _ticking(progress: Progress | None, budget: int) -> Callable[[], None]:
@@ -160,28 +171,14 @@ def _ticking(progress: Progress | None, budget: int) -> Callable[[], None]:
     return tick
 
 
-def _without_outliers(
-    task: Task, candidates: np.ndarray, strategies: list[Any], places: list[str]
+def _without_excluded(
+    candidates: np.ndarray, strategies: list[Strategy], tasks: list[Task]
 ) -> np.ndarray:
-    """The candidates less those that a strategy ignores as outliers; all, if that leaves none."""
-    kept = np.ones(task.pool.n, dtype=bool)
-    for entry, place in zip(strategies, places, strict=True):
-        if getattr(entry, "ignore_outliers", 0):
-            kept[outliers(entry, replace(task, user=place))] = False
+    """The candidates less those that a strategy excludes; all, if that leaves none."""
+    kept = np.ones(tasks[0].pool.n, dtype=bool)
+    for one, task in zip(strategies, tasks, strict=True):
+        kept[one.excluded(task)] = False
     return candidates[kept[candidates]] if kept[candidates].any() else candidates
-
-
-def _terms(strategies: list[Any], names: list[str], tasks: list[Task]) -> tuple[list[Term], list[str]]:
-    terms, kept = [], []
-    for name, entry, task in zip(names, strategies, tasks, strict=True):
-        objective = build(entry, task)
-        if entry.strength != 0:
-            terms.append(Term(objective, entry.strength))
-            kept.append(name)
-    if not terms:
-        level = torch.ones(len(tasks[0].candidates), dtype=torch.float64, device=tasks[0].device)
-        terms, kept = [Term(Score(level), 1.0)], ["none"]
-    return terms, kept
 
 
 def _picked(
@@ -192,19 +189,19 @@ def _picked(
     number: int,
     at: str,
     budget: int,
-    bounded: Bounded,
+    bounds: Bounds,
     progress: Progress | None,
 ) -> Picks:
     count = len(task.candidates)
     if stage.groups is not None and stage.groups.whole:
-        assert bounded.groups is not None
+        assert bounds.groups is not None
         return choose_groups(
             terms,
-            bounded.groups,
+            bounds.groups,
             budget,
             value=stage.groups.value,
             combine=stage.combine,
-            limits=Limits(bounded.costs, bounded.spend),
+            limits=Limits(bounds.costs, bounds.spend),
             progress=progress,
         )
     if stage.batch == "top":
@@ -215,7 +212,7 @@ def _picked(
             combine=stage.combine,
             device=task.device,
             progress=progress,
-            limits=bounded.limits(),
+            limits=bounds.limits(),
         )
     _refuse_changing(terms, names, stage.batch, at)
     # Drawn for the whole pool, so that a filter does not change what the other samples drew.
@@ -225,9 +222,10 @@ def _picked(
     )
 
 
-def _has_gains(stage: Stage, rule: Any) -> bool:
+def _has_gains(stage: Stage) -> bool:
     """Whether 0 means that a pick adds nothing."""
-    return rule is None and stage.combine == "product"
+    alone = any(one.alone for one in stage.strategies or [])
+    return not alone and stage.combine == "product"
 
 
 def _refuse_changing(terms: list[Term], names: list[str], batch: str, at: str) -> None:
@@ -237,10 +235,6 @@ def _refuse_changing(terms: list[Term], names: list[str], batch: str, at: str) -
             f"recipe: {at}batch: {batch!r} draws by values that no pick changes, and those of "
             f"{changing[0]!r} do; use 'top', or leave it out"
         )
-
-
-def _place(at: str, position: int, entry: Any) -> str:
-    return f"{at}strategies[{position}] ({entry.strategy})"
 
 
 def _count(budget: int | float | None, candidates: int) -> int:
@@ -263,8 +257,8 @@ def _nothing_left(pool: Pool, before: int, candidates: np.ndarray, needed: list[
     if after == 0:
         return f"the filters remove all {before} samples that may be chosen; widen them"
     lacking = {name: int(pool.missing[name][candidates].sum()) for name in needed}
-    told = ", ".join(f"{count} have none in {name!r}" for name, count in lacking.items() if count)
-    return f"none of the {after} samples that may be chosen has every value it takes: {told}"
+    each = ", ".join(f"{count} have none in {name!r}" for name, count in lacking.items() if count)
+    return f"none of the {after} samples that may be chosen has every value it takes: {each}"
 
 
 def _why_stopped(chosen: int, budget: int, candidates: int, stage: Stage) -> str:
@@ -272,14 +266,12 @@ def _why_stopped(chosen: int, budget: int, candidates: int, stage: Stage) -> str
         return "budget reached"
     if chosen == candidates:
         return f"all {candidates} candidates are chosen; the budget was {budget}"
+    reasons = [one.why_refused() for one in stage.strategies or []]
     if stage.combine == "lightly":
-        ends = ("minimum_distance", "minimum", "max_sum")
-        asked = [
-            one for one in ends for e in stage.strategies or [] if getattr(e, one, None) is not None
-        ]
-        return f"{chosen} of {budget} chosen: {' or '.join(dict.fromkeys(asked))} is reached"
-    near = any(getattr(entry, "minimum_distance", None) for entry in stage.strategies or [])
-    why = ["is nearer than minimum_distance to one labeled or chosen"] if near else []
+        stops = [name for stop in stage.stop.values() for name in stop.model_dump(exclude_none=True)]
+        ends = [*(["minimum_distance"] if any(reasons) else []), *stops]
+        return f"{chosen} of {budget} chosen: {' or '.join(dict.fromkeys(ends))} is reached"
+    why = list(dict.fromkeys(reason for reason in reasons if reason))
     if stage.cost is not None:
         why.append(f"costs more than is left of {stage.cost.budget:g}")
     if stage.groups is not None:

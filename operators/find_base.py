@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 import fiftyone.operators.types as types
 import numpy as np
 
-from ..alcore import Recipe, Selection
+from ..alcore import InvalidInput, Selection
+from ..alcore.strategies import Reads
+from ..alcore.strategies.common.vocabulary import Metric
 from .base import OptionsOperator, Pick
 from .dataset.fields import embedding_fields
 from .dataset.fiftyone_private import dataset_of
 from .forms import embedding_inputs, pieces, previews, selection_inputs
-from .reading.read import Labeled, Reading, check, read
+from .reading.read import Labeled, ReadPool, check_columns, read_columns
 from .runs.records import Names, check_names, name_selection, write
 from .runs.run import READ_SHARE, Progress, throttled
 
@@ -51,10 +53,12 @@ def _names(dataset: Any, params: dict[str, Any]) -> Names:
     return replace(names, number_field=params.get("field") or None)
 
 
-def _columns(params: dict[str, Any]) -> Recipe:
-    """A recipe that reads the vectors, and how they are compared."""
-    entry = {"strategy": "typicality", "column": params["embeddings"], "metric": params["metric"]}
-    return Recipe.of({"budget": 1, "strategies": [entry]})
+def _columns(params: dict[str, Any]) -> dict[str, Reads]:
+    """What is read: the vectors."""
+    if params["metric"] not in get_args(Metric):
+        known = " or ".join(map(repr, get_args(Metric)))
+        raise InvalidInput(f"metric: there is no {params['metric']!r}; choose {known}")
+    return {params["embeddings"]: Reads.VECTORS}
 
 
 def _labeled(params: dict[str, Any]) -> Labeled:
@@ -62,7 +66,7 @@ def _labeled(params: dict[str, Any]) -> Labeled:
 
 
 def _write(
-    view: Any, reading: Reading, found: Found, names: Names, params: dict[str, Any], holds: str
+    view: Any, reading: ReadPool, found: Found, names: Names, params: dict[str, Any], holds: str
 ) -> None:
     """Write what was found as a selection; later selections may still choose it."""
     pool = reading.pool
@@ -112,7 +116,7 @@ class FindOperator(OptionsOperator):
         """Add the inputs of the family to the form."""
         raise NotImplementedError
 
-    def find(self, reading: Reading, params: dict[str, Any], tick: Callable[[], None]) -> Found:
+    def find(self, reading: ReadPool, params: dict[str, Any], tick: Callable[[], None]) -> Found:
         """Find samples in what was read; ``tick`` is called now and then."""
         raise NotImplementedError
 
@@ -157,7 +161,7 @@ class FindOperator(OptionsOperator):
         self.check_numbers(options)
         dataset = dataset_of(view)
         check_names(dataset, _names(dataset, options), bool(options.get("overwrite")))
-        check(view, _columns(options), _labeled(options))
+        check_columns(view, _columns(options), _labeled(options))
 
     def run(self, view: Any, options: dict[str, Any], report: Progress) -> dict[str, Any]:
         reading, found = self._found(view, options, throttled(report))
@@ -186,8 +190,8 @@ class FindOperator(OptionsOperator):
 
     def _found(
         self, view: Any, params: dict[str, Any], report: Progress = lambda share, label: None
-    ) -> tuple[Reading, Found]:
-        reading = read(
+    ) -> tuple[ReadPool, Found]:
+        reading = read_columns(
             view,
             _columns(params),
             _labeled(params),

@@ -16,7 +16,7 @@ from ..alcore.geometry.distance_statistics import (
 from .dataset.fields import label_fields
 from .find_base import FindOperator, Found
 from .forms import pieces, plots
-from .reading.read import Reading
+from .reading.read import ReadPool
 
 
 class FindNearDuplicates(FindOperator):
@@ -54,7 +54,7 @@ class FindNearDuplicates(FindOperator):
         if distance is not None and not 0 < distance < np.inf:
             raise InvalidInput(f"distance: {distance} is not a number above 0")
 
-    def find(self, reading: Reading, params: dict[str, Any], tick: Callable[[], None]) -> Found:
+    def find(self, reading: ReadPool, params: dict[str, Any], tick: Callable[[], None]) -> Found:
         pool, column, metric = reading.pool, params["embeddings"], params["metric"]
         device = params.get("device") or "auto"
         here = np.flatnonzero(~pool.missing[column])

@@ -11,7 +11,7 @@ from ..alcore import InvalidInput, score
 from ..alcore.scores.typicality import NEIGHBORS
 from .find_base import FindOperator, Found
 from .forms import plots
-from .reading.read import Reading
+from .reading.read import ReadPool
 
 SHARE = 0.02
 
@@ -52,7 +52,7 @@ class FindOutliers(FindOperator):
         if params.get("neighbors", NEIGHBORS) < 1:
             raise InvalidInput(f"neighbors: {params['neighbors']} is not a count of at least 1")
 
-    def find(self, reading: Reading, params: dict[str, Any], tick: Callable[[], None]) -> Found:
+    def find(self, reading: ReadPool, params: dict[str, Any], tick: Callable[[], None]) -> Found:
         entry = {
             "strategy": "typicality",
             "column": params["embeddings"],

@@ -9,14 +9,15 @@ import fiftyone.operators.types as types
 import numpy as np
 
 from ..alcore import InvalidInput, Selection
-from ..alcore.evaluation.weak_slices import DatePart, Slice
+from ..alcore.data.categories import DatePart
+from ..alcore.evaluation.weak_slices import Slice
 from .base import OptionsOperator
 from .dataset.fields import category_fields, label_fields, number_fields
 from .dataset.fiftyone_private import dataset_of
 from .evaluation import weak_slices
 from .forms import counts, pieces, previews, selection_inputs
 from .forms.binning import DATE_PARTS, bins_input
-from .reading.read import Reading
+from .reading.read import ReadPool
 from .runs.records import Names, check_names, name_selection, write
 from .runs.run import Progress, throttled
 
@@ -64,7 +65,7 @@ def _written(names: Names | None, row: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def _write(
-    view: Any, reading: Reading, weak: Slice, names: Names, params: dict[str, Any], higher_is: str
+    view: Any, reading: ReadPool, weak: Slice, names: Names, params: dict[str, Any], higher_is: str
 ) -> None:
     """Write a slice as a selection is, the worst first; later selections may choose it yet."""
     pool = reading.pool

@@ -8,7 +8,7 @@ from typing import Any
 import fiftyone.operators.types as types
 
 from ..alcore import InvalidInput
-from .forms import pieces, selection_inputs
+from .forms import pieces, selection_inputs, strategy_inputs
 from .select_base import SelectOperator
 
 
@@ -19,10 +19,13 @@ class Select(SelectOperator):
         "With a budget alone: samples that stand for many others the model is unsure of, "
         "balanced over the classes."
     )
-    options = ("recipe", "budget")
+    options = ("recipe", "budget", "strategy", strategy_inputs.MORE, *strategy_inputs.input_names())
 
     def strategy_inputs(self, ctx: Any, inputs: Any) -> None:
         pieces.budget_input(inputs)
+        strategy_inputs.strategy_inputs(ctx, inputs)
+        if ctx.params.get("strategy"):
+            return
         inputs.str(
             "recipe",
             label="Recipe",
@@ -41,6 +44,9 @@ class Select(SelectOperator):
         if not isinstance(given, dict):
             raise InvalidInput('recipe: must be a JSON object, such as {"budget": 100}')
         recipe = dict(given)
+        entry = strategy_inputs.entry_from(dataset, params, params.get("label_field"))
+        if entry is not None and "strategies" not in recipe and "stages" not in recipe:
+            recipe["strategies"] = [entry]
         paid = "cost" in recipe and "budget" not in params  # how much they may cost is budget enough
         if "budget" not in recipe and "stages" not in recipe and not paid:
             recipe["budget"] = selection_inputs.budget_of(params)

@@ -49,7 +49,7 @@ class SelectBalanced(SelectOperator):
 
     def strategy_inputs(self, ctx: Any, inputs: Any) -> None:
         pieces.budget_input(inputs)
-        pieces.choice_input(inputs, "method", "Method", words.told(words.BALANCED), "balance")
+        pieces.choice_input(inputs, "method", "Method", words.lines(words.BALANCED), "balance")
         if ctx.params.get("method", "balance") != "balance":
             self._rule_inputs(ctx, inputs, ctx.params["method"])
             return
@@ -106,10 +106,10 @@ class SelectBalanced(SelectOperator):
             missing="This dataset has no predictions of classes",
         )
         if method == "minority":
-            pieces.choice_input(inputs, "variant", "Variant", words.told(words.VARIANTS), "certain")
-            pieces.choice_input(inputs, "measure", "The rest by", words.told(words.SINGLE), "margin")
+            pieces.choice_input(inputs, "variant", "Variant", words.lines(words.VARIANTS), "certain")
+            pieces.choice_input(inputs, "measure", "The rest by", words.lines(words.SINGLE), "margin")
             return
-        offered = words.told(words.SINGLE) | {"diversity": words.DIVERSE["diversity"].line}
+        offered = words.lines(words.SINGLE) | {"diversity": words.DIVERSE["diversity"].line}
         pieces.choice_input(inputs, "measure", "Measure", offered, "entropy")
         if ctx.params.get("measure") == "diversity":
             embedding_inputs.embeddings_input(ctx, inputs)

@@ -7,12 +7,10 @@ from typing import Any, ClassVar
 import fiftyone.operators as foo
 import fiftyone.operators.types as types
 import numpy as np
-from fiftyone import ViewField
 
 from ..alcore import InvalidInput
 from .dataset.fields import embedding_fields
-from .dataset.object_fields import list_path
-from .dataset.object_labels import all_slices
+from .dataset.tagged import tagged
 from .forms import counts, embedding_inputs, pieces, selection_inputs
 from .select_base import SelectOperator
 
@@ -197,23 +195,3 @@ def _examples(dataset: Any, params: dict[str, Any]) -> tuple[list[str], list[Any
         }
         raise InvalidInput(told[source])
     return ids, ids
-
-
-def tagged(dataset: Any, tag: str | None, objects: str | None = None) -> list[str]:
-    """The ids of the samples with a tag, or of the objects.
-
-    Raises:
-        InvalidInput: no tag is named, or nothing has it.
-    """
-    if not tag:
-        raise InvalidInput("example_tag: name the tag of the examples")
-    view = all_slices(dataset)
-    if objects:
-        view = view.filter_labels(objects, ViewField("tags").contains(tag))
-        lists = view.values(f"{list_path(dataset, objects)}.id")
-        ids = [one for labels in lists for one in labels or []]
-    else:
-        ids = view.match_tags(tag).values("id")
-    if not ids:
-        raise InvalidInput(f"example_tag: nothing has the tag {tag!r}")
-    return ids

@@ -47,7 +47,7 @@ class SelectDiverse(SelectOperator):
     def strategy_inputs(self, ctx: Any, inputs: Any) -> None:
         pieces.budget_input(inputs)
         embedding_inputs.embeddings_input(ctx, inputs)
-        told = words.told(words.DIVERSE)
+        told = words.lines(words.DIVERSE)
         pieces.choice_input(inputs, "method", "Method", told, "coverage")
         method = ctx.params.get("method") or "coverage"
         if method == "coverage":

@@ -27,10 +27,10 @@ class SelectInformative(SelectOperator):
         known = uncertainty_inputs.measures_of(ctx.dataset, params)
         if batch != "batch_bald" or batch not in offered:
             name = uncertainty_inputs.input_of("measure", known)
-            pieces.choice_input(inputs, name, "Measure", words.told(known), next(iter(known)))
+            pieces.choice_input(inputs, name, "Measure", words.lines(known), next(iter(known)))
             uncertainty_inputs.detail_inputs(ctx, inputs, params)
         self._temperature_input(ctx, inputs, params)
-        pieces.choice_input(inputs, "batch", "Batch", words.told(offered), "top")
+        pieces.choice_input(inputs, "batch", "Batch", words.lines(offered), "top")
         if batch == "batch_bald":
             inputs.int(
                 "samples",

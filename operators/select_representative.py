@@ -48,7 +48,7 @@ class SelectRepresentative(SelectOperator):
     def strategy_inputs(self, ctx: Any, inputs: Any) -> None:
         pieces.budget_input(inputs)
         inputs.view("cold_start", types.Notice(label=COLD_START))
-        told = words.told(words.REPRESENTATIVE)
+        told = words.lines(words.REPRESENTATIVE)
         pieces.choice_input(inputs, "method", "Method", told, "typiclust")
         method = ctx.params.get("method") or "typiclust"
         if method == "representative_informative":

@@ -18,7 +18,7 @@ from .evaluation.test_sets import TestSetRequest
 from .forms import pieces, previews, selection_inputs
 from .forms.test_set_inputs import filled, form_inputs
 from .forms.test_set_options import REFERENCES, as_shown
-from .reading.read import Reading
+from .reading.read import ReadPool
 from .runs.records import Names, check_names, name_selection, write
 from .runs.run import CHOOSE_SHARE, READ_SHARE, Progress, throttled
 from .runs.used_embeddings import embeddings_used
@@ -46,7 +46,7 @@ def _names(dataset: Any, request: TestSetRequest, params: dict[str, Any]) -> Nam
 
 def _chosen(
     view: Any, request: TestSetRequest, report: Progress = lambda share, label: None
-) -> tuple[Reading, ChosenTestSet]:
+) -> tuple[ReadPool, ChosenTestSet]:
     return test_sets.choose(
         view,
         request,
@@ -73,7 +73,7 @@ def _figures(chosen: ChosenTestSet) -> dict[str, Any]:
 
 def _write(
     view: Any,
-    reading: Reading,
+    reading: ReadPool,
     chosen: ChosenTestSet,
     names: Names,
     request: TestSetRequest,
@@ -96,7 +96,7 @@ def _write(
     }
     if request.like:
         details["reference"] = request.like
-    used = embeddings_used(dataset_of(view), reading.recipe)
+    used = embeddings_used(dataset_of(view), reading.pool.columns)
     if used:
         details["embeddings"] = used
     write(

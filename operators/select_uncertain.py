@@ -27,7 +27,7 @@ class SelectUncertain(SelectOperator):
             "Logits or probabilities are used in full. With label and confidence alone, least "
             "confidence is exact; margin and entropy take the other classes as equally likely",
         )
-        pieces.choice_input(inputs, "measure", "Measure", words.told(words.SINGLE), "margin")
+        pieces.choice_input(inputs, "measure", "Measure", words.lines(words.SINGLE), "margin")
         pieces.temperature_input(inputs)
         pieces.spread_input(ctx, inputs)
 

@@ -7,10 +7,6 @@ import torch
 
 from .errors import InvalidInput
 
-# Up to this many numbers a matrix is worked on in float64, pair by pair, where duplicates and ties
-# come out exactly; beyond it in float32 matrix products, exact up to float32 rounding.
-FLOAT64_UP_TO = 1 << 16
-
 # A tile of pairwise values that stays in a core's cache: rows x columns.
 TILE_ROWS = 2048
 TILE_COLUMNS = 512

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .errors import SHOWN, InvalidInput
+from .settings import chunk_size
 
 NUMBERS_A_CHUNK = 1 << 21  # a chunk of float64 takes 16 MiB
 ABOVE_ONE = 1e-3  # what rounding may add to a probability
@@ -218,7 +219,7 @@ class Objects:
 
     def _check_probabilities(self, p: np.ndarray) -> None:
         bad = np.zeros(self.total, dtype=bool)
-        step = max(1, NUMBERS_A_CHUNK // p.shape[1])
+        step = max(1, chunk_size(NUMBERS_A_CHUNK) // p.shape[1])
         for start in range(0, self.total, step):
             block = p[start : start + step]
             inside = ((block >= 0) & (block <= 1 + ABOVE_ONE)).all(1)

@@ -1,6 +1,9 @@
 """The data a selection is made from: columns of one row a sample."""
 
-from collections.abc import Mapping, Sequence
+from __future__ import annotations
+
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -26,6 +29,13 @@ class Pool:
         classes: by name of a prediction column, its C class names.
         missing: by name of a column, (N,) bool, true where a sample has no value there. Such a
             sample cannot be chosen by a recipe that uses the column, nor does it count as context.
+        given: by name of a prediction column, whether it holds "probabilities" or "logits"; this goes
+            before what a recipe says of it.
+        independent: names of prediction columns whose classes do not exclude each other.
+        elsewhere: by name of a column of vectors, the vectors of ids that are not in the pool, to
+            compare with.
+
+    Nothing of a pool changes once it is made; ``with_columns`` makes another one.
 
     Raises:
         InvalidInput: lengths or shapes that do not fit.
@@ -39,25 +49,64 @@ class Pool:
         columns: Mapping[str, Any] | None = None,
         classes: Mapping[str, Sequence[str]] | None = None,
         missing: Mapping[str, Any] | None = None,
+        given: Mapping[str, str] | None = None,
+        independent: Collection[str] = (),
+        elsewhere: Mapping[str, Mapping[Hashable, Any]] | None = None,
     ) -> None:
         self.n = int(n)
         self.ids: Sequence[Any] = range(self.n) if ids is None else ids
         if len(self.ids) != self.n:
             raise InvalidInput(f"ids: {len(self.ids)} ids for {self.n} samples")
         self.labeled = self._mask(labeled, "labeled")
-        self.columns: dict[str, Any] = {}
-        self.missing: dict[str, np.ndarray] = {}
+        found: dict[str, Any] = {}
+        lacking: dict[str, np.ndarray] = {}
         for name, values in (columns or {}).items():
             column, absent = self._column(name, values)
             declared = self._mask((missing or {}).get(name), f"missing[{name!r}]")
-            self.columns[name] = column
-            self.missing[name] = declared | absent
+            found[name] = column
+            lacking[name] = declared | absent
+        self.columns: Mapping[str, Any] = MappingProxyType(found)
+        self.missing: Mapping[str, np.ndarray] = MappingProxyType(lacking)
         for name in missing or {}:
             if name not in self.columns:
                 raise InvalidInput(f"missing[{name!r}]: there is no column of that name")
-        self.classes = {name: list(map(str, names)) for name, names in (classes or {}).items()}
-        for name, names in self.classes.items():
+        named = {name: list(map(str, names)) for name, names in (classes or {}).items()}
+        self.classes: Mapping[str, list[str]] = MappingProxyType(named)
+        for name, names in named.items():
             self._check_classes(name, names)
+        self.given: Mapping[str, str] = MappingProxyType(dict(given or {}))
+        self.independent = frozenset(independent)
+        self.elsewhere: Mapping[str, Mapping[Hashable, Any]] = MappingProxyType(dict(elsewhere or {}))
+        self._frozen = True
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if getattr(self, "_frozen", False):
+            raise AttributeError(f"a pool does not change; {name!r} goes into another one")
+        super().__setattr__(name, value)
+
+    def with_columns(
+        self,
+        columns: Mapping[str, Any],
+        missing: Mapping[str, Any] | None = None,
+        classes: Mapping[str, Sequence[str]] | None = None,
+    ) -> Pool:
+        """Another pool of the same samples, with further columns, or others in their place.
+
+        Raises:
+            InvalidInput: as for a pool.
+        """
+        kept = {name: mask for name, mask in self.missing.items() if name not in columns}
+        return Pool(
+            self.n,
+            self.ids,
+            self.labeled,
+            {**self.columns, **columns},
+            {**self.classes, **(classes or {})},
+            {**kept, **(missing or {})},
+            self.given,
+            self.independent,
+            self.elsewhere,
+        )
 
     def column(self, name: str, user: str) -> Any:
         """The column ``name``; ``user`` is who asks, for the error."""

@@ -84,6 +84,67 @@ def as_independent(
     return _as_asked(chunk, values, True)
 
 
+def convert_in_place(
+    values: np.ndarray,
+    present: np.ndarray,
+    *,
+    given: str | None = None,
+    independent: bool = False,
+    exclusive: bool = True,
+) -> list[tuple[np.ndarray, str]]:
+    """Turn whole columns of class vectors, of any origin, into probabilities where they lie.
+
+    What is not said to be logits or probabilities is decided once for the column: logits, unless most
+    rows are probabilities.
+
+    Args:
+        values: (N, C), or (N, T, C) members of each sample; float, changed in place.
+        present: (N,) bool, the rows that have a value.
+        given: "probabilities", "logits", or None where nobody said.
+        independent: whether the classes do not exclude each other: a logit is its sigmoid's, and
+            values outside 0 to 1 make the column logits.
+        exclusive: whether probabilities have to sum to 1.
+
+    Returns:
+        the rows, (N,) bool, that are no probabilities, with what is wrong with them, the first fault
+        first and no row twice.
+    """
+    axes = tuple(range(1, values.ndim))
+    good = ((values >= 0) & (values <= 1 + SUM_TOLERANCE)).all(axes)
+    if exclusive and not independent:
+        near = np.abs(values.sum(-1, dtype=np.float64) - 1) <= SUM_TOLERANCE
+        good = (values >= 0).all(axes) & near.reshape(len(values), -1).all(1)
+    if given is None:
+        odd = int((present & ~good).sum())
+        few = 2 * odd < int(present.sum()) if not (independent and exclusive) else odd == 0
+        given = "probabilities" if few else "logits"
+    if given == "logits":
+        _sigmoid_in_place(values) if independent else _softmax_in_place(values)
+        return []
+    if not exclusive:
+        return [(present & ~good, "class probabilities outside 0 to 1")]
+    if independent:
+        if (present & ~good).any():  # said to be probabilities, and yet logits
+            _sigmoid_in_place(values)
+        return []
+    negative = present & (values < 0).any(axes)
+    return [
+        (negative, "negative probabilities (logits need given: logits)"),
+        (present & ~good & ~negative, "probabilities that do not sum to 1"),
+    ]
+
+
+def _sigmoid_in_place(values: np.ndarray) -> None:
+    with np.errstate(over="ignore"):
+        np.divide(1, 1 + np.exp(-values), out=values)
+
+
+def _softmax_in_place(values: np.ndarray) -> None:
+    values -= values.max(axis=-1, keepdims=True)
+    np.exp(values, out=values)
+    values /= values.sum(axis=-1, keepdims=True)
+
+
 def _members(values: Any, name: str) -> torch.Tensor:
     """(T, N, C) float64; T is 1 for a single prediction."""
     tensor = torch.as_tensor(np.asarray(values))

@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from sklearn.metrics import cohen_kappa_score
 
 from ..data.errors import InvalidInput
 from ..scores.cost import cost_matrix, expected_cost
@@ -61,8 +62,7 @@ class Worth(Advice):
 def kappa(first: Any, second: Any) -> float:
     """Cohen's kappa of two predictions of the same samples: 1 where they agree, 0 as by chance.
 
-    ``(p_o - p_e) / (1 - p_e)``, ``p_o`` being the share on which they agree, ``p_e`` the one expected
-    of their class frequencies alone. Where both hold one and the same class throughout, it is 1.
+    Where both hold one and the same class throughout, it is 1.
 
     Args:
         first: (N,) classes, of any kind that can be told apart.
@@ -72,11 +72,8 @@ def kappa(first: Any, second: Any) -> float:
         InvalidInput: no sample, or unequal numbers of them.
     """
     codes = _coded([first, second])
-    observed = float((codes[0] == codes[1]).mean())
-    width = int(codes.max()) + 1
-    often = [np.bincount(one, minlength=width) / codes.shape[1] for one in codes]
-    expected = float(often[0] @ often[1])
-    return 1.0 if expected == 1 else (observed - expected) / (1 - expected)
+    found = float(cohen_kappa_score(*codes)) if codes.max() > 0 else 1.0
+    return found
 
 
 def stable_predictions(

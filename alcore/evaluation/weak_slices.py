@@ -14,17 +14,22 @@ from typing import Any, Literal
 from zoneinfo import available_timezones
 
 import numpy as np
-import torch
 from scipy.stats import false_discovery_control
 
+from ..data.categories import (
+    MOST_CATEGORIES,
+    DatePart,
+    bin_names,
+    class_name,
+    quantile_edges,
+)
+from ..data.categories import date_parts as parts_of_dates
 from ..data.errors import InvalidInput
+from ..data.numbers import numbers_or_counts
 from ..data.pool import Pool
-from ..strategies.class_rows import MOST_CATEGORIES, bin_names, dates_of, quantile_edges
-from ..strategies.numbers import numbers_of
-from ..strategies.task import Task, class_name
 from .significance import Sums, difference_high, interval, p_worse
 
-DatePart = Literal["hour", "weekday", "month", "year"]
+USER = "slices"  # what errors call it
 DATE_PARTS: tuple[DatePart, ...] = ("hour", "weekday", "month", "year")
 
 
@@ -92,7 +97,7 @@ class WeakSlices:
 
 @dataclass(frozen=True)
 class _Facet:
-    """A column parted into values, and (N,) which each sample of the pool has, -1 where none."""
+    """A column divided into values, and (N,) which each sample of the pool has, -1 where none."""
 
     values: list[Value]
     codes: np.ndarray
@@ -140,7 +145,6 @@ def weak_slices(
         InvalidInput: a column of another kind, or with too many values; an outcome that no sample has.
     """
     _check(bins, minimum, false_discoveries, confidence, date_parts, timezone)
-    task = Task(pool, np.arange(0), 0, 0, torch.device("cpu"), "slices")
     y = pool.numbers(outcome, "slices: outcome")
     known = np.flatnonzero(~np.isnan(y))
     if len(known) == 0:
@@ -156,7 +160,7 @@ def weak_slices(
     facets = [
         facet
         for name in dict.fromkeys(columns)
-        for facet in _facets(name, bins, date_parts, timezone, known, task)
+        for facet in _facets(pool, name, bins, date_parts, timezone, known)
         if facet.values
     ]
     if not facets:
@@ -283,25 +287,24 @@ def _sums_of(codes: np.ndarray, size: int, y: np.ndarray, squares: np.ndarray) -
 
 
 def _facets(
-    name: str, bins: int, parts: Sequence[DatePart], zone: str | None, known: np.ndarray, task: Task
+    pool: Pool, name: str, bins: int, parts: Sequence[DatePart], zone: str | None, known: np.ndarray
 ) -> list[_Facet]:
-    """How a column is parted; numbers in bins of as many samples with an outcome."""
-    pool = task.pool
-    column = pool.column(name, task.user)
+    """How a column is divided; numbers in bins of as many samples with an outcome."""
+    column = pool.column(name, USER)
     here = ~pool.missing[name]
     if isinstance(column, np.ndarray) and column.ndim == 1 and column.dtype.kind == "M":
         facets = []
         for part in parts:
-            names, codes = dates_of(part, name, column, here, zone, task)
+            names, codes = parts_of_dates(column, here, part, zone)
             values = [Value(name, one, part) for one in names]
             facets.append(_Facet(values, np.where(here, codes, -1)))
         return facets
     if isinstance(column, np.ndarray) and column.ndim == 1 and column.dtype.kind in "Ob":
-        return [_by_value(name, column, here, task)]
-    numbers = numbers_of(name, None, task)
+        return [_by_value(name, column, here)]
+    numbers = numbers_or_counts(pool, name, None, USER)
     distinct = np.unique(numbers[here])
     if len(distinct) <= bins:
-        return [_by_value(name, numbers, here, task)]
+        return [_by_value(name, numbers, here)]
     inner = quantile_edges(numbers[known][here[known]], bins)
     lows = [float(distinct[0]), *inner.tolist()]
     # A bin has its lower edge alone, a range both: it ends at the last number below the next bin.
@@ -317,11 +320,11 @@ def _facets(
     return [_Facet(values, np.where(here, codes, -1))]
 
 
-def _by_value(name: str, column: np.ndarray, here: np.ndarray, task: Task) -> _Facet:
+def _by_value(name: str, column: np.ndarray, here: np.ndarray) -> _Facet:
     there = sorted(set(column[here].tolist()), key=class_name)
     if len(there) > MOST_CATEGORIES:
         raise InvalidInput(
-            f"{task.user}: column {name!r} has {len(there):,} different values, too many to compare; "
+            f"{USER}: column {name!r} has {len(there):,} different values, too many to compare; "
             "leave it out"
         )
     place = {one: number for number, one in enumerate(there)}

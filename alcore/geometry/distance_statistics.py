@@ -8,6 +8,7 @@ import torch
 
 from ..data.device import resolve_device
 from ..data.errors import InvalidInput
+from ..data.settings import chunk_size
 from .distances import nearest_squared, squared_distances, squared_lengths
 from .duplicates import near_duplicates
 from .vectors import Vectors, center_of
@@ -54,8 +55,8 @@ def distances_to_others(
     asked = np.sort(np.random.default_rng(seed).permutation(len(X))[:ASKED])
     mine = prepare(asked)
     nearest = torch.full((len(asked),), torch.inf, dtype=torch.float64, device=mine.device)
-    for start in range(0, len(X), ROWS_A_CHUNK):
-        others = np.arange(start, min(len(X), start + ROWS_A_CHUNK))
+    for start in range(0, len(X), chunk_size(ROWS_A_CHUNK)):
+        others = np.arange(start, min(len(X), start + chunk_size(ROWS_A_CHUNK)))
         squared = squared_distances(mine, prepare(others))
         own = np.flatnonzero((asked >= start) & (asked <= others[-1]))
         squared[own, asked[own] - start] = torch.inf

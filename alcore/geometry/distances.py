@@ -3,6 +3,7 @@
 import torch
 
 from ..data.device import TILE_COLUMNS, TILE_ROWS
+from ..data.settings import chunks
 
 # Squared distances below this many roundings of the squared length are those of equal vectors.
 ROUNDINGS = 16
@@ -41,12 +42,10 @@ def nearest_squared(
     """
     exact = vectors.dtype == torch.float64
     floor = ROUNDINGS * torch.finfo(vectors.dtype).eps
-    for start in range(0, len(vectors), TILE_ROWS):
-        rows = slice(start, start + TILE_ROWS)
+    for rows in chunks(len(vectors), TILE_ROWS):
         x = vectors[rows]
         nearest = torch.full_like(lengths[rows], torch.inf)
-        for first in range(0, len(centers), TILE_COLUMNS):
-            columns = slice(first, first + TILE_COLUMNS)
+        for columns in chunks(len(centers), TILE_COLUMNS):
             if exact:
                 d = squared_distances(x, centers[columns]).amin(1)
             else:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
+from ..data.settings import chunk_size
 from .distances import squared_distances, squared_lengths
 
 ROWS_A_CHUNK = 1 << 10
@@ -47,8 +48,8 @@ def near_duplicates(
         known.extend(rows.tolist())
 
     keep(order[: int(first.sum())])
-    for start in range(int(first.sum()), n, ROWS_A_CHUNK):
-        rows = order[start : start + ROWS_A_CHUNK]
+    for start in range(int(first.sum()), n, chunk_size(ROWS_A_CHUNK)):
+        rows = order[start : start + chunk_size(ROWS_A_CHUNK)]
         mine = vectors[torch.from_numpy(rows).to(vectors.device)]
         found = _nearest(mine, kept[: len(known)], lengths[: len(known)], distance)
         near, apart = (one.cpu().numpy() for one in found)
@@ -85,8 +86,8 @@ def any_near(
     """
     lengths = squared_lengths(others)
     found = np.zeros(n, dtype=bool)
-    for start in range(0, n, ROWS_A_CHUNK):
-        part = slice(start, min(n, start + ROWS_A_CHUNK))
+    for start in range(0, n, chunk_size(ROWS_A_CHUNK)):
+        part = slice(start, min(n, start + chunk_size(ROWS_A_CHUNK)))
         found[part] = (_nearest(take(part), others, lengths, distance)[1] < distance**2).cpu().numpy()
         tick()
     return found
@@ -101,8 +102,8 @@ def _nearest(
     apart = torch.full((len(mine),), torch.inf, dtype=torch.float64, device=mine.device)
     own = squared_lengths(mine)
     slack = 0.0 if mine.dtype == torch.float64 else ROUNDINGS * torch.finfo(mine.dtype).eps
-    for first in range(0, len(kept), COLUMNS_A_TILE):
-        tile = slice(first, first + COLUMNS_A_TILE)
+    for first in range(0, len(kept), chunk_size(COLUMNS_A_TILE)):
+        tile = slice(first, first + chunk_size(COLUMNS_A_TILE))
         if mine.dtype == torch.float64:
             squared = squared_distances(mine, kept[tile])
         else:

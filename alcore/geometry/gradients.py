@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 
+from ..data.settings import chunks
 from .distances import squared_lengths
 
 ROWS_A_CHUNK = 1 << 12
@@ -48,8 +49,7 @@ class GradientEmbeddings:
         errors, features = self.errors[others].T, self.features[others].T
         theirs = self.squared_lengths[others].to(self.features.dtype)
         smallest = ROUNDINGS * torch.finfo(self.features.dtype).eps
-        for start in range(0, len(self), ROWS_A_CHUNK):
-            chunk = slice(start, start + ROWS_A_CHUNK)
+        for chunk in chunks(len(self), ROWS_A_CHUNK):
             inner = self.errors[chunk] @ errors
             inner *= self.features[chunk] @ features
             own = self.squared_lengths[chunk]

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import torch
 
+from ..data.settings import chunk_size
 from .distances import squared_lengths
 
 ROWS_A_TILE = 4096
@@ -57,14 +58,18 @@ def nearest_rows(vectors: torch.Tensor, k: int, tick: Callable[[], None]) -> tor
     """
     n = len(vectors)
     lengths = squared_lengths(vectors)
-    starts = range(0, n, ROWS_A_TILE)
-    room = vectors.new_empty((ROWS_A_TILE, ROWS_A_TILE))
-    marks = vectors.new_empty((2, ROWS_A_TILE, ROWS_A_TILE), dtype=torch.bool)
+    starts = range(0, n, chunk_size(ROWS_A_TILE))
+    room = vectors.new_empty((chunk_size(ROWS_A_TILE), chunk_size(ROWS_A_TILE)))
+    marks = vectors.new_empty((2, chunk_size(ROWS_A_TILE), chunk_size(ROWS_A_TILE)), dtype=torch.bool)
 
     def tile(first: int, second: int) -> torch.Tensor:
-        a, b = (slice(start, start + ROWS_A_TILE) for start in (first, second))
+        a, b = (slice(start, start + chunk_size(ROWS_A_TILE)) for start in (first, second))
         x, y = vectors[a], vectors[b]
-        out = room[: len(x), : len(y)] if len(y) == ROWS_A_TILE else vectors.new_empty((len(x), len(y)))
+        out = (
+            room[: len(x), : len(y)]
+            if len(y) == chunk_size(ROWS_A_TILE)
+            else vectors.new_empty((len(x), len(y)))
+        )
         torch.addmm(lengths[b], x, y.T, alpha=-2, out=out)
         return out.add_(lengths[a][:, None])
 

@@ -6,12 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from ..data.settings import chunk_size, settings
 from .distances import squared_distances, squared_lengths
 from .neighbor_tiles import nearest_rows
 
-# Up to so many multiplications (100,000 vectors of 512 are 5e12) all pairs are compared, on any
-# device: what is found must not depend on where.
-EXACT_UP_TO = 1 << 43
 # Of short vectors it is not the product but finding the least that costs.
 LEAST_WORK = 100
 ROWS_A_BLOCK, COLUMNS_A_BLOCK = 512, 16_384
@@ -48,9 +46,9 @@ def nearest_neighbors(
 ) -> Neighbors:
     """The ``k`` nearest other vectors of each, or all others where there are fewer.
 
-    Distances are of differences, in the vectors' precision. Up to ``EXACT_UP_TO`` multiplications all
-    pairs are compared; beyond, faiss searches cells of an inverted file, as many as find 95% of the
-    neighbors of 256 rows tried.
+    Distances are of differences, in the vectors' precision. Up to ``exact_neighbors_up_to``
+    multiplications all pairs are compared; beyond, faiss searches cells of an inverted file, as many
+    as find 95% of the neighbors of 256 rows tried.
 
     Args:
         vectors: (n, d), centered or of length 1 where they are float32.
@@ -63,7 +61,7 @@ def nearest_neighbors(
         return Neighbors(np.zeros((n, 0), dtype=np.int64), np.zeros((n, 0)), 1.0)
     wanted = min(k + RIVALS, n - 1)
     everyone = torch.arange(n, device=vectors.device)
-    if n * n * max(vectors.shape[1], LEAST_WORK) <= EXACT_UP_TO:
+    if n * n * max(vectors.shape[1], LEAST_WORK) <= settings.exact_neighbors_up_to:
         plain = vectors.dtype == torch.float64
         rows = (
             _by_blocks(vectors, everyone, wanted, tick)
@@ -83,13 +81,13 @@ def _by_blocks(
     """(len(asked), k) rows of the nearest, in no order that counts."""
     lengths = squared_lengths(vectors)
     found = torch.empty((len(asked), k), dtype=torch.int64, device=vectors.device)
-    for start in range(0, len(asked), ROWS_A_BLOCK):
-        mine = asked[start : start + ROWS_A_BLOCK]
+    for start in range(0, len(asked), chunk_size(ROWS_A_BLOCK)):
+        mine = asked[start : start + chunk_size(ROWS_A_BLOCK)]
         x = vectors[mine]
         best: list[torch.Tensor] = []
         rows: list[torch.Tensor] = []
-        for first in range(0, len(vectors), COLUMNS_A_BLOCK):
-            columns = slice(first, first + COLUMNS_A_BLOCK)
+        for first in range(0, len(vectors), chunk_size(COLUMNS_A_BLOCK)):
+            columns = slice(first, first + chunk_size(COLUMNS_A_BLOCK))
             if vectors.dtype == torch.float64:
                 apart = squared_distances(x, vectors[columns])
             else:
@@ -100,7 +98,7 @@ def _by_blocks(
             best.append(near.values)
             rows.append(near.indices + first)
         nearest = torch.cat(best, 1).topk(k, dim=1, largest=False).indices
-        found[start : start + ROWS_A_BLOCK] = torch.cat(rows, 1).gather(1, nearest)
+        found[start : start + chunk_size(ROWS_A_BLOCK)] = torch.cat(rows, 1).gather(1, nearest)
         tick()
     return found
 
@@ -155,7 +153,7 @@ def _judged(
     """The ``k`` nearest of the rows found, by differences, nearest first."""
     kept = torch.empty((len(asked), k), dtype=torch.int64, device=vectors.device)
     distances = torch.empty((len(asked), k), dtype=torch.float64, device=vectors.device)
-    step = max(1, NUMBERS_A_CHUNK // (rows.shape[1] * vectors.shape[1]))
+    step = max(1, chunk_size(NUMBERS_A_CHUNK) // (rows.shape[1] * vectors.shape[1]))
     for start in range(0, len(asked), step):
         chunk = slice(start, start + step)
         others = rows[chunk].sort(dim=1).values  # among equals the lower row comes first

@@ -3,23 +3,30 @@
 import numpy as np
 import torch
 
-from ..data.device import FLOAT64_UP_TO, to_tensor
-from ..strategies.task import Task
+from ..data.device import to_tensor
+from ..data.pool import Pool
+from ..data.settings import chunk_size, chunks, settings
 
 ROWS_A_CHUNK = 1 << 14
 ROWS_FOR_CENTER = 1024
+# Up to so many numbers LightlyOne's picks are known to follow from float64.
+PLAIN_FLOAT64_UP_TO = 1 << 26
 
 
-def vectors_of(name: str, metric: str, task: Task) -> "Vectors":
-    """The column as its metric compares it: less its center, or of length 1.
+def vectors_of(pool: Pool, name: str, metric: str, user: str, device: torch.device) -> "Vectors":
+    """A column of the pool as its metric compares it: less its center, or of length 1.
+
+    Args:
+        metric: "euclidean" or "cosine".
+        user: who asks for the column, for errors.
 
     Raises:
         InvalidInput: not a column of vectors, values that are not finite, zero vectors for cosine.
     """
     cosine = metric == "cosine"
-    column = task.pool.vectors(name, task.user, directions=cosine)
-    here = np.flatnonzero(~task.pool.missing[name])
-    return Vectors(column, None if cosine else center_of(column, here), task.device)
+    column = pool.vectors(name, user, directions=cosine)
+    here = np.flatnonzero(~pool.missing[name])
+    return Vectors(column, None if cosine else center_of(column, here), device)
 
 
 class Vectors:
@@ -29,14 +36,13 @@ class Vectors:
         self._column = column
         self.center = center
         self._device = device
-        small = column.size <= FLOAT64_UP_TO
+        small = column.size <= settings.float64_up_to
         self._dtype = torch.float64 if small else torch.float32
 
     def __call__(self, rows: np.ndarray) -> torch.Tensor:
         """(R, d) of some rows of the pool."""
         out = torch.empty((len(rows), self._column.shape[1]), dtype=self._dtype, device=self._device)
-        for start in range(0, len(rows), ROWS_A_CHUNK):
-            chunk = slice(start, start + ROWS_A_CHUNK)
+        for chunk in chunks(len(rows), ROWS_A_CHUNK):
             self._prepare(_part(self._column, rows[chunk]), out[chunk])
         return out
 
@@ -73,8 +79,8 @@ def center_of(column: np.ndarray, rows: np.ndarray) -> np.ndarray:
 def mean_of(column: np.ndarray, rows: np.ndarray, *, unit: bool) -> np.ndarray:
     """(d,) float64 mean of some rows, or of their directions."""
     total = np.zeros(column.shape[1])
-    for start in range(0, len(rows), ROWS_A_CHUNK):
-        part = _part(column, rows[start : start + ROWS_A_CHUNK])
+    for start in range(0, len(rows), chunk_size(ROWS_A_CHUNK)):
+        part = _part(column, rows[start : start + chunk_size(ROWS_A_CHUNK)])
         if unit or part.dtype != np.float32:  # small integers and half floats would overflow
             part = part.astype(np.float64)
         if unit:
@@ -87,3 +93,11 @@ def _part(column: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Some rows of a column: a view of it where they lie together, ascending."""
     together = len(rows) > 0 and rows[-1] - rows[0] == len(rows) - 1 and (np.diff(rows) == 1).all()
     return column[rows[0] : rows[-1] + 1] if together else column[rows]
+
+
+def plain_vectors(column: np.ndarray, metric: str) -> np.ndarray:
+    """Vectors in float64, or in float32 where they are many numbers; of length 1 for "cosine"."""
+    vectors = column.astype(np.float64 if column.size <= PLAIN_FLOAT64_UP_TO else np.float32)
+    if metric == "cosine":
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors

@@ -1,1 +1,5 @@
-"""."""
+"""LightlyOne: its selection configs as recipes, and its way to combine."""
+
+from .config import recipe_of
+
+__all__ = ["recipe_of"]

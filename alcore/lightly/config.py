@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from ..data.errors import InvalidInput
+from ..recipe import Recipe, Stop, entry_names
 
 MEASURES = {
     "uncertainty_entropy": "entropy",
@@ -25,8 +26,15 @@ OPTIONS = {
 }
 
 
-def recipe_of(config: dict[str, Any] | str, queries: dict[str, list[Any]]) -> dict[str, Any]:
-    """The recipe of a config, as a dict.
+def recipe_of(config: dict[str, Any] | str, queries: dict[str, list[Any]] | None = None) -> Recipe:
+    """A recipe from a LightlyOne selection config (V4), which combines as LightlyOne does.
+
+    Columns: EMBEDDINGS is ``embeddings``, METADATA of key k is ``k``, SCORES and PREDICTIONS of
+    task t are ``t``; ``Recipe.columns`` says what asks for each.
+
+    Args:
+        config: a dict or JSON, in snake_case or camelCase.
+        queries: for SIMILARITY, by tag name: the ids or vectors of the samples with that tag.
 
     Raises:
         InvalidInput: what the config has that cannot be taken over.
@@ -42,11 +50,15 @@ def recipe_of(config: dict[str, Any] | str, queries: dict[str, list[Any]]) -> di
     _refuse_unknown(plain, GLOBAL, "lightly")
     recipe: dict[str, Any] = {"combine": "lightly", "strategies": [], "filters": []}
     for number, one in enumerate(plain["strategies"]):
-        _take(one, f"lightly: strategies[{number}]", recipe, queries)
+        _take(one, f"lightly: strategies[{number}]", recipe, queries or {})
     if not recipe["strategies"]:
         recipe["strategies"] = [{"strategy": "random"}]  # thresholds alone: any of those that pass
     _name(recipe["strategies"])
-    return recipe | {"budget": _budget(plain)}
+    stops = [one.pop("stop", None) for one in recipe["strategies"]]
+    found = Recipe.of(recipe | {"budget": _budget(plain)})
+    names = entry_names(found.strategies or [])
+    stop = {name: Stop(**one) for name, one in zip(names, stops, strict=True) if one}
+    return found.model_copy(update={"stop": stop})
 
 
 def _take(one: Any, at: str, recipe: dict[str, Any], queries: dict[str, list[Any]]) -> None:
@@ -89,7 +101,7 @@ def _by_embeddings(
         neighbors = how.get("num_nearest_neighbors")
         least = how.get("stopping_condition_minimum_typicality")
         entry |= {"neighbors": neighbors} if neighbors else {}
-        return entry | ({"minimum": least} if least is not None else {})
+        return entry | ({"stop": {"minimum": least}} if least is not None else {})
     tag = given.get("tag_name")
     if tag not in queries:
         raise InvalidInput(
@@ -105,7 +117,7 @@ def _weight(given: dict[str, Any], how: dict[str, Any], at: str) -> dict[str, An
     if wanted.get("min_sum"):
         raise InvalidInput(f"{at}: target_range with min_sum cannot be taken over; leave it out")
     most = wanted.get("max_sum", most)
-    bound = {} if most is None else {"max_sum": most}
+    bound = {} if most is None else {"stop": {"max_sum": most}}
     if given.get("type") == "RANDOM":
         if bound:
             raise InvalidInput(f"{at}: RANDOM has no sum to stop at")

@@ -21,6 +21,7 @@ from torch import nn
 
 from ..data.device import resolve_device
 from ..data.errors import InvalidInput, name_samples
+from ..data.settings import chunk_size
 
 MARGIN = 1.0
 WIDTH = 128
@@ -356,7 +357,7 @@ def _check_finite(arrays: Sequence[np.ndarray]) -> None:
 
 
 def _chunks(arrays: Sequence[np.ndarray]) -> Iterator[slice]:
-    step = max(1, NUMBERS_A_CHUNK // sum(one.shape[1] for one in arrays))
+    step = max(1, chunk_size(NUMBERS_A_CHUNK) // sum(one.shape[1] for one in arrays))
     for start in range(0, len(arrays[0]), step):
         yield slice(start, start + step)
 

@@ -1,29 +1,33 @@
 """Objectives: what a further sample is worth, given those chosen and those labeled."""
 
 from ..geometry.kernels import Kernel
+from .accumulated import Accumulated, Distances, Shares, Sum
 from .balance import Balance
 from .batch_bald import BatchBald
 from .class_deficit import ClassDeficit
 from .coverage import Coverage
 from .determinantal import Determinantal
 from .diversity import Diversity
-from .kept_coverage import KEPT_UP_TO, KeptCoverage
+from .kept_coverage import KeptCoverage
 from .objective import Block, Objective
 from .representative import Representative
 from .score import Score
 
 __all__ = [
-    "KEPT_UP_TO",
+    "Accumulated",
     "Balance",
     "BatchBald",
     "Block",
     "ClassDeficit",
     "Coverage",
     "Determinantal",
+    "Distances",
     "Diversity",
     "KeptCoverage",
     "Kernel",
     "Objective",
     "Representative",
     "Score",
+    "Shares",
+    "Sum",
 ]

@@ -6,6 +6,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..data.settings import chunk_size
+from .objective import Objective
+
 # Sainte-Lague's divisor. With hard classes the picks are those by which that method gives out seats
 # to parties, and the counts end as near to the target as whole numbers can.
 PRIOR = 0.5
@@ -30,7 +33,7 @@ class BalanceBlock:
         return (self._kinds @ (self._target / (self._counts + PRIOR)))[self._codes]
 
 
-class Balance:
+class Balance(Objective):
     """The gain of ``sum_c t_c log(n_c + 1/2)``, to first order: ``sum_c p_c t_c / (n_c + 1/2)``.
 
     That sum is greatest, over counts n of a given total, where n is in the target's proportions. The
@@ -43,13 +46,6 @@ class Balance:
         counts: (C,) counts of the labeled samples, soft or hard.
         names: the C classes' names.
     """
-
-    depends_on_picks = True
-    update_cost = 0
-    needs_first_pick = False
-    minimum = None
-    fallback = None
-    rounding_error = 0.0
 
     def __init__(
         self,
@@ -134,6 +130,6 @@ class Balance:
         """(C,) float64, the class rows of some candidates together."""
         often = torch.bincount(codes, minlength=len(self._kinds)).to(torch.float64)
         total = torch.zeros_like(self._target)
-        for some in often.nonzero().flatten().split(KINDS_A_CHUNK):
+        for some in often.nonzero().flatten().split(chunk_size(KINDS_A_CHUNK)):
             total += often[some] @ self._kinds[some].to(torch.float64)
         return total

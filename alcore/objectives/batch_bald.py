@@ -11,6 +11,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..data.settings import chunk_size
+from .objective import Objective
+
 NUMBERS_A_CHUNK = 1 << 20
 # A gain below it is but the rounding of 0: in float64, and in the float32 of drawn outcomes.
 ROUNDING, NOISE = 1e-13, 1e-6
@@ -120,7 +123,7 @@ class BatchBaldBlock:
         self.values = o.gain(self._outcomes, self._p, self._expected).cpu().numpy()
 
 
-class BatchBald:
+class BatchBald(Objective):
     """The gain of joint mutual information ``I(y_1 ... y_b; member)`` in nats, at least 0.
 
     By the chain rule it is ``H(y_i | y_1 ... y_b-1) - mean_k H(y_i | k)``: a copy of a chosen sample
@@ -141,13 +144,7 @@ class BatchBald:
         logits: whether the members are logits.
     """
 
-    depends_on_picks = True
     update_cost = 3
-    needs_first_pick = False
-    minimum = None
-    fallback = None
-    group_ids = None
-    rounding_error = 0.0
 
     def __init__(
         self,
@@ -195,7 +192,7 @@ class BatchBald:
 
     def gain(self, outcomes: Outcomes, p: torch.Tensor, expected: torch.Tensor) -> torch.Tensor:
         """(R,) nats for candidates of probabilities ``p`` (R, K, C)."""
-        step = max(1, NUMBERS_A_CHUNK // (max(outcomes.weights.shape) * max(1, p.shape[2])))
+        step = max(1, chunk_size(NUMBERS_A_CHUNK) // (max(outcomes.weights.shape) * max(1, p.shape[2])))
         gain = torch.cat([outcomes.entropy_of(part) for part in p.split(step)]) - expected
         return torch.where(gain <= (ROUNDING if outcomes.exact else NOISE), 0.0, gain)
 
@@ -216,4 +213,4 @@ class BatchBald:
     def _parts(self, rows: torch.Tensor, outcomes: int) -> list[torch.Tensor]:
         classes = self._members[0].shape[1]
         each = max(len(self._members), outcomes) * max(1, classes)
-        return list(rows.split(max(1, NUMBERS_A_CHUNK // each))) if len(rows) else []
+        return list(rows.split(max(1, chunk_size(NUMBERS_A_CHUNK) // each))) if len(rows) else []

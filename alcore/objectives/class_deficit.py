@@ -1,9 +1,10 @@
 """How much nearer a sample brings the counts of classes to what is wanted, in absolute differences."""
 
-from typing import Any
-
 import numpy as np
 import torch
+
+from ..data.settings import chunk_size
+from .objective import Objective
 
 NUMBERS_A_CHUNK = 1 << 22
 
@@ -23,7 +24,7 @@ class ClassDeficitBlock:
         return 1 + np.abs(self._lacking).sum() - apart
 
 
-class ClassDeficit:
+class ClassDeficit(Objective):
     """One plus the gain of ``-||omega - sum of chosen p||_1``, in [0, 2]; higher = more balanced.
 
     The regulariser of class-balanced active learning (Bengar et al. 2022), to be added to a sum. Of a
@@ -34,13 +35,6 @@ class ClassDeficit:
         lacking: (C,) omega, how many of each class are wanted yet.
     """
 
-    depends_on_picks = True
-    update_cost = 0
-    needs_first_pick = False
-    minimum = None
-    fallback = None
-    group_ids = None
-    rounding_error = 0.0
     scale = 1.0
 
     def __init__(self, classes: torch.Tensor, lacking: torch.Tensor) -> None:
@@ -51,7 +45,7 @@ class ClassDeficit:
         classes = self._classes if rows is None else self._classes[rows]
         now = self._lacking.abs().sum()
         lacking = self._lacking.to(classes.dtype)
-        step = max(1, NUMBERS_A_CHUNK // classes.shape[1])
+        step = max(1, chunk_size(NUMBERS_A_CHUNK) // classes.shape[1])
         apart = [(lacking - some).abs_().sum(1, dtype=torch.float64) for some in classes.split(step)]
         return 1 + now - torch.cat(apart)
 
@@ -61,6 +55,3 @@ class ClassDeficit:
 
     def add(self, rows: torch.Tensor) -> None:
         self._lacking -= self._classes[rows].sum(0, dtype=torch.float64)
-
-    def report(self) -> dict[str, Any]:
-        return {}

@@ -7,16 +7,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..data.settings import chunk_size, chunks, settings
 from ..geometry.kernels import Kernel
+from .objective import Objective
 
 TILE_ROWS = 256
 TILE_COLUMNS = 2048
 
-# So many earlier states are kept to update gains from; gains older than these are computed anew.
-STATES = 128
-CHANGED_SHARE = 0.6
-# Fewer rows than this are computed anew together, for to gather what changed costs more.
-FEW = 64
 # What sums and differences of float32 kernels may be off by, of a value.
 ROUNDED = 1e-5
 ROUNDING = {torch.float64: 1e-14, torch.float32: 1e-9}
@@ -48,7 +45,7 @@ class CoverageBlock:
         self._best = torch.maximum(self._best, row)
 
 
-class Coverage:
+class Coverage(Objective):
     """Weighted share of the pool that a candidate newly covers, in [0, 1]; higher = stands for more.
 
     ``sum_n w_n max(0, k(n, i) - max_{j labeled or chosen} k(n, j)) / sum_n w_n``: the gain of
@@ -68,11 +65,7 @@ class Coverage:
         centers: (L, d) labeled samples, likewise.
     """
 
-    depends_on_picks = True
     update_cost = 2
-    needs_first_pick = False
-    minimum = None
-    group_ids = None
 
     def __init__(
         self,
@@ -127,7 +120,7 @@ class Coverage:
         for earlier, count in zip(levels.tolist(), counts.tolist(), strict=True):
             if earlier == self._now:
                 continue
-            if count < FEW or not self._update(rows[level == earlier], earlier):
+            if count < settings.coverage_few or not self._update(rows[level == earlier], earlier):
                 anew |= level == earlier
         late = rows[anew]
         anew_gains = self._newly_covered(late, self._covered, self._weights, self._best, None)
@@ -141,7 +134,7 @@ class Coverage:
 
     def add(self, rows: torch.Tensor) -> None:
         self._states[self._now] = self._best.clone()
-        self._states.pop(self._now - STATES, None)
+        self._states.pop(self._now - settings.coverage_states, None)
         self._now += 1
         self._centers.append(self._vectors[rows])
         self._raise_best(self._centers[-1])
@@ -155,11 +148,12 @@ class Coverage:
         return told
 
     def _raise_best(self, centers: torch.Tensor) -> None:
-        for first in range(0, len(self._covered), TILE_COLUMNS):
-            tile = slice(first, first + TILE_COLUMNS)
+        for tile in chunks(len(self._covered), TILE_COLUMNS):
             best = self._best[tile]
-            for start in range(0, len(centers), TILE_ROWS):
-                kernel = self._kernel(centers[start : start + TILE_ROWS], self._covered[tile])
+            for start in range(0, len(centers), chunk_size(TILE_ROWS)):
+                kernel = self._kernel(
+                    centers[start : start + chunk_size(TILE_ROWS)], self._covered[tile]
+                )
                 torch.maximum(best, kernel.amax(0), out=best)
 
     def _update(self, rows: torch.Tensor, earlier: int) -> bool:
@@ -171,7 +165,7 @@ class Coverage:
         if before is None:
             return False
         changed = (self._best > before).nonzero().flatten()
-        if len(changed) > CHANGED_SHARE * len(self._best):
+        if len(changed) > settings.coverage_changed_share * len(self._best):
             return False
         lost = self._newly_covered(
             rows,
@@ -194,9 +188,8 @@ class Coverage:
     ) -> torch.Tensor:
         """(rows,) float64: how far each row raises ``best``, counting at most ``most`` a sample."""
         out = torch.zeros(len(rows), dtype=torch.float64, device=rows.device)
-        wide = max(1, len(covered)) if covered.dtype == torch.float64 else TILE_COLUMNS
-        for start in range(0, len(rows), TILE_ROWS):
-            chunk = slice(start, start + TILE_ROWS)
+        wide = max(1, len(covered)) if covered.dtype == torch.float64 else chunk_size(TILE_COLUMNS)
+        for chunk in chunks(len(rows), TILE_ROWS):
             vectors = self._vectors[rows[chunk]]
             for first in range(0, len(covered), wide):
                 tile = slice(first, first + wide)

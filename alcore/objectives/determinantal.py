@@ -5,7 +5,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..data.settings import chunk_size
 from ..geometry.kernels import Kernel
+from .objective import Objective
 
 # A residual below it is but rounding: the sample lies in the span of those chosen.
 NOTHING = 1e-10
@@ -29,7 +31,7 @@ class DeterminantalBlock:
         self.values = _residuals(self._kernel.diagonal()).cpu().numpy()
 
 
-class Determinantal:
+class Determinantal(Objective):
     """The factor by which a candidate makes the determinant of the kernel matrix of the labeled and
     chosen grow, in [0, 1]; higher = less like any mixture of them. Its logarithm is the gain of the log
     determinant.
@@ -47,13 +49,11 @@ class Determinantal:
         kernel: 1 for a vector and itself.
     """
 
-    depends_on_picks = True
     update_cost = 2
-    needs_first_pick = False
-    minimum = None
-    fallback = None
-    group_ids = None
-    rounding_error = 1e-7
+
+    @property
+    def rounding_error(self) -> float:
+        return 1e-7
 
     def __init__(self, vectors: torch.Tensor, centers: torch.Tensor, kernel: Kernel) -> None:
         self._vectors = vectors
@@ -68,7 +68,7 @@ class Determinantal:
     def values(self, rows: torch.Tensor | None) -> torch.Tensor:
         vectors = self._vectors if rows is None else self._vectors[rows]
         out = torch.empty(len(vectors), dtype=torch.float64, device=vectors.device)
-        step = max(1, NUMBERS_A_CHUNK // (len(self._spanning) + vectors.shape[1]))
+        step = max(1, chunk_size(NUMBERS_A_CHUNK) // (len(self._spanning) + vectors.shape[1]))
         for start in range(0, len(vectors), step):
             chunk = slice(start, start + step)
             explained = self._explained(vectors[chunk].to(torch.float64))

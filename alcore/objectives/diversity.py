@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from ..geometry.distances import nearest_exactly, nearest_squared, squared_distances, squared_lengths
+from .objective import Objective
 
 # What float32 products may be off by, of a value.
 ROUNDED = 1e-5
@@ -22,7 +23,7 @@ class DiversityBlock:
         self.values = np.minimum(self.values, self._distances[position])
 
 
-class Diversity:
+class Diversity(Objective):
     """Distance of each candidate to its nearest center, not squared; higher = more different.
 
     Alone it is farthest-first traversal, whose largest distance left is at most twice the optimum's
@@ -40,10 +41,7 @@ class Diversity:
         minimum_distance: nearer candidates cannot be chosen.
     """
 
-    depends_on_picks = True
     update_cost = 1
-    fallback = None
-    group_ids = None
 
     def __init__(
         self,

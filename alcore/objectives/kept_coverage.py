@@ -2,10 +2,9 @@
 
 import torch
 
+from ..data.settings import chunk_size
 from .coverage import Coverage, CoverageBlock, settled
 
-# Up to half a GB of float32 similarities.
-KEPT_UP_TO = 1 << 27
 # So many numbers are worked on at once: they stay in a core's cache, and torch does not share so few
 # among threads, which would wait for each other more than they work.
 NUMBERS_AT_ONCE = 1 << 15
@@ -45,7 +44,7 @@ class KeptCoverage(Coverage):
         start_at, rise = low[changed, None], (high - low)[changed, None]
         weights = self._weights[changed]
         total = torch.zeros(len(self._vectors), dtype=torch.float64, device=low.device)
-        step = max(1, NUMBERS_AT_ONCE // len(self._vectors))
+        step = max(1, chunk_size(NUMBERS_AT_ONCE) // len(self._vectors))
         room = self._matrix.new_empty((step, len(self._vectors)))
         parts = (changed, start_at, rise, weights)
         for rows, at, most, counts in zip(*(one.split(step) for one in parts), strict=True):

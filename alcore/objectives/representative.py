@@ -1,11 +1,11 @@
 """Representative and informative: keeps the labeled like the pool, by predictions (Du et al.)."""
 
-from typing import Any
-
 import numpy as np
 import torch
 
+from ..data.settings import chunks
 from ..geometry.distances import squared_distances
+from .objective import Objective
 
 ROWS_A_CHUNK = 1 << 14
 
@@ -19,7 +19,7 @@ class RepresentativeBlock:
         self.values = self.values - self._kernel[position]
 
 
-class Representative:
+class Representative(Objective):
     """What a candidate is worth by itself, less its likeness to those chosen; higher = better.
 
     The greedy form of the quadratic program: value ``fixed_i - sum_{s chosen} exp(-gamma |p_i -
@@ -31,14 +31,6 @@ class Representative:
         gamma: of the kernel.
         picks: the most that will be added.
     """
-
-    depends_on_picks = True
-    update_cost = 0
-    needs_first_pick = False
-    minimum = None
-    fallback = None
-    group_ids = None
-    rounding_error = 0.0
 
     def __init__(
         self, predictions: torch.Tensor, fixed: torch.Tensor, gamma: float, picks: int
@@ -57,12 +49,8 @@ class Representative:
 
     def add(self, rows: torch.Tensor) -> None:
         new = self._predictions[rows]
-        for start in range(0, len(self._predictions), ROWS_A_CHUNK):
-            chunk = slice(start, start + ROWS_A_CHUNK)
+        for chunk in chunks(len(self._predictions), ROWS_A_CHUNK):
             self._values[chunk] -= similar(self._predictions[chunk], new, self._gamma).sum(1)
-
-    def report(self) -> dict[str, Any]:
-        return {}
 
 
 def similar(a: torch.Tensor, b: torch.Tensor, gamma: float) -> torch.Tensor:

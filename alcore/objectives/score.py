@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from .objective import Objective
+
 
 class ScoreBlock:
     def __init__(self, values: np.ndarray) -> None:
@@ -14,29 +16,23 @@ class ScoreBlock:
         pass
 
 
-class Score:
+class Score(Objective):
     """Values computed beforehand.
 
     Args:
         values: (n,) float64, higher = more worth labeling.
         scale: the highest they can be, by which "sum" divides them.
-        told: what the report says of them.
+        report: what the report says of them.
     """
 
     depends_on_picks = False
-    update_cost = 0
-    needs_first_pick = False
-    minimum = None
-    fallback = None
-    group_ids = None
-    rounding_error = 0.0
 
     def __init__(
-        self, values: torch.Tensor, scale: float = 1.0, told: dict[str, Any] | None = None
+        self, values: torch.Tensor, scale: float = 1.0, report: dict[str, Any] | None = None
     ) -> None:
         self._values = values
         self.scale = scale
-        self._told = told or {}
+        self._report = report or {}
 
     def values(self, rows: torch.Tensor | None) -> torch.Tensor:
         return self._values if rows is None else self._values[rows]
@@ -48,4 +44,4 @@ class Score:
         pass
 
     def report(self) -> dict[str, Any]:
-        return self._told
+        return self._report

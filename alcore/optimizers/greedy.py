@@ -14,13 +14,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..data.settings import settings
 from ..objectives.objective import Objective
 from .budget import Limits
 
-# How many candidates a round takes apart, by cost: many where values are cheap to bring up to date.
-BLOCK = {0: 128, 1: 256, 2: 128, 3: 16}
 # Of rows alike to all that changes so many are taken apart in all, where there are no more kinds.
-KINDS_A_BLOCK, MOST_KINDS = 1024, 256
+MOST_KINDS = 256
 
 Progress = Callable[[int, int], None]
 
@@ -141,7 +140,7 @@ class _Greedy:
         return True
 
     def _pick_round(self) -> bool:
-        size = BLOCK[max(t.objective.update_cost for t in self.terms)]
+        size = settings.block_sizes[max(t.objective.update_cost for t in self.terms)]
         upper = self._refresh(size)
         if self._renewed(upper):
             return True
@@ -195,7 +194,7 @@ class _Greedy:
         """
         if self.group_ids is None or not bool(upper.max() > 0):
             return *_best(upper, size), set()
-        rows, stands = _best_of_each(upper, self.group_ids, KINDS_A_BLOCK)
+        rows, stands = _best_of_each(upper, self.group_ids, settings.kinds_a_block)
         return rows, -np.inf, -1, set(stands.nonzero().flatten().tolist())
 
     def _renewed(self, total: torch.Tensor) -> bool:

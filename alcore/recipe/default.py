@@ -1,15 +1,18 @@
 """The recipe used where none is given."""
 
-from typing import Any
-
 import numpy as np
 
 from ..data.errors import InvalidInput
 from ..data.pool import Pool
-from . import recipe as entries
+from ..strategies import Strategy
+from ..strategies.balance import Balance
+from ..strategies.coverage import Coverage
+from ..strategies.random import Random
+from ..strategies.uncertainty import Uncertainty
+from .models import Recipe, Stage
 
 
-def default_strategies(pool: Pool) -> list[Any]:
+def default_strategies(pool: Pool) -> list[Strategy]:
     """What chooses well for what the pool holds.
 
     Coverage of the embeddings weighted by margin where there are predictions too, plain coverage
@@ -27,22 +30,22 @@ def default_strategies(pool: Pool) -> list[Any]:
     margin = None
     if predictions is not None:
         logits = not _rows_sum_to_one(pool, predictions)
-        margin = entries.Uncertainty(column=predictions, given="logits" if logits else "probabilities")
+        margin = Uncertainty(column=predictions, given="logits" if logits else "probabilities")
     return strategies_for(embeddings, margin, balanced=predictions in pool.classes)
 
 
 def strategies_for(
-    embeddings: str | None, margin: entries.Uncertainty | None, *, balanced: bool
-) -> list[Any]:
+    embeddings: str | None, margin: Uncertainty | None, *, balanced: bool
+) -> list[Strategy]:
     """The default strategies over a column of embeddings and an uncertainty, each if there is one."""
-    chosen: list[Any] = []
+    chosen: list[Strategy] = []
     if embeddings is not None:
-        chosen.append(entries.Coverage(column=embeddings, weights=margin))
+        chosen.append(Coverage(column=embeddings, weights=margin))
     elif margin is not None:
         chosen.append(margin)
     if margin is not None and balanced:
-        chosen.append(entries.Balance(column=margin.column, given=margin.given))
-    return chosen or [entries.Random()]
+        chosen.append(Balance(column=margin.column, given=margin.given))
+    return chosen or [Random()]
 
 
 def _the(wide: list[str], usual: str, found: list[str]) -> str | None:
@@ -64,3 +67,16 @@ def _rows_sum_to_one(pool: Pool, name: str) -> bool:
     here = np.flatnonzero(~pool.missing[name])[:1000]
     rows = pool.columns[name][..., here, :]
     return bool(len(here) and np.all(rows >= 0) and np.allclose(rows.sum(-1), 1, atol=1e-3))
+
+
+def completed_stages(recipe: Recipe, pool: Pool) -> list[Stage]:
+    """The stages of a recipe, the default strategies filled in where it leaves them out.
+
+    Raises:
+        InvalidInput: as ``default_strategies``.
+    """
+    stages = recipe.in_stages()
+    if all(stage.strategies for stage in stages):
+        return stages
+    usual = default_strategies(pool)
+    return [one if one.strategies else one.model_copy(update={"strategies": usual}) for one in stages]

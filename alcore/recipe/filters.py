@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 
 from ..data.errors import InvalidInput
+from ..data.numbers import numbers_or_counts
 from ..geometry.duplicates import near_duplicates
-from ..geometry.vectors import vectors_of
 from ..strategies import Task
-from ..strategies.embeddings import cosines
-from ..strategies.numbers import numbers_of
-from .recipe import Filter
+from ..strategies.common.examples import cosines
+from .models import Filter
 
 
 def passing(task: Task, filters: list[Filter], needed: Sequence[str] = ()) -> np.ndarray:
@@ -42,7 +41,7 @@ def _is_kept(task: Task, one: Filter, keep: np.ndarray) -> np.ndarray:
     """Of a group of near-duplicates one stays; none where one is labeled."""
     assert one.minimum_distance is not None
     pool = task.pool
-    prepare = vectors_of(one.column, "euclidean", task)
+    prepare = task.vectors(one.column, "euclidean")
     rows = np.flatnonzero(~pool.missing[one.column] & (keep | pool.labeled))
     stands = near_duplicates(prepare(rows), one.minimum_distance, pool.labeled[rows], task.tick)
     kept = np.zeros(pool.n, dtype=bool)
@@ -53,11 +52,11 @@ def _is_kept(task: Task, one: Filter, keep: np.ndarray) -> np.ndarray:
 def _passes(task: Task, one: Filter) -> np.ndarray:
     pool, user = task.pool, task.user
     if one.similar_to is not None:
-        return _within(one, cosines(one.column, one.similar_to, task))
+        return _within(one, cosines(pool, one.column, one.similar_to, user, task.device, task.tick))
     if one.min is not None or one.max is not None:
         if one.column == "id":
             raise InvalidInput(f"{user}: ids have no range; use in or not_in")
-        return _within(one, numbers_of(one.column, one.classes, task))
+        return _within(one, numbers_or_counts(pool, one.column, one.classes, user))
     wanted = one.in_ if one.in_ is not None else one.not_in or []
     if one.column == "id":
         found, here = _is_in(pool.ids, wanted), np.ones(pool.n, dtype=bool)

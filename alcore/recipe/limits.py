@@ -1,4 +1,4 @@
-"""What bounds a stage's selection: the costs and groups that its recipe names, of its candidates."""
+"""The costs and groups that limit a stage's selection, of its candidates."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,11 +10,11 @@ from ..data.device import to_tensor
 from ..data.errors import InvalidInput, name_samples
 from ..optimizers.budget import Limits
 from ..strategies import Task
-from .recipe import Stage
+from .models import Stage
 
 
 @dataclass(frozen=True)
-class Bounded:
+class Bounds:
     """Costs and groups of the candidates, as far as the recipe names any.
 
     Attributes:
@@ -35,18 +35,18 @@ class Bounded:
             return None
         return Limits(self.costs, self.spend, self.groups, self.at_most or 0)
 
-    def told(self, rows: np.ndarray) -> dict[str, Any]:
+    def report(self, rows: np.ndarray) -> dict[str, Any]:
         """What the report says of the chosen."""
-        told: dict[str, Any] = {}
+        report: dict[str, Any] = {}
         chosen = torch.from_numpy(rows)
         if self.costs is not None:
-            told["cost"] = {"spent": float(self.costs.cpu()[chosen].sum()), "budget": self.spend}
+            report["cost"] = {"spent": float(self.costs.cpu()[chosen].sum()), "budget": self.spend}
         if self.groups is not None:
-            told["groups"] = len(self.groups.cpu()[chosen].unique())
-        return told
+            report["groups"] = len(self.groups.cpu()[chosen].unique())
+        return report
 
 
-def bounded_by(stage: Stage, task: Task) -> Bounded:
+def bounds_of(stage: Stage, task: Task) -> Bounds:
     """The costs and groups of a task's candidates.
 
     Raises:
@@ -64,7 +64,7 @@ def bounded_by(stage: Stage, task: Task) -> Bounded:
                 f"{task.user}groups: every group of {stage.groups.column!r} is larger than the budget "
                 f"of {task.picks}: the smallest has {sizes.min()} samples"
             )
-    return Bounded(
+    return Bounds(
         None if costs is None else to_tensor(costs, torch.float64, task.device),
         spend,
         None if groups is None else to_tensor(groups, torch.int64, task.device),
@@ -97,7 +97,7 @@ def _groups(column: str, task: Task) -> np.ndarray:
         )
     missing = task.pool.missing[column][task.candidates].tolist()
     numbers: dict[Any, int] = {}
-    # A sample without a group is one of its own, told apart by its row.
+    # A sample without a group is one of its own, known by its row.
     own = object()
     keys = zip(values[task.candidates].tolist(), missing, task.candidates.tolist(), strict=True)
     codes = [numbers.setdefault((own, row) if alone else one, len(numbers)) for one, alone, row in keys]

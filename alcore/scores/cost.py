@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from ..data.errors import InvalidInput
+from ..data.settings import chunk_size
 from .arrays import array_of, as_given, device_of, tensor_of
 
 NUMBERS_A_CHUNK = 1 << 18
@@ -96,7 +97,7 @@ def best_decisions(probabilities: Any, gain: Any) -> np.ndarray:
     matrix = cost_matrix(gain, name="gain")
     p = np.asarray(numbers_of(probabilities, "best_decisions: probabilities"))
     _check_width(p.shape[1], matrix)
-    step = max(1, NUMBERS_A_CHUNK // p.shape[1])
+    step = max(1, chunk_size(NUMBERS_A_CHUNK) // p.shape[1])
     out = np.zeros(len(p), dtype=np.int64)
     for start in range(0, len(p), step):
         out[start : start + step] = (p[start : start + step].astype(np.float64) @ matrix).argmax(1)
@@ -247,7 +248,7 @@ def _by_chunks(
     device = device_of(p)
     costs = torch.as_tensor(matrix, device=device)
     out = torch.zeros(len(p), dtype=torch.float64, device=device)
-    step = max(1, NUMBERS_A_CHUNK // p.shape[1])
+    step = max(1, chunk_size(NUMBERS_A_CHUNK) // p.shape[1])
     for start in range(0, len(p), step):
         chunk = tensor_of(p[start : start + step]).to(torch.float64)
         out[start : start + step] = measure(chunk / chunk.sum(1, keepdim=True) @ costs, span)

@@ -9,6 +9,7 @@ from scipy.special import entr
 
 from ..data.errors import InvalidInput
 from ..data.objects import NUMBERS_A_CHUNK, Objects
+from ..data.settings import chunk_size
 from .matching import close_pairs, match, runs
 from .objects import AGGREGATES, aggregate
 
@@ -113,7 +114,7 @@ def disagreement_parts(
     pairs = list(combinations(fields, 2))
     for a, b in pairs:
         work = np.cumsum(np.diff(a.offsets) * np.diff(b.offsets) + 1)
-        for first, last in runs(work, PAIRS_A_BLOCK):
+        for first, last in runs(work, chunk_size(PAIRS_A_BLOCK)):
             found = _compare(_cut(a, first, last), _cut(b, first, last), iou, weights)
             sums[:, first:last] += _image_numbers(*found, last - first, how)
     return Disagreement(*(sums / len(pairs)))
@@ -203,7 +204,7 @@ def _best_class(objects: Objects) -> tuple[np.ndarray, np.ndarray]:
     p = objects.probabilities
     if p is not None:
         known = np.flatnonzero(~np.isnan(p[:, 0]))
-        step = max(1, NUMBERS_A_CHUNK // p.shape[1])
+        step = max(1, chunk_size(NUMBERS_A_CHUNK) // p.shape[1])
         for start in range(0, len(known), step):
             rows = known[start : start + step]
             block = p[rows]
@@ -255,7 +256,7 @@ def _compare(
 def _divergence(a: _Field, i: np.ndarray, b: _Field, j: np.ndarray) -> np.ndarray:
     """Jensen-Shannon divergence in bits of the classes of each pair: (P,) float64 in [0, 1]."""
     out = np.zeros(len(i))
-    step = max(1, NUMBERS_A_CHUNK // (a.classes + 1))
+    step = max(1, chunk_size(NUMBERS_A_CHUNK) // (a.classes + 1))
     for start in range(0, len(i), step):
         part = slice(start, start + step)
         p, q = _distributions(a, i[part]), _distributions(b, j[part])

@@ -7,6 +7,8 @@ from scipy.optimize import linear_sum_assignment
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from ..data.settings import chunk_size
+
 PAIRS_A_CHUNK = 1 << 18  # of boxes; each takes some 300 bytes
 
 
@@ -26,7 +28,7 @@ def close_pairs(
     partners, first = np.repeat(b_counts, a_counts), np.repeat(b_offsets[:-1], a_counts)
     a_low, a_high, b_low, b_high = *_corners(a_boxes), *_corners(b_boxes)
     found = [(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0))]
-    for start, end in runs(np.cumsum(partners), PAIRS_A_CHUNK):
+    for start, end in runs(np.cumsum(partners), chunk_size(PAIRS_A_CHUNK)):
         counts = partners[start:end]
         before = np.cumsum(counts) - counts
         i = np.repeat(np.arange(start, end), counts)

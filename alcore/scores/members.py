@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 
+from ..data.settings import chunk_size
 from .arrays import array_of, as_given, device_of, tensor_of
 
 ROUNDING = 1e-12  # a difference of entropies below it is but the rounding of 0
@@ -78,7 +79,7 @@ def variance(members: Any) -> Any:
     if len(more) > 1:
         raise ValueError(f"members must be (T, N) or (T, N, D), not T x {tuple(stack[0].shape)}")
     found = torch.zeros(count, dtype=torch.float64, device=device_of(stack[0]))
-    step = max(1, NUMBERS_A_CHUNK // max(1, *more, 1))
+    step = max(1, chunk_size(NUMBERS_A_CHUNK) // max(1, *more, 1))
     for start in range(0, count, step):
         chunk = [tensor_of(one[start : start + step]).to(torch.float64) for one in stack]
         mean = sum(chunk, torch.zeros(())) / len(chunk)
@@ -157,7 +158,7 @@ def _over(members: Any, measure: Callable[[_Chunk], torch.Tensor]) -> Any:
     stack = stacked(members)
     count, classes = stack[0].shape
     out = torch.zeros(count, dtype=torch.float64, device=device_of(stack[0]))
-    step = max(1, NUMBERS_A_CHUNK // max(1, classes))
+    step = max(1, chunk_size(NUMBERS_A_CHUNK) // max(1, classes))
     for start in range(0, count if classes else 0, step):
         chunk = slice(start, start + step)
         out[chunk] = measure(_Chunk([tensor_of(member[chunk]) for member in stack]))

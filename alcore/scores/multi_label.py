@@ -9,6 +9,7 @@ import torch
 from scipy.special import entr, xlog1py
 
 from ..data.errors import InvalidInput
+from ..data.settings import chunk_size
 from .arrays import array_of, as_given, at_least_float32, device_of, tensor_of
 from .probabilities import entropy, least_confidence, margin, ratio
 
@@ -52,7 +53,7 @@ def multi_label(probabilities: Any, measure: str = "entropy", aggregate: str = "
     if aggregate not in AGGREGATES:
         raise InvalidInput(f"aggregate: there is no {aggregate!r}; use {', '.join(AGGREGATES)}")
     out = torch.zeros(len(p), dtype=torch.float64, device=device_of(p))
-    step = max(1, CLASSES_A_CHUNK // max(1, p.shape[1]))
+    step = max(1, chunk_size(CLASSES_A_CHUNK) // max(1, p.shape[1]))
     for start in range(0, len(p) if p.shape[1] else 0, step):
         chunk = at_least_float32(tensor_of(p[start : start + step])).cpu().to(torch.float64).numpy()
         if aggregate == "max":

@@ -8,6 +8,7 @@ import numpy as np
 from ..data.errors import InvalidInput
 from ..data.objects import NUMBERS_A_CHUNK, Objects, checked_offsets
 from ..data.probabilities import SUM_TOLERANCE
+from ..data.settings import chunk_size
 from .multi_label import measure_named, most_uncertain, two_class
 
 AGGREGATES = ("max", "mean", "sum", "top_k", "count_normalized")
@@ -50,7 +51,7 @@ def object_scores(
         )
     out = np.empty(objects.total)
     if s is not None and bare.any():
-        step = NUMBERS_A_CHUNK // 2
+        step = chunk_size(NUMBERS_A_CHUNK) // 2
         for start in range(0, objects.total, step):
             rows = start + np.flatnonzero(bare[start : start + step])
             out[rows] = two_class(s[rows], measure)
@@ -76,7 +77,7 @@ def _judge_vectors(
             f"object scores: {objects.name(np.flatnonzero(apart))} with class vectors that do not sum "
             "to 1; correct them, or say that they are multi-label"
         )
-    step = max(1, NUMBERS_A_CHUNK // p.shape[1])
+    step = max(1, chunk_size(NUMBERS_A_CHUNK) // p.shape[1])
     for start in range(0, objects.total, step):
         here = known[start : start + step]
         block = p[start : start + step][here]
@@ -220,7 +221,10 @@ def _top(v: np.ndarray, starts: np.ndarray, counts: np.ndarray, k: int) -> np.nd
     # Segments of like length together: the j-th values of all of them are taken in one step.
     order = np.flatnonzero(some)
     order = order[np.argsort(-counts[order].astype(np.int16), kind="stable")]  # sorts by radix
-    parts = [order[first : first + TOGETHER] for first in range(0, len(order), TOGETHER)]
+    parts = [
+        order[first : first + chunk_size(TOGETHER)]
+        for first in range(0, len(order), chunk_size(TOGETHER))
+    ]
 
     def work(part: np.ndarray) -> None:
         out[part] = _top_of_short(v, starts[part], counts[part], k)

@@ -13,6 +13,7 @@ from scipy.special import expit, softmax
 from ..data.errors import InvalidInput
 from ..data.objects import ABOVE_ONE, NUMBERS_A_CHUNK
 from ..data.probabilities import SUM_TOLERANCE
+from ..data.settings import chunk_size
 from .multi_label import measure_named, most_uncertain, two_class
 
 AGGREGATES = ("mean", "quantile", "top_share", "share_above", "boundary")
@@ -185,7 +186,7 @@ def _by_pixels(
     if given not in GIVEN:
         raise InvalidInput(f"given: there is no {given!r}; choose one of {', '.join(GIVEN)}")
     flat = array.reshape(len(array) if array.ndim == 3 else 1, -1)
-    step = max(1, NUMBERS_A_CHUNK // (len(flat) * shared_by))
+    step = max(1, chunk_size(NUMBERS_A_CHUNK) // (len(flat) * shared_by))
     alone = multi_label or array.ndim == 2
     for start in range(0, flat.shape[1], step):
         pixels = slice(start, start + step)

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..data.device import FLOAT64_UP_TO
 from ..data.errors import InvalidInput
+from ..data.settings import settings
 from ..geometry.neighbors import nearest_neighbors
 
 NEIGHBORS = 20
@@ -43,7 +43,7 @@ def typicality(
         raise InvalidInput("typicality: there are vectors with NaN or infinite values")
     if neighbors < 1:
         raise InvalidInput(f"typicality: neighbors: {neighbors} is not a count of at least 1")
-    dtype = np.float64 if X.size <= FLOAT64_UP_TO else np.float32
+    dtype = np.float64 if X.size <= settings.float64_up_to else np.float32
     centered = (X - X.mean(0, dtype=np.float64)).astype(dtype) if len(X) else X.astype(dtype)
     found = nearest_neighbors(torch.from_numpy(centered), neighbors, tick)
     return of_distances(found.distances)

@@ -1,42 +1,90 @@
-"""From an entry of a recipe to the objective it stands for; a file for each kind of column."""
+"""Every strategy. A new one is a file here and a name in this list; the rest is derived from it.
 
-from collections.abc import Callable
-from typing import Any
+The order is the one in which forms and docs show them.
+"""
 
-from ..objectives import Objective
-from ..recipe import recipe as entries
-from .classes import balance
-from .coverage import coverage
-from .embeddings import determinantal, diversity, similarity, typicality
-from .likeness import representative_informative
-from .members import batch_bald, disagreement
-from .numbers import random, weight
-from .predictions import expected_cost, uncertainty
-from .task import Task
+from __future__ import annotations
 
-__all__ = ["BUILDERS", "Task", "build"]
+from typing import TYPE_CHECKING, Annotated, Union
 
-BUILDERS: dict[type, Callable[[Any, Task], Objective]] = {
-    entries.Uncertainty: uncertainty,
-    entries.ExpectedCost: expected_cost,
-    entries.Disagreement: disagreement,
-    entries.BatchBald: batch_bald,
-    entries.Diversity: diversity,
-    entries.Coverage: coverage,
-    entries.Typicality: typicality,
-    entries.RepresentativeInformative: representative_informative,
-    entries.Determinantal: determinantal,
-    entries.Similarity: similarity,
-    entries.Balance: balance,
-    entries.Weight: weight,
-    entries.Random: random,
-}
+from pydantic import Field
 
+from .badge import Badge
+from .balance import Balance
+from .base import Rule, Strategy
+from .batch_bald import BatchBald
+from .class_balanced import ClassBalanced
+from .common.choice import Choice
+from .common.task import Task
+from .common.vocabulary import (
+    About,
+    Asks,
+    Basic,
+    CountsClasses,
+    Family,
+    Reads,
+    Words,
+    asks_for,
+    basics_of,
+    column_kinds,
+)
+from .coverage import Coverage
+from .determinantal import Determinantal
+from .disagreement import Disagreement
+from .diversity import Diversity
+from .expected_cost import ExpectedCost
+from .minority import Minority
+from .random import Random
+from .representative_informative import RepresentativeInformative
+from .representatives import Representatives
+from .similarity import Similarity
+from .typicality import Typicality
+from .typiclust import TypiClust
+from .uncertainty import Uncertainty
+from .weight import Weight
 
-def build(entry: Any, task: Task) -> Objective:
-    """The objective of an entry, over the task's candidates.
+STRATEGIES: tuple[type[Strategy], ...] = (
+    Coverage,
+    Uncertainty,
+    Disagreement,
+    BatchBald,
+    ExpectedCost,
+    Balance,
+    Diversity,
+    Weight,
+    Typicality,
+    Similarity,
+    Determinantal,
+    RepresentativeInformative,
+    ClassBalanced,
+    Minority,
+    TypiClust,
+    Representatives,
+    Badge,
+    Random,
+)
+BY_NAME: dict[str, type[Strategy]] = {one.model_fields["strategy"].default: one for one in STRATEGIES}
+if TYPE_CHECKING:
+    AnyStrategy = Strategy  # a union made of a list is beyond type checkers
+else:
+    AnyStrategy = Annotated[Union[STRATEGIES], Field(discriminator="strategy")]  # noqa: UP007
 
-    Raises:
-        InvalidInput: a column that is not there, of another kind, or with values that cannot be used.
-    """
-    return BUILDERS[type(entry)](entry, task)
+__all__ = [
+    "BY_NAME",
+    "STRATEGIES",
+    "About",
+    "AnyStrategy",
+    "Asks",
+    "Basic",
+    "Choice",
+    "CountsClasses",
+    "Family",
+    "Reads",
+    "Rule",
+    "Strategy",
+    "Task",
+    "Words",
+    "asks_for",
+    "basics_of",
+    "column_kinds",
+]

@@ -2,13 +2,12 @@
 
 from .active import weighted_estimate
 from .select import select_test_set
-from .sizes import mean_interval, proportion_interval, size_for_mean, size_for_proportion
+from .sizes import proportion_interval, size_for_mean, size_for_proportion
 from .spec import Interval, Wishes
 
 __all__ = [
     "Interval",
     "Wishes",
-    "mean_interval",
     "proportion_interval",
     "select_test_set",
     "size_for_mean",

@@ -11,7 +11,7 @@ import torch
 
 from ..geometry.vectors import Vectors
 from ..objectives import Kernel
-from .discrepancy import likeness, spread
+from .discrepancy import mean_similarity, spread
 from .strata import total_variation
 
 LOW, HIGH = 5, 95
@@ -75,7 +75,7 @@ def discrepancies(
     """
     kernel = Kernel("gaussian", width, unit=False)
     rows, place = np.unique(np.concatenate(sets), return_inverse=True)
-    alike = likeness(prepare(rows), target.vectors, kernel, target.weights, tick)
+    alike = mean_similarity(prepare(rows), target.vectors, kernel, target.weights, tick)
     inside = spread(target.vectors, kernel, target.weights, unbiased=target.drawn)
     ends = np.cumsum([len(one) for one in sets])
     found = np.empty(len(sets))

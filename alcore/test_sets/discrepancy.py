@@ -1,4 +1,8 @@
-"""Maximum mean discrepancy: how far two sets of vectors lie apart as distributions."""
+"""The parts of the maximum mean discrepancy: how far two sets of vectors lie apart as distributions.
+
+``MMD^2 = mean k(x, x') - 2 mean k(x, y) + mean k(y, y')`` (Gretton et al., A Kernel Two-Sample Test,
+2012, equations 3 and 5). Unbiased, pairs of a vector with itself are left out.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
+from ..data.settings import chunks
 from ..geometry.distances import squared_distances
 from ..objectives import Kernel
 
@@ -14,35 +19,7 @@ ROWS_A_BLOCK, COLUMNS_A_BLOCK = 1 << 11, 1 << 13
 PAIRS_OF = 1000
 
 
-def squared_mmd(
-    x: torch.Tensor,
-    y: torch.Tensor,
-    kernel: Kernel,
-    *,
-    weights: np.ndarray | None = None,
-    unbiased: bool = False,
-) -> float:
-    """The squared maximum mean discrepancy of two sets of vectors, by blocks of kernel values.
-
-    ``mean k(x, x') - 2 mean k(x, y) + mean k(y, y')``. Biased, as is usual, it is the squared distance
-    of the two sets themselves and never below 0; unbiased, pairs of a vector with itself are left out,
-    and it estimates that of the distributions they were drawn from, which may come out below 0.
-
-    Source: Gretton et al., A Kernel Two-Sample Test (2012), equations 3 and 5.
-
-    Args:
-        x: (n, d), at least 1, or 2 where unbiased.
-        y: (m, d), likewise.
-        kernel: with ``k(x, x) = 1``.
-        weights: (m,) of y, sum 1; even by default. Not together with unbiased.
-    """
-    within = spread(x, kernel, unbiased=unbiased)
-    across = float(likeness(x, y, kernel, weights).mean())
-    target = spread(y, kernel, weights, unbiased=unbiased)
-    return within - 2 * across + target
-
-
-def likeness(
+def mean_similarity(
     x: torch.Tensor,
     y: torch.Tensor,
     kernel: Kernel,
@@ -55,10 +32,8 @@ def likeness(
         w = torch.from_numpy(np.asarray(weights, dtype=np.float64))
     w = w.to(device=y.device, dtype=y.dtype)
     found = torch.zeros(len(x), dtype=torch.float64, device=x.device)
-    for start in range(0, len(x), ROWS_A_BLOCK):
-        rows = slice(start, start + ROWS_A_BLOCK)
-        for first in range(0, len(y), COLUMNS_A_BLOCK):
-            columns = slice(first, first + COLUMNS_A_BLOCK)
+    for rows in chunks(len(x), ROWS_A_BLOCK):
+        for columns in chunks(len(y), COLUMNS_A_BLOCK):
             found[rows] += (kernel(x[rows], y[columns]) @ w[columns]).to(torch.float64)
         tick()
     return np.asarray(found.cpu().numpy())
@@ -73,10 +48,10 @@ def spread(
 ) -> float:
     """The mean similarity of a set's pairs; unbiased: of those of two different vectors."""
     n = len(x)
-    alike = likeness(x, x, kernel, weights)
+    similarity = mean_similarity(x, x, kernel, weights)
     if weights is not None:
-        return float(alike @ weights)
-    mean = float(alike.mean())
+        return float(similarity @ weights)
+    mean = float(similarity.mean())
     return (mean - 1 / n) * n / (n - 1) if unbiased else mean
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
+from ..data.settings import chunk_size, chunks
 from ..geometry.distances import squared_lengths
 from ..geometry.kernels import LOWEST_EXPONENT
 from ..objectives import Kernel
@@ -19,29 +20,29 @@ PLACES = 2.0**30
 
 def herd(
     vectors: torch.Tensor,
-    likeness: np.ndarray,
+    mean_similarity: np.ndarray,
     width: float,
     units: Units,
     tick: Callable[[int], None] = lambda taken: None,
 ) -> np.ndarray:
     """Rows in the order taken: greedily, that which makes the discrepancy from the target least.
 
-    With S chosen the squared maximum mean discrepancy is ``mean k(S, S) - 2 mean likeness(S)`` and a
+    With S chosen the squared maximum mean discrepancy is ``mean k(S, S) - 2 mean s(S)`` and a
     constant; of all units that may be taken, the one with which it is least is next, ties to the one
     that comes first. Of single samples that is the sample i with the highest
-    ``likeness_i - sum_{s in S} k(i, s) / (|S| + 1)``.
+    ``mean_similarity_i - sum_{s in S} k(i, s) / (|S| + 1)``.
 
     Source: Chen, Welling and Smola, Super-Samples from Kernel Herding (2010).
 
     Args:
         vectors: (n, d) candidates; float64 is compared pair by pair, float32 by matrix products.
-        likeness: (n,) mean similarity of each to the target.
+        mean_similarity: (n,) mean similarity of each to the target.
         width: of the kernel ``exp(-d^2 / width^2)``.
         units: what may be taken, of the n candidates.
         tick: called with how many are taken, after each pick; what it raises ends the work.
     """
     similar = _Similar(vectors, width)
-    mean = units.sums(likeness)
+    mean = units.sums(mean_similarity)
     inside = np.ones(len(mean)) if units.single else similar.inside(units)
     to_chosen = np.zeros(len(vectors))
     pairs = total = 0.0
@@ -81,15 +82,13 @@ class _Similar:
         for start in range(0, len(rows), PICKS_A_BLOCK):
             some = torch.from_numpy(rows[start : start + PICKS_A_BLOCK]).to(x.device)
             if x.dtype == torch.float64:
-                for first in range(0, len(x), ROWS_A_BLOCK):
-                    part = slice(first, first + ROWS_A_BLOCK)
+                for part in chunks(len(x), ROWS_A_BLOCK):
                     found[part] += self._kernel(x[part], x[some]).sum(1)
             elif len(some) == 1:
                 squared = torch.mv(x, x[some[0]]).mul_(-2).add_(self._lengths)
                 found += self._exp(squared.add_(self._lengths[some[0]]))
             else:
-                for first in range(0, len(x), ROWS_A_BLOCK):
-                    part = slice(first, first + ROWS_A_BLOCK)
+                for part in chunks(len(x), ROWS_A_BLOCK):
                     squared = torch.addmm(self._lengths[some], x[part], x[some].T, alpha=-2)
                     squared += self._lengths[part][:, None]
                     found[part] += self._exp(squared).sum(1)
@@ -105,8 +104,12 @@ class _Similar:
                 continue
             some = self._vectors[torch.from_numpy(mine).to(self._vectors.device)]
             pairs = sum(
-                float(self._kernel(some[first : first + ROWS_A_BLOCK], some).sum(dtype=torch.float64))
-                for first in range(0, len(some), ROWS_A_BLOCK)
+                float(
+                    self._kernel(some[first : first + chunk_size(ROWS_A_BLOCK)], some).sum(
+                        dtype=torch.float64
+                    )
+                )
+                for first in range(0, len(some), chunk_size(ROWS_A_BLOCK))
             )
             found[unit] = pairs
         return found

@@ -17,10 +17,9 @@ from ..geometry.distance_statistics import distances_to_others, suggested_distan
 from ..geometry.vectors import Vectors, vectors_of
 from ..objectives import Kernel
 from ..optimizers.greedy import Progress
-from ..strategies.task import Task
 from . import active
 from .comparison import TargetVectors, discrepancies, random_sets, told, variations
-from .discrepancy import likeness, median_distance
+from .discrepancy import mean_similarity, median_distance
 from .herding import herd
 from .leakage import near, units_of, whole
 from .sizes import half_width_of, size_for
@@ -243,10 +242,7 @@ class _Run:
         name = self.wishes.embeddings
         if name is None:
             return None
-        task = Task(
-            self.pool, np.zeros(0, dtype=np.int64), 0, self.wishes.seed, self.device, "embeddings"
-        )
-        prepare = vectors_of(name, self.wishes.metric, task)
+        prepare = vectors_of(self.pool, name, self.wishes.metric, "embeddings", self.device)
         if self.pool.missing[name].all():
             raise InvalidInput(f"embeddings: no sample has a value in {name!r}")
         if self.target is not self.pool:
@@ -351,7 +347,7 @@ class _Run:
         width = self._width(target)
         vectors = self._vectors(self.candidates)
         kernel = Kernel("gaussian", width, unit=False)
-        alike = likeness(vectors, target.vectors, kernel, target.weights, self.tick)
+        alike = mean_similarity(vectors, target.vectors, kernel, target.weights, self.tick)
         progress = self._progress or (lambda taken, size: None)
         return herd(vectors, alike, width, units, lambda taken: progress(taken, self.size))
 

@@ -34,24 +34,6 @@ def proportion_interval(
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
-def mean_interval(
-    mean: float,
-    deviation: float,
-    size: int,
-    confidence: float = 0.95,
-    population: int | None = None,
-) -> tuple[float, float]:
-    """The normal interval of a mean: (low, high).
-
-    Args:
-        deviation: standard deviation of the values. That of values between a and b is at most
-            (b - a) / 2.
-        population: as in ``proportion_interval``.
-    """
-    half = float(ndtri((1 + confidence) / 2)) * deviation / _effective(size, population) ** 0.5
-    return mean - half, mean + half
-
-
 def size_for_proportion(
     half_width: float,
     expected: float = 0.5,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from ..data.errors import InvalidInput
-from ..recipe.recipe import Budget, Metric, Positive, Width, validated
+from ..recipe import validated
+from ..recipe.models import Budget
+from ..strategies.common.vocabulary import Metric, Options, Positive, Width
 
 Method = Literal["random", "stratified", "herding", "both", "active"]
 STRATIFIED, HERDED = ("stratified", "both"), ("herding", "both")
@@ -16,11 +18,7 @@ OpenPart = Annotated[float, Field(gt=0, lt=1)]
 Shares = dict[str, Part]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Interval(_Strict):
+class Interval(Options):
     """How sure a metric is to be, from which the size follows."""
 
     half_width: Positive = Field(description="of the confidence interval")
@@ -43,7 +41,7 @@ class Interval(_Strict):
         return self
 
 
-class Wishes(_Strict):
+class Wishes(Options):
     """A whole test set. Columns are those of the pool."""
 
     size: Budget | None = Field(

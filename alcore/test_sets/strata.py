@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..data.categories import class_name
 from ..data.errors import InvalidInput
 from ..data.pool import Pool
-from ..strategies.task import class_name
 
 NONE = "(none)"
 # More values than this are not categories.

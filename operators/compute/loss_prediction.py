@@ -9,7 +9,7 @@ import fiftyone as fo
 import numpy as np
 from scipy.stats import spearmanr
 
-from ...alcore import InvalidInput, Recipe
+from ...alcore import InvalidInput
 from ...alcore.data.errors import name_samples
 from ...alcore.networks.loss_prediction import (
     FOLDS,
@@ -18,11 +18,12 @@ from ...alcore.networks.loss_prediction import (
     fit_loss_predictor,
 )
 from ...alcore.scores import entropy
+from ...alcore.strategies import Reads
 from ..dataset.field_swap import NewField, write_fields
 from ..dataset.fields import document_type, truth_path
 from ..dataset.fiftyone_private import dataset_of
 from ..dataset.resumable_field import check_field_name, check_free
-from ..reading.read import Bad, check, read
+from ..reading.read import Bad, check_columns, read_columns
 from ..runs.run import Progress, throttled
 
 METHOD = "alcore/predicted_loss"
@@ -64,9 +65,9 @@ def predict_loss(view: Any, request: LossRequest, progress: Progress | None = No
     dataset = dataset_of(view)
     check_request(view, request)
     path = truth_path(dataset, request.label_field)
-    reading = read(
+    reading = read_columns(
         view,
-        _recipe(request, path),
+        _columns(request, path),
         None,
         request.bad,
         lambda share: report(READ_SHARE * share, "Reading"),
@@ -116,7 +117,7 @@ def check_request(view: Any, request: LossRequest) -> None:
     check_field_name(request.field)
     if not request.embeddings:
         raise InvalidInput("embeddings: name at least one field of vectors")
-    check(view, _recipe(request, truth_path(dataset, request.label_field)))
+    check_columns(view, _columns(request, truth_path(dataset, request.label_field)))
     judged = dataset.get_field(request.predictions)
     is_vector = isinstance(judged, (fo.VectorField, fo.ListField))
     if not is_vector and document_type(judged) is not fo.Classification:
@@ -127,18 +128,13 @@ def check_request(view: Any, request: LossRequest) -> None:
     check_free(dataset, request.field, METHOD, "no predicted losses", request.overwrite)
 
 
-def _recipe(request: LossRequest, label_path: str) -> Recipe:
-    """Names what is read; nothing is selected by it, and the filter has the labels read as they are."""
-    return Recipe.of(
-        {
-            "budget": 1,
-            "strategies": [
-                {"strategy": "uncertainty", "column": request.predictions},
-                *({"strategy": "diversity", "column": one} for one in request.embeddings),
-            ],
-            "filters": [{"column": label_path, "not_in": []}],
-        }
-    )
+def _columns(request: LossRequest, label_path: str) -> dict[str, Reads]:
+    """What is read: predictions, embeddings, and the labels as they are."""
+    return {
+        request.predictions: Reads.PREDICTIONS,
+        **dict.fromkeys(request.embeddings, Reads.VECTORS),
+        label_path: Reads.VALUES,
+    }
 
 
 def _losses(pool: Any, request: LossRequest, path: str, rows: np.ndarray) -> np.ndarray:

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from ...alcore import InvalidInput, Recipe, score
-from ...alcore.recipe import recipe as entries
 from ..dataset.field_swap import NewField, write_fields
 from ..dataset.fiftyone_private import dataset_of
 from ..dataset.resumable_field import check_field_name, check_free
@@ -18,14 +17,6 @@ from ..runs.run import Progress, throttled
 
 METHOD = "alcore/score"
 READ_SHARE, SCORE_SHARE = 0.4, 0.4
-CHANGING = (
-    entries.Diversity,
-    entries.Coverage,
-    entries.Balance,
-    entries.BatchBald,
-    entries.Determinantal,
-    entries.RepresentativeInformative,
-)
 
 
 @dataclass
@@ -97,7 +88,7 @@ def check_scores(view: Any, wanted: list[Wanted], labeled: Labeled | None, overw
     named = [{"name": one.field, **one.entry} for one in wanted]
     recipe = Recipe.of({"budget": 1, "strategies": named})
     for one, entry in zip(wanted, recipe.strategies or [], strict=True):
-        if isinstance(entry, CHANGING):
+        if entry.depends_on_picks and not entry.alone:
             raise InvalidInput(
                 f"{one.field}: the values of {entry.strategy!r} change with every sample chosen, so "
                 "that there is no score to compute; select by it instead"

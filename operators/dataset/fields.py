@@ -44,7 +44,7 @@ def prediction_fields(dataset: Any) -> list[Choice]:
                 else "logits, or label and confidence where there are none"
             )
             choices.append(Choice(path, holds))
-        elif _holds_vector(field) and path in VECTOR_ATTRIBUTES:
+        elif is_vector(field) and path in VECTOR_ATTRIBUTES:
             choices.append(Choice(path, "a vector a sample"))
     # A model's output before what is likely to be the truth.
     return sorted(choices, key=lambda choice: choice.path == "ground_truth")
@@ -128,7 +128,7 @@ def embedding_fields(dataset: Any) -> list[Choice]:
     choices = [
         Choice(path, "a vector field")
         for path, field in flat.items()
-        if _holds_vector(field)
+        if is_vector(field)
         and path not in OWN_FIELDS
         and path.rsplit(".", 1)[-1] not in VECTOR_ATTRIBUTES
         and not inside_list(dataset, path)
@@ -180,6 +180,13 @@ def class_fields(dataset: Any) -> list[Choice]:
     numbers = [c for c in number_fields(dataset) if c.path not in known]
     numbers = [c for c in numbers if c.path.rsplit(".", 1)[0] not in taken]
     return predictions + object_fields(dataset) + categories + numbers
+
+
+def declared_classes(dataset: Any, field: str) -> list[str]:
+    """The class names that the dataset declares for a field, or for all of them."""
+    names = (field, field.removesuffix(".members"), field.split(".", 1)[0])
+    found = next((dataset.classes[one] for one in names if dataset.classes.get(one)), None)
+    return list(map(str, found or dataset.default_classes or []))
 
 
 def label_fields(dataset: Any) -> list[Choice]:
@@ -283,7 +290,7 @@ def first(choices: list[Choice], what: str) -> str:
     return choices[0].path if choices else only(choices, what)
 
 
-def _holds_vector(field: Any) -> bool:
+def is_vector(field: Any) -> bool:
     if isinstance(field, fo.VectorField):
         return True
     return isinstance(field, fo.ListField) and isinstance(field.field, (fo.FloatField, fo.IntField))

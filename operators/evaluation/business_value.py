@@ -5,18 +5,17 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import fiftyone as fo
 import numpy as np
-import torch
 
-from ...alcore import InvalidInput
+from ...alcore import InvalidInput, Recipe
 from ...alcore.evaluation.business_value import Amount, Judgment, amount, judge
-from ...alcore.recipe import recipe as entries
 from ...alcore.scores.cost import best_decisions, cost_matrix, matrix_classes
-from ...alcore.strategies import Task
-from ...alcore.strategies.class_rows import class_rows
+from ...alcore.strategies import Reads
+from ...alcore.strategies.balance import Balance
+from ...alcore.strategies.common.class_counts import categories_of
 from ..compute.scores import check_score_field
 from ..dataset.field_swap import NewField, write_fields
 from ..dataset.fields import truth_path
@@ -26,14 +25,14 @@ from ..forms.binning import binned
 from ..forms.cost_matrix import class_names
 from ..reading.decisions import (
     codes_of,
+    columns_read,
     decided,
     decision_path,
     has_probabilities,
     names_at,
-    reading_recipe,
     unnamed,
 )
-from ..reading.read import Bad, Reading, check, read
+from ..reading.read import Bad, ReadPool, check_columns, read_columns
 from ..runs.run import Progress, throttled
 
 METHOD = "alcore/business_value"
@@ -80,9 +79,9 @@ def compute_value(
             f"decision: {request.predictions!r} has no probabilities and no confidences, by which to "
             "expect a gain; decide by label"
         )
-    reading = read(
+    reading = read_columns(
         view,
-        _recipe(dataset, request, compares),
+        _columns(dataset, request, compares),
         None,
         request.bad,
         lambda share: report(READ_SHARE * share, "Reading"),
@@ -111,9 +110,9 @@ def check_request(view: Any, request: BusinessValueRequest) -> None:
         raise InvalidInput(
             f"label_field: {request.label_field!r} is what is judged; name the field with the truth"
         )
-    check(view, _recipe(dataset, request, False))
+    check_columns(view, _columns(dataset, request, False))
     for path in request.slices:
-        _entry(dataset, path, request)
+        _divided(dataset, path, request)
     if request.field:
         check_score_field(dataset, request.field, METHOD, request.overwrite)
     ((kind, matrix),) = request.matrix.items()
@@ -124,7 +123,7 @@ class _Judged:
     """A judgment, beside the one by the other way to decide."""
 
     def __init__(
-        self, reading: Reading, dataset: Any, request: BusinessValueRequest, compares: bool
+        self, reading: ReadPool, dataset: Any, request: BusinessValueRequest, compares: bool
     ) -> None:
         self._reading, self._request = reading, request
         truth = names_at(reading, truth_path(dataset, request.label_field))
@@ -289,13 +288,13 @@ def value_plots(told: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _recipe(dataset: Any, request: BusinessValueRequest, compares: bool) -> Any:
+def _columns(dataset: Any, request: BusinessValueRequest, compares: bool) -> dict[str, Reads]:
     path = decision_path(dataset, request.predictions)
     labels = [truth_path(dataset, request.label_field), *request.slices]
     if path is not None:
         labels.append(path)
     vectors = [request.predictions] if compares or path is None else []
-    return reading_recipe(labels, vectors)
+    return columns_read(labels, vectors)
 
 
 def _gain(matrix: dict[str, Any], classes: list[str]) -> np.ndarray:
@@ -309,34 +308,29 @@ def _gain(matrix: dict[str, Any], classes: list[str]) -> np.ndarray:
     return values if kind == "gain" else 0 - values
 
 
-def _entry(dataset: Any, path: str, request: BusinessValueRequest) -> entries.Balance:
+def _divided(dataset: Any, path: str, request: BusinessValueRequest) -> Balance:
+    """How a column is divided into slices, checked as a recipe checks it."""
     entry = {"strategy": "balance", "column": path, **binned(dataset, path, request.binning)}
-    strategies = entries.Recipe.of({"budget": 1, "strategies": [entry]}).strategies or []
-    found = strategies[0]
-    assert isinstance(found, entries.Balance)
-    return found
+    (found,) = Recipe.of({"budget": 1, "strategies": [entry]}).strategies or []
+    return cast(Balance, found)
 
 
 def _slice(
-    reading: Reading, dataset: Any, path: str, request: BusinessValueRequest
+    reading: ReadPool, dataset: Any, path: str, request: BusinessValueRequest
 ) -> tuple[list[str], np.ndarray]:
     """A column's values by name, and (N,) which each sample has, -1 where it has none."""
     pool = reading.pool
     column = pool.columns[path]
     if not isinstance(column, np.ndarray) or column.ndim != 1:
         raise InvalidInput(f"slices: {path!r} holds no single value a sample; name another field")
-    task = Task(pool, np.arange(0), 0, 0, torch.device("cpu"), "slices")
-    found = class_rows(_entry(dataset, path, request), task)
-    here = np.flatnonzero(~pool.missing[path])
-    codes = np.full(pool.n, -1, dtype=np.int64)
-    codes[here] = found.of(here)[1]
-    names = found.names
+    names, found = categories_of(_divided(dataset, path, request), path, pool, "slices")
+    codes = np.where(pool.missing[path], -1, found)
     if isinstance(dataset.get_field(path), fo.BooleanField):
         names = [{"0": "no", "1": "yes"}.get(name, name) for name in names]
     return names, codes
 
 
-def _write(dataset: Any, request: BusinessValueRequest, reading: Reading, found: _Judged) -> None:
+def _write(dataset: Any, request: BusinessValueRequest, reading: ReadPool, found: _Judged) -> None:
     name = request.field
     assert name is not None
     ((kind, matrix),) = request.matrix.items()

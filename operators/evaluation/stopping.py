@@ -21,10 +21,11 @@ from ...alcore.evaluation.stopping import (
     verdict,
 )
 from ...alcore.scores.cost import cost_matrix, cost_of_gain
+from ...alcore.strategies import Reads
 from ..dataset.fiftyone_private import dataset_of
 from ..forms import plots
-from ..reading.decisions import decided, decision_path, has_probabilities, reading_recipe
-from ..reading.read import Bad, Labeled, Reading, check, read
+from ..reading.decisions import columns_read, decided, decision_path, has_probabilities
+from ..reading.read import Bad, Labeled, ReadPool, check_columns, read_columns
 from ..runs.run import Progress, throttled
 
 POINTS = 200  # of the curve
@@ -85,8 +86,10 @@ def advise_view(
     check_request(view, request)
     report = throttled(progress)
     knows = has_probabilities(view, request.predictions)
-    recipe = _recipe(dataset_of(view), request, knows)
-    reading = read(view, recipe, request.labeled, request.bad, lambda share: report(share, "Reading"))
+    columns = _columns(dataset_of(view), request, knows)
+    reading = read_columns(
+        view, columns, request.labeled, request.bad, lambda share: report(share, "Reading")
+    )
     found = _advices(reading, dataset_of(view), request, knows)
     if not found:
         raise InvalidInput(
@@ -128,7 +131,7 @@ def check_request(view: Any, request: StoppingRequest) -> None:
         raise InvalidInput("price: is missing; say what a label costs, in the unit of the costs")
     if request.price is not None and not request.matrix:
         raise InvalidInput("cost: is missing; say what mistakes cost, in the unit of the price")
-    check(view, _recipe(dataset_of(view), request, False), request.labeled)
+    check_columns(view, _columns(dataset_of(view), request, False), request.labeled)
 
 
 def worth_plot(curve: dict[str, Any]) -> dict[str, Any]:
@@ -136,7 +139,7 @@ def worth_plot(curve: dict[str, Any]) -> dict[str, Any]:
     return plots.worth_plot(curve["at"], curve["gains"], curve["price"])
 
 
-def _recipe(dataset: Any, request: StoppingRequest, knows: bool) -> Any:
+def _columns(dataset: Any, request: StoppingRequest, knows: bool) -> dict[str, Reads]:
     rounds = {
         name: decision_path(dataset, name, "predictions" if name == request.predictions else "earlier")
         for name in (request.predictions, *request.earlier)
@@ -145,10 +148,10 @@ def _recipe(dataset: Any, request: StoppingRequest, knows: bool) -> Any:
     if isinstance(request.volume, str):
         labels.append(request.volume)
     vectors = [name for name, path in rounds.items() if path is None]
-    return reading_recipe(labels, [request.predictions, *vectors] if knows else vectors)
+    return columns_read(labels, [request.predictions, *vectors] if knows else vectors)
 
 
-def _advices(reading: Reading, dataset: Any, request: StoppingRequest, knows: bool) -> list[Advice]:
+def _advices(reading: ReadPool, dataset: Any, request: StoppingRequest, knows: bool) -> list[Advice]:
     pool = reading.pool
     left = ~pool.labeled
     if not left.any():
@@ -172,7 +175,7 @@ def _advices(reading: Reading, dataset: Any, request: StoppingRequest, knows: bo
     return advise(compared, probabilities, **more, **asdict(request.thresholds))
 
 
-def _costs(reading: Reading, request: StoppingRequest) -> np.ndarray:
+def _costs(reading: ReadPool, request: StoppingRequest) -> np.ndarray:
     classes = reading.pool.classes[request.predictions]
     ((kind, given),) = request.matrix.items()
     if isinstance(given, (int, float)):
@@ -181,13 +184,13 @@ def _costs(reading: Reading, request: StoppingRequest) -> np.ndarray:
     return cost_of_gain(matrix) if kind == "gain" else matrix
 
 
-def _volume(reading: Reading, request: StoppingRequest, here: np.ndarray) -> Any:
+def _volume(reading: ReadPool, request: StoppingRequest, here: np.ndarray) -> Any:
     if not isinstance(request.volume, str):
         return request.volume
     return reading.pool.numbers(request.volume, "volume")[here]
 
 
-def _note_left_out(reading: Reading, missing: np.ndarray, request: StoppingRequest) -> None:
+def _note_left_out(reading: ReadPool, missing: np.ndarray, request: StoppingRequest) -> None:
     count = int(missing.sum())
     if count:
         where = "a prediction in each round" if request.earlier else "a prediction"

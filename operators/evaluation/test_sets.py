@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ...alcore import InvalidInput, Pool, Recipe, score, select_test_set
+from ...alcore import InvalidInput, Pool, score, select_test_set
+from ...alcore.strategies import Reads
 from ...alcore.test_sets import Wishes
 from ...alcore.test_sets.select import ChosenTestSet
 from ..dataset.fields import number_fields
@@ -19,7 +20,7 @@ from ..dataset.views import samples_of
 from ..forms import plots
 from ..forms.selection_inputs import labeled_of
 from ..forms.test_set_options import REFERENCES, interval_of
-from ..reading.read import Bad, Labeled, Reading, check, read
+from ..reading.read import Bad, Labeled, ReadPool, check_columns, read_columns
 
 # What the spec takes as it is named here.
 PLAIN = (
@@ -124,9 +125,9 @@ def reference_of(dataset: Any, params: dict[str, Any]) -> Any:
 
 def check_request(view: Any, request: TestSetRequest) -> None:
     """Refuse fields that are not there or do not fit, without reading any sample."""
-    check(view, recipe_of(dataset_of(view), request.spec), request.labeled)
+    check_columns(view, columns_of(dataset_of(view), request.spec), request.labeled)
     if request.reference is not None:
-        check(request.reference, recipe_of(dataset_of(view), request.spec, reference=True))
+        check_columns(request.reference, columns_of(dataset_of(view), request.spec, reference=True))
 
 
 def choose(
@@ -134,19 +135,19 @@ def choose(
     request: TestSetRequest,
     reading_progress: Callable[[float], None],
     progress: Callable[[int, int], None],
-) -> tuple[Reading, ChosenTestSet]:
+) -> tuple[ReadPool, ChosenTestSet]:
     """Read and choose; nothing is written.
 
     Raises:
         InvalidInput: what is wrong with the data.
     """
     spec, dataset = request.spec, dataset_of(view)
-    recipe = recipe_of(dataset, spec)
-    reading = read(view, recipe, request.labeled, request.bad, reading_progress)
+    columns = columns_of(dataset, spec)
+    reading = read_columns(view, columns, request.labeled, request.bad, reading_progress)
     reference: Pool | None = None
     if request.reference is not None:
-        theirs = recipe_of(dataset, spec, reference=True)
-        like = read(request.reference, theirs, None, request.bad, reading_progress)
+        theirs = columns_of(dataset, spec, reference=True)
+        like = read_columns(request.reference, theirs, None, request.bad, reading_progress)
         reading.notes += [f"reference: {note}" for note in like.notes]
         reference = like.pool
     if spec.expected_loss is not None:
@@ -156,21 +157,18 @@ def choose(
     return reading, chosen
 
 
-def recipe_of(dataset: Any, spec: Wishes, reference: bool = False) -> Recipe:
-    """A recipe that reads the columns that a spec names, of what is chosen from or of a reference."""
-    strategies: list[dict[str, Any]] = []
+def columns_of(dataset: Any, spec: Wishes, reference: bool = False) -> dict[str, Reads]:
+    """What is read of the columns that a spec names, of what is chosen from or of a reference."""
+    columns = dict.fromkeys(spec.strata, Reads.VALUES)
     if spec.embeddings is not None:
-        like = {"strategy": "typicality", "column": spec.embeddings, "metric": spec.metric}
-        strategies.append(like)
-    single = list(spec.strata)
-    if not reference:
-        if spec.groups is not None:
-            single.append(spec.groups)
-        if spec.expected_loss is not None:
-            strategies.append(_loss_entry(dataset, spec.expected_loss))
-    filters = [{"column": path, "not_in": []} for path in dict.fromkeys(single)]
-    strategies = strategies or [{"strategy": "random"}]
-    return Recipe.of({"budget": 1, "strategies": strategies, "filters": filters})
+        columns[spec.embeddings] = Reads.VECTORS
+    if spec.groups is not None and not reference:
+        columns[spec.groups] = Reads.VALUES
+    if spec.expected_loss is not None and not reference:
+        numbers = {choice.path for choice in number_fields(dataset)}
+        loss = spec.expected_loss
+        columns[loss] = Reads.NUMBERS if loss in numbers else Reads.PREDICTIONS
+    return columns
 
 
 def text_of(report: dict[str, Any]) -> str:
@@ -214,21 +212,14 @@ def _beside(told: dict[str, Any]) -> str:
     return f"; sets as large by chance {random['mean']:.3g} ({spread})"
 
 
-def _loss_entry(dataset: Any, path: str) -> dict[str, Any]:
-    if any(choice.path == path for choice in number_fields(dataset)):
-        return {"strategy": "weight", "column": path}
-    return {"strategy": "uncertainty", "column": path, "measure": "least_confidence"}
-
-
-def _add_losses(reading: Reading, path: str) -> None:
+def _add_losses(reading: ReadPool, path: str) -> None:
     """Put how likely a prediction is wrong in the place of a column of predictions."""
     pool = reading.pool
-    entry = reading.recipe.in_stages()[0].strategies or []
-    uncertain = next((one for one in entry if one.strategy == "uncertainty"), None)
-    if uncertain is not None:
-        losses = score(pool, uncertain)
-        pool.columns[path] = losses
-        pool.missing[path] = ~np.isfinite(losses)
+    if getattr(pool.columns[path], "ndim", 0) == 1:
+        return  # numbers, which are the losses themselves
+    uncertain = {"strategy": "uncertainty", "column": path, "measure": "least_confidence"}
+    losses = score(pool, uncertain)
+    reading.pool = pool.with_columns({path: losses}, {path: ~np.isfinite(losses)})
 
 
 def _label_path(dataset: Any, path: str) -> str:

@@ -10,8 +10,9 @@ from typing import Any, Literal, cast, get_args
 import fiftyone as fo
 import numpy as np
 
-from ...alcore import InvalidInput, Pool, Recipe, weak_slices
+from ...alcore import InvalidInput, Pool, weak_slices
 from ...alcore.evaluation.weak_slices import Slice, WeakSlices
+from ...alcore.strategies import Reads
 from ..dataset.fields import (
     Choice,
     category_fields,
@@ -22,7 +23,7 @@ from ..dataset.fields import (
 )
 from ..dataset.fiftyone_private import dataset_of
 from ..dataset.selection_records import selections
-from ..reading.read import Bad, Labeled, Reading, check, first, read
+from ..reading.read import Bad, Labeled, ReadPool, check_columns, first, read_columns
 from ..runs.run import READ_SHARE, Progress
 
 OUTCOME = "the outcome"
@@ -105,12 +106,12 @@ def check_slices(view: Any, params: dict[str, Any]) -> None:
         InvalidInput: which.
     """
     dataset = dataset_of(view)
-    check(view, _recipe([*outcome_of(dataset, params).columns, *metadata_of(dataset, params)]))
+    check_columns(view, _columns([*outcome_of(dataset, params).columns, *metadata_of(dataset, params)]))
 
 
 def find_slices(
     view: Any, params: dict[str, Any], report: Progress = lambda share, label: None
-) -> tuple[Reading, WeakSlices]:
+) -> tuple[ReadPool, WeakSlices]:
     """Read what slices are judged by and looked for in, and find them.
 
     Raises:
@@ -119,19 +120,24 @@ def find_slices(
     dataset = dataset_of(view)
     outcome, fields = outcome_of(dataset, params), metadata_of(dataset, params)
     bad: Bad = params.get("bad") or "error"
-    reading = read(
+    reading = read_columns(
         view,
-        _recipe([*outcome.columns, *fields]),
+        _columns([*outcome.columns, *fields]),
         Labeled(),
         bad,
         lambda share: report(READ_SHARE * share, "Reading"),
     )
     pool = reading.pool
-    pool.missing[OUTCOME] = ~pool.present(outcome.columns)
-    pool.columns[OUTCOME] = np.where(pool.missing[OUTCOME], np.nan, outcome.compute(pool))
-    for path in {*fields, *outcome.columns}:
-        if isinstance(dataset.get_field(path), fo.BooleanField):
-            pool.columns[path] = pool.columns[path] == 1
+    missing = ~pool.present(outcome.columns)
+    yes_or_no = {
+        path: pool.columns[path] == 1
+        for path in {*fields, *outcome.columns}
+        if isinstance(dataset.get_field(path), fo.BooleanField)
+    }
+    lacking = {path: pool.missing[path] for path in yes_or_no}
+    outcomes = np.where(missing, np.nan, outcome.compute(pool))
+    pool = pool.with_columns({OUTCOME: outcomes, **yes_or_no}, {OUTCOME: missing, **lacking})
+    reading.pool = pool
     if not params.get("fields"):
         fields = _categories_alone(reading, fields)
     given = {name: params[name] for name in OPTIONS if params.get(name) not in (None, "")}
@@ -221,10 +227,9 @@ def _all_of(parts: list[dict[str, Any] | None]) -> list[dict[str, Any]] | None:
     return known if len(known) == len(parts) else None
 
 
-def _recipe(columns: list[str]) -> Recipe:
-    """A recipe that reads columns of single values, or counts objects."""
-    filters = [{"column": one, "in": []} for one in dict.fromkeys(columns)]
-    return Recipe.of({"budget": 1, "strategies": [{"strategy": "random"}], "filters": filters})
+def _columns(paths: list[str]) -> dict[str, Reads]:
+    """What is read: columns of single values, or of objects, which are counted."""
+    return dict.fromkeys(paths, Reads.VALUES)
 
 
 def _of_labels(dataset: Any, params: dict[str, Any]) -> Outcome:
@@ -300,7 +305,7 @@ def _of_evaluation(dataset: Any, key: str) -> Outcome:
     raise InvalidInput(f"outcome: the evaluation {key!r} has left no value on each sample")
 
 
-def _categories_alone(reading: Reading, fields: list[str]) -> list[str]:
+def _categories_alone(reading: ReadPool, fields: list[str]) -> list[str]:
     """The fields without text that has too many values; they are noted."""
     columns, kept, names = reading.pool.columns, [], []
     for path in fields:

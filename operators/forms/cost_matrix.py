@@ -11,8 +11,7 @@ import fiftyone.operators.types as types
 import numpy as np
 
 from ...alcore import InvalidInput
-from ..dataset.fields import is_text
-from ..reading.columns import declared_classes
+from ..dataset.fields import declared_classes, is_text
 from . import counts, pieces
 
 MOST_CLASSES = 8  # a table of more is no help

@@ -11,7 +11,7 @@ import fiftyone.operators.types as types
 import numpy as np
 
 from ...alcore import InvalidInput, Recipe
-from ...alcore.strategies.numbers import category_worths, preferred
+from ...alcore.strategies.weight import category_worths, preferred
 from ..dataset.fields import Choice, category_fields, number_fields
 from . import counts, pieces, plots
 from .histograms import MOST_VALUES, count_remaining, histogram, kind_of

@@ -9,8 +9,7 @@ import numpy as np
 from ...alcore import Maps, Pool, Recipe, Selection, score
 from ...alcore.geometry.distance_statistics import distances_to
 from ...alcore.geometry.projection import plane
-from ...alcore.recipe import recipe as entries
-from ..reading.recipe_columns import judges_of, uses_of
+from ...alcore.strategies import Family, Strategy
 
 POOL, LABELED, CHOSEN, TARGET = "#8a8f98", "#4c9be8", "#ff6d04", "#59b36b"
 BINS = 40
@@ -307,26 +306,20 @@ def _gains(chosen: Selection) -> dict[str, Any]:
     return {"data": [trace], "layout": _layout("pick", "gain", showlegend=False)}
 
 
-def _informativeness(recipe: Recipe, pool: Pool) -> Any:
-    """The first entry that judges what is not known, if computing it anew for all is not dear."""
+def _informativeness(recipe: Recipe, pool: Pool) -> Strategy | None:
+    """The first strategy that judges what is not known, if it costs little to compute it for all."""
     for entry in recipe.in_stages()[-1].strategies or []:
-        for one in (entry, getattr(entry, "weights", None)):
-            if isinstance(one, (entries.Uncertainty, entries.ExpectedCost, entries.Disagreement)):
-                columns = [pool.columns.get(name) for name in entries.columns_of(one)]
+        for one in (entry, *entry.nested()):
+            judges = one.about.family in (Family.UNCERTAINTY, Family.VALUE)
+            if judges and not (one.alone or one.depends_on_picks):
+                columns = [pool.columns.get(name) for name in one.judged_by()]
                 return None if any(isinstance(c, Maps) for c in columns) else one
     return None
 
 
 def _embeddings(recipe: Recipe) -> tuple[str, str] | None:
     """The first column of vectors that a recipe judges by, and how it compares them."""
-    columns = {column for column, (use, _) in uses_of(recipe).items() if use == "vectors"}
-    for entry in judges_of(recipe):
-        column = next((one for one in entries.columns_of(entry) if one in columns), None)
-        if column is not None:
-            # Without a metric they are normalized, but for the features of badge.
-            usual = "euclidean" if isinstance(entry, entries.Badge) else "cosine"
-            return column, getattr(entry, "metric", usual)
-    return None
+    return next((pair for pair in (one.compared_by() for one in recipe.all_strategies()) if pair), None)
 
 
 def _draw(rng: np.random.Generator, rows: np.ndarray, most: int) -> np.ndarray:

@@ -222,12 +222,14 @@ def detail_inputs(ctx: Any, inputs: Any, params: dict[str, Any]) -> None:
     )
     kind = kind_of(ctx.dataset, path) if source in ("one field", "several fields") else "samples"
     if kind == "objects" and source == "one field":
-        over = words.told(words.OVER_OBJECTS)
+        over = words.lines(words.OVER_OBJECTS)
         name = input_of("aggregate", over)
         pieces.choice_input(inputs, name, "From objects to an image", over, "max")
-        pieces.choice_input(inputs, "empty", "An image without objects counts", words.EMPTY, "median")
+        pieces.choice_input(
+            inputs, "empty", "An image without objects counts", words.lines(words.EMPTY), "median"
+        )
     elif kind == "pixels":
-        over = words.told(words.OVER_PIXELS)
+        over = words.lines(words.OVER_PIXELS)
         name = input_of("aggregate", over)
         pieces.choice_input(inputs, name, "From pixels to an image", over, "mean")
     takes = _takes(source, kind) if kind != "samples" else ()

@@ -9,6 +9,7 @@ import fiftyone.operators.types as types
 from fiftyone.core.expressions import ViewExpression, ViewField
 
 from ...alcore import InvalidInput
+from ...alcore.strategies import BY_NAME
 from ..dataset.fields import Choice, label_fields, prediction_fields
 from ..dataset.labeled_samples import count_labeled
 from ..dataset.selection_records import earlier_ranks, selections, strategies_of
@@ -21,7 +22,6 @@ from ..runs.records import Names, chosen_view, describe, shows, undo
 from ..runs.run import SelectionRequest, preview, run_selection, view_of
 from ..runs.used_embeddings import changes_since
 from .cards import (
-    HINTS,
     alone_of,
     default_cards,
     draw_card,
@@ -29,6 +29,7 @@ from .cards import (
     entry_of,
     new_card,
     next_strategy,
+    texts_of,
 )
 
 MOST_CARDS = 6
@@ -100,7 +101,7 @@ class ActiveLearning(foo.Panel):
         number = int(ctx.params["path"].split(".")[-2].removeprefix("card_"))
         cards = _cards(ctx)
         strategy = ctx.params["value"]
-        fits = number < len(cards) and strategy in HINTS
+        fits = number < len(cards) and strategy in BY_NAME
         if fits and cards[number].get("drawn") != strategy:
             card = new_card(ctx.dataset, strategy, self._labels(ctx))
             ctx.panel.set_state({f"form.card_{number}": card, "error": ""})
@@ -256,7 +257,7 @@ class ActiveLearning(foo.Panel):
         if alone:
             raise InvalidInput(alone)
         strategies = [
-            entry_of(ctx.dataset, card, ctx.panel.get_state(f"form.costs_{number}"))
+            entry_of(ctx.dataset, self._with_texts(ctx, number, card))
             for number, card in enumerate(cards)
         ]
         examples = [entry["to"] for entry in strategies if "to" in entry]
@@ -266,6 +267,14 @@ class ActiveLearning(foo.Panel):
             "filters": [{"column": "id", "not_in": ids} for ids in examples],
             "strategies": strategies or None,
         }
+
+    def _with_texts(self, ctx: Any, number: int, card: dict[str, Any]) -> dict[str, Any]:
+        """A card with what is entered below it."""
+        texts = {
+            name: ctx.panel.get_state(f"form.{name}_{number}") or ""
+            for name in texts_of(ctx.dataset, card)
+        }
+        return {**card, **texts}
 
     def _request(self, ctx: Any) -> SelectionRequest:
         skip = bool(ctx.panel.get_state("start.skip_chosen"))

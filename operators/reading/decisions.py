@@ -8,19 +8,16 @@ from typing import Any
 import fiftyone as fo
 import numpy as np
 
-from ...alcore import InvalidInput, Recipe
+from ...alcore import InvalidInput
+from ...alcore.strategies import Reads
 from ..dataset.fields import class_vector_path, document_type
 from ..dataset.fiftyone_private import dataset_of
-from .read import Reading
+from .read import ReadPool
 
 
-def reading_recipe(labels: Sequence[str], probabilities: Sequence[str]) -> Recipe:
-    """Names what is read: fields as they are, and probabilities. Nothing is selected by it."""
-    judged = [{"strategy": "uncertainty", "column": one} for one in dict.fromkeys(probabilities)]
-    filters = [{"column": one, "not_in": []} for one in dict.fromkeys(labels)]
-    return Recipe.of(
-        {"budget": 1, "strategies": judged or [{"strategy": "random"}], "filters": filters}
-    )
+def columns_read(labels: Sequence[str], probabilities: Sequence[str]) -> dict[str, Reads]:
+    """What is read: fields as they are, and probabilities."""
+    return dict.fromkeys(labels, Reads.VALUES) | dict.fromkeys(probabilities, Reads.PREDICTIONS)
 
 
 def decision_path(dataset: Any, field: str, option: str = "predictions") -> str | None:
@@ -51,7 +48,7 @@ def has_probabilities(view: Any, field: str) -> bool:
     return any(len(view.exists(path).limit(1)) for path in paths if path in flat)
 
 
-def decided(reading: Reading, dataset: Any, field: str) -> np.ndarray:
+def decided(reading: ReadPool, dataset: Any, field: str) -> np.ndarray:
     """(N,) the class that a field decides for, by name, None where there is no prediction."""
     path = decision_path(dataset, field)
     if path is not None:
@@ -62,7 +59,7 @@ def decided(reading: Reading, dataset: Any, field: str) -> np.ndarray:
     return found
 
 
-def names_at(reading: Reading, path: str) -> np.ndarray:
+def names_at(reading: ReadPool, path: str) -> np.ndarray:
     """(N,) the text at a path, None where there is none."""
     found = np.array(reading.pool.columns[path], dtype=object)
     found[reading.pool.missing[path]] = None
@@ -76,7 +73,7 @@ def codes_of(names: np.ndarray, classes: Sequence[str]) -> np.ndarray:
     return np.fromiter((position.get(one, -1) for one in values), dtype=np.int64, count=len(values))
 
 
-def unnamed(reading: Reading, field: str, seen: set[Any]) -> list[str]:
+def unnamed(reading: ReadPool, field: str, seen: set[Any]) -> list[str]:
     """The classes of a field's vectors that go by their place, for no sample tells their name."""
     names = reading.pool.classes[field]
     return [name for place, name in enumerate(names) if name == str(place) and name not in seen]

@@ -5,11 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 from ...alcore import Recipe
+from ...alcore.strategies import Reads
 from ..dataset.fields import first, only
-from .object_reader import ObjectReader
-from .sample_reader import Bad, Labeled, Progress, Reading, SampleReader
+from .column import Bad
+from .completion import Labeled
+from .objects import ObjectReader
+from .samples import Progress, Reading, ReadPool, SampleReader
 
-__all__ = ["Bad", "Labeled", "Reading", "check", "first", "only", "read"]
+__all__ = [
+    "Bad",
+    "Labeled",
+    "ReadPool",
+    "Reading",
+    "check",
+    "check_columns",
+    "first",
+    "only",
+    "read",
+    "read_columns",
+]
 
 
 def read(
@@ -38,6 +52,24 @@ def read(
     return _reader(view, labeled, bad, progress, objects).read(recipe)
 
 
+def read_columns(
+    view: Any,
+    columns: dict[str, Reads],
+    labeled: Labeled | None = None,
+    bad: Bad = "error",
+    progress: Progress | None = None,
+) -> ReadPool:
+    """Read some columns of a collection's samples.
+
+    Args:
+        columns: field paths or keys of similarity runs, and what each is read as.
+
+    Raises:
+        InvalidInput: as ``read``.
+    """
+    return _reader(view, labeled, bad, progress, None).read_columns(columns)
+
+
 def check(
     view: Any, recipe: Recipe, labeled: Labeled | None = None, objects: str | None = None
 ) -> None:
@@ -47,6 +79,15 @@ def check(
         InvalidInput: an unknown field, or one of the wrong type.
     """
     _reader(view, labeled, "error", None, objects).check(recipe)
+
+
+def check_columns(view: Any, columns: dict[str, Reads], labeled: Labeled | None = None) -> None:
+    """Refuse columns that are not there or do not fit, without reading any sample.
+
+    Raises:
+        InvalidInput: an unknown field, or one of the wrong type.
+    """
+    _reader(view, labeled, "error", None, None).check_columns(columns)
 
 
 def _reader(

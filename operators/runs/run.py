@@ -8,10 +8,13 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
+import numpy as np
+
 from ...alcore import InvalidInput, Recipe, Selection, select
 from ..dataset.fiftyone_private import dataset_of
 from ..dataset.object_fields import list_path
 from ..reading.read import Bad, Labeled, Reading, read
+from ..reading.reads import reads_of
 from .records import Names, check_names, chosen_view, name_selection, names_in_record, write
 from .used_embeddings import embeddings_used
 
@@ -146,9 +149,15 @@ def write_selection(
         "labeled": asdict(request.labeled),
         "device": chosen.report["device"],
     }
-    used = embeddings_used(dataset_of(view), reading.recipe)
+    used = embeddings_used(dataset_of(view), reads_of(reading.recipe))
     if used:
         details["embeddings"] = used
+    if reading.pool.elsewhere:
+        # The vectors of examples that lie outside the view, by which the selection can be repeated.
+        details["examples"] = {
+            column: {str(one): np.asarray(vector).tolist() for one, vector in found.items()}
+            for column, found in reading.pool.elsewhere.items()
+        }
     samples = _samples_of(reading, chosen)
     if samples is not None:
         details |= {"objects": request.objects, "result": request.result, "images": len(set(samples))}

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-from ...alcore import Recipe
 from ..dataset.fiftyone_private import label_path
 from ..dataset.resumable_field import EMBEDDINGS, record_of
-from ..reading.recipe_columns import uses_of
 
 KEPT = ("made", "model", "layer", "date")
 
 
-def embeddings_used(dataset: Any, recipe: Recipe) -> list[dict[str, Any]]:
-    """The records of the embeddings that a recipe reads; similarity runs over them count too.
+def embeddings_used(dataset: Any, columns: Iterable[str]) -> list[dict[str, Any]]:
+    """The records of the embeddings among some columns; similarity runs over them count too.
 
     Those that compute_embeddings did not make have no record.
     """
     found = []
-    for column in uses_of(recipe):
+    for column in columns:
         path = _path_of(dataset, column)
         record = record_of(dataset, path, EMBEDDINGS.method) if path else None
         if record is not None:

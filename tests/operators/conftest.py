@@ -1,21 +1,16 @@
 """A small real dataset, and the plugin's modules as FiftyOne loads them."""
 
 import importlib
-import uuid
-from datetime import datetime
 
 import numpy as np
 import pytest
 from PIL import Image
 from scipy.special import softmax
 
-CLASSES = ["glass", "paper", "a very long class name for mixed waste"]
+from support.datasets import FEW, copy_of, kept, make_images, make_kinds
+
 PLUGIN = "fiftyone.plugins.orgs.alcore.active_learning"
-N, LABELED = 48, 8
-# Of the dataset with a field of every kind of label.
-FEW = 6
-KINDS = ["car", "person", "traffic light"]
-COUNTS = [2, 0, 3, 1, None, 1]  # objects; None: nothing has been predicted
+N = 48
 
 
 @pytest.fixture(scope="session")
@@ -52,52 +47,24 @@ def images(tmp_path_factory):
     return paths
 
 
+@pytest.fixture(scope="session")
+def image_master(mongod, images):
+    with kept(make_images(images)) as master:
+        yield master
+
+
 @pytest.fixture
-def dataset(mongod, images):
+def dataset(image_master):
     """48 images: 8 labeled; logits, probabilities and confidences; embeddings and metadata."""
-    dataset = make_dataset(images)
-    yield dataset
-    dataset.delete()
+    with copy_of(image_master) as dataset:
+        yield dataset
 
 
 @pytest.fixture(scope="module")
-def unchanged(mongod, images):
+def unchanged(image_master):
     """The same, for tests that leave it as it is."""
-    dataset = make_dataset(images)
-    yield dataset
-    dataset.delete()
-
-
-def make_dataset(images):
-    import fiftyone as fo
-
-    rng = np.random.default_rng(1)
-    dataset = fo.Dataset(f"test-{uuid.uuid4().hex[:8]}")
-    samples = []
-    for number, path in enumerate(images):
-        logits = rng.normal(size=3)
-        p = np.exp(logits) / np.exp(logits).sum()
-        label = CLASSES[int(logits.argmax())]
-        sample = fo.Sample(
-            filepath=path,
-            predictions=fo.Classification(
-                label=label, confidence=float(p.max()), logits=logits.astype(np.float32)
-            ),
-            sure=fo.Classification(label=label, confidence=float(p.max()), probs=p.tolist()),
-            scored=fo.Classification(label=label, confidence=float(p.max())),
-            embeddings=rng.normal(size=6).astype(np.float32),
-            listed=rng.normal(size=4).tolist(),
-            sharpness=float(rng.random()),
-            place=["dock", "road", "yard"][number % 3],
-            night=bool(number % 2),
-            taken=datetime(2026, 1, 1 + number % 28, 12),
-        )
-        if number < LABELED:
-            sample["ground_truth"] = fo.Classification(label=label)
-        samples.append(sample)
-    dataset.add_samples(samples, dynamic=True, progress=False)
-    dataset.compute_metadata(progress=False)
-    return dataset
+    with copy_of(image_master) as dataset:
+        yield dataset
 
 
 @pytest.fixture
@@ -156,92 +123,27 @@ def arrays():
     }
 
 
+@pytest.fixture(scope="session")
+def maps(tmp_path_factory):
+    """The folder of the maps that the dataset of every kind of label refers to."""
+    return tmp_path_factory.mktemp("maps")
+
+
+@pytest.fixture(scope="session")
+def kinds_master(mongod, images, arrays, maps):
+    with kept(make_kinds(images, arrays, maps)) as master:
+        yield master
+
+
 @pytest.fixture
-def kinds(mongod, images, arrays, tmp_path):
+def kinds(kinds_master):
     """A field of every kind of label."""
-    import fiftyone as fo
-
-    dataset = fo.Dataset(f"test-{uuid.uuid4().hex[:8]}")
-    samples, start = [], 0
-    for row in range(FEW):
-        sample = fo.Sample(filepath=images[row])
-        count = COUNTS[row]
-        if count is not None:
-            rows = range(start, start + count)
-            start += count
-            sample["boxes"] = fo.Detections(
-                detections=[detection(fo, arrays, one, probs=True) for one in rows]
-            )
-            sample["bare"] = fo.Detections(
-                detections=[detection(fo, arrays, one, shift=0.05) for one in rows]
-            )
-            sample["lines"] = fo.Polylines(
-                polylines=[
-                    fo.Polyline(
-                        label="car",
-                        points=[[(0.1, 0.1), (0.2, 0.2)]],
-                        confidence=arrays["confidences"][one],
-                    )
-                    for one in rows
-                ]
-            )
-            sample["points"] = fo.Keypoints(
-                keypoints=[
-                    fo.Keypoint(
-                        label="car",
-                        points=[(0.1, 0.1), (0.2, 0.2)],
-                        confidence=[arrays["confidences"][one], np.nan],
-                    )
-                    for one in rows
-                ]
-            )
-            sample["plain_tags"] = fo.Classifications(
-                classifications=[
-                    fo.Classification(label=KINDS[one % 3], confidence=arrays["confidences"][one])
-                    for one in rows
-                ]
-            )
-        np.save(tmp_path / f"{row}.npy", arrays["maps"][row])
-        np.savez(tmp_path / f"{row}.npz", probs=arrays["maps"][row])
-        sample["tags_with_logits"] = fo.Classifications(logits=arrays["tags"][row])
-        sample["map_path"] = str(tmp_path / f"{row}.npy")
-        sample["stored_map"] = arrays["maps"][row]
-        sample["seg"] = fo.Segmentation(
-            mask=arrays["maps"][row].argmax(0).astype(np.uint8), probs_path=str(tmp_path / f"{row}.npz")
-        )
-        heat = (arrays["heat"][row] * 255).astype(np.uint8)
-        sample["heat"] = fo.Heatmap(map=arrays["heat"][row] * 4, range=[0, 4])
-        heatmap = fo.Heatmap(map=heat)
-        heatmap.export_map(str(tmp_path / f"{row}.png"), update=True)
-        sample["heat_file"] = heatmap
-        logits = arrays["members"][row]
-        sample["dropout"] = fo.Classification(
-            label=KINDS[logits.mean(0).argmax()],
-            confidence=0.5,
-            logits=logits.mean(0),
-            members=logits,
-        )
-        p = softmax(arrays["logits"][row])
-        sample["one"] = classified(fo, KINDS, p)
-        sample["two"] = classified(fo, KINDS[::-1], p[::-1])
-        sample["first"] = fo.Regression(value=arrays["values"][0, row])
-        sample["second"] = fo.Regression(value=arrays["values"][1, row])
-        sample["variance"] = float(arrays["values"][0, row] ** 2)
-        samples.append(sample)
-    dataset.add_samples(samples, dynamic=True, progress=False)
-    yield dataset
-    dataset.delete()
+    with copy_of(kinds_master) as dataset:
+        yield dataset
 
 
-def detection(fo, arrays, one, shift=0.0, probs=False):
-    more = {"probs": arrays["probs"][one].tolist()} if probs else {}
-    box = arrays["boxes"][one] + [shift, 0, 0, 0]
-    label = KINDS[int(arrays["probs"][one].argmax())]
-    confidence = float(arrays["confidences"][one])
-    return fo.Detection(label=label, bounding_box=box.tolist(), confidence=confidence, **more)
-
-
-def classified(fo, classes, p):
-    return fo.Classification(
-        label=classes[int(p.argmax())], confidence=float(p.max()), probs=p.tolist()
-    )
+@pytest.fixture(scope="module")
+def unchanged_kinds(kinds_master):
+    """The same, for tests that leave it as it is."""
+    with copy_of(kinds_master) as dataset:
+        yield dataset

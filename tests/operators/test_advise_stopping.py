@@ -8,6 +8,7 @@ import pytest
 from sklearn.metrics import cohen_kappa_score
 
 from alcore import scores
+from support.operators import form_of
 
 ALL = ["stable_predictions", "changed_predictions", "overall_uncertainty", "confident"]
 
@@ -123,13 +124,6 @@ def test_what_is_wrong_is_said(rounds, advise, options, told):
     with pytest.raises(Exception) as error:
         advise(rounds, **{"predictions": "sure"} | options)
     assert told in str(error.value)
-
-
-def form_of(operator, dataset, **params):
-    from fiftyone.operators.executor import ExecutionContext
-
-    ctx = ExecutionContext({"dataset_name": dataset.name, "params": params}, operator_uri=operator.uri)
-    return operator.resolve_input(ctx).type.properties
 
 
 def test_the_form_asks_for_costs_where_there_is_a_price(rounds, advise):

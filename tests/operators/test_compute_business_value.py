@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from alcore import scores
+from support.operators import form_of
 
 NAMES = ["glass", "paper", "a very long class name for mixed waste"]
 GAIN = [[10, -5, -5], [-20, 8, -1], [0, 0, 1]]
@@ -172,13 +173,6 @@ def test_without_probabilities_or_truths_it_says_so(judged, value, invalid):
         value(judged, predictions="by_hand", gain=BY_NAME, decision="expected_gain")
     with pytest.raises(Exception, match="no sample has both a known truth and a prediction"):
         value(judged[40:], predictions="sure", gain=BY_NAME)
-
-
-def form_of(operator, dataset, **params):
-    from fiftyone.operators.executor import ExecutionContext
-
-    ctx = ExecutionContext({"dataset_name": dataset.name, "params": params}, operator_uri=operator.uri)
-    return operator.resolve_input(ctx).type.properties
 
 
 def test_the_form_asks_for_costs_or_gains_of_all_classes(judged, value):

@@ -8,6 +8,8 @@ import torch
 from PIL import Image
 from torch import nn
 
+from support.operators import form_of, last_line
+
 NAME = "compute_dropout_predictions"
 SIZE = 16
 
@@ -65,10 +67,6 @@ def state_file(tmp_path):
     module = torchvision.models.squeezenet1_1(weights=None, num_classes=3)
     torch.save(module.state_dict(), tmp_path / "squeezed.pt")
     return str(tmp_path / "squeezed.pt")
-
-
-def last_line(error):
-    return str(error.value).strip().splitlines()[-1]
 
 
 def expected_members(dataset, plugin, model, members=4, seed=0):
@@ -471,15 +469,6 @@ def test_the_zoo_is_asked_for_names_alone(dataset, operator, plugin, state):
 
 
 # Forms
-
-
-def form_of(operator, dataset, **params):
-    import fiftyone.operators as foo
-
-    ctx = foo.executor.ExecutionContext(
-        {"dataset_name": dataset.name, "params": {"view_target": "DATASET", **params}}
-    )
-    return operator.resolve_input(ctx).type.properties
 
 
 def test_the_form(dataset, operator, monkeypatch):

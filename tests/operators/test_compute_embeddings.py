@@ -6,6 +6,8 @@ import torch
 from PIL import Image
 from torch import nn
 
+from support.operators import form_of, last_line
+
 NAME = "compute_embeddings"
 SIZE = 16
 
@@ -60,10 +62,6 @@ def kept(tmp_path, monkeypatch):
     """Where checkpoints go."""
     monkeypatch.setenv("ALCORE_CHECKPOINTS", str(tmp_path / "kept"))
     return tmp_path / "kept"
-
-
-def last_line(error):
-    return str(error.value).strip().splitlines()[-1]
 
 
 def activations(images, model=None):
@@ -859,15 +857,6 @@ def test_photos_are_turned_as_their_exif_says(plugin, tmp_path):
         cuts = images.Cuts(str(tmp_path / name), ["left"], [[0.0, 0.0, 0.5, 1.0]], 0.0)
         ((_, batch),) = images.read_crops([cuts], images.Squared(8), 4, [], [])
         assert batch.float().mean() > 250
-
-
-def form_of(operator, dataset, **params):
-    import fiftyone.operators as foo
-
-    ctx = foo.executor.ExecutionContext(
-        {"dataset_name": dataset.name, "params": {"view_target": "DATASET", **params}}
-    )
-    return operator.resolve_input(ctx).type.properties
 
 
 def test_the_form(boxes, operator, monkeypatch):

@@ -11,6 +11,8 @@ from PIL import Image
 
 from alcore.images import measure, perceptual_hash, read_photo
 from alcore.images.measures import MEASURES, gray_of
+from support.datasets import copy_of, kept, new_name
+from support.operators import form_of, last_line
 
 NAME = "compute_image_metadata"
 FIELD = "image_metadata"
@@ -30,11 +32,12 @@ def parts(plugin, monkeypatch):
     monkeypatch.setattr(plugin("operators.dataset.resumable_field"), "SAMPLES_A_WRITE", 8)
 
 
-@pytest.fixture
-def photos(mongod, tmp_path):
+@pytest.fixture(scope="module")
+def photo_master(mongod, tmp_path_factory):
     """A photo with EXIF, a copy of its file, the same photo made smaller, another, two broken files."""
     import fiftyone as fo
 
+    folder = tmp_path_factory.mktemp("photos")
     rng = np.random.default_rng(5)
     first, other = (smooth(rng) for _ in range(2))
     exif = Image.Exif()
@@ -43,17 +46,23 @@ def photos(mongod, tmp_path):
     exif.get_ifd(0x8825).update(
         {1: "S", 2: (33.0, 30.0, 0.0), 3: "E", 4: (151.0, 15.0, 36.0)},
     )
-    first.save(tmp_path / "first.jpg", quality=95, exif=exif)
-    (tmp_path / "copy.jpg").write_bytes((tmp_path / "first.jpg").read_bytes())
-    first.resize((240, 160)).save(tmp_path / "smaller.jpg")
-    other.save(tmp_path / "other.png")
-    (tmp_path / "cut.jpg").write_bytes((tmp_path / "first.jpg").read_bytes()[:4000])
-    (tmp_path / "nothing.jpg").write_bytes(b"")
+    first.save(folder / "first.jpg", quality=95, exif=exif)
+    (folder / "copy.jpg").write_bytes((folder / "first.jpg").read_bytes())
+    first.resize((240, 160)).save(folder / "smaller.jpg")
+    other.save(folder / "other.png")
+    (folder / "cut.jpg").write_bytes((folder / "first.jpg").read_bytes()[:4000])
+    (folder / "nothing.jpg").write_bytes(b"")
     names = ["first.jpg", "other.png", "copy.jpg", "cut.jpg", "smaller.jpg", "nothing.jpg"]
-    dataset = fo.Dataset()
-    dataset.add_samples([fo.Sample(filepath=str(tmp_path / name)) for name in names], progress=False)
-    yield dataset
-    dataset.delete()
+    dataset = fo.Dataset(new_name())
+    dataset.add_samples([fo.Sample(filepath=str(folder / name)) for name in names], progress=False)
+    with kept(dataset):
+        yield dataset
+
+
+@pytest.fixture
+def photos(photo_master):
+    with copy_of(photo_master) as dataset:
+        yield dataset
 
 
 def smooth(rng):
@@ -65,10 +74,6 @@ def stored(view, *names, field=FIELD):
     view._root_dataset.reload()
     found = view.values([f"{field}.{name}" for name in names])
     return found if len(names) > 1 else found[0]
-
-
-def last_line(error):
-    return str(error.value).strip().splitlines()[-1]
 
 
 # Images
@@ -402,15 +407,6 @@ def test_objects_that_cannot_be_cut_out(kinds, compute, invalid):
 
 
 # Forms and workers
-
-
-def form_of(operator, dataset, **params):
-    import fiftyone.operators as foo
-
-    ctx = foo.executor.ExecutionContext(
-        {"dataset_name": dataset.name, "params": {"view_target": "DATASET", **params}}
-    )
-    return operator.resolve_input(ctx).type.properties
 
 
 def test_the_form(boxes, operator):

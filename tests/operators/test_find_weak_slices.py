@@ -6,20 +6,26 @@ from collections import Counter
 import numpy as np
 import pytest
 
-
-@pytest.fixture
-def driving(mongod, images):
-    dataset = make_driving(images)
-    yield dataset
-    dataset.delete()
+from support.datasets import copy_of, kept, new_name
 
 
 @pytest.fixture(scope="module")
-def unchanged(mongod, images):
+def driving_master(mongod, images):
+    with kept(make_driving(images)) as master:
+        yield master
+
+
+@pytest.fixture
+def driving(driving_master):
+    with copy_of(driving_master) as dataset:
+        yield dataset
+
+
+@pytest.fixture(scope="module")
+def unchanged(driving_master):
     """The same, for tests that leave it as it is."""
-    dataset = make_driving(images)
-    yield dataset
-    dataset.delete()
+    with copy_of(driving_master) as dataset:
+        yield dataset
 
 
 def make_driving(images):
@@ -27,7 +33,7 @@ def make_driving(images):
     import fiftyone as fo
 
     rng = np.random.default_rng(0)
-    dataset = fo.Dataset()
+    dataset = fo.Dataset(new_name())
     samples = []
     for number in range(240):
         place, night = ["dock", "road", "yard"][number % 3], bool(number % 2)

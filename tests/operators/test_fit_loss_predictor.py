@@ -4,18 +4,21 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
+from support.datasets import copy_of, kept, new_name
+from support.operators import form_of, last_line
+
 CLASSES = ["cat", "dog", "owl"]
 NAME = "fit_loss_predictor"
 N_JUDGED, N_LABELED = 160, 100
 
 
-@pytest.fixture
-def judged(mongod, images):
+@pytest.fixture(scope="module")
+def judged_master(mongod, images):
     """160 samples, 100 labeled; the first direction of ``near`` tells how wrong a prediction is."""
     import fiftyone as fo
 
     rng = np.random.default_rng(1)
-    dataset = fo.Dataset()
+    dataset = fo.Dataset(new_name())
     samples = []
     for number in range(N_JUDGED):
         near = rng.normal(size=5).astype(np.float32)
@@ -36,8 +39,14 @@ def judged(mongod, images):
         samples.append(sample)
     dataset.add_samples(samples, dynamic=True, progress=False)
     dataset.default_classes = CLASSES
-    yield dataset
-    dataset.delete()
+    with kept(dataset):
+        yield dataset
+
+
+@pytest.fixture
+def judged(judged_master):
+    with copy_of(judged_master) as dataset:
+        yield dataset
 
 
 @pytest.fixture
@@ -58,10 +67,6 @@ def true_losses(dataset):
     logits = np.stack(dataset.values("predictions.logits")).astype(np.float64)
     rows = [CLASSES.index(one) for one in dataset.values("truth")]
     return np.log(np.exp(logits).sum(1)) - logits[np.arange(len(rows)), rows]
-
-
-def last_line(error):
-    return str(error.value).strip().splitlines()[-1]
 
 
 def test_what_is_written(judged, fit):
@@ -216,15 +221,6 @@ def test_delegated(judged, operator):
     assert str(done.run_state) == "completed", done.result
     judged.reload()
     assert None not in judged.values("predicted_loss")
-
-
-def form_of(operator, dataset, **params):
-    import fiftyone.operators as foo
-
-    ctx = foo.executor.ExecutionContext(
-        {"dataset_name": dataset.name, "params": {"view_target": "DATASET", **params}}
-    )
-    return operator.resolve_input(ctx).type.properties
 
 
 def test_the_form(judged, operator):

@@ -2,9 +2,7 @@
 
 import pytest
 
-
-def last_line(error):
-    return str(error.value).strip().splitlines()[-1]
+from support.operators import form_of, last_line
 
 
 def test_select_takes_a_whole_recipe(dataset, operator):
@@ -117,16 +115,6 @@ def test_errors_while_running(dataset, operator, state):
         )
     assert "target names 'nobody', which is no class" in last_line(error)
     assert state(dataset) == before
-
-
-def form_of(operator, dataset, **params):
-    """The inputs a form has, as the App would be given them."""
-    import fiftyone.operators as foo
-
-    ctx = foo.executor.ExecutionContext(
-        {"dataset_name": dataset.name, "params": {"view_target": "DATASET", **params}}
-    )
-    return operator.resolve_input(ctx).type.properties
 
 
 def test_forms_offer_only_fields_that_fit(dataset, operator):

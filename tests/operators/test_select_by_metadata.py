@@ -5,19 +5,7 @@ from datetime import datetime
 import numpy as np
 import pytest
 
-
-@pytest.fixture
-def form_of(operator):
-    """Gives a form's inputs for some parameters."""
-    import fiftyone.operators as foo
-
-    def form(dataset, **params):
-        ctx = foo.executor.ExecutionContext(
-            {"dataset_name": dataset.name, "params": {"view_target": "DATASET", **params}}
-        )
-        return operator("select_by_metadata").resolve_input(ctx).type.properties
-
-    return form
+from support.operators import form_of
 
 
 def entries_of(dataset, tag):
@@ -92,7 +80,7 @@ def test_with_filters_alone_any_that_pass_are_chosen_and_spread_or_uncertain_one
     assert strategies == ["uncertainty", "diversity"]
 
 
-def test_samples_without_a_value_or_with_nan_pass_no_filter(dataset, operator, form_of):
+def test_samples_without_a_value_or_with_nan_pass_no_filter(dataset, operator):
     values = dataset.values("sharpness")
     values[20], values[21], values[22] = None, float("nan"), 0.99
     dataset.set_values("sharpness", values)
@@ -106,9 +94,15 @@ def test_samples_without_a_value_or_with_nan_pass_no_filter(dataset, operator, f
     ).result
     below = sum(value <= 0.995 for value in values[8:] if value is not None)
     assert result["chosen"] == below
-    shown = form_of(dataset, fields=["sharpness"], sharpness_max=0.995)
+    shown = form_of(operator("select_by_metadata"), dataset, fields=["sharpness"], sharpness_max=0.995)
     assert shown["remaining"].view.label == f"{below} of 40 samples to choose from pass all filters"
-    shown = form_of(dataset, fields=["sharpness"], sharpness_max=0.995, sharpness_min=0.3)
+    shown = form_of(
+        operator("select_by_metadata"),
+        dataset,
+        fields=["sharpness"],
+        sharpness_max=0.995,
+        sharpness_min=0.3,
+    )
     assert shown["remaining"].view.label == f"{passing} of 40 samples to choose from pass all filters"
 
 
@@ -116,8 +110,9 @@ def bars(plot):
     return {one["name"]: np.array(one["y"]) for one in plot.view.data}
 
 
-def test_the_form_draws_each_field_s_histogram_with_what_is_kept_and_preferred(unchanged, form_of):
+def test_the_form_draws_each_field_s_histogram_with_what_is_kept_and_preferred(unchanged, operator):
     form = form_of(
+        operator("select_by_metadata"),
         unchanged,
         fields=["sharpness", "place", "night", "taken"],
         sharpness_min=0.25,
@@ -188,8 +183,9 @@ def test_the_form_s_inputs_choose_as_a_call_does(dataset, operator):
     assert dataset.load_run_results("form").ids == dataset.load_run_results("call").ids
 
 
-def test_objects_are_filtered_and_counted(kinds, operator, form_of):
+def test_objects_are_filtered_and_counted(kinds, operator):
     form = form_of(
+        operator("select_by_metadata"),
         kinds,
         objects="boxes",
         fields=["boxes.detections.label", "variance"],
@@ -208,16 +204,16 @@ def test_objects_are_filtered_and_counted(kinds, operator, form_of):
     assert result["chosen"] == cars
 
 
-def test_a_field_without_any_value_says_so(dataset, form_of):
+def test_a_field_without_any_value_says_so(dataset, operator):
     import fiftyone as fo
 
     dataset.add_sample_field("empty", fo.FloatField)
-    form = form_of(dataset, fields=["empty"])
+    form = form_of(operator("select_by_metadata"), dataset, fields=["empty"])
     assert form["empty_none"].view.label == "No sample has a value in empty"
 
 
-def test_nothing_that_passes_is_an_error_in_the_form(unchanged, form_of):
-    form = form_of(unchanged, fields=["sharpness"], sharpness_min=5.0)
+def test_nothing_that_passes_is_an_error_in_the_form(unchanged, operator):
+    form = form_of(operator("select_by_metadata"), unchanged, fields=["sharpness"], sharpness_min=5.0)
     assert form["remaining"].view.label == "0 of 40 samples to choose from pass all filters"
     assert type(form["remaining"].view).__name__ == "Error"
 

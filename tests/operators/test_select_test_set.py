@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import alcore as engine
+from support.operators import form_of
 
 
 @pytest.fixture
@@ -38,14 +39,6 @@ def pool_of(dataset, labeled=8, **columns):
 
 def ids_of(dataset, run="test"):
     return dataset.load_run_results(run).ids
-
-
-def form_of(operator, dataset, **params):
-    from fiftyone.operators.executor import ExecutionContext
-
-    asked = {"dataset_name": dataset.name, "params": params}
-    ctx = ExecutionContext(asked, operator_uri=operator.uri)
-    return operator.resolve_input(ctx).type.properties
 
 
 CASES = [

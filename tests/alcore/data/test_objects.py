@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from alcore.data.errors import InvalidInput
 from alcore.data.objects import Objects
+from alcore.data.settings import settings as sizes
 from alcore.scores.objects import AGGREGATES, aggregate, object_scores
 from support import twins
 
@@ -202,7 +203,7 @@ def test_works_in_chunks(monkeypatch):
     P[::3] = np.nan
     objects = Objects([0, 101], probabilities=P, confidences=np.random.default_rng(1).random(101))
     whole = object_scores(objects)
-    monkeypatch.setattr("alcore.scores.objects.NUMBERS_A_CHUNK", 20)
+    monkeypatch.setattr(sizes, "largest_chunk", 20)
     assert object_scores(objects).tolist() == whole.tolist()
 
 
@@ -262,7 +263,7 @@ def test_groups_of_samples_change_nothing(monkeypatch):
     offsets = np.append(0, np.cumsum(rng.integers(0, 9, 200)))
     values = rng.random(offsets[-1])
     whole = aggregate(values, offsets, "top_k")
-    monkeypatch.setattr("alcore.scores.objects.TOGETHER", 7)
+    monkeypatch.setattr(sizes, "largest_chunk", 7)
     assert aggregate(values, offsets, "top_k").tolist() == whole.tolist()
 
 

@@ -6,6 +6,7 @@ import torch
 
 import alcore
 from alcore import InvalidInput, Pool
+from alcore.data.settings import settings
 
 UNCERTAINTY = {"strategy": "uncertainty", "column": "p"}
 DIVERSITY = {"strategy": "diversity", "column": "e"}
@@ -160,7 +161,7 @@ def test_what_are_no_probabilities_is_counted_and_named(row, sentence):
 
 
 def test_ids_in_a_complaint_are_right_in_a_later_chunk(monkeypatch):
-    monkeypatch.setattr("alcore.strategies.predictions.NUMBERS_A_CHUNK", 6)
+    monkeypatch.setattr(settings, "largest_chunk", 6)
     P = predictions()
     P[4] = 1
     labeled = np.array([True, False, False, False, False])

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import t as student
 
 from alcore import InvalidInput, scores
+from alcore.data.settings import settings
 from alcore.evaluation.business_value import amount, amounts, judge
 
 NAMES = [f"c{number}" for number in range(8)]
@@ -109,7 +110,7 @@ def test_probabilities_are_decided_by_expected_gain():
 
 def test_expected_gain_is_decided_in_parts(monkeypatch):
     P, gain = np.random.default_rng(0).dirichlet(np.ones(3), 50), np.eye(3)
-    monkeypatch.setattr("alcore.scores.cost.NUMBERS_A_CHUNK", 7)
+    monkeypatch.setattr(settings, "largest_chunk", 7)
     assert scores.business_value(np.zeros(50), P, gain).sum() == (P.argmax(1) == 0).sum()
 
 

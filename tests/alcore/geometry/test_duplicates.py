@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import alcore
-from alcore.geometry import duplicates
+from alcore.data.settings import settings
 from alcore.geometry.duplicates import near_duplicates
 
 
@@ -43,8 +43,7 @@ def test_chunks_change_nothing(monkeypatch, dtype):
     X = rng.normal(size=(400, 3)).astype(dtype)
     X[200:300] = X[:100] + 1e-3
     whole = near_duplicates(torch.from_numpy(X), 0.2)
-    monkeypatch.setattr(duplicates, "ROWS_A_CHUNK", 7)
-    monkeypatch.setattr(duplicates, "COLUMNS_A_TILE", 16)
+    monkeypatch.setattr(settings, "largest_chunk", 7)
     np.testing.assert_array_equal(near_duplicates(torch.from_numpy(X), 0.2), whole)
     np.testing.assert_array_equal(whole, by_hand(X.astype(float), 0.2, np.zeros(400, dtype=bool)))
 

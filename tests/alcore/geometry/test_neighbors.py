@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sklearn.neighbors import NearestNeighbors
 
 import alcore
-from alcore.geometry import neighbor_tiles, neighbors
+from alcore.data.settings import settings
 from alcore.geometry.neighbors import nearest_neighbors
 from support import twins
 
@@ -26,10 +26,7 @@ def by_sklearn(X, k):
 @pytest.mark.parametrize(("n", "block"), [(200, None), (700, 96), (97, 96), (40, 8)])
 def test_they_are_those_of_scikit_learn(monkeypatch, dtype, n, block):
     if block:
-        monkeypatch.setattr(neighbors, "ROWS_A_BLOCK", block)
-        monkeypatch.setattr(neighbors, "COLUMNS_A_BLOCK", 2 * block)
-        monkeypatch.setattr(neighbors, "NUMBERS_A_CHUNK", 1 << 10)
-        monkeypatch.setattr(neighbor_tiles, "ROWS_A_TILE", block)
+        monkeypatch.setattr(settings, "largest_chunk", block)
     X = vectors(n, 7, dtype=dtype)
     found = nearest_neighbors(torch.from_numpy(X), 9)
     rows, distances = by_sklearn(X.astype(np.float64), 9)
@@ -55,7 +52,7 @@ def test_of_few_vectors_all_others_are_neighbors(n):
 def test_beyond_the_limit_faiss_finds_nearly_all_and_says_how_many(monkeypatch):
     X = vectors(5000, 8, dtype=np.float32)
     exact = nearest_neighbors(torch.from_numpy(X), 10)
-    monkeypatch.setattr(neighbors, "EXACT_UP_TO", 1000)
+    monkeypatch.setattr(settings, "exact_neighbors_up_to", 1000)
     found = nearest_neighbors(torch.from_numpy(X), 10)
     hits = np.mean([np.isin(a, b).mean() for a, b in zip(found.rows, exact.rows, strict=True)])
     assert hits > 0.93

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import alcore
-from alcore import InvalidInput, Objects, Pool, Recipe
+from alcore import InvalidInput, Objects, Pool, lightly
 
 CONFIG = {
     "nSamples": 30,
@@ -168,7 +168,7 @@ def test_typicality_similarity_and_the_end_by_distance_are_those_of_their_engine
 
 
 def test_a_config_becomes_a_recipe_that_names_its_columns():
-    recipe = Recipe.from_lightly(CONFIG, queries={"like-these": [[1.0] * 6]})
+    recipe = lightly.recipe_of(CONFIG, queries={"like-these": [[1.0] * 6]})
     assert (recipe.budget, recipe.combine, recipe.seed) == (30, "lightly", 5)
     assert recipe.columns == {
         "lightly.sharpness": ["filter"],
@@ -181,7 +181,7 @@ def test_a_config_becomes_a_recipe_that_names_its_columns():
     assert [entry.strength for entry in recipe.strategies] == [0.8, 1.5, 1, -0.5, 1, 1]
     assert recipe.strategies[2].target == {"aB": 0.5, "c": 0.3}
     assert recipe.strategies[4].neighbors == 7
-    assert Recipe.from_lightly(json.dumps(CONFIG), {"like-these": [[1.0] * 6]}) == recipe
+    assert lightly.recipe_of(json.dumps(CONFIG), {"like-these": [[1.0] * 6]}) == recipe
     columns, rng = data(0, classes=3)
     sharp = rng.random(200)
     pool = Pool(
@@ -199,7 +199,7 @@ def test_scores_made_elsewhere_are_weights():
             "strategy": {"type": "WEIGHTS"},
         }
     )
-    chosen = alcore.select(Pool(200, columns=columns), Recipe.from_lightly(config))
+    chosen = alcore.select(Pool(200, columns=columns), lightly.recipe_of(config))
     assert chosen.indices.tolist() == np.argsort(-columns["weight"], kind="stable")[:10].tolist()
 
 
@@ -211,7 +211,7 @@ def test_objects_are_counted_by_their_categories():
         "input": {"type": "PREDICTIONS", "task": "boxes", "name": "CATEGORY_COUNT"},
         "strategy": {"type": "THRESHOLD", "threshold": 2, "operation": "BIGGER_EQUAL"},
     }
-    recipe = Recipe.from_lightly(of(weigh, many))
+    recipe = lightly.recipe_of(of(weigh, many))
     chosen = alcore.select(Pool(4, columns={"boxes": objects}), recipe)
     assert chosen.indices.tolist() == [0, 2, 1]
 
@@ -222,14 +222,14 @@ def test_objects_are_counted_by_their_categories():
 )
 def test_thresholds(operation, kept):
     config = of(weighing("k", "THRESHOLD", threshold=0.5, operation=operation))
-    chosen = alcore.select(Pool(3, columns={"k": [0.1, 0.5, 0.9]}), Recipe.from_lightly(config))
+    chosen = alcore.select(Pool(3, columns={"k": [0.1, 0.5, 0.9]}), lightly.recipe_of(config))
     assert sorted(chosen.indices.tolist()) == kept
 
 
 def test_where_it_ends():
     numbers = np.array([5.0, 4.0, 3.0, 2.0, 1.0])
     pool = Pool(5, columns={"k": numbers, "embeddings": np.c_[numbers, numbers] * 10})
-    few = alcore.select(pool, Recipe.from_lightly(of(weighing("k", stoppingConditionMaxSum=12))))
+    few = alcore.select(pool, lightly.recipe_of(of(weighing("k", stoppingConditionMaxSum=12))))
     assert few.indices.tolist() == [0, 1, 2] and "max_sum" in few.report["stopped"]
     typical = {
         "input": {"type": "EMBEDDINGS"},
@@ -239,9 +239,9 @@ def test_where_it_ends():
             "stoppingConditionMinimumTypicality": 0.35,
         },
     }
-    chosen = alcore.select(pool, Recipe.from_lightly(of(typical)))
+    chosen = alcore.select(pool, lightly.recipe_of(of(typical)))
     assert 0 < len(chosen) < 5
-    everyone = Recipe.from_lightly(of(weighing("k"), nSamples=-1))
+    everyone = lightly.recipe_of(of(weighing("k"), nSamples=-1))
     assert len(alcore.select(pool, everyone)) == 5
 
 
@@ -262,7 +262,7 @@ def test_where_it_ends():
 )
 def test_what_cannot_be_taken_over_is_said(config, message):
     with pytest.raises(InvalidInput, match=message):
-        Recipe.from_lightly(config)
+        lightly.recipe_of(config)
 
 
 @pytest.mark.parametrize(
@@ -272,8 +272,12 @@ def test_what_cannot_be_taken_over_is_said(config, message):
         ({"strategies": [{"strategy": "weight", "column": "k"}]}, "weight below 0"),
         ({"strategies": [{"strategy": "typiclust", "column": "embeddings"}]}, "does not go with"),
         (
-            {"combine": "sum", "strategies": [{"strategy": "weight", "column": "k", "max_sum": 3}]},
-            "max_sum of 'weight' is for combine: 'lightly' alone",
+            {
+                "combine": "sum",
+                "strategies": [{"strategy": "weight", "column": "k"}],
+                "stop": {"weight": {"max_sum": 3}},
+            },
+            "stop: is for combine: 'lightly' alone",
         ),
     ],
 )

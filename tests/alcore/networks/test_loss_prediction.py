@@ -7,6 +7,7 @@ from scipy.stats import spearmanr
 from torch import nn
 
 from alcore import InvalidInput
+from alcore.data.settings import settings
 from alcore.networks.loss_prediction import (
     DETACH_AFTER,
     LossPredictionModule,
@@ -207,7 +208,7 @@ def test_several_arrays_chunks_and_types(monkeypatch):
     parts = [vectors[:, :3].astype(np.float32), vectors[:, 3:].astype(np.float16)]
     whole = fit_loss_predictor(parts, truth, mask, epochs=10)
     assert whole.correlation > 0.5
-    monkeypatch.setattr("alcore.networks.loss_prediction.NUMBERS_A_CHUNK", 8 * 7)
+    monkeypatch.setattr(settings, "largest_chunk", 8 * 7)
     in_chunks = fit_loss_predictor(parts, truth, mask, epochs=10)
     np.testing.assert_allclose(in_chunks.scores, whole.scores, atol=1e-5)
 

@@ -1,14 +1,12 @@
 """The optimizer's picks are those of a brute-force greedy, for every strategy and combination."""
 
-from contextlib import ExitStack
-from unittest.mock import patch
-
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import alcore
+from alcore.data.settings import changed
 from support import twins
 from support.problems import problems
 
@@ -32,14 +30,12 @@ def test_picks_are_those_of_brute_force(problem):
 )
 def test_small_blocks_and_stale_bounds_choose_the_same(problem, sizes, few, states, share):
     """Of small blocks there are many rounds, whose bounds are stale and are brought up to date."""
-    with patched(
-        {
-            "alcore.optimizers.greedy.BLOCK": dict(enumerate(sizes)),
-            "alcore.optimizers.greedy.KINDS_A_BLOCK": states,
-            "alcore.objectives.coverage.FEW": few,
-            "alcore.objectives.coverage.STATES": states,
-            "alcore.objectives.coverage.CHANGED_SHARE": share,
-        }
+    with changed(
+        block_sizes=dict(enumerate(sizes)),
+        kinds_a_block=states,
+        coverage_few=few,
+        coverage_states=states,
+        coverage_changed_share=share,
     ):
         assert_brute_force(problem)
 
@@ -47,7 +43,7 @@ def test_small_blocks_and_stale_bounds_choose_the_same(problem, sizes, few, stat
 @settings(max_examples=150, suppress_health_check=NO_HEALTH_CHECKS)
 @given(
     problems(
-        st.integers(2, 300),
+        st.integers(2, 120),  # three tiles of the largest, or more
         dimensions=(8, 16),
         ties=False,
         strengths=[1, 1, 2, 0.5],
@@ -60,22 +56,12 @@ def test_small_blocks_and_stale_bounds_choose_the_same(problem, sizes, few, stat
 )
 def test_float32_chooses_as_well_up_to_rounding(problem, size, tile, few, kept):
     """Large matrices are worked on in float32, in tiles; here small ones are, in small tiles."""
-    with patched(
-        {
-            "alcore.data.device.FLOAT64_UP_TO": 0,
-            "alcore.geometry.vectors.FLOAT64_UP_TO": 0,
-            "alcore.strategies.class_rows.FLOAT64_UP_TO": 0,
-            "alcore.geometry.vectors.ROWS_A_CHUNK": tile,
-            "alcore.strategies.predictions.NUMBERS_A_CHUNK": tile,
-            "alcore.geometry.distances.TILE_ROWS": tile,
-            "alcore.geometry.distances.TILE_COLUMNS": tile,
-            "alcore.objectives.coverage.TILE_ROWS": tile,
-            "alcore.objectives.coverage.TILE_COLUMNS": tile,
-            "alcore.objectives.coverage.FEW": few,
-            "alcore.strategies.coverage.KEPT_UP_TO": kept,
-            "alcore.objectives.kept_coverage.NUMBERS_AT_ONCE": 100 * tile,
-            "alcore.optimizers.greedy.BLOCK": {cost: size for cost in range(3)},
-        }
+    with changed(
+        float64_up_to=0,
+        largest_chunk=tile,
+        coverage_few=few,
+        coverage_kept_up_to=kept,
+        block_sizes={cost: size for cost in range(3)},
     ):
         chosen = alcore.select(problem.pool, problem.recipe, device="cpu")
     assert len(chosen) == min(problem.recipe["budget"], len(problem.candidates))
@@ -101,18 +87,10 @@ def test_gains_brought_up_to_date_are_those_computed_anew(kernel):
     entry = {"strategy": "coverage", "column": "embeddings", "kernel": kernel, "bandwidth": 0.5}
     recipe = {"budget": 150, "strategies": [entry]}
     chosen = alcore.select(pool, recipe, device="cpu")
-    with patched({"alcore.objectives.coverage.CHANGED_SHARE": 0.0}):
+    with changed(coverage_changed_share=0.0):
         anew = alcore.select(pool, recipe, device="cpu")
     assert chosen.indices.tolist() == anew.indices.tolist()
     np.testing.assert_allclose(chosen.gains, anew.gains, rtol=1e-9)
-
-
-def patched(values):
-    """A context in which the names hold other values."""
-    stack = ExitStack()
-    for name, value in values.items():
-        stack.enter_context(patch(name, value))
-    return stack
 
 
 def assert_brute_force(problem):

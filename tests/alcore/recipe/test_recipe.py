@@ -6,7 +6,7 @@ import pytest
 
 import alcore
 from alcore import InvalidInput, Recipe
-from alcore.recipe.recipe import STRATEGIES
+from alcore.strategies import BY_NAME
 
 UNCERTAINTY = {"strategy": "uncertainty", "column": "p"}
 DIVERSITY = {"strategy": "diversity", "column": "e"}
@@ -116,12 +116,13 @@ def test_the_json_schema_describes_every_strategy_and_option():
         "coldness",
         "cost",
         "groups",
+        "stop",
         "stages",
         "seed",
     }
     entries = schema["$defs"]
     known = schema["properties"]["strategies"]["anyOf"][0]["items"]["discriminator"]["mapping"]
-    assert set(known) == set(STRATEGIES)
+    assert set(known) == set(BY_NAME)
     measures = entries["Uncertainty"]["properties"]["measure"]["anyOf"]
     assert measures[0]["enum"] == ["entropy", "margin", "least_confidence", "ratio"]
     of_filters = {"column", "min", "max", "in", "not_in", "similar_to", "minimum_distance", "classes"}
@@ -153,9 +154,9 @@ MISTAKES = {
     ),
     "strategy": (
         one(strategy="uncertanty", column="p"),
-        "strategies[0]: unknown strategy 'uncertanty'; there are uncertainty, expected_cost",
+        "strategies[0]: unknown strategy 'uncertanty'; there are coverage, uncertainty",
     ),
-    "no strategy": (one(column="p"), "strategies[0]: 'strategy' is missing; there are uncertainty"),
+    "no strategy": (one(column="p"), "strategies[0]: 'strategy' is missing; there are coverage"),
     "no column": (
         one(strategy="diversity"),
         "strategies[0] (diversity): 'column' is missing; it takes name, strength, column, metric",
@@ -202,11 +203,11 @@ MISTAKES = {
     "no budget": ({"strategies": [RANDOM]}, "budget: is missing; say how many samples to choose"),
     "stages and budget": (
         {"budget": 10, "stages": [{"budget": 3}]},
-        "coldness, cost and groups belong inside the stages",
+        "cost, groups and stop belong inside the stages",
     ),
     "stages and strategies": (
         {"strategies": [RANDOM], "stages": [{"budget": 3}]},
-        "coldness, cost and groups belong inside the stages",
+        "cost, groups and stop belong inside the stages",
     ),
     "stage without budget": (
         {"stages": [{}]},
@@ -218,7 +219,7 @@ MISTAKES = {
     ),
     "strategy of a stage": (
         {"stages": [{"budget": 3, "strategies": [{"strategy": "x"}]}]},
-        "stages[0].strategies[0]: unknown strategy 'x'; there are uncertainty",
+        "stages[0].strategies[0]: unknown strategy 'x'; there are coverage",
     ),
     "names in a stage": (
         {"stages": [{"budget": 3, "strategies": [RANDOM, RANDOM]}]},

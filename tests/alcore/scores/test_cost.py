@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scipy.special import log_softmax, softmax
 
 from alcore import InvalidInput, scores
+from alcore.data.settings import settings
 from alcore.scores.cost import cost_of_gain
 from support import twins
 
@@ -209,6 +210,6 @@ def test_multi_label_judges_each_class_for_itself(measure, aggregate):
 def test_multi_label_is_worked_through_in_chunks(monkeypatch):
     P = np.random.default_rng(0).random((50, 4))
     whole = scores.multi_label(P)
-    monkeypatch.setattr("alcore.scores.multi_label.CLASSES_A_CHUNK", 7)
+    monkeypatch.setattr(settings, "largest_chunk", 7)
     assert scores.multi_label(P).tolist() == whole.tolist()
     assert scores.multi_label(np.zeros((3, 0))).tolist() == [0, 0, 0]

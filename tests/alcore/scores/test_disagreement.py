@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from alcore.data.errors import InvalidInput
 from alcore.data.objects import Objects
+from alcore.data.settings import settings as sizes
 from alcore.scores.disagreement import detection_disagreement, disagreement_parts
 from alcore.scores.matching import match, overlaps
 
@@ -146,9 +147,7 @@ def test_is_the_loop_for_every_option(how, weights):
 def test_blocks_and_chunks_change_nothing(monkeypatch):
     fields = [random_field(60, seed, "vectors") for seed in range(2)]
     whole = detection_disagreement(fields)
-    monkeypatch.setattr("alcore.scores.disagreement.PAIRS_A_BLOCK", 20)
-    monkeypatch.setattr("alcore.scores.matching.PAIRS_A_CHUNK", 3)
-    monkeypatch.setattr("alcore.scores.disagreement.NUMBERS_A_CHUNK", 9)
+    monkeypatch.setattr(sizes, "largest_chunk", 20)
     assert detection_disagreement(fields).tolist() == whole.tolist()
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from alcore import scores
+from alcore.data.settings import settings as sizes
 from support import twins
 
 MEASURES = [
@@ -114,7 +115,7 @@ def test_is_worked_through_in_chunks_and_leaves_its_input_alone(measure, monkeyp
     M = 3 * random_members(4, 101, 6)
     before = M.copy()
     whole = getattr(scores, measure)(M)
-    monkeypatch.setattr("alcore.scores.members.NUMBERS_A_CHUNK", 20)
+    monkeypatch.setattr(sizes, "largest_chunk", 20)
     np.testing.assert_allclose(getattr(scores, measure)(M), whole, rtol=1e-12, atol=1e-15)
     assert np.array_equal(M, before)
 
@@ -128,7 +129,7 @@ def test_variance_is_that_over_members(monkeypatch):
     values = np.random.default_rng(0).normal(size=(6, 50, 3))
     np.testing.assert_allclose(scores.variance(values), values.var(0).mean(-1))
     np.testing.assert_allclose(scores.variance(values[..., 0]), values[..., 0].var(0))
-    monkeypatch.setattr("alcore.scores.members.NUMBERS_A_CHUNK", 7)
+    monkeypatch.setattr(sizes, "largest_chunk", 7)
     np.testing.assert_allclose(scores.variance(values), values.var(0).mean(-1))
 
 

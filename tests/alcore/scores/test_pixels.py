@@ -8,6 +8,7 @@ from scipy.special import expit, softmax
 
 from alcore.data.errors import InvalidInput
 from alcore.data.pixel_maps import Maps
+from alcore.data.settings import settings as sizes
 from alcore.scores.pixels import (
     AGGREGATES,
     aggregate_pixels,
@@ -157,7 +158,7 @@ def test_works_in_chunks(measure, shape, monkeypatch):
     logits = np.random.default_rng(0).standard_normal(shape)
     whole = pixel_scores(logits, measure, "logits")
     members = member_pixel_scores([logits, logits], lambda p: p[0].max(1), "logits")
-    monkeypatch.setattr("alcore.scores.pixels.NUMBERS_A_CHUNK", 18)
+    monkeypatch.setattr(sizes, "largest_chunk", 18)
     assert pixel_scores(logits, measure, "logits").tolist() == whole.tolist()
     again = member_pixel_scores([logits, logits], lambda p: p[0].max(1), "logits")
     assert again.tolist() == members.tolist()

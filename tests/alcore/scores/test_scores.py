@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from alcore import scores
+from alcore.data.settings import settings as sizes
 from support import twins
 
 MEASURES = ["entropy", "margin", "least_confidence", "ratio"]
@@ -111,7 +112,7 @@ def test_takes_rows_that_sum_to_anything_and_leaves_them_alone(measure):
 def test_large_input_is_worked_through_in_chunks(measure, monkeypatch):
     P = random_predictions(101, 6)
     whole = getattr(scores, measure)(P)
-    monkeypatch.setattr("alcore.scores.probabilities.NUMBERS_A_CHUNK", 20)
+    monkeypatch.setattr(sizes, "largest_chunk", 20)
     assert getattr(scores, measure)(P).tolist() == whole.tolist()
 
 

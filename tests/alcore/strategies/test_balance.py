@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import alcore
 from alcore import InvalidInput, Objects, Pool
-from alcore.strategies.class_rows import merged
+from alcore.strategies.common.class_counts import merged
 
 
 def choose(pool, budget=1, **entry):

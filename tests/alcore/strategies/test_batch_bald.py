@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 import alcore
 from alcore import InvalidInput
+from alcore.data.settings import settings as sizes
 from alcore.objectives import BatchBald
 from support import twins
 
@@ -118,7 +119,7 @@ def test_a_batch_does_not_repeat_what_bald_repeats():
 def test_lazily_found_picks_are_those_of_evaluating_everyone(monkeypatch):
     M = random_members(10, 300, 4, alpha=0.3)
     lazy = choose(M, 12, samples=500)
-    monkeypatch.setattr("alcore.optimizers.greedy.BLOCK", dict.fromkeys(range(4), 300))
+    monkeypatch.setattr(sizes, "block_sizes", dict.fromkeys(range(4), 300))
     plain = choose(M, 12, samples=500)
     np.testing.assert_allclose(lazy.gains, plain.gains, atol=0.02)
     assert len(set(lazy.indices.tolist()) & set(plain.indices.tolist())) >= 10
@@ -127,7 +128,7 @@ def test_lazily_found_picks_are_those_of_evaluating_everyone(monkeypatch):
 def test_a_seed_fixes_what_is_drawn_and_chunks_do_not_matter(monkeypatch):
     M = random_members(6, 60, 5)
     whole = choose(M, 8, samples=200, seed=3)
-    monkeypatch.setattr("alcore.objectives.batch_bald.NUMBERS_A_CHUNK", 700)
+    monkeypatch.setattr(sizes, "largest_chunk", 700)
     again = choose(M, 8, samples=200, seed=3)
     assert whole.indices.tolist() == again.indices.tolist()
     np.testing.assert_allclose(whole.gains, again.gains, rtol=1e-4)

@@ -1,6 +1,6 @@
 """What chooses by embeddings or likeness: determinants, Du et al., radii, outliers."""
 
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 import pytest
@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import alcore
+from alcore.data.settings import settings
 from support import twins
 from support.problems import random_pool
 
@@ -72,7 +73,7 @@ def test_determinantal_takes_copies_last_and_fills_up_past_the_span():
 
 
 def test_determinantal_says_when_there_is_too_much_to_span(monkeypatch):
-    monkeypatch.setattr("alcore.strategies.embeddings.MOST_SPANNING", 12)
+    monkeypatch.setattr(settings, "most_spanning", 12)
     with pytest.raises(
         alcore.InvalidInput, match="at most 12 labeled and chosen samples together, not 15"
     ):
@@ -142,7 +143,8 @@ def test_a_radius_of_its_own_needs_the_number_of_classes():
     with pytest.raises(alcore.InvalidInput, match="radius: 'auto' needs clusters"):
         choose(make_pool(50), entry)
     pool = make_pool(50)
-    pool.classes["predictions"] = ["a", "b", "c"]
+    columns = {"predictions": pool.columns["predictions"]}
+    pool = pool.with_columns(columns, classes={"predictions": ["a", "b", "c"]})
     assert len(choose(pool, entry)) == 10
     with pytest.raises(alcore.InvalidInput, match="'auto' finds none"):
         choose(make_pool(20, embeddings=np.ones((20, 2))), entry | {"clusters": 3})
@@ -175,12 +177,12 @@ def test_outliers_are_ignored_but_still_context():
 
 
 def test_neighbors_are_looked_for_once_whoever_asks(monkeypatch):
-    import alcore.strategies.embeddings as embeddings
+    from alcore.strategies.common import typicality
 
     calls = []
-    search = embeddings.nearest_neighbors
+    search = typicality.nearest_neighbors
     monkeypatch.setattr(
-        embeddings, "nearest_neighbors", lambda *given: calls.append(1) or search(*given)
+        typicality, "nearest_neighbors", lambda *given: calls.append(1) or search(*given)
     )
     typical = {"strategy": "typicality", "column": "embeddings"}
     far = {"strategy": "diversity", "column": "embeddings", "ignore_outliers": 0.05}
@@ -226,12 +228,24 @@ EVERY = [
 @pytest.mark.parametrize("entry", EVERY, ids=lambda one: "-".join(one.values()))
 @pytest.mark.parametrize("dtype", [np.float16, np.uint8, np.int64])
 def test_small_kinds_of_numbers_choose_as_float64_does(entry, dtype):
-    rng = np.random.default_rng(0)
-    X = (rng.normal(size=(5000, 16)) * 12 + 120).round().astype(dtype)
-    entry = entry | {"column": "embeddings"}
-    expected = choose(make_pool(5000, embeddings=X.astype(np.float64)), entry, budget=3)
-    picked = choose(make_pool(5000, embeddings=X), entry, budget=3)
-    np.testing.assert_allclose(picked.gains, expected.gains, rtol=1e-4)
+    X = whole_numbers()
+    assert np.array_equal(X.astype(dtype), X)
+    picked = choose(make_pool(5000, embeddings=X.astype(dtype)), with_column(entry), budget=3)
+    np.testing.assert_allclose(picked.gains, gains_of_float64(tuple(entry.items())), rtol=1e-4)
+
+
+def with_column(entry):
+    return {**entry, "column": "embeddings"}
+
+
+def whole_numbers():
+    """Numbers that every small type holds."""
+    return (np.random.default_rng(0).normal(size=(5000, 16)) * 12 + 120).round()
+
+
+@cache
+def gains_of_float64(entry):
+    return choose(make_pool(5000, embeddings=whole_numbers()), with_column(dict(entry)), budget=3).gains
 
 
 @pytest.mark.parametrize("entry", EVERY, ids=lambda one: "-".join(one.values()))

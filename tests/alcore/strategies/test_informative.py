@@ -39,7 +39,7 @@ def disagreement(column="m", **more):
     return {"strategy": "disagreement", "column": column, **more}
 
 
-def told(entry, **columns):
+def refused(entry, **columns):
     with pytest.raises(InvalidInput) as error:
         alcore.select(pool(**columns), {"budget": 2, "strategies": [entry]}, device="cpu")
     return str(error.value)
@@ -78,7 +78,7 @@ def test_classes_that_do_not_exclude_each_other(how):
     np.testing.assert_allclose(by(entry | {"given": "logits"}, p=logits), expected)
     warm = scores.multi_label(expit(logits / 2), "margin", how or "mean")
     np.testing.assert_allclose(by(entry | {"temperature": 2}, p=expit(logits)), warm)
-    assert "probabilities outside 0 to 1" in told(entry, p=logits)
+    assert "probabilities outside 0 to 1" in refused(entry, p=logits)
 
 
 def test_a_temperature_is_fitted_on_the_labeled_samples():
@@ -99,9 +99,11 @@ def test_a_temperature_is_fitted_on_the_labeled_samples():
 
 def test_says_why_a_temperature_cannot_be_fitted():
     truth = np.array(["a"] * N, dtype=object)
-    assert "'fit' needs labels" in told(uncertainty(temperature="fit"), p=P)
+    assert "'fit' needs labels" in refused(uncertainty(temperature="fit"), p=P)
     fit = uncertainty(temperature="fit", labels="truth")
-    assert "'a', which is no class; the classes are '0'" in told(fit, p=P, truth=truth)
+    assert "'a' (3 samples (ids 0, 1, 2)), which is no class; the classes are '0'" in refused(
+        fit, p=P, truth=truth
+    )
     unlabeled = Pool(N, columns={"p": P, "truth": truth})
     with pytest.raises(InvalidInput, match="there is no labeled sample"):
         alcore.select(unlabeled, {"budget": 1, "strategies": [fit]})
@@ -129,7 +131,7 @@ def test_costs_may_be_named_and_gains_are_what_is_forgone():
     ],
 )
 def test_says_what_is_wrong_with_a_cost(more, sentence):
-    assert sentence in told({"strategy": "expected_cost", "column": "p", **more}, p=P)
+    assert sentence in refused({"strategy": "expected_cost", "column": "p", **more}, p=P)
 
 
 # Members
@@ -160,28 +162,28 @@ def test_members_that_agree_everywhere_are_reported():
 @pytest.mark.parametrize("strategy", ["disagreement", "batch_bald"])
 def test_says_what_is_wrong_with_members(strategy):
     entry = {"strategy": strategy, "column": ["a", "b"]}
-    shape = told(entry, a=P, b=P[:, :3] / P[:, :3].sum(1, keepdims=True))
+    shape = refused(entry, a=P, b=P[:, :3] / P[:, :3].sum(1, keepdims=True))
     assert "the members are of unequal shape: classes 4 in 'a', 3 in 'b'" in shape
     named = Pool(N, columns={"a": P, "b": P}, classes={"a": CLASSES, "b": CLASSES[::-1]})
     with pytest.raises(InvalidInput, match="'a', 'b' name their classes differently"):
         alcore.select(named, {"budget": 1, "strategies": [entry]})
-    assert "column 'm' has 1 member" in told({**entry, "column": "m"}, m=M[:1])
-    assert "column 'm' has 1 member" in told({**entry, "column": "m"}, m=P)
-    wrong = told({**entry, "column": "m"}, m=np.log(M))
+    assert "column 'm' has 1 member" in refused({**entry, "column": "m"}, m=M[:1])
+    assert "column 'm' has 1 member" in refused({**entry, "column": "m"}, m=P)
+    wrong = refused({**entry, "column": "m"}, m=np.log(M))
     assert "9 samples (ids 3, 4, 5, ...) with negative probabilities" in wrong
     bad = M.copy()
     bad[2, 7, 1] = np.nan
-    assert "1 sample (id 7) with NaN" in told({**entry, "column": "m"}, m=bad)
+    assert "1 sample (id 7) with NaN" in refused({**entry, "column": "m"}, m=bad)
 
 
 def test_a_measure_must_fit_the_members():
-    assert "'variance' is not for members that are distributions" in told(
+    assert "'variance' is not for members that are distributions" in refused(
         disagreement(measure="variance"), m=M
     )
     one, two = objects(), objects()
-    assert "they take detection" in told(disagreement(["a", "b"], measure="bald"), a=one, b=two)
-    assert "one member holds" in told(disagreement(["a", "b"]), a=one, b=P)
-    assert "aggregate: is over pixels" in told(disagreement(aggregate="mean"), m=M)
+    assert "they take detection" in refused(disagreement(["a", "b"], measure="bald"), a=one, b=two)
+    assert "one member holds" in refused(disagreement(["a", "b"]), a=one, b=P)
+    assert "aggregate: is over pixels" in refused(disagreement(aggregate="mean"), m=M)
 
 
 # Objects
@@ -204,7 +206,7 @@ def test_objects_of_some_classes_may_count_more():
         scores.object_scores(objects(), "margin"), OFFSETS, "sum", weights=weights, empty="median"
     )
     np.testing.assert_allclose(by(entry, p=objects()), expected)
-    assert "'x' is no class; the classes are 'a'" in told(
+    assert "'x' is no class; the classes are 'a'" in refused(
         uncertainty(class_weights={"x": 1}), p=objects()
     )
 
@@ -243,7 +245,7 @@ def test_a_stored_uncertainty_is_taken_as_it_is():
     heat = RNG.random((N, 3, 4))
     found = by(uncertainty(measure="stored"), p=Maps(heat.__getitem__, N))
     np.testing.assert_allclose(found, heat.mean((1, 2)))
-    assert "'stored' is for maps" in told(uncertainty(measure="stored"), p=P)
+    assert "'stored' is for maps" in refused(uncertainty(measure="stored"), p=P)
 
 
 def test_members_may_be_maps():
@@ -268,7 +270,7 @@ def test_only_the_maps_of_candidates_are_loaded_and_each_tells_its_sample():
         alcore.select(some, {"budget": 2, "strategies": [uncertainty()]}, device="cpu")
     assert loaded == [3, 4, 5, 6, 7]
     odd = Maps(lambda row: PIXELS[row] * (1 + (row == 5)), N)
-    assert "sample 5: map: 14 pixels with values outside 0 to 1" in told(uncertainty(), p=odd)
+    assert "sample 5: map: 14 pixels with values outside 0 to 1" in refused(uncertainty(), p=odd)
 
 
 def test_long_work_can_be_stopped():
@@ -284,11 +286,11 @@ def test_long_work_can_be_stopped():
 
 
 def test_options_that_do_not_fit_are_refused():
-    assert "aggregate: 'mean' does not fit" in told(uncertainty(aggregate="mean"), p=P)
-    assert "aggregate: 'boundary' does not fit; over objects take max" in told(
+    assert "aggregate: 'mean' does not fit" in refused(uncertainty(aggregate="mean"), p=P)
+    assert "aggregate: 'boundary' does not fit; over objects take max" in refused(
         uncertainty(aggregate="boundary"), p=objects()
     )
-    assert "temperature: is for predictions of whole samples" in told(
+    assert "temperature: is for predictions of whole samples" in refused(
         uncertainty(temperature=2), p=objects()
     )
 
@@ -305,9 +307,9 @@ def test_coverage_may_be_weighed_by_objects():
 
 def test_maps_are_neither_numbers_nor_vectors():
     weight = {"strategy": "weight", "column": "p"}
-    assert "must hold one number a sample" in told(weight, p=Maps(PIXELS.__getitem__, N))
+    assert "must hold one number a sample" in refused(weight, p=Maps(PIXELS.__getitem__, N))
     diversity = {"strategy": "diversity", "column": "p"}
-    assert "must hold one vector a sample" in told(diversity, p=Maps(PIXELS.__getitem__, N))
+    assert "must hold one vector a sample" in refused(diversity, p=Maps(PIXELS.__getitem__, N))
     with pytest.raises(InvalidInput, match="column 'p': is of 12 samples, not 5"):
         Pool(5, columns={"p": objects()})
 
@@ -334,8 +336,8 @@ def test_a_temperature_is_fitted_on_the_logits_themselves():
 def test_no_temperature_is_fitted_to_members_or_to_many_labels():
     truth = np.array(["0"] * N, dtype=object)
     fit = {"temperature": "fit", "labels": "truth"}
-    assert "'m' holds members" in told({**uncertainty(**fit), "column": "m"}, m=M, truth=truth)
-    assert "must hold one class a sample" in told(uncertainty(**fit), p=P, truth=objects())
+    assert "'m' holds members" in refused({**uncertainty(**fit), "column": "m"}, m=M, truth=truth)
+    assert "must hold one class a sample" in refused(uncertainty(**fit), p=P, truth=objects())
 
 
 def test_a_sample_declared_missing_is_no_context():
@@ -365,13 +367,13 @@ def test_sums_are_brought_to_at_most_1_to_be_summed():
 
 def test_a_stored_uncertainty_below_0_is_refused():
     negative = Maps(lambda row: np.full((3, 3), -1.0 if row == 5 else 1.0), N)
-    assert "sample 5: its stored uncertainty is below 0" in told(
+    assert "sample 5: its stored uncertainty is below 0" in refused(
         uncertainty(measure="stored"), p=negative
     )
 
 
 def test_objects_without_boxes_cannot_disagree():
-    assert "column 'a' has no boxes" in told(disagreement(["a", "b"]), a=objects(), b=objects())
+    assert "column 'a' has no boxes" in refused(disagreement(["a", "b"]), a=objects(), b=objects())
 
 
 def test_members_of_unequal_shape_are_told_by_their_shapes():
@@ -383,4 +385,4 @@ def test_members_of_unequal_shape_are_told_by_their_shapes():
 
 @pytest.mark.parametrize("column", [[], ["m"]])
 def test_a_list_of_columns_needs_two(column):
-    assert "give a column's name, or a list of 2 or more" in told(disagreement(column), m=M)
+    assert "give a column's name, or a list of 2 or more" in refused(disagreement(column), m=M)

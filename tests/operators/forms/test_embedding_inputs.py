@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import alcore as engine
+from support.operators import form_of
 
 
 @pytest.fixture
@@ -26,14 +27,6 @@ def pool_of(dataset):
 def chosen_by(dataset, operator, options):
     operator(dataset, budget=6, tag="r", label_field="ground_truth", **options)
     return dataset.load_run_results("r").ids
-
-
-def form_of(operator, dataset, request=None, **params):
-    from fiftyone.operators.executor import ExecutionContext
-
-    asked = {"dataset_name": dataset.name, "params": params, **(request or {})}
-    ctx = ExecutionContext(asked, operator_uri=operator.uri)
-    return operator.resolve_input(ctx).type.properties
 
 
 E = {"column": "embeddings"}
@@ -184,8 +177,10 @@ def test_examples_need_not_be_in_the_view(dataset, operator, pool):
     X = X / np.linalg.norm(X, axis=1, keepdims=True)
     order = np.argsort(-(X[20:] @ X[10:12].T).max(1), kind="stable")[:4] + 20
     assert dataset.load_run_results("r").ids == [pool.ids[row] for row in order.tolist()]
-    recipe = dataset.get_run_info("r").config.recipe
-    assert len(recipe["strategies"][0]["to"][0]) == 6  # the vectors, by which it can be repeated
+    record = dataset.get_run_info("r").config
+    assert record.recipe["strategies"][0]["to"] == ids
+    vectors = record.examples["embeddings"]  # by which it can be repeated
+    assert set(vectors) == set(ids) and {len(one) for one in vectors.values()} == {6}
 
 
 class TextModel:
@@ -307,18 +302,19 @@ def test_a_plane_is_offered_where_it_is_installed(unchanged, operator, plugin, m
 
 
 def test_every_strategy_has_a_card(dataset, plugin):
-    cards, recipe = plugin("operators.panel.cards"), plugin("alcore.recipe.recipe")
-    assert set(cards.HINTS) == set(recipe.STRATEGIES)
+    cards, known = plugin("operators.panel.cards"), plugin("alcore.strategies").BY_NAME
+    recipe = plugin("alcore.recipe").Recipe
     dataset.limit(1).tag_samples("like")
-    costs = '{"glass": {"paper": 5}, "paper": {"glass": 1}}'
-    for strategy in cards.HINTS:
-        card = {**cards.new_card(dataset, strategy, "ground_truth"), "examples": "like"}
+    texts = {"to": "like", "cost": '{"glass": {"paper": 5}, "paper": {"glass": 1}}'}
+    for strategy, kind in known.items():
+        card = {**cards.new_card(dataset, strategy, "ground_truth"), **texts}
         if not card.get("column") and strategy != "random":
             continue  # no field fits: the dataset has no members
-        entry = cards.entry_of(dataset, card, costs)
-        assert recipe.Recipe.of({"budget": 3, "strategies": [entry]}).strategies
+        entry = cards.entry_of(dataset, card)
+        assert recipe.of({"budget": 3, "strategies": [entry]}).strategies
+        assert cards.entry_of(dataset, cards.card_of(entry)) == entry
         assert cards.alone_of([card]) is None
-        assert (cards.alone_of([card, card]) is None) == (strategy not in cards.RULES)
+        assert (cards.alone_of([card, card]) is None) == (not kind.alone)
 
 
 def test_a_card_takes_no_field_of_the_strategy_before(dataset, plugin):

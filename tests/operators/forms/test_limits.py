@@ -1,19 +1,20 @@
 """Costs and groups, as operators take them."""
 
-import uuid
 from collections import Counter
 
 import pytest
 
+from support.datasets import copy_of, kept, new_name
+
 WEIGHT = {"strategies": [{"strategy": "weight", "column": "sharpness"}]}
 
 
-@pytest.fixture
-def grouped(mongod, images):
+@pytest.fixture(scope="module")
+def grouped_master(mongod, images):
     """Eight groups of a left and a right image each."""
     import fiftyone as fo
 
-    dataset = fo.Dataset(f"test-{uuid.uuid4().hex[:8]}")
+    dataset = fo.Dataset(new_name())
     dataset.add_group_field("pair", default="left")
     samples = []
     for number in range(8):
@@ -22,8 +23,14 @@ def grouped(mongod, images):
             sharpness = number / 10 + (0.5 if side == "right" else 0)
             samples.append(fo.Sample(filepath=path, pair=pair.element(side), sharpness=sharpness))
     dataset.add_samples(samples, progress=False)
-    yield dataset
-    dataset.delete()
+    with kept(dataset):
+        yield dataset
+
+
+@pytest.fixture
+def grouped(grouped_master):
+    with copy_of(grouped_master) as dataset:
+        yield dataset
 
 
 def test_labeling_costs_are_kept_to(dataset, operator):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import alcore as engine
+from support.operators import form_of
 
 CSV = "truth,glass,paper,{2}\nglass,0,1,2\npaper,5,0,1\n{2},1,1,0\n"
 
@@ -27,16 +28,6 @@ def sorted_by(dataset, values, budget):
     order = np.argsort(-np.asarray(values), kind="stable")[:budget]
     ids = dataset.values("id")
     return [ids[row] for row in order.tolist()]
-
-
-def form_of(operator, dataset, **params):
-    import fiftyone.operators as foo
-    from fiftyone.operators.executor import ExecutionContext
-
-    request = {"dataset_name": dataset.name, "params": params}
-    ctx = ExecutionContext(request, operator_uri=operator.uri)
-    assert foo.get_operator(operator.uri) is not None
-    return operator.resolve_input(ctx).type.properties
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,8 @@
 """Reading labels with several predictions a sample: objects, members, pixels, several fields."""
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy.special import expit, softmax
@@ -198,19 +201,29 @@ def test_an_object_needs_a_confidence_or_a_vector(scored, kinds, invalid):
         scored(uncertainty("boxes"))
 
 
-def test_a_map_whose_file_is_gone(scored, kinds, invalid, tmp_path):
-    (tmp_path / "3.npy").unlink()
+@pytest.fixture
+def own_maps(kinds, maps, tmp_path):
+    """A folder with copies of the maps' files, to which the dataset refers instead."""
+    folder = shutil.copytree(maps, tmp_path / "maps")
+    for field in ("map_path", "seg.probs_path", "heat_file.map_path"):
+        paths = [Path(path).name for path in kinds.values(field)]
+        kinds.set_values(field, [str(folder / name) for name in paths])
+    return folder
+
+
+def test_a_map_whose_file_is_gone(scored, invalid, own_maps):
+    (own_maps / "3.npy").unlink()
     with pytest.raises(invalid, match=r"field 'map_path': 1 sample .* with a map whose file is gone"):
         scored(uncertainty("map_path"))
     found = scored(uncertainty("map_path"), bad="leave_out")
     assert np.flatnonzero(np.isnan(found)).tolist() == [3]
-    (tmp_path / "2.png").unlink()
+    (own_maps / "2.png").unlink()
     with pytest.raises(invalid, match=r"field 'heat_file': 1 sample .* with a map whose file is gone"):
         scored(uncertainty("heat_file"))
 
 
-def test_a_map_that_wants_unpickling_is_refused(scored, invalid, tmp_path):
-    np.save(tmp_path / "1.npy", np.array([{"not": "numbers"}], dtype=object), allow_pickle=True)
+def test_a_map_that_wants_unpickling_is_refused(scored, invalid, own_maps):
+    np.save(own_maps / "1.npy", np.array([{"not": "numbers"}], dtype=object), allow_pickle=True)
     with pytest.raises(invalid, match=r"its map cannot be loaded .*allow_pickle"):
         scored(uncertainty("map_path"))
 

@@ -1,9 +1,9 @@
 """Choosing among objects: each label of a list is a candidate, with what its sample has."""
 
-import uuid
-
 import numpy as np
 import pytest
+
+from support.datasets import copy_of, kept, new_name
 
 COUNTS = [3, 0, 4, 2, None, 5, 1, 3]  # None: nothing has been predicted
 M = 18
@@ -54,7 +54,7 @@ def seen(mongod, images, arrays):
     """
     import fiftyone as fo
 
-    dataset = fo.Dataset(f"test-{uuid.uuid4().hex[:8]}")
+    dataset = fo.Dataset(new_name())
     samples = []
     for row, count in enumerate(COUNTS):
         sample = fo.Sample(
@@ -75,16 +75,15 @@ def seen(mongod, images, arrays):
             sample["truth"] = fo.Detections(detections=[])
         samples.append(sample)
     dataset.add_samples(samples, dynamic=True, progress=False)
-    yield dataset
-    dataset.delete()
+    with kept(dataset):
+        yield dataset
 
 
 @pytest.fixture
 def street(seen):
     """A copy to write on."""
-    dataset = seen.clone(f"test-{uuid.uuid4().hex[:8]}")
-    yield dataset
-    dataset.delete()
+    with copy_of(seen) as dataset:
+        yield dataset
 
 
 def add_objects(fo, sample, arrays, rows):
@@ -128,6 +127,11 @@ def running(plugin):
 @pytest.fixture
 def writing(plugin):
     return plugin("operators.runs.records")
+
+
+@pytest.fixture
+def selections(plugin):
+    return plugin("operators.dataset.selection_records").selections
 
 
 @pytest.fixture
@@ -478,17 +482,17 @@ def test_everything_it_writes(street, run):
     assert (config.objects, config.result, config.chosen) == ("boxes", "labels", 6)
 
 
-def test_the_view_and_what_says_that_it_is_shown(street, run, running, writing):
+def test_the_view_and_what_says_that_it_is_shown(street, run, running, writing, selections):
     result = run(street, tag="round-1")
     shown = running.view_of(street, result)
-    names = writing.Names(**writing.selections(street)[0]["names"])
+    names = writing.Names(**selections(street)[0]["names"])
     assert shown.values("boxes.id") == street.load_run_results("round_1").ids
     for view in (shown, street.load_saved_view("round-1")):
         assert writing.shows(view, names)
     for view in (street.view(), street.to_patches("boxes"), shown.limit(2)):
         assert not writing.shows(view, names)
     run(street, tag="two", result="samples")
-    names = writing.Names(**writing.selections(street)[1]["names"])
+    names = writing.Names(**selections(street)[1]["names"])
     assert writing.shows(street.load_saved_view("two"), names) and not writing.shows(shown, names)
 
 
@@ -504,7 +508,7 @@ def test_how_each_kind_of_list_is_shown(street, run, field):
     assert sorted(view.values("several.classifications.a_rank", unwind=True)) == [1, 2, 3, 4, 5]
 
 
-def test_back_to_images(street, run, running, writing):
+def test_back_to_images(street, run, running, writing, selections):
     before = everything(street)
     result = run(street, tag="round-1", result="samples")
     results = street.load_run_results("round_1")
@@ -515,7 +519,7 @@ def test_back_to_images(street, run, running, writing):
     assert view.values("id") == images == running.view_of(street, result).values("id")
     assert view.values("round_1_rank") == list(range(1, len(images) + 1))
     assert street.count_sample_tags() == {"round-1": len(images)} and street.count_label_tags() == {}
-    (listed,) = writing.selections(street)
+    (listed,) = selections(street)
     assert writing.describe(listed) == f"{len(images)} samples, by 6 objects of boxes"
     assert writing.undo(street, "round_1") == len(images)
     assert everything(street) == before

@@ -186,10 +186,11 @@ def test_bad_recipes_change_nothing(dataset, run, state, invalid, recipe):
     assert state(dataset) == before
 
 
-def test_selections_are_listed_oldest_first(dataset, run, writing):
+def test_selections_are_listed_oldest_first(dataset, run, plugin):
     run(dataset, tag="one")
     run(dataset, tag="two")
-    assert [one["run_key"] for one in writing.selections(dataset)] == ["one", "two"]
+    selections = plugin("operators.dataset.selection_records").selections
+    assert [one["run_key"] for one in selections(dataset)] == ["one", "two"]
 
 
 def test_a_selection_repeats_itself(dataset, run):

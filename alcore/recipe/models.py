@@ -1,0 +1,268 @@
+"""The declaration of a selection: what to choose by, how many, how it combines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from ..strategies import AnyStrategy, Reads, Strategy
+from ..strategies.common.examples import Examples
+from ..strategies.common.vocabulary import Options, Positive, Words
+from ..strategies.weight import Values
+from .sentences import recipe_sentence, validated
+
+Batch = Literal["top", "power", "softmax", "softrank"]
+BATCHES = {
+    "top": Words("the best by score", "near-duplicates are chosen together"),
+    "power": Words(
+        "drawn by score: spreads the choice at no cost; a good choice for batches",
+        "some samples of little score come in",
+    ),
+    "softmax": Words("drawn by exp(score)", "with scores from 0 to 1 it is nearly chance"),
+    "softrank": Words("drawn by rank", "blind to how far the scores are apart"),
+}
+Combine = Literal["product", "sum", "lightly"]
+Budget = Annotated[int, Field(gt=0, strict=True)] | Annotated[float, Field(gt=0, le=1, strict=True)]
+
+
+class Filter(Options):
+    """Samples that stay: a range of numbers or dates, or a list of values in or not in; of
+    embeddings, a range of cosine similarity to examples, or one of each group of near-duplicates."""
+
+    column: str
+    min: float | datetime | None = None
+    max: float | datetime | None = None
+    in_: Values | None = Field(None, alias="in")
+    not_in: Values | None = None
+    similar_to: Examples | None = Field(
+        None, description="ids or vectors; min and max are then of the cosine to the nearest"
+    )
+    classes: Values | None = Field(
+        None, description="of objects, whose number min and max bound: those that count; default all"
+    )
+    minimum_distance: Positive | None = Field(
+        None, description="of those nearer to each other one stays, a labeled one or the first"
+    )
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Filter:
+        ranged = self.min is not None or self.max is not None
+        if self.similar_to is not None and not ranged:
+            raise ValueError("similar_to: needs min and/or max, of the cosine to the nearest example")
+        others = [self.in_, self.not_in, self.minimum_distance]
+        if ranged + sum(one is not None for one in others) != 1:
+            raise ValueError("needs one of: min and/or max, in, not_in, minimum_distance")
+        return self
+
+    @property
+    def reads(self) -> Reads:
+        """What its column is read as."""
+        compares = self.similar_to is not None or self.minimum_distance is not None
+        return Reads.VECTORS if compares else Reads.VALUES
+
+
+class Cost(Options):
+    """What labeling costs: samples are chosen by value per cost, until the budget is spent."""
+
+    column: str = Field(description="numbers above 0")
+    budget: Positive = Field(description="how much the chosen may cost together")
+
+
+class Groups(Options):
+    """Samples that belong together, such as frames of a video: chosen as wholes, or a few of each."""
+
+    column: str = Field(description="categories; a sample without one is a group of its own")
+    whole: bool = Field(False, description="all candidates of a group or none")
+    at_most: int | None = Field(None, gt=0, description="so many of a group are chosen")
+    value: Literal["mean", "max"] = Field("mean", description="of whole groups, over their candidates")
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Groups:
+        if self.whole == (self.at_most is not None):
+            raise ValueError("groups: needs one of: whole, at_most")
+        return self
+
+
+class Stop(Options):
+    """For combine "lightly": where a strategy ends the selection."""
+
+    minimum: float | None = Field(
+        None, allow_inf_nan=False, description="before a sample that adds less than that"
+    )
+    max_sum: Positive | None = Field(None, description="before what the chosen add up to exceeds that")
+
+
+class _OneStage(Options):
+    """What a stage and a recipe of one stage have in common."""
+
+    budget: Budget | None = Field(None, description="a count, or a share of the candidates")
+    strategies: Annotated[list[AnyStrategy], Field(min_length=1)] | None = None
+    filters: list[Filter] = Field([], description="which samples stay, before anything is chosen")
+    combine: Combine = Field(
+        "product",
+        description="product: of value ** strength; sum: of strength * value / its greatest; lightly: "
+        "of what the chosen add up to, as LightlyOne has it",
+    )
+    batch: Batch = Field(
+        "top",
+        description="top: the best; power, softmax, softrank: drawn by chance, the better the likelier",
+    )
+    coldness: Positive = Field(
+        1.0, description="of drawing: the higher, the nearer to top; the paper's beta"
+    )
+    cost: Cost | None = Field(None, description="what labeling a sample costs, and for how much")
+    groups: Groups | None = Field(None, description="samples that belong together")
+    stop: dict[str, Stop] = Field(
+        {}, description="for combine lightly, by the strategies' names: where the selection ends"
+    )
+
+
+class Stage(_OneStage):
+    """One step of a cascade; it chooses among what the step before chose."""
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Stage:
+        _check_together(self)
+        return self
+
+
+_OF_A_STAGE = [name for name in _OneStage.model_fields if name != "filters"]
+
+
+class Recipe(_OneStage):
+    """A whole selection: either one stage, or ``stages``.
+
+    Without ``strategies``, the default for what the pool holds is used (see ``recipe/default.py``).
+    """
+
+    stages: Annotated[list[Stage], Field(min_length=1)] | None = None
+    seed: int = Field(0, ge=0)
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Recipe:
+        if self.stages is None:
+            _check_together(self)
+        elif self.model_fields_set & set(_OF_A_STAGE):
+            *most, last = _OF_A_STAGE
+            raise ValueError(f"stages: {', '.join(most)} and {last} belong inside the stages")
+        return self
+
+    def in_stages(self) -> list[Stage]:
+        """The recipe as a list of stages; the recipe's own filters go before the first."""
+        if self.stages is not None:
+            return self.stages
+        # Not validated again: every part has been.
+        parts = {name: getattr(self, name) for name in _OF_A_STAGE}
+        return [Stage.model_construct(filters=[], **parts)]
+
+    def all_filters(self) -> list[Filter]:
+        """Every filter, those of the stages last."""
+        return [*self.filters, *(one for stage in self.in_stages() for one in stage.filters)]
+
+    def examples(self) -> list[tuple[str, list[Any]]]:
+        """Columns of vectors with the ids, or vectors, that the recipe compares them with."""
+        of_filters = [(one.column, one.similar_to) for one in self.all_filters() if one.similar_to]
+        return of_filters + [pair for one in self.all_strategies() for pair in one.examples()]
+
+    def mapped(self, change: Callable[[Strategy], Strategy]) -> Recipe:
+        """The recipe with every strategy changed."""
+
+        def changed(strategies: list[Strategy] | None) -> list[Strategy] | None:
+            return None if strategies is None else [change(one) for one in strategies]
+
+        if self.stages is None:
+            return self.model_copy(update={"strategies": changed(self.strategies)})
+        stages = [one.model_copy(update={"strategies": changed(one.strategies)}) for one in self.stages]
+        return self.model_copy(update={"stages": stages})
+
+    def all_strategies(self) -> list[Strategy]:
+        """Every strategy that is named, those inside another's options too."""
+        named = [one for stage in self.in_stages() for one in stage.strategies or []]
+        return [*named, *(inner for one in named for inner in one.nested())]
+
+    def reads(self) -> list[tuple[str, Reads, str]]:
+        """Each column that the recipe reads, as what, and what asks for it; a column may come twice."""
+        found = [(one.column, one.reads, "filter") for one in self.all_filters()]
+        for stage in self.in_stages():
+            for one in stage.strategies or []:
+                found += [(column, reads, one.strategy) for column, reads in one.columns().items()]
+            if stage.cost is not None:
+                found.append((stage.cost.column, Reads.NUMBERS, "cost"))
+            if stage.groups is not None:
+                found.append((stage.groups.column, Reads.VALUES, "groups"))
+        return found
+
+    @property
+    def columns(self) -> dict[str, list[str]]:
+        """The columns that the recipe needs, each with what asks for it."""
+        needed: dict[str, list[str]] = {}
+        for column, _, user in self.reads():
+            needed.setdefault(column, []).append(user)
+        return needed
+
+    @classmethod
+    def of(cls, recipe: Recipe | dict[str, Any] | str) -> Recipe:
+        """A recipe from a recipe, a dict or JSON.
+
+        Raises:
+            InvalidInput: one sentence that names the entry and what it takes.
+        """
+        return validated(cls, recipe, "recipe", lambda error, _: recipe_sentence(error, cls, PARTS))
+
+
+PARTS: dict[str, type[Options]] = {
+    "stages": Stage,
+    "filters": Filter,
+    "cost": Cost,
+    "groups": Groups,
+    "stop": Stop,
+}
+
+
+def entry_names(strategies: list[Strategy]) -> list[str]:
+    """What each strategy is called: its name, else its kind, with the column where two share it."""
+    kinds = [one.strategy for one in strategies]
+    return [
+        one.name
+        or (
+            one.strategy
+            if kinds.count(one.strategy) == 1
+            else " ".join([one.strategy, *one.judged_by()[:1]])
+        )
+        for one in strategies
+    ]
+
+
+def _check_together(stage: _OneStage) -> None:
+    """Refuse two of one name, and company for one that chooses by a rule of its own."""
+    strategies = stage.strategies or []
+    if stage.budget is None and stage.cost is None:
+        raise ValueError("budget: is missing; say how many samples to choose")
+    names = entry_names(strategies)
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"strategies: two are named {name!r}; give each a name of its own")
+    rules = [name for name, one in zip(names, strategies, strict=True) if one.alone]
+    if rules and len(strategies) > 1:
+        raise ValueError(
+            f"strategies: {rules[0]!r} chooses by a rule of its own and stands alone in its stage; "
+            "use stages to combine it with others"
+        )
+    if stage.combine != "lightly":
+        if stage.stop:
+            raise ValueError("stop: is for combine: 'lightly' alone")
+    elif rules or stage.batch != "top" or stage.cost or stage.groups:
+        odd = rules[0] if rules else "batch" if stage.batch != "top" else "cost and groups"
+        raise ValueError(f"combine: 'lightly' does not go with {odd}")
+    for name in stage.stop:
+        if name not in names:
+            raise ValueError(f"stop: no strategy is named {name!r}; there are {', '.join(names)}")
+    limited = "cost" if stage.cost else "groups" if stage.groups else None
+    if limited and (rules or stage.batch != "top"):
+        what = repr(rules[0] if rules else stage.batch)
+        raise ValueError(f"{limited}: does not go with {what}, which chooses by a rule of its own")
+    if rules and stage.batch != "top":
+        raise ValueError(f"batch: {stage.batch!r} does not go with {rules[0]!r}, which chooses itself")

@@ -1,0 +1,117 @@
+"""What is wrong with a declaration, as one sentence that says where, and what may stand there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from ..data.errors import InvalidInput
+from ..strategies import BY_NAME
+
+Model = TypeVar("Model", bound=BaseModel)
+# What pydantic calls the branches of a union in an error's place.
+BRANCHES = {
+    *("str", "int", "float", "bool", "constrained-int", "constrained-float", "datetime"),
+    *("word", "range", "bell", "ranking", "worths"),
+}
+
+
+def validated(
+    model: type[Model], given: Any, name: str, sentence: Callable[[ValidationError, Any], str]
+) -> Model:
+    """A model of itself, of a dict or of JSON.
+
+    Args:
+        name: what errors call it.
+        sentence: from what is wrong, and with what, to a sentence.
+
+    Raises:
+        InvalidInput: that sentence.
+    """
+    if isinstance(given, model):
+        return given
+    try:
+        if isinstance(given, str):
+            given = json.loads(given)
+        return model.model_validate(given)
+    except json.JSONDecodeError as error:
+        raise InvalidInput(f"{name}: is not JSON: {error}") from None
+    except ValidationError as error:
+        raise InvalidInput(sentence(error, given)) from None
+
+
+def recipe_sentence(
+    error: ValidationError, recipe: type[BaseModel], parts: Mapping[str, type[BaseModel]]
+) -> str:
+    """The first thing wrong with a recipe, where, and what may stand there.
+
+    Args:
+        recipe: the model of the whole.
+        parts: the models of its options that have options of their own, by name.
+    """
+    errors = error.errors()
+    # A misspelled option also reads as a missing one. Of the branches of a union, the one that fits
+    # furthest was meant; where several fit as far, each says what it takes.
+    misspelled = [one for one in errors if one["type"] == "extra_forbidden"]
+    here = [one for one in errors if one["loc"][:3] == errors[0]["loc"][:3]]
+    first = misspelled[0] if misspelled else max(here, key=lambda one: len(one["loc"]))
+    rivals = [one for one in here if one["loc"][:-1] == first["loc"][:-1] and len(one["loc"]) > 3]
+    where, model = _place(first["loc"], recipe, parts)
+    at = ".".join(where)
+    takes = ", ".join(
+        field.alias or name for name, field in model.model_fields.items() if name != "strategy"
+    )
+    known = ", ".join(BY_NAME)
+    kind = first["type"]
+    if kind in ("extra_forbidden", "missing"):
+        *outer, key = where
+        inside = f"{'.'.join(outer)}: " if outer else ""
+        what = f"unknown option {key!r}" if kind == "extra_forbidden" else f"{key!r} is missing"
+        return f"recipe: {inside}{what}; it takes {takes}"
+    if kind == "union_tag_invalid":
+        return f"recipe: {at}: unknown strategy {first['ctx']['tag']!r}; there are {known}"
+    if kind == "union_tag_not_found":
+        return f"recipe: {at}: 'strategy' is missing; there are {known}"
+    if "budget" in where and "cost" not in where:
+        return (
+            f"recipe: {at.split('.budget')[0] if '.budget' in at else 'budget'}: "
+            f"{first['input']!r} is not a budget; give a count of at least 1, or a share above 0 "
+            "and at most 1.0"
+        )
+    messages = [one["msg"].removeprefix("Value error, ") for one in rivals or [first]]
+    message = ", or ".join(one[0].lower() + one[1:] for one in dict.fromkeys(messages))
+    return f"recipe: {at + ': ' if at else ''}{message}"
+
+
+def _place(
+    location: tuple[int | str, ...], recipe: type[BaseModel], parts: Mapping[str, type[BaseModel]]
+) -> tuple[list[str], type[BaseModel]]:
+    """Where an error lies, part by part, and the innermost model around it."""
+    # Of the branches of a union, those that have options of their own.
+    models = {one.__name__: one for one in BY_NAME.values()} | _nested_models()
+    model = recipe
+    where: list[str] = []
+    for part in location:
+        if isinstance(part, int):
+            where[-1:] = [f"{where[-1] if where else 'entry'}[{part}]"]
+        elif part in BY_NAME and where and where[-1].startswith("strategies["):
+            model = BY_NAME[part]
+            where[-1] += f" ({part})"
+        elif part in models:
+            model = models[part]
+        elif part in parts and not (where and "(" in where[-1]):
+            model = parts[part]
+            where.append(part)
+        elif not any(mark in part for mark in "[]()") and part not in BRANCHES:
+            where.append(part)
+    return where, model
+
+
+def _nested_models() -> dict[str, type[BaseModel]]:
+    """Models inside options of strategies, by the tag that a union gives them."""
+    from ..strategies.weight import Bell
+
+    return {"bell": Bell}

@@ -1,0 +1,297 @@
+"""What each sample counts for in a balance: classes, categories, bins of numbers, parts of dates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from ...data.categories import (
+    MOST_CATEGORIES,
+    DatePart,
+    binned,
+    class_name,
+    class_names,
+    codes_of,
+    date_parts,
+    first_names,
+    refuse_unknown,
+)
+from ...data.errors import InvalidInput
+from ...data.objects import Objects
+from ...data.pool import Pool
+from ...data.settings import settings
+from .predictions import all_probabilities
+from .task import Task
+
+Target = Literal["uniform", "input"] | dict[str, float]
+
+
+class HasClasses(Protocol):
+    """Options that say what is counted, and as what."""
+
+    @property
+    def column(self) -> Any: ...
+
+    @property
+    def labels(self) -> str | None: ...
+
+    @property
+    def target(self) -> Target: ...
+
+    @property
+    def given(self) -> str: ...
+
+    @property
+    def temperature(self) -> Any: ...
+
+    def judged_by(self) -> list[str]: ...
+
+
+class Counts(HasClasses, Protocol):
+    """The same for columns of every kind."""
+
+    @property
+    def count(self) -> str: ...
+
+    @property
+    def bins(self) -> int | list[float] | None: ...
+
+    @property
+    def by(self) -> DatePart | None: ...
+
+    @property
+    def timezone(self) -> str | None: ...
+
+    @property
+    def multi_label(self) -> bool: ...
+
+    @property
+    def min_confidence(self) -> float: ...
+
+
+@dataclass(frozen=True)
+class ClassCounts:
+    """The classes that are counted, and what samples count for.
+
+    Attributes:
+        names: of the C classes.
+        of: from rows of the pool to (U, C) class rows and (R,) which of them each row has.
+    """
+
+    names: list[str]
+    of: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+    def total(self, rows: np.ndarray) -> np.ndarray:
+        """(C,) float64, the class rows of some rows of the pool together."""
+        kinds, codes = self.of(rows)
+        often = np.bincount(codes, minlength=len(kinds)).astype(np.float64)
+        total: np.ndarray = often @ kinds.astype(np.float64)
+        return total
+
+
+def class_counts(options: Counts, task: Task) -> ClassCounts:
+    """The classes that a column holds, or that several columns hold jointly.
+
+    Raises:
+        InvalidInput: a column of another kind, or without what it takes to divide it into classes.
+    """
+    if isinstance(options.column, list):
+        return _jointly(options, task)
+    column = task.pool.column(options.column, task.user)
+    if isinstance(column, Objects):
+        return _of_objects(options, column, task)
+    if isinstance(column, np.ndarray) and column.ndim > 1:
+        names = class_names(task.pool, options.column, column.shape[-1])
+        if options.count == "soft":
+            return ClassCounts(names, lambda rows: merged(_soft(options, task, rows, len(names))))
+        return _one_each(names, lambda rows: _soft(options, task, rows, len(names)).argmax(1))
+    names, codes = categories_of(options, options.column, task.pool, task.user)
+    return _one_each(names, lambda rows: codes[rows])
+
+
+def labeled_counts(options: HasClasses, counted: ClassCounts, task: Task) -> np.ndarray:
+    """(C,) float64, what the labeled samples count for, by their true classes where these are given."""
+    pool, labeled = task.pool, np.flatnonzero(task.pool.labeled)
+    if options.labels is None:
+        here = pool.present(options.judged_by())
+        return counted.total(labeled[here[labeled]])
+    pool.column(options.labels, task.user)
+    known = labeled[~pool.missing[options.labels][labeled]]
+    return _true_counts(options.labels, counted.names, known, task)
+
+
+def target_of(options: HasClasses, counted: ClassCounts, task: Task) -> np.ndarray:
+    """(C,) float64 shares wanted, which sum to 1.
+
+    Raises:
+        InvalidInput: shares of unknown classes, or that do not make 1.
+    """
+    target, classes = options.target, counted.names
+    if target == "input":
+        total = counted.total(np.flatnonzero(task.pool.present(options.judged_by())))
+        return total / total.sum() if total.sum() > 0 else np.full(len(classes), 1 / len(classes))
+    if target == "uniform":
+        return np.full(len(classes), 1 / len(classes))
+    unknown = [name for name in target if name not in classes]
+    if unknown:
+        raise InvalidInput(
+            f"{task.user}: target names {unknown[0]!r}, which is no class; "
+            f"the classes are {first_names(classes)}"
+        )
+    together = sum(target.values())
+    rest = [name for name in classes if name not in target]
+    if together > 1 + 1e-6 or together <= 0 or (not rest and together < 1 - 1e-6):
+        raise InvalidInput(f"{task.user}: the target's shares add up to {together:g}; they must make 1")
+    left = max(0.0, 1 - together) / max(1, len(rest))
+    return np.array([target.get(name, left) for name in classes], dtype=np.float64)
+
+
+def merged(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(U, C) distinct rows and (R,) which of them each is; all of them, where few are the same."""
+    everyone = np.arange(len(rows))
+    if len(rows) < 2:
+        return rows, everyone
+    # Whole numbers, whose sums do not depend on the order. Unequal rows with equal sums are not merged.
+    bits = rows.view(np.uint32 if rows.dtype.itemsize == 4 else np.uint64)
+    keys = np.zeros(len(rows), dtype=np.uint64)
+    factors: Any = np.random.default_rng(0).integers(1 << 63, size=bits.shape[1], dtype=np.uint64)
+    for column in range(bits.shape[1]):
+        keys += bits[:, column] * (factors[column] | np.uint64(1))
+    _, first, codes = np.unique(keys, return_index=True, return_inverse=True)
+    if 2 * len(first) > len(rows) or not (rows == rows[first][codes]).all():
+        return rows, everyone
+    return rows[first], codes
+
+
+def _true_counts(labels: str, classes: Sequence[str], rows: np.ndarray, task: Task) -> np.ndarray:
+    """(C,) float64, how many of some rows a column of true classes, or of true objects, has of each."""
+    column = task.pool.column(labels, task.user)
+    if isinstance(column, Objects):
+        inside = column.take(rows)
+        if inside.labels is None or column.classes is None:
+            raise InvalidInput(f"{task.user}: labels: the objects of {labels!r} have no classes")
+        position = {name: index for index, name in enumerate(classes)}
+        places = np.array([position.get(name, -1) for name in column.classes] + [-1], dtype=np.int64)
+        places = places[inside.labels]
+        return np.bincount(places[places >= 0], minlength=len(classes)).astype(np.float64)
+    codes = codes_of(task.pool, labels, classes, task.user)
+    refuse_unknown(task.pool, labels, rows, codes, classes, task.user)
+    return np.bincount(codes[rows], minlength=len(classes)).astype(np.float64)
+
+
+def _one_each(names: list[str], codes: Callable[[np.ndarray], np.ndarray]) -> ClassCounts:
+    kinds = np.eye(len(names), dtype=np.float32)
+    return ClassCounts(names, lambda rows: (kinds, codes(rows)))
+
+
+def _soft(options: Counts, task: Task, rows: np.ndarray, width: int) -> np.ndarray:
+    """(R, C) probabilities."""
+    dtype = np.float64 if len(rows) * width <= settings.float64_up_to else np.float32
+    independent = options.multi_label or options.column in task.pool.independent
+    return all_probabilities(options, task, rows, independent=independent).astype(dtype)
+
+
+def _of_objects(options: Counts, objects: Objects, task: Task) -> ClassCounts:
+    """How many objects of each class a sample has; softly, by what each may be."""
+    classes = objects.classes or task.pool.classes.get(options.column)
+    nameless = objects.labels is None and objects.probabilities is None and objects.total > 0
+    if classes is None or nameless:
+        raise InvalidInput(f"{task.user}: the objects of {options.column!r} have no classes to count")
+    of_each = _object_rows(options, objects, len(classes))
+    if objects.confidences is not None:
+        of_each[objects.confidences < options.min_confidence] = 0
+    ones = np.ones(objects.total, dtype=np.float32)
+    shape = (len(objects), objects.total)
+    inside = csr_matrix((ones, np.arange(objects.total), objects.offsets), shape=shape)
+    counts = np.asarray(inside @ of_each)
+    return ClassCounts(list(classes), lambda rows: merged(counts[rows]))
+
+
+def _object_rows(options: Counts, objects: Objects, width: int) -> np.ndarray:
+    """(M, C), a row an object: its probabilities, or a one at its class."""
+    out = np.zeros((objects.total, width), dtype=np.float32)
+    if objects.labels is not None:
+        known = np.flatnonzero(objects.labels >= 0)
+        out[known, objects.labels[known]] = 1
+    if objects.probabilities is not None:
+        here = ~np.isnan(objects.probabilities[:, 0])
+        p = objects.probabilities[here]
+        out[here] = p if options.count == "soft" else np.eye(width)[p.argmax(1)]
+    return out
+
+
+def _jointly(options: Counts, task: Task) -> ClassCounts:
+    """A class for each combination of values that occurs."""
+    parts = [categories_of(options, one, task.pool, task.user) for one in options.column]
+    here = task.pool.present(options.column)
+    together = np.zeros(task.pool.n, dtype=np.int64)
+    for names, codes in parts:
+        together = together * len(names) + np.maximum(codes, 0)
+    occurring = np.unique(together[here])
+    if len(occurring) > MOST_CATEGORIES:
+        raise InvalidInput(
+            f"{task.user}: {', '.join(map(repr, options.column))} have {len(occurring):,} "
+            "combinations, too many to balance jointly; balance each on its own, or in fewer bins"
+        )
+    labels = []
+    for one in occurring.tolist():
+        values: list[str] = []
+        for names, _ in reversed(parts):
+            one, code = divmod(one, len(names))
+            values.insert(0, names[code])
+        labels.append(", ".join(values))
+    codes = np.searchsorted(occurring, together)
+    return _one_each(labels, lambda rows: codes[rows])
+
+
+def categories_of(options: Counts, name: str, pool: Pool, user: str) -> tuple[list[str], np.ndarray]:
+    """The classes of a column of single values, and (N,) which each sample has; missing ones any.
+
+    Args:
+        options: how numbers are put into bins, and dates divided.
+        user: who asks, for errors.
+
+    Raises:
+        InvalidInput: a column of another kind, or dates without a part by which they are divided.
+    """
+    column = pool.column(name, user)
+    here = ~pool.missing[name]
+    if not isinstance(column, np.ndarray) or column.ndim != 1:
+        raise InvalidInput(
+            f"{user}: column {name!r} must hold a single value a sample, to be balanced jointly"
+        )
+    if column.dtype.kind == "M":
+        if options.by is None:
+            raise InvalidInput(
+                f"{user}: column {name!r} holds dates; say by what they are balanced: by: hour, "
+                "weekday, month or year"
+            )
+        return date_parts(column, here, options.by, options.timezone)
+    if column.dtype != object and options.bins is not None:
+        return binned(pool.numbers(name, user), here, options.bins)
+    names = pool.classes.get(name) or _category_names(pool, options.labels, name, here, user)
+    codes = codes_of(pool, name, names, user)
+    refuse_unknown(pool, name, np.flatnonzero(here), codes, names, user)
+    return names, codes
+
+
+def _category_names(
+    pool: Pool, labels: str | None, name: str, here: np.ndarray, user: str
+) -> list[str]:
+    """The categories that occur, among the true classes too."""
+    column = pool.columns[name]
+    names = {class_name(value) for value in set(column[here].tolist())}
+    truth = pool.columns.get(labels) if labels else None
+    if labels and isinstance(truth, np.ndarray):
+        known = pool.labeled & ~pool.missing[labels]
+        names |= {class_name(value) for value in set(truth[known].tolist())}
+    if len(names) > MOST_CATEGORIES:
+        how = "give bins" if column.dtype != object else "name a field with fewer"
+        raise InvalidInput(
+            f"{user}: column {name!r} has {len(names):,} different values, too many to balance; {how}"
+        )
+    return sorted(names)

@@ -1,0 +1,101 @@
+"""Diversity: samples far from all that is labeled or chosen (k-center greedy)."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+
+from ..data.device import to_tensor
+from ..geometry.distances import nearest_squared, squared_lengths
+from ..geometry.vectors import mean_of, plain_vectors
+from ..objectives import Accumulated, Distances, Objective
+from ..objectives import Diversity as NearestDistance
+from ..scores.typicality import NEIGHBORS
+from .base import Strategy
+from .common.task import Task
+from .common.typicality import typicality_of
+from .common.vocabulary import About, Basic, Family, Metric, Vectors
+
+SAME = 1e-12  # a distance that is only the rounding of 0
+
+
+class Diversity(Strategy):
+    """Samples far from all that is labeled or chosen (k-center)."""
+
+    about: ClassVar[About] = About(
+        favors="the farthest from all chosen so far (k-center)",
+        misleads="goes for outliers: with few labels it can do worse than a random choice",
+        title="Diversity",
+        family=Family.DIVERSITY,
+        paper="Sener and Savarese 2018, A Core-Set Approach, algorithm 1",
+    )
+    depends_on_picks: ClassVar[bool] = True
+
+    strategy: Literal["diversity"] = "diversity"
+    column: Annotated[Vectors, Basic("Embeddings")] = Field(description="embeddings")
+    metric: Annotated[Metric, Basic("Distance")] = "euclidean"
+    minimum_distance: float | None = Field(
+        None, gt=0, allow_inf_nan=False, description="nearer samples are not chosen"
+    )
+    ignore_outliers: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.0, description="the share of the pool, farthest from its neighbors, that is not chosen"
+    )
+
+    def objective(self, task: Task) -> Objective:
+        prepare = task.vectors(self.column, self.metric)
+        here = ~task.pool.missing[self.column]
+        vectors = prepare(task.candidates)
+        centers = prepare(np.flatnonzero(task.pool.labeled & here))
+        closeness = torch.ones(len(vectors), dtype=torch.float64, device=task.device)
+        if len(centers) == 0:
+            column = task.pool.columns[self.column]
+            mean = mean_of(column, np.flatnonzero(here), unit=self.metric == "cosine")
+            closeness = _closeness(vectors, mean, prepare.center)
+        return NearestDistance(
+            vectors,
+            centers,
+            closeness,
+            picks=task.picks,
+            metric=self.metric,
+            minimum_distance=self.minimum_distance,
+        )
+
+    def excluded(self, task: Task) -> np.ndarray:
+        """The least typical share of the pool, ties to the lower row."""
+        if not self.ignore_outliers:
+            return super().excluded(task)
+        values, _ = typicality_of(self.column, self.metric, NEIGHBORS, task)
+        here = np.flatnonzero(~np.isnan(values))
+        count = int(self.ignore_outliers * len(here))
+        return here[np.argsort(values[here], kind="stable")[:count]]
+
+    def why_refused(self) -> str | None:
+        if self.minimum_distance is None:
+            return None
+        return "is nearer than minimum_distance to one labeled or chosen"
+
+    def accumulated(self, task: Task) -> Accumulated:
+        column = task.pool.vectors(self.column, task.user, directions=self.metric == "cosine")
+        candidates, labeled = (
+            plain_vectors(column[rows], self.metric) for rows in (task.candidates, self.known(task))
+        )
+        return Distances(candidates, labeled, self.minimum_distance)
+
+
+def _closeness(vectors: torch.Tensor, mean: np.ndarray, center: np.ndarray | None) -> torch.Tensor:
+    """(n,) float64 ``1 / (1 + d / mean d)``, d the distance to the mean; of directions 1 - cosine."""
+    if center is None:
+        direction = mean / max(float(np.linalg.norm(mean)), 1e-12)
+        apart = (1 - vectors @ to_tensor(direction, vectors.dtype, vectors.device)).clamp_(min=0)
+    else:
+        middle = to_tensor((mean - center)[None], vectors.dtype, vectors.device)
+        apart = vectors.new_full((len(vectors),), torch.inf)
+        nearest_squared(vectors, squared_lengths(vectors), middle, squared_lengths(middle), apart)
+        apart = apart.sqrt_()
+    apart = apart.to(torch.float64)
+    apart = torch.where(apart < SAME, 0.0, apart)
+    typical = float(apart.mean()) if len(apart) else 0.0
+    return 1 / (1 + apart / (typical or 1.0))

@@ -1,0 +1,30 @@
+"""Random: samples by chance, to compare with."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from ..objectives import Objective
+from .base import Strategy
+from .common.task import Task
+from .common.vocabulary import About, Family
+
+
+class Random(Strategy):
+    """Samples by chance."""
+
+    about: ClassVar[About] = About(
+        favors="by chance, to compare with",
+        misleads="finds of each class as many as there are",
+        title="Random",
+        family=Family.CHANCE,
+    )
+
+    strategy: Literal["random"] = "random"
+
+    def objective(self, task: Task) -> Objective:
+        # Drawn for the whole pool, so that a filter does not change what the other samples drew.
+        drawn = np.random.default_rng(task.seed).random(task.pool.n)
+        return task.score(drawn[task.candidates])

@@ -1,0 +1,99 @@
+"""Representative and informative: keeps the labeled like the pool, and uncertain, by predictions."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+
+from ..data.device import to_tensor
+from ..data.settings import chunks
+from ..geometry.distances import squared_distances
+from ..objectives import Objective, Representative
+from ..objectives.representative import similar
+from ..scores import margin
+from .base import Strategy
+from .common.predictions import all_probabilities
+from .common.task import Task
+from .common.vocabulary import About, Basic, ClassProbabilities, Family, Given, Positive
+
+ROWS_A_CHUNK = 1 << 10
+
+
+class RepresentativeInformative(Strategy):
+    """Samples that keep the labeled ones like the pool, and are uncertain (Du et al. 2019).
+
+    Greedy form of the program of Du et al., Exploring Representativeness and Informativeness for
+    Active Learning: minimize ``a' M1 a + (M2 - M3 + beta C)' a`` over the chosen.
+
+    ``M1 = k / 2``; ``M2_i`` the similarity to the labeled, ``M3_i`` to the unlabeled samples; ``C_i =
+    exp(distance to the nearest labeled squared) (p1 - p2)``. "published" scales the similarities as
+    the authors' code does, by (labeled + budget) / 2 n and (unlabeled - budget) / 2 n;
+    "mean_discrepancy" by (unlabeled - budget) / n and (labeled + budget) / n, as the maximum mean
+    discrepancy between the two sides has it, so that both count the same in a large pool.
+    """
+
+    about: ClassVar[About] = About(
+        favors="keeps the labeled like the pool, and uncertain, by the predictions alone",
+        misleads="a weak model's predictions say little of the pool",
+        title="Representative and informative",
+        family=Family.REPRESENTATIVENESS,
+        paper="Du et al. 2019, Exploring Representativeness and Informativeness, equation 12",
+    )
+    depends_on_picks: ClassVar[bool] = True
+
+    strategy: Literal["representative_informative"] = "representative_informative"
+    column: Annotated[ClassProbabilities, Basic("Predictions")] = Field(
+        description="probabilities or logits"
+    )
+    gamma: Positive = Field(1.0, description="of the kernel exp(-gamma d^2)")
+    beta: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
+        1.0, description="how much being uncertain counts"
+    )
+    scaling: Literal["published", "mean_discrepancy"] = Field(
+        "published",
+        description="of the similarity to labeled and to unlabeled samples; published weighs the "
+        "second by their number, mean_discrepancy as the maximum mean discrepancy has it",
+    )
+    max_compared: int = Field(
+        50_000, gt=0, description="a larger pool is stood for by so many of its samples, drawn"
+    )
+    given: Given = "probabilities"
+    temperature: Positive = 1.0
+
+    def objective(self, task: Task) -> Objective:
+        pool = task.pool
+        here = ~pool.missing[self.column]
+        labeled = np.flatnonzero(here & pool.labeled)
+        unlabeled = np.flatnonzero(here & ~pool.labeled)
+        known = self._predictions(task, labeled)
+        compared = unlabeled
+        if len(unlabeled) > self.max_compared:
+            generator = np.random.default_rng(task.seed)
+            compared = np.sort(generator.choice(unlabeled, self.max_compared, replace=False))
+        others = self._predictions(task, compared)
+        stands_for = len(unlabeled) / max(1, len(compared))
+        mine = self._predictions(task, task.candidates)
+        n, side = len(labeled) + len(unlabeled), len(labeled) + task.picks
+        if self.scaling == "published":
+            to_known, to_others = side / (2 * n), (n - side) / (2 * n)
+        else:
+            to_known, to_others = (n - side) / n, side / n
+        fixed = torch.empty(len(mine), dtype=torch.float64, device=task.device)
+        for chunk in chunks(len(mine), ROWS_A_CHUNK):
+            part = mine[chunk]
+            sure = 1 - to_tensor(margin(part.cpu().numpy()), torch.float64, task.device)
+            if len(known):
+                sure *= squared_distances(part, known).amin(1).exp_()
+            fixed[chunk] = (
+                to_others * stands_for * similar(part, others, self.gamma).sum(1)
+                - to_known * similar(part, known, self.gamma).sum(1)
+                - self.beta * sure
+            )
+            task.tick()
+        return Representative(mine, fixed, self.gamma, task.picks)
+
+    def _predictions(self, task: Task, rows: np.ndarray) -> torch.Tensor:
+        return to_tensor(all_probabilities(self, task, rows), torch.float64, task.device)

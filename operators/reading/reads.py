@@ -1,0 +1,168 @@
+"""What a column may be read as: the fields that fit, what to say of others, and the readers.
+
+This is the one table between ``alcore``'s ``Reads`` and the fields of a dataset.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import fiftyone as fo
+
+from ...alcore import InvalidInput, Recipe
+from ...alcore.strategies import Reads
+from ..dataset.fields import (
+    LIST_OF,
+    Choice,
+    category_fields,
+    class_fields,
+    document_type,
+    embedding_fields,
+    is_vector,
+    map_paths,
+    member_fields,
+    number_fields,
+    prediction_fields,
+    uncertain_fields,
+)
+from .column import Declared
+from .field_readers import Embeddings, FieldReader, Predictions, Scalars
+from .label_readers import Members, ObjectList, PixelMaps, TagList
+
+NUMBERS = (fo.FloatField, fo.IntField, fo.BooleanField, fo.DateField, fo.DateTimeField)
+CATEGORIES = (*NUMBERS, fo.StringField)
+VALUES = (*CATEGORIES, fo.ObjectIdField)  # the last such as group.id
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """The fields that fit one way to read.
+
+    Attributes:
+        takes: what these are, for an error.
+        fields: finds them in a dataset.
+    """
+
+    takes: str
+    fields: Callable[[Any], list[Choice]]
+
+
+FITTING = {
+    Reads.PREDICTIONS: Fitting(
+        "a Classification, a vector of probabilities or logits, objects with confidences, a Heatmap, "
+        "or arrays of pixels",
+        uncertain_fields,
+    ),
+    Reads.CLASS_PROBABILITIES: Fitting(
+        "a Classification, or a vector of probabilities or logits", prediction_fields
+    ),
+    Reads.MEMBERS: Fitting(
+        "arrays of members, (T, C), or a list with a field for each member", member_fields
+    ),
+    Reads.MEMBER: Fitting("predictions, as many as there are members", uncertain_fields),
+    Reads.CLASS_MEMBER: Fitting("class predictions, as many as there are members", prediction_fields),
+    Reads.VECTORS: Fitting("a vector field or a similarity run", embedding_fields),
+    Reads.NUMBERS: Fitting("numbers, booleans or dates", number_fields),
+    Reads.CLASSES: Fitting(
+        "predictions of classes or objects, a category, numbers in bins, or dates", class_fields
+    ),
+    Reads.CATEGORIES: Fitting("strings, numbers or booleans", category_fields),
+    Reads.VALUES: Fitting("strings, numbers, booleans or dates", category_fields),
+}
+
+# Of two ways to read a column that serve each other, the one that serves both.
+_PREDICTED = (Reads.CLASSES, Reads.PREDICTIONS, Reads.CLASS_PROBABILITIES)
+_SERVES_BOTH = {
+    frozenset({Reads.CLASSES, Reads.CATEGORIES}): Reads.CLASSES,
+    frozenset({Reads.PREDICTIONS, Reads.CLASSES}): Reads.PREDICTIONS,
+    frozenset({Reads.CLASS_PROBABILITIES, Reads.CLASSES}): Reads.CLASS_PROBABILITIES,
+    frozenset({Reads.CLASS_PROBABILITIES, Reads.PREDICTIONS}): Reads.CLASS_PROBABILITIES,
+    **{
+        frozenset({member, one}): member
+        for member in (Reads.MEMBER, Reads.CLASS_MEMBER)
+        for one in _PREDICTED
+    },
+    frozenset({Reads.MEMBER, Reads.CLASS_MEMBER}): Reads.CLASS_MEMBER,
+}
+
+
+def reads_of(recipe: Recipe) -> dict[str, tuple[Reads, str]]:
+    """What each column of a recipe is read as, and what asks for it first.
+
+    Raises:
+        InvalidInput: one column is asked for as two things that exclude each other.
+    """
+    found: dict[str, tuple[Reads, str]] = {}
+    ordered = sorted(recipe.reads(), key=lambda one: one[2] == "filter")
+    for column, reads, user in ordered:
+        if user == "filter":
+            if column == "id":
+                continue
+            user = "a filter"
+        known, who = found.setdefault(column, (reads, user))
+        if known is reads or reads is Reads.VALUES:
+            continue
+        both = _SERVES_BOTH.get(frozenset({known, reads}))
+        if both is None:
+            raise InvalidInput(
+                f"{user}: field {column!r} is used as {reads.value} here and as {known.value} by "
+                f"{who}; name the path of what is meant, such as predictions.label"
+            )
+        found[column] = (both, who)
+    return found
+
+
+def reader_of(
+    n: int, view: Any, flat: dict[str, Any], column: str, reads: Reads, declared: Declared
+) -> FieldReader | None:
+    """The reader of a field with one value a row, None where the field does not fit.
+
+    Args:
+        n: how many rows there are room for.
+        flat: the dataset's flat schema, in which the field is.
+
+    Raises:
+        InvalidInput: a list of labels of a kind that does not fit.
+    """
+    field = flat[column]
+    kind = document_type(field)
+    classes = kind is fo.Classification
+    if reads in (Reads.CLASSES, Reads.NUMBERS, Reads.VALUES) and kind in LIST_OF:
+        return ObjectList(n, column, kind, flat, declared, counted=True)
+    if reads is Reads.CLASSES:
+        reads = Reads.CLASS_PROBABILITIES if classes or is_vector(field) else Reads.CATEGORIES
+    if reads in (*_PREDICTED[1:], Reads.MEMBER, Reads.CLASS_MEMBER):
+        if classes or is_vector(field):
+            return Predictions(n, column, flat, declared, plain=not classes)
+        if reads in (Reads.CLASS_PROBABILITIES, Reads.CLASS_MEMBER):
+            return None
+        return _reader_of_several(n, view, flat, column, reads, declared)
+    if reads is Reads.MEMBERS and isinstance(field, (fo.ArrayField, fo.ListField)):
+        return Members(n, column, declared)
+    if reads is Reads.VECTORS and is_vector(field):
+        return Embeddings(n, column)
+    single = {Reads.NUMBERS: NUMBERS, Reads.CATEGORIES: CATEGORIES, Reads.VALUES: VALUES}
+    if isinstance(field, single.get(reads, ())):
+        return Scalars(n, column, numbers=reads is Reads.NUMBERS)
+    return None
+
+
+def _reader_of_several(
+    n: int, view: Any, flat: dict[str, Any], column: str, reads: Reads, declared: Declared
+) -> FieldReader | None:
+    """The reader of predictions of several objects, or of pixels, or of a number by one member."""
+    field = flat[column]
+    kind = document_type(field)
+    if reads is Reads.MEMBER and kind is fo.Regression:
+        return Scalars(n, f"{column}.value", numbers=True)
+    if reads is Reads.MEMBER and isinstance(field, NUMBERS):
+        return Scalars(n, column, numbers=True)
+    if kind is fo.Classifications:
+        return TagList(n, column, flat, declared)
+    if kind in LIST_OF:
+        return ObjectList(n, column, kind, flat, declared, boxes=reads is Reads.MEMBER)
+    if any(map_paths(flat, column)):
+        return PixelMaps(n, view, *map_paths(flat, column), declared)
+    return None

@@ -1,0 +1,426 @@
+"""Reads samples: each field's reader is fed the values of one query, row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from bson import ObjectId
+
+from ...alcore import InvalidInput, Pool, Recipe
+from ...alcore.recipe.default import strategies_for
+from ...alcore.strategies import Reads, Strategy
+from ...alcore.strategies.uncertainty import Uncertainty
+from ..dataset.fields import (
+    Choice,
+    declared_classes,
+    document_type,
+    embedding_fields,
+    inside_list,
+    only,
+    prediction_fields,
+    similarity_runs,
+)
+from ..dataset.fiftyone_private import dataset_of, raw_rows, shows_parts
+from ..dataset.object_labels import all_slices
+from ..dataset.selection_records import earlier_ranks
+from .column import Bad, BadValues, Column, Declared
+from .completion import DeclaredColumns, Labeled, with_columns, with_default, with_labels
+from .field_readers import Embeddings, FieldReader, Scalars, StoredEmbeddings, align
+from .reads import FITTING, reader_of, reads_of
+
+Progress = Callable[[float], None]
+ROWS_A_REPORT = 2000
+MEMBERS = (Reads.MEMBER, Reads.CLASS_MEMBER)
+
+
+@dataclass
+class ReadPool:
+    """A pool, and what was noticed when it was read."""
+
+    pool: Pool
+    notes: list[str]
+
+
+@dataclass(kw_only=True)
+class Reading(ReadPool):
+    """A pool that was read for a recipe.
+
+    Attributes:
+        recipe: with its defaults, labels and members filled in.
+        samples: (M,) the id of each object's sample, where the pool is of objects.
+    """
+
+    recipe: Recipe
+    samples: np.ndarray | None = None
+
+
+class SampleReader:
+    """Reads a view once.
+
+    Args:
+        view: a view of samples.
+        labeled: which of them count as labeled.
+        bad: what becomes of values that cannot be used.
+        progress: called with a share from 0 to 1 now and then.
+
+    Raises:
+        InvalidInput: a view of patches, frames or clips.
+    """
+
+    thing = "sample"
+
+    def __init__(self, view: Any, labeled: Labeled, bad: Bad, progress: Progress) -> None:
+        if shows_parts(view):
+            raise InvalidInput(
+                "the view shows patches, frames or clips, and what is written to these does not reach "
+                "the dataset; choose from a view of samples, or among the objects of a field"
+            )
+        self.view = view
+        self.dataset = dataset_of(view)
+        self.flat = self.dataset.get_field_schema(flat=True)
+        self.labeled = labeled
+        self.bad = bad
+        self.progress = progress
+        self.n = 0  # until samples are counted: a check makes its readers without room for any
+        self.ids: list[str] = []
+        self.deleted = np.zeros(0, dtype=bool)
+
+    def read(self, recipe: Recipe) -> Reading:
+        """A pool with all that a recipe needs.
+
+        Raises:
+            InvalidInput: an unknown field, one of the wrong type, or values that cannot be used.
+        """
+        self.count()
+        recipe = self.complete(recipe)
+        columns, mask = self._columns(reads_of(recipe), DeclaredColumns.by(recipe))
+        notes = [note for one in columns.values() for note in one.notes]
+        notes += self.leave_unsure(columns, recipe)
+        self._align_members(columns, recipe)
+        notes += self._leave_strange_labels(columns, recipe, mask)
+        elsewhere = self._elsewhere(recipe)
+        return Reading(self._pool(columns, mask, elsewhere), notes, recipe=recipe)
+
+    def read_columns(self, reads: dict[str, Reads]) -> ReadPool:
+        """A pool with some columns.
+
+        Raises:
+            InvalidInput: as ``read``.
+        """
+        self.count()
+        columns, mask = self._columns(_by_column(reads), DeclaredColumns())
+        notes = [note for one in columns.values() for note in one.notes]
+        return ReadPool(self._pool(columns, mask, {}), notes)
+
+    def check(self, recipe: Recipe) -> None:
+        """Refuse what does not fit, without reading any sample.
+
+        Raises:
+            InvalidInput: an unknown field, or one of the wrong type.
+        """
+        recipe = self.complete(recipe)
+        self.readers(reads_of(recipe), DeclaredColumns.by(recipe))
+        self.label_readers()
+
+    def check_columns(self, reads: dict[str, Reads]) -> None:
+        """Refuse columns that do not fit, without reading any sample.
+
+        Raises:
+            InvalidInput: as ``check``.
+        """
+        self.readers(_by_column(reads), DeclaredColumns())
+        self.label_readers()
+
+    def count(self) -> None:
+        """Make room.
+
+        Raises:
+            InvalidInput: the view is empty.
+        """
+        self.n = len(self.view)
+        if self.n == 0:
+            raise InvalidInput("the view is empty: there is nothing to choose from")
+
+    # What to read
+
+    def complete(self, recipe: Recipe) -> Recipe:
+        """The recipe with its strategies, its labels and the columns that hold members."""
+        recipe = with_default(recipe, self.default_strategies)
+        return with_columns(with_labels(recipe, self.labeled.field, self.flat), self.column_for)
+
+    def default_strategies(self) -> list[Strategy]:
+        """The default recipe, whose columns alcore finds by their usual names."""
+        predictions, embeddings = prediction_fields(self.dataset), embedding_fields(self.dataset)
+        if self.labeled.field:
+            predictions = [c for c in predictions if c.path != self.labeled.field]
+        return strategies_for(
+            only(embeddings, "embeddings") if embeddings else None,
+            Uncertainty(column=only(predictions, "predictions")) if predictions else None,
+            balanced=True,
+        )
+
+    def column_for(self, column: str, reads: Reads) -> str:
+        """The column that a field stands for: its members, where a classification holds these."""
+        members = f"{column}.members"
+        return members if reads is Reads.MEMBERS and members in self.flat else column
+
+    def readers(
+        self, reads: dict[str, tuple[Reads, str]], declared: DeclaredColumns
+    ) -> dict[str, FieldReader]:
+        """What reads each column.
+
+        Raises:
+            InvalidInput: an unknown field, or one of the wrong type.
+        """
+        return {
+            column: self._reader(column, one, user, declared.of(column, self.declared_classes(column)))
+            for column, (one, user) in reads.items()
+        }
+
+    def declared_classes(self, column: str) -> list[str]:
+        """The class names that the dataset declares for a field, or for all of them."""
+        return declared_classes(self.dataset, column)
+
+    def _reader(self, column: str, reads: Reads, user: str, declared: Declared) -> FieldReader:
+        if column == "id":
+            raise InvalidInput(f"{user}: 'id' is for filters alone")
+        field_ = self.flat.get(column)
+        if field_ is None and column in self.similarity_runs():
+            if reads is not Reads.VECTORS:
+                raise InvalidInput(f"{user}: {column!r} is a similarity run, which has only vectors")
+            return self.similarity_reader(column)
+        if field_ is None:
+            raise InvalidInput(
+                f"{user}: {self.dataset.name!r} has no field {column!r}{_suggest(self.fitting(reads))}"
+            )
+        found = self.field_reader(column, reads, user, declared)
+        if found is not None:
+            return found
+        raise InvalidInput(
+            f"{user}: field {column!r} is {_kind(field_)}; it takes {FITTING[reads].takes}"
+            + _suggest(self.fitting(reads))
+        )
+
+    def fitting(self, reads: Reads) -> list[Choice]:
+        """The fields that fit a way to read."""
+        return FITTING[reads].fields(self.dataset)
+
+    def similarity_runs(self) -> list[str]:
+        """The similarity runs that may be read as vectors."""
+        return similarity_runs(self.dataset)
+
+    def similarity_reader(self, key: str) -> FieldReader:
+        """What reads the vectors of a similarity run."""
+        path = getattr(self.dataset.get_brain_info(key).config, "embeddings_field", None)
+        return Embeddings(self.n, path) if path else StoredEmbeddings(self.n, self.dataset, key)
+
+    def field_reader(
+        self, column: str, reads: Reads, user: str, declared: Declared
+    ) -> FieldReader | None:
+        """What reads a field that there is, None where it does not fit.
+
+        Raises:
+            InvalidInput: a field with several values a sample.
+        """
+        if inside_list(self.dataset, column):
+            raise InvalidInput(
+                f"{user}: field {column!r} has several values a sample; name one with a single value, "
+                "or choose among objects instead of samples"
+            )
+        return reader_of(self.n, self.view, self.flat, column, reads, declared)
+
+    def label_readers(self) -> list[Scalars]:
+        """What says which rows are labeled.
+
+        Raises:
+            InvalidInput: an unknown field of labels, or one with several values a sample.
+        """
+        readers: list[Scalars] = []
+        if self.labeled.tag:
+            readers.append(Scalars(self.n, "tags", numbers=False))
+        if self.labeled.chosen:
+            readers += [
+                Scalars(self.n, path, numbers=False)
+                for path in earlier_ranks(self.dataset)
+                if path in self.flat
+            ]
+        name = self.labeled.field
+        if name:
+            if self.dataset.get_field(name) is None:
+                raise InvalidInput(
+                    f"{self.dataset.name!r} has no field {name!r} to tell which samples are labeled"
+                )
+            if inside_list(self.dataset, name):
+                raise InvalidInput(
+                    f"field {name!r} has several values a sample, which do not tell whether the sample "
+                    "is labeled; name another"
+                )
+            path = f"{name}.label" if f"{name}.label" in self.flat else name
+            if document_type(self.flat[name]) is None or path != name:
+                readers.append(Scalars(self.n, path, numbers=False))
+        return readers
+
+    # Reading
+
+    def _columns(
+        self, reads: dict[str, tuple[Reads, str]], declared: DeclaredColumns
+    ) -> tuple[dict[str, Column], np.ndarray]:
+        """The columns, and (N,) which rows are labeled."""
+        readers, labels = self.readers(reads, declared), self.label_readers()
+        self.one_pass([*readers.values(), *labels])
+        columns = {path: self.column_of(path, one) for path, one in readers.items()}
+        return columns, self.mask_labeled(labels)
+
+    def one_pass(self, readers: list[FieldReader]) -> None:
+        """Query all paths at once, and feed each reader its own."""
+        paths = list(dict.fromkeys(path for reader in readers for path in reader.paths))
+        place = {path: index + 1 for index, path in enumerate(paths)}
+        feeds = [(reader, [place[path] for path in reader.paths]) for reader in readers]
+        for row, values in enumerate(raw_rows(self.view, ["_id", *paths])):
+            if row == self.n:
+                break  # the dataset has grown meanwhile
+            self.ids.append(str(values[0]))
+            for reader, places in feeds:
+                reader.put(row, self.ids[row], [values[p] for p in places])
+            if row % ROWS_A_REPORT == 0:
+                self.progress(row / self.n)
+        self.pad()
+
+    def pad(self) -> None:
+        """Stand in for rows that were deleted between counting and reading."""
+        gone = self.n - len(self.ids)
+        self.ids += [f"deleted-{number}" for number in range(gone)]
+        self.deleted = np.arange(self.n) >= self.n - gone
+
+    def column_of(self, path: str, reader: FieldReader) -> Column:
+        """What a reader has read."""
+        bad = BadValues(path, self.ids, self.thing, self.bad)
+        column = reader.column(bad)
+        column.notes[:0] = bad.notes
+        return column
+
+    def mask_labeled(self, readers: list[Scalars]) -> np.ndarray:
+        """(N,) bool."""
+        mask = self.deleted.copy()
+        for reader in readers:
+            mask |= known(reader, self.labeled.tag if reader.paths == ["tags"] else None)
+        name = self.labeled.field
+        if name and not any(r.paths[0].split(".")[0] == name.split(".")[0] for r in readers):
+            with_value = set(self.view.exists(name).values("id"))
+            mask |= np.array([one in with_value for one in self.ids], dtype=bool)
+        return mask
+
+    def leave_unsure(self, columns: dict[str, Column], recipe: Recipe) -> list[str]:
+        """Leave out rows that are objects that do not count; gives what there is to say of them."""
+        return []
+
+    def _leave_strange_labels(
+        self, columns: dict[str, Column], recipe: Recipe, mask: np.ndarray
+    ) -> list[str]:
+        """Leave out labels of classes that the predictions do not know; gives what to say of them."""
+        notes = []
+        for one in recipe.all_strategies():
+            judged = [columns[name] for name in one.judged_by()]
+            classes = set(judged[0].classes or []) if len(one.columns()) > 1 and judged else set()
+            for labels in one.of_labeled():
+                column = columns[labels]
+                if not classes or not isinstance(column.values, np.ndarray):
+                    continue
+                unknown = np.array([value not in classes for value in column.values], dtype=bool)
+                strange = mask & ~column.missing & unknown
+                column.missing |= strange
+                if strange.any():
+                    notes.append(
+                        f"{int(strange.sum())} labeled {self.thing}s are of classes that "
+                        f"{one.judged_by()[0]!r} does not know; {one.strategy} does not count them"
+                    )
+        return notes
+
+    def _align_members(self, columns: dict[str, Column], recipe: Recipe) -> None:
+        """Bring members that come from several fields to the same classes, by their names."""
+        for one in recipe.all_strategies():
+            members = [c for c, reads in one.columns().items() if reads in MEMBERS]
+            named = {
+                name: columns[name]
+                for name in members
+                if columns[name].classes is not None and isinstance(columns[name].values, np.ndarray)
+            }
+            if len({tuple(column.classes or []) for column in named.values()}) > 1:
+                align(named)
+
+    def _pool(
+        self, columns: dict[str, Column], mask: np.ndarray, elsewhere: dict[str, dict[Hashable, Any]]
+    ) -> Pool:
+        return Pool(
+            self.n,
+            ids=self.ids,
+            labeled=mask,
+            columns={name: one.values for name, one in columns.items()},
+            classes={name: one.classes for name, one in columns.items() if one.classes is not None},
+            missing={name: one.missing for name, one in columns.items()},
+            given={name: one.given for name, one in columns.items() if one.given is not None},
+            independent=[name for name, one in columns.items() if one.independent],
+            elsewhere=elsewhere,
+        )
+
+    def _elsewhere(self, recipe: Recipe) -> dict[str, dict[Hashable, Any]]:
+        """The vectors of examples that the view lacks, by column and id.
+
+        Raises:
+            InvalidInput: there is no such sample in the dataset, or it has no vector.
+        """
+        found: dict[str, dict[Hashable, Any]] = {}
+        here: set[str] | None = None
+        for column, given in recipe.examples():
+            ids = [str(one) for one in given if not isinstance(one, list)]
+            here = set(self.ids) if here is None and ids else here
+            if ids and not (here or set()).issuperset(ids):
+                found.setdefault(column, {}).update(self._vectors_of(column, ids))
+        return found
+
+    def _vectors_of(self, column: str, ids: list[str]) -> dict[str, Any]:
+        reader = self.holding([one for one in ids if ObjectId.is_valid(one)])
+        vectors: dict[str, Any] = {}
+        if len(reader.view):
+            pool = reader.read_columns({column: Reads.VECTORS}).pool
+            usable = ~pool.missing[column]
+            vectors = {
+                one: pool.columns[column][row] for row, one in enumerate(pool.ids) if usable[row]
+            }
+        unusable = [one for one in ids if one not in vectors]
+        if unusable:
+            raise InvalidInput(
+                f"examples: {len(unusable)} of {len(ids)} are not in {self.dataset.name!r}, or have no "
+                f"{column!r}: {', '.join(unusable[:3])}"
+            )
+        return {one: vectors[one] for one in ids}
+
+    def holding(self, ids: list[str]) -> SampleReader:
+        """A reader of the rows of these ids, from all of the dataset."""
+        view = all_slices(self.dataset).select(ids)
+        return SampleReader(view, Labeled(), "leave_out", self.progress)
+
+
+def _by_column(reads: dict[str, Reads]) -> dict[str, tuple[Reads, str]]:
+    """The same, each column asked for by its own name."""
+    return {column: (one, column) for column, one in reads.items()}
+
+
+def known(reader: Scalars, tag: str | None = None) -> np.ndarray:
+    """(n,) bool: which rows have a value; with ``tag``, which have it among their tags."""
+    if tag is not None:
+        return np.array([bool(v) and tag in v for v in reader.values], dtype=bool)
+    return np.array([v is not None for v in reader.values], dtype=bool)
+
+
+def _suggest(choices: list[Choice]) -> str:
+    names = ", ".join(repr(choice.path) for choice in choices[:6])
+    return f"; fields that fit: {names}" if names else "; the dataset has none that fits"
+
+
+def _kind(field_: Any) -> str:
+    document = document_type(field_)
+    return f"a {document.__name__}" if document is not None else f"a {type(field_).__name__}"
