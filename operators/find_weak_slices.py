@@ -186,14 +186,8 @@ class FindWeakSlices(OptionsOperator):
 
     def draw_preview(self, ctx: Any, inputs: Any) -> None:
         """The slices, once they are wanted, and what one of them is written as."""
-        inputs.bool(
-            "preview",
-            label="Find them now",
-            description="To choose one to be written; nothing is written yet",
-            default=False,
-            view=types.CheckboxView(),
-        )
-        if not ctx.params.get("preview"):
+        about = "To choose one to be written; nothing is written yet"
+        if not previews.wants_preview(ctx, inputs, "Find them now", about):
             return
         beside = {"slice", "field", "tag", "overwrite", "preview"}
         options = {name: value for name, value in ctx.params.items() if name not in beside}
