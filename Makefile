@@ -7,7 +7,7 @@ STAMP  := $(VENV)/.installed
 TWICE  := OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo app test fast lint bench clean
+.PHONY: help install demo app test fast lint docs bench clean
 
 help:  ## show this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -28,6 +28,9 @@ lint: $(STAMP)  ## check style, types and which room imports which
 	$(PYTHON) -m ruff check
 	$(PYTHON) -m mypy
 	PYTHONPATH=$(VENV)/plugin $(VENV)/bin/lint-imports
+
+docs: $(STAMP)  ## write the pages of docs that are derived from the code
+	PYTHONPATH=. $(PYTHON) scripts/write_docs.py
 
 bench: install  ## measure speed, beside other libraries
 	$(PYTHON) -m pip install -q -r benchmarks/requirements.txt

@@ -123,7 +123,7 @@ def objects_of(dataset: Any, field: str) -> Objects:
 
 def scores_of(dataset: Any, objects: Objects, truth: Objects) -> dict[str, np.ndarray]:
     """(N,) for each measure, as `compute_scores` writes them to the dataset."""
-    from active_learning.operators.scoring import Wanted, compute_scores
+    from active_learning.operators.compute.scores import Wanted, compute_scores
 
     uncertainty = {"strategy": "uncertainty"}
     boxes = {**uncertainty, "column": "predictions", "empty": "least"}

@@ -366,8 +366,8 @@ def make_dataset(n: int, d: int) -> Any:
 
 def whole_way(dataset: Any, picks: int) -> list[float]:
     from active_learning.alcore import Recipe, select
-    from active_learning.operators.reading import Labeled, read
-    from active_learning.operators.writing import name_selection, write
+    from active_learning.operators.reading.read import Labeled, read
+    from active_learning.operators.runs.records import name_selection, write
 
     entry = {"strategy": "coverage", "column": "embedding", "weights": {"column": "predictions"}}
     recipe = Recipe.of({"budget": picks, "strategies": [entry]})

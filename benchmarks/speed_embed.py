@@ -41,7 +41,7 @@ def embed(shrink: int) -> None:
 
 def rates(samples: list[tuple[str, str]]) -> Rows:
     import torchvision
-    from active_learning.operators.images import Squared, read_batches
+    from active_learning.operators.compute.images import Squared, read_batches
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     for name, size in NETWORKS:

@@ -38,26 +38,27 @@ def images(shrink: int) -> None:
 
 
 def rates(folder: Path, workers: int, shrink: int) -> Rows:
-    from active_learning.operators.images import ahead
-    from active_learning.operators.measuring import measured
-    from active_learning.operators.metadata_writing import Job, Request
+    from active_learning.operators.compute.image_metadata import measured
+    from active_learning.operators.compute.images import ahead
+    from active_learning.operators.compute.metadata_writing import MetadataRequest
+    from active_learning.operators.dataset.value_places import Todo
 
     def run(paths: list[str], make: Any) -> None:
         for made in ahead(paths, make, 4 * workers, workers):
             assert made is not None
 
     def whole(path: str) -> Any:
-        return measured(Request(), Job(path, path, [path]))
+        return measured(MetadataRequest(), Todo(path, path, [path]))
 
     for width, height, count in SIZES:
         paths = write_photos(folder, width, height, max(2 * workers, count // shrink))
         pillow, opencv, measuring = best(
             [partial(run, paths, one) for one in (by_pillow, by_opencv, whole)]
         )
-        told = [f"{len(paths) / seconds:.0f}" for seconds in (pillow, opencv, measuring)]
+        rates_ = [f"{len(paths) / seconds:.0f}" for seconds in (pillow, opencv, measuring)]
         bytes_each = sum(Path(one).stat().st_size for one in paths) / len(paths)
         name = f"{width} x {height}, {bytes_each / 1000:.0f} kB"
-        yield [name, *told, pillow / measuring, opencv / measuring, ""]
+        yield [name, *rates_, pillow / measuring, opencv / measuring, ""]
 
 
 def by_pillow(path: str) -> np.ndarray:
