@@ -141,13 +141,8 @@ class AdviseStopping(OptionsOperator):
 
     def _money_inputs(self, ctx: Any, inputs: Any) -> None:
         inputs.view("money", types.Header(label="Money", divider=True))
-        inputs.float(
-            "price",
-            label="Price of a label",
-            description="In the unit of the costs below; left empty, money does not count",
-            required=False,
-            min=0,
-        )
+        about = "In the unit of the costs below; left empty, money does not count"
+        pieces.optional_number_input(inputs, "price", "Price of a label", about, min=0)
         if ctx.params.get("price") is None:
             return
         inputs.int("batch", label="Batch", description="Labels of the next round", default=100, min=1)
@@ -160,12 +155,6 @@ class AdviseStopping(OptionsOperator):
             default=1.0,
             min=0,
         )
-        pieces.field_input(
-            ctx,
-            inputs,
-            "volume_field",
-            "Or the field that says so",
-            number_fields(ctx.dataset),
-            missing="",
-            required=False,
+        pieces.optional_field_input(
+            ctx, inputs, "volume_field", "Or the field that says so", number_fields(ctx.dataset)
         )

@@ -17,7 +17,8 @@ from .dataset.fields import embedding_fields
 from .dataset.fiftyone_private import dataset_of
 from .forms import embedding_inputs, pieces, previews, selection_inputs
 from .reading.read import Labeled, ReadPool, check_columns, read_columns
-from .runs.records import Names, check_names, name_selection, write
+from .runs.names import Names, check_names, name_selection
+from .runs.records import write
 from .runs.run import READ_SHARE, Progress, throttled
 
 OPTIONS = ("embeddings", "metric", "field", *selection_inputs.WRITTEN)

@@ -32,21 +32,11 @@ class FindNearDuplicates(FindOperator):
     field_holds = "The number of the group, the largest first; the sample that stays comes first"
 
     def find_inputs(self, ctx: Any, inputs: Any) -> None:
-        inputs.float(
-            "distance",
-            label="Distance",
-            description="Nearer samples are near-duplicates; left out, the one the preview suggests",
-            required=False,
-        )
-        pieces.field_input(
-            ctx,
-            inputs,
-            "label_field",
-            "Labels",
-            label_fields(ctx.dataset),
-            missing="",
-            description="Of a group, a sample with a value here stays, if there is one",
-            required=False,
+        about = "Nearer samples are near-duplicates; left out, the one the preview suggests"
+        pieces.optional_number_input(inputs, "distance", "Distance", about)
+        about = "Of a group, a sample with a value here stays, if there is one"
+        pieces.optional_field_input(
+            ctx, inputs, "label_field", "Labels", label_fields(ctx.dataset), about
         )
 
     def check_numbers(self, params: dict[str, Any]) -> None:

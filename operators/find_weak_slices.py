@@ -18,7 +18,8 @@ from .evaluation import weak_slices
 from .forms import counts, pieces, previews, selection_inputs
 from .forms.binning import DATE_PARTS, bins_input
 from .reading.read import ReadPool
-from .runs.records import Names, check_names, name_selection, write
+from .runs.names import Names, check_names, name_selection
+from .runs.records import write
 from .runs.run import Progress, throttled
 
 USUAL_TAG = "weak-slice"
@@ -125,15 +126,9 @@ class FindWeakSlices(OptionsOperator):
         self._field_inputs(ctx, inputs)
 
     def _outcome_inputs(self, ctx: Any, inputs: Any) -> None:
-        pieces.field_input(
-            ctx,
-            inputs,
-            "outcome",
-            "Judged by",
-            weak_slices.outcome_fields(ctx.dataset),
-            missing="",
-            description="An evaluation, or a number; none: whether predictions are as the labels",
-            required=False,
+        about = "An evaluation, or a number; none: whether predictions are as the labels"
+        pieces.optional_field_input(
+            ctx, inputs, "outcome", "Judged by", weak_slices.outcome_fields(ctx.dataset), about
         )
         named = ctx.params.get("outcome")
         if named and not ctx.dataset.has_evaluation(named):
@@ -191,14 +186,8 @@ class FindWeakSlices(OptionsOperator):
 
     def draw_preview(self, ctx: Any, inputs: Any) -> None:
         """The slices, once they are wanted, and what one of them is written as."""
-        inputs.bool(
-            "preview",
-            label="Find them now",
-            description="To choose one to be written; nothing is written yet",
-            default=False,
-            view=types.CheckboxView(),
-        )
-        if not ctx.params.get("preview"):
+        about = "To choose one to be written; nothing is written yet"
+        if not previews.wants_preview(ctx, inputs, "Find them now", about):
             return
         beside = {"slice", "field", "tag", "overwrite", "preview"}
         options = {name: value for name, value in ctx.params.items() if name not in beside}

@@ -78,15 +78,14 @@ class SelectBalanced(SelectOperator):
             )
         self._part_inputs(ctx, inputs, columns)
         _target_inputs(ctx, inputs)
-        pieces.field_input(
+        about = "Within a class, the samples the model is least sure of (margin)"
+        pieces.optional_field_input(
             ctx,
             inputs,
             "predictions",
             "Prefer uncertain ones of",
             pieces.fields_for(ctx, prediction_fields),
-            missing="",
-            description="Within a class, the samples the model is least sure of (margin)",
-            required=False,
+            about,
         )
 
     def fill(self, dataset: Any, params: dict[str, Any], pick: Pick) -> dict[str, Any]:
@@ -113,12 +112,8 @@ class SelectBalanced(SelectOperator):
         pieces.choice_input(inputs, "measure", "Measure", offered, "entropy")
         if ctx.params.get("measure") == "diversity":
             embedding_inputs.embeddings_input(ctx, inputs)
-        inputs.float(
-            "regularization",
-            label="Regularization",
-            description="How much balance counts; left empty, as published",
-            required=False,
-        )
+        about = "How much balance counts; left empty, as published"
+        pieces.optional_number_input(inputs, "regularization", "Regularization", about)
         _target_inputs(ctx, inputs)
 
     def _part_inputs(self, ctx: Any, inputs: Any, columns: list[Any]) -> None:

@@ -76,12 +76,8 @@ class SelectDiverse(SelectOperator):
 
 
 def _distance_inputs(inputs: Any) -> None:
-    inputs.float(
-        "minimum_distance",
-        label="Minimum distance",
-        description="Stops where every other sample is nearer than this to a chosen one",
-        required=False,
-    )
+    about = "Stops where every other sample is nearer than this to a chosen one"
+    pieces.optional_number_input(inputs, "minimum_distance", "Minimum distance", about)
     inputs.float(
         "ignore_outliers",
         label="Ignore outliers",

@@ -19,7 +19,8 @@ from .forms import pieces, previews, selection_inputs
 from .forms.test_set_inputs import filled, form_inputs
 from .forms.test_set_options import REFERENCES, as_shown
 from .reading.read import ReadPool
-from .runs.records import Names, check_names, name_selection, write
+from .runs.names import Names, check_names, name_selection
+from .runs.records import write
 from .runs.run import CHOOSE_SHARE, READ_SHARE, Progress, throttled
 from .runs.used_embeddings import embeddings_used
 

@@ -9,7 +9,8 @@ import fiftyone.operators.types as types
 from .base import PluginOperator
 from .dataset.fiftyone_private import dataset_of
 from .dataset.selection_records import selections
-from .runs.records import describe, names_in_record, undo
+from .runs.names import names_in_record
+from .runs.records import describe, undo
 from .runs.run import Progress
 
 

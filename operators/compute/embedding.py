@@ -17,7 +17,7 @@ from ...alcore.networks.layers import embed_batches
 from ..dataset.brain_runs import check_brain_key, index
 from ..dataset.fiftyone_private import dataset_of
 from ..dataset.object_fields import boxes_path
-from ..dataset.resumable_field import check_field_name, check_images, check_kind, record_of
+from ..dataset.resumable_field import check_field_name, check_kind, record_of
 from ..runs.run import Progress, throttled
 from . import pca
 from .embedders import Embedder
@@ -91,7 +91,6 @@ def embed_view(
     started = time.perf_counter()
     report = throttled(progress)
     check_request(dataset_of(view), request)
-    check_images(view, "embed")
     work = EmbeddingField(dataset_of(view), path_of(dataset_of(view), request), embedder, request)
     parts = work.parts
     todo, skipped = work.left(view)

@@ -15,7 +15,7 @@ from ...alcore.data.errors import name_samples
 from ...alcore.geometry.reduction import Basis
 from ...alcore.images.crops import PADDING
 from ...alcore.networks.networks import fingerprint
-from ..dataset.resumable_field import EMBEDDINGS, Parts
+from ..dataset.resumable_field import EMBEDDINGS, Parts, check_images
 from ..dataset.value_places import LabelPlace, SamplePlace, Todo
 from . import pca
 from .embedders import Embedder
@@ -84,7 +84,12 @@ class EmbeddingField:
         self.basis = self._kept_basis()
 
     def left(self, view: Any) -> tuple[list[Todo], int]:
-        """What of a view to embed, and how much has been."""
+        """What of a view to embed, and how much has been.
+
+        Raises:
+            InvalidInput: the view holds no images.
+        """
+        check_images(view, "embed")
         return self.place.left(view, self.path if self.parts.resumes else None)
 
     def read(self, todo: list[Todo]) -> Any:

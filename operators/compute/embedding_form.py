@@ -131,16 +131,9 @@ def further_inputs(ctx: Any, inputs: Any, objects: str | None) -> None:
     if not objects:
         usual = usual_labels(ctx.dataset) or pieces.NONE
         labels = [choice for choice in label_fields(ctx.dataset) if choice.holds == "Classification"]
-        pieces.field_input(
-            ctx,
-            inputs,
-            "label_field",
-            "Judge by",
-            labels,
-            missing="",
-            required=False,
-            default=usual,
-            description="Labels by which the nearest neighbors are judged; nothing is trained on them",
+        about = "Labels by which the nearest neighbors are judged; nothing is trained on them"
+        pieces.optional_field_input(
+            ctx, inputs, "label_field", "Judge by", labels, about, default=usual
         )
     inputs.int("batch_size", label="Batch size", default=32, min=1)
     inputs.int("seed", label="Seed", description="Of training and PCA", default=0, min=0)

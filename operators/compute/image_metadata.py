@@ -14,7 +14,7 @@ from ...alcore.data.errors import name_samples
 from ...alcore.images import MEASURES, Photo, Pixels, hash_pixels, measure, perceptual_hash, read_photo
 from ...alcore.images.crops import crop_box
 from ..dataset.fiftyone_private import dataset_of
-from ..dataset.resumable_field import check_field_name, check_images, check_kind
+from ..dataset.resumable_field import check_field_name, check_kind
 from ..dataset.value_places import Todo
 from ..runs.run import Progress, throttled
 from .images import ahead
@@ -69,7 +69,6 @@ def measure_view(
     started = time.perf_counter()
     report = throttled(progress)
     check_request(dataset_of(view), request)
-    check_images(view, "measure")
     work = ImageMetadata(dataset_of(view), request)
     jobs, skipped = work.left(view)
     parts = work.parts

@@ -14,7 +14,7 @@ from ...alcore.images import exact_copies, near_copies
 from ..dataset.field_swap import delete_fields
 from ..dataset.fiftyone_private import set_label_attributes
 from ..dataset.object_fields import boxes_path
-from ..dataset.resumable_field import Kind, Parts, record_of
+from ..dataset.resumable_field import Kind, Parts, check_images, record_of
 from ..dataset.value_places import LabelPlace, SamplePlace, Todo
 from .images import THREADS
 from .metadata_fields import (
@@ -225,7 +225,12 @@ class ImageMetadata:
         )
 
     def left(self, view: Any) -> tuple[list[Todo], int]:
-        """What of a view to measure, and how much has been."""
+        """What of a view to measure, and how much has been.
+
+        Raises:
+            InvalidInput: the view holds no images.
+        """
+        check_images(view, "measure")
         return self._kept.place.left(view, self._kept.marker if self.parts.resumes else None)
 
     def group(self, tick: Callable[[], None]) -> dict[str, Any]:

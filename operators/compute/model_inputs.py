@@ -30,13 +30,8 @@ def name_input(
 
 
 def size_input(inputs: Any) -> None:
-    inputs.int(
-        "image_size",
-        label="Image size",
-        description="Images are resized to this square, unless the model brings a transform",
-        default=IMAGE_SIZE,
-        min=1,
-    )
+    about = "Images are resized to this square, unless the model brings a transform"
+    inputs.int("image_size", label="Image size", description=about, default=IMAGE_SIZE, min=1)
 
 
 def whole(params: dict[str, Any], name: str, default: int) -> int:

@@ -26,12 +26,8 @@ def bins_input(inputs: Any, label: str = "Bins") -> None:
 
 def timezone_input(inputs: Any) -> None:
     """In which time zone dates are divided."""
-    inputs.str(
-        "timezone",
-        label="Time zone",
-        description="Such as Europe/Vienna; dates are stored in UTC",
-        required=False,
-    )
+    about = "Such as Europe/Vienna; dates are stored in UTC"
+    inputs.str("timezone", label="Time zone", description=about, required=False)
 
 
 def date_part_input(inputs: Any) -> None:

@@ -32,15 +32,9 @@ def metric_input(inputs: Any) -> None:
 
 
 def weights_input(ctx: Any, inputs: Any) -> None:
-    pieces.field_input(
-        ctx,
-        inputs,
-        "predictions",
-        "Weigh by",
-        pieces.fields_for(ctx, uncertain_fields),
-        missing="",
-        description="Predictions: an uncertain sample counts more when it is covered (UHerding)",
-        required=False,
+    about = "Predictions: an uncertain sample counts more when it is covered (UHerding)"
+    pieces.optional_field_input(
+        ctx, inputs, "predictions", "Weigh by", pieces.fields_for(ctx, uncertain_fields), about
     )
 
 
@@ -69,12 +63,8 @@ def company_of(params: dict[str, Any], metric: str, different: bool = False) -> 
 
 def ball_inputs(ctx: Any, inputs: Any) -> None:
     """Ask for the radius, or for how many classes there are, by which it is found."""
-    inputs.float(
-        "radius",
-        label="Radius",
-        description="Of the balls, between vectors of length 1; left out, it is found",
-        required=False,
-    )
+    about = "Of the balls, between vectors of length 1; left out, it is found"
+    pieces.optional_number_input(inputs, "radius", "Radius", about)
     if ctx.params.get("radius") is None:
         known = _count_shown(ctx, counts.view_key(ctx))
         inputs.int(
@@ -97,13 +87,11 @@ def ball_of(dataset: Any, column: str, params: dict[str, Any]) -> dict[str, Any]
 
 
 def duplicates_input(inputs: Any) -> None:
-    inputs.float(
-        "duplicates_within",
-        label="Remove near-duplicates first",
-        description="Of samples nearer to each other than this (Euclidean) one stays; find "
-        "near-duplicates suggests a distance",
-        required=False,
+    about = (
+        "Of samples nearer to each other than this (Euclidean) one stays; find "
+        "near-duplicates suggests a distance"
     )
+    pieces.optional_number_input(inputs, "duplicates_within", "Remove near-duplicates first", about)
 
 
 def duplicates_filter(params: dict[str, Any]) -> list[dict[str, Any]]:

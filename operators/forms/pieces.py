@@ -72,6 +72,29 @@ def field_input(
     )
 
 
+def optional_field_input(
+    ctx: Any,
+    inputs: Any,
+    name: str,
+    label: str,
+    choices: list[Choice],
+    description: str = "",
+    default: str | None = None,
+) -> None:
+    """The same, where none may be chosen."""
+    field_input(
+        ctx,
+        inputs,
+        name,
+        label,
+        choices,
+        missing="",
+        description=description,
+        required=False,
+        default=default,
+    )
+
+
 def fields_input(
     inputs: Any,
     name: str,
@@ -124,6 +147,13 @@ def predictions_input(ctx: Any, inputs: Any, missing: str, description: str = ""
     )
 
 
+def optional_number_input(
+    inputs: Any, name: str, label: str, description: str, **bounds: float
+) -> None:
+    """A number that may be left out."""
+    inputs.float(name, label=label, description=description, required=False, **bounds)
+
+
 def temperature_input(inputs: Any) -> None:
     inputs.float(
         "temperature",
@@ -134,15 +164,9 @@ def temperature_input(inputs: Any) -> None:
 
 
 def spread_input(ctx: Any, inputs: Any) -> None:
-    field_input(
-        ctx,
-        inputs,
-        "embeddings",
-        "Spread over",
-        fields_for(ctx, embedding_fields),
-        missing="",
-        description="Embeddings: also keep the chosen samples apart from each other (k-center)",
-        required=False,
+    about = "Embeddings: also keep the chosen samples apart from each other (k-center)"
+    optional_field_input(
+        ctx, inputs, "embeddings", "Spread over", fields_for(ctx, embedding_fields), about
     )
 
 
@@ -193,15 +217,9 @@ def checkbox_input(inputs: Any, name: str, label: str, default: bool = False) ->
 
 
 def uncertain_input(ctx: Any, inputs: Any) -> None:
-    field_input(
-        ctx,
-        inputs,
-        "predictions",
-        "Prefer uncertain ones of",
-        fields_for(ctx, uncertain_fields),
-        missing="",
-        description="Predictions: times how unsure the model is (margin)",
-        required=False,
+    about = "Predictions: times how unsure the model is (margin)"
+    optional_field_input(
+        ctx, inputs, "predictions", "Prefer uncertain ones of", fields_for(ctx, uncertain_fields), about
     )
 
 

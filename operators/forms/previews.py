@@ -27,14 +27,8 @@ def preview_inputs(
     ctx: Any, inputs: Any, compute: Callable[[Any, str, str, str], Any], *, in_plane: bool = True
 ) -> None:
     """A checkbox, and below it the plots of what ``compute`` gives for this view and these options."""
-    inputs.bool(
-        "preview",
-        label="Preview",
-        description="Compute it, and show what it would be; nothing is written",
-        default=False,
-        view=types.CheckboxView(),
-    )
-    if not ctx.params.get("preview"):
+    about = "Compute it, and show what it would be; nothing is written"
+    if not wants_preview(ctx, inputs, "Preview", about):
         return
     methods = projection.methods()
     method = ctx.params.get("plane") or methods[0]
@@ -43,6 +37,18 @@ def preview_inputs(
         pieces.choice_input(inputs, "plane", "Plane", told, methods[0])
     asked = {name: value for name, value in ctx.params.items() if name not in BESIDE}
     draw(inputs, compute(ctx, counts.view_key(ctx), key_of(ctx, asked), method))
+
+
+def wants_preview(ctx: Any, inputs: Any, label: str, description: str) -> bool:
+    """Add the checkbox that a preview is computed by; whether it is checked."""
+    inputs.bool(
+        "preview",
+        label=label,
+        description=description,
+        default=False,
+        view=types.CheckboxView(),
+    )
+    return bool(ctx.params.get("preview"))
 
 
 def key_of(ctx: Any, asked: dict[str, Any]) -> str:

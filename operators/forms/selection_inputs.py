@@ -9,7 +9,7 @@ import fiftyone.operators.types as types
 from ...alcore import InvalidInput
 from ..dataset.fields import group_fields, label_fields, number_fields, object_fields
 from ..reading.read import Labeled
-from ..runs.records import check_names
+from ..runs.names import check_names
 from ..runs.run import SelectionRequest, names_of
 from . import counts, pieces
 
@@ -20,15 +20,9 @@ COMMON = ("label_field", "labeled_tag", "skip_chosen", *WRITTEN, *LIMITS, "seed"
 
 def limit_inputs(ctx: Any, inputs: Any) -> None:
     """What samples cost to label, and which belong together."""
-    pieces.field_input(
-        ctx,
-        inputs,
-        "cost_field",
-        "Cost of a sample",
-        pieces.fields_for(ctx, number_fields),
-        missing="",
-        description="Chosen by value per cost, such as minutes of labeling",
-        required=False,
+    about = "Chosen by value per cost, such as minutes of labeling"
+    pieces.optional_field_input(
+        ctx, inputs, "cost_field", "Cost of a sample", pieces.fields_for(ctx, number_fields), about
     )
     if ctx.params.get("cost_field"):
         inputs.float(
@@ -37,15 +31,9 @@ def limit_inputs(ctx: Any, inputs: Any) -> None:
             description="The chosen cost so much together; the budget above still bounds their number",
             required=True,
         )
-    pieces.field_input(
-        ctx,
-        inputs,
-        "group_field",
-        "Groups",
-        pieces.fields_for(ctx, group_fields),
-        missing="",
-        description="Samples that belong together, such as frames of a video",
-        required=False,
+    about = "Samples that belong together, such as frames of a video"
+    pieces.optional_field_input(
+        ctx, inputs, "group_field", "Groups", pieces.fields_for(ctx, group_fields), about
     )
     if ctx.params.get("group_field"):
         inputs.int(
@@ -104,17 +92,8 @@ def labeled_input(ctx: Any, inputs: Any) -> None:
     """Which samples are labeled already, and how many of each that makes."""
     choices = label_fields(ctx.dataset)
     usual = pieces.usual_labels(ctx.dataset)
-    pieces.field_input(
-        ctx,
-        inputs,
-        "label_field",
-        "Labels",
-        choices,
-        missing="",
-        description="Samples with a value in this field are labeled: not chosen, but counted in",
-        required=False,
-        default=usual,
-    )
+    about = "Samples with a value in this field are labeled: not chosen, but counted in"
+    pieces.optional_field_input(ctx, inputs, "label_field", "Labels", choices, about, default=usual)
     inputs.str(
         "labeled_tag",
         label="Labeled tag",

@@ -82,16 +82,8 @@ def form_inputs(ctx: Any, inputs: Any) -> None:
     inputs.view("apart", types.Header(label="Kept apart from training", divider=True))
     _embedding_inputs(ctx, inputs, params)
     if params.get("method") != "active":
-        pieces.field_input(
-            ctx,
-            inputs,
-            "groups",
-            "Groups",
-            _group_fields(ctx.dataset),
-            missing="",
-            description="Such as video, camera or patient; a date counts by day. A group is not split",
-            required=False,
-        )
+        about = "Such as video, camera or patient; a date counts by day. A group is not split"
+        pieces.optional_field_input(ctx, inputs, "groups", "Groups", _group_fields(ctx.dataset), about)
     _training_inputs(ctx, inputs)
 
 
@@ -222,26 +214,22 @@ def _embedding_inputs(ctx: Any, inputs: Any, params: dict[str, Any]) -> None:
     if not params.get("embeddings"):
         return
     embedding_inputs.metric_input(inputs)
-    inputs.float(
-        "minimum_distance",
-        label="Near-duplicates within",
-        description="Nearer samples are near-duplicates; left out, the distance that is suggested; 0: "
-        "they are not looked for",
-        required=False,
-        min=0,
+    about = (
+        "Nearer samples are near-duplicates; left out, the distance that is suggested; 0: "
+        "they are not looked for"
     )
+    pieces.optional_number_input(inputs, "minimum_distance", "Near-duplicates within", about, min=0)
 
 
 def _training_inputs(ctx: Any, inputs: Any) -> None:
-    pieces.field_input(
+    about = "Samples with a value in this field: not chosen, nor near-duplicates of them"
+    pieces.optional_field_input(
         ctx,
         inputs,
         "label_field",
         "Trained on",
         label_fields(ctx.dataset),
-        missing="",
-        description="Samples with a value in this field: not chosen, nor near-duplicates of them",
-        required=False,
+        about,
         default=_usual_labels(ctx),
     )
     inputs.str(

@@ -18,7 +18,8 @@ from ..forms import plots, words
 from ..forms.pieces import NONE
 from ..forms.previews import counted
 from ..reading.read import Labeled
-from ..runs.records import Names, chosen_view, describe, shows, undo
+from ..runs.names import Names
+from ..runs.records import chosen_view, describe, shows, undo
 from ..runs.run import SelectionRequest, preview, run_selection, view_of
 from ..runs.used_embeddings import changes_since
 from .cards import (

@@ -15,7 +15,8 @@ from ..dataset.fiftyone_private import dataset_of
 from ..dataset.object_fields import list_path
 from ..reading.read import Bad, Labeled, Reading, read
 from ..reading.reads import reads_of
-from .records import Names, check_names, chosen_view, name_selection, names_in_record, write
+from .names import Names, check_names, name_selection, names_in_record
+from .records import chosen_view, write
 from .used_embeddings import embeddings_used
 
 Progress = Callable[[float, str], None]

@@ -256,17 +256,16 @@ def test_an_overwrite_that_fails_leaves_the_earlier_scores(
 
     compute(dataset, predictions="sure", measures=["margin", "entropy"])
     before = found()
-    scoring = plugin("operators.compute.scores")
-    columns = {name: {one: 2.0 for one in dataset.values("id")} for name in names}
-    described = {name: "new" for name in names}
-    infos = {name: {"method": scoring.METHOD} for name in names}
+    method, swap = plugin("operators.compute.scores").METHOD, plugin("operators.dataset.field_swap")
+    values = dict.fromkeys(dataset.values("id"), 2.0)
+    fields = {name: swap.NewField(values, "new", {"method": method}) for name in names}
     calls = break_at(step, number)
     with pytest.raises(KeyboardInterrupt):
-        scoring.write_scores(dataset, columns, described, infos)
+        swap.write_fields(dataset, fields)
     assert len(calls) >= number, "the step was never reached"
     assert found() == before
-    scoring.write_scores(dataset, columns, described, infos)
-    assert found() == (before[0], [[2.0] * 48] * 2, [("new", infos[name]) for name in names])
+    swap.write_fields(dataset, fields)
+    assert found() == (before[0], [[2.0] * 48] * 2, [("new", {"method": method})] * 2)
 
 
 def test_the_form_of_scores(kinds, compute):
