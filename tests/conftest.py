@@ -6,7 +6,7 @@ import atexit
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ import hypothesis
 import pytest
 
 from support import servers
-from support.browser import find_chromium, screenshot
+from support.browser import PICTURES, find_chromium
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Response
@@ -39,6 +39,7 @@ hypothesis.settings.load_profile("alcore")
 
 CHROMIUM = find_chromium()
 CHROMIUM_IS_A_MUST = os.environ.get("CI") == "true"
+FAILED = pytest.StashKey[bool]()
 NO_CHROMIUM = "no Chromium found: install it, or set CHROMIUM to its path"
 CHROMIUM_FLAGS = [
     "--no-sandbox",  # Chromium has none for root
@@ -63,6 +64,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     # Last, because Playwright leaves an event loop running, in which other tests' calls of
     # operators would come back as tasks.
     items.sort(key=needs_browser)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Note a failure, of which `page_for` takes a picture."""
+    report = yield
+    if report.failed:
+        item.stash[FAILED] = True
+    return report
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
@@ -105,7 +117,7 @@ def page_for(
     """`page = page_for(dataset)`: the App at a dataset, in a fresh browser profile, images drawn.
 
     Give each test a dataset with a name of its own: the server remembers a dataset's last view and
-    panels. The test fails on any error of the page or the server, and leaves a last picture.
+    panels. The test fails on any error of the page or the server; a failure leaves a last picture.
     """
     errors: list[str] = []
 
@@ -137,7 +149,7 @@ def page_for(
 
     yield open_app
     test = re.sub(r"\W+", "-", request.node.name).strip("-")
-    for page in context.pages:
-        screenshot(page, f"{test}-end")
+    for page in context.pages if PICTURES or errors or request.node.stash.get(FAILED, False) else ():
+        page.screenshot(path=servers.OUTPUT / f"{test}-end.png")
     context.close()
     assert not errors, "\n".join(errors)

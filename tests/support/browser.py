@@ -7,7 +7,6 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from support.servers import OUTPUT
@@ -17,6 +16,8 @@ if TYPE_CHECKING:  # tests of the engine alone do not need Playwright
 
 Result = TypeVar("Result")
 Kind = Literal["text", "dropdown", "slider", "checkbox"]
+
+PICTURES = os.environ.get("PICTURES") == "true"
 
 # From a label's text to its field: the App ties only checkboxes and switches to their labels.
 WAY_TO_FIELD = {
@@ -103,7 +104,7 @@ def panel_event(page: Page, method: str) -> AbstractContextManager[Any]:
     return page.expect_response(is_it)
 
 
-def screenshot(page: Page, name: str) -> Path:
-    path = OUTPUT / f"{name}.png"
-    page.screenshot(path=path)
-    return path
+def screenshot(page: Page, name: str) -> None:
+    """Take a picture of the page where `PICTURES=true`: with plots each takes a second and more."""
+    if PICTURES:
+        page.screenshot(path=OUTPUT / f"{name}.png")

@@ -1,0 +1,87 @@
+"""The panel with members and boxes, and after a round."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from playwright.sync_api import Page, expect
+
+from support.browser import form_field, screenshot, sdk
+from support.panel import Panel
+
+OpenApp = Callable[[Any], Page]
+State = Callable[[Any], dict[str, Any]]
+RecipeOf = Callable[[Any, str], dict[str, Any]]
+
+
+def test_cards_take_members_boxes_and_costs(
+    page_for: OpenApp, judged: Any, recipe_of: RecipeOf
+) -> None:
+    page = page_for(judged)
+    panel = Panel(page)
+    panel.choose(1, "Strategy", "disagreement")
+    panel.choose(1, "Field", "dropout.members")
+    panel.choose(2, "Strategy", "uncertainty")
+    panel.choose(2, "Field", "boxes")
+    panel.choose(2, "Aggregate", "sum")
+    expect(panel.root.get_by_text("margin: the best two classes are close")).to_be_visible()
+    panel.choose(1, "Measure", "vote_entropy")
+    expect(panel.root.get_by_text("vote entropy: members vote for different")).to_be_visible()
+    form_field(panel.root, "Batch", "dropdown").click()
+    screenshot(page, "panel-batches")
+    page.get_by_role("option").get_by_text("power", exact=True).first.click()
+    panel.settle()
+    screenshot(page, "panel-members-and-boxes")
+    panel.fill("Budget", "5")
+    panel.fill("Tag and saved view", "unknown")
+    panel.click("Preview")
+    expect(panel.root.get_by_text("5 of 32 would be chosen")).to_be_visible()
+    screenshot(page, "panel-members-preview")
+    panel.click("Select")
+    expect(page.get_by_test_id("entry-counts")).to_have_text("5 samples")
+    recipe = recipe_of(judged, "unknown")
+    disagreement, uncertainty = recipe["strategies"]
+    assert recipe["batch"] == "power"
+    assert disagreement["column"] == "dropout.members"
+    assert disagreement["measure"] == "vote_entropy"
+    assert (uncertainty["column"], uncertainty["aggregate"]) == ("boxes", "sum")
+
+    panel.click("Scores as fields")
+    form = page.get_by_test_id("operators-prompt-modal")
+    expect(form.get_by_text("Writes how uncertain each sample is")).to_be_visible()
+    screenshot(page, "panel-opens-scores")
+
+
+def test_after_a_round_the_panel_says_whether_to_go_on(
+    page_for: OpenApp, dataset: Any, state: State
+) -> None:
+    import fiftyone as fo
+    import fiftyone.operators as foo
+
+    select_uncertain = foo.get_operator("@alcore/active_learning/select_uncertain")
+    sdk(select_uncertain, dataset, budget=3, label_field="ground_truth", tag="earlier")
+    labels = dataset.values("predictions.label")
+    last = [fo.Classification(label=one) for one in [*labels[1:], labels[0]]]
+    dataset.set_values("predictions_before", last)
+    page = page_for(dataset)
+    panel = Panel(page)
+    expect(panel.row("earlier")).to_be_visible()
+    expect(panel.root.get_by_text("Labels are back")).to_have_count(0)
+
+    chosen = dataset.match_tags("earlier")
+    chosen.set_values("ground_truth", [fo.Classification(label=labels[0])] * 3)
+    before = state(dataset)
+    page.reload(wait_until="domcontentloaded")
+    panel.settle()
+    expect(panel.root.get_by_text("Labels are back")).to_be_visible()
+    form_field(panel.root, "Predictions before", "dropdown").click()
+    page.get_by_role("option").get_by_text("predictions_before", exact=True).first.click()
+    panel.settle()
+    panel.fill("Price of a label", "0.5")
+    panel.click("Is it time to stop?")
+    expect(panel.root.get_by_text("of 29 predictions")).to_be_visible()
+    expect(panel.root.get_by_text("of 29 samples are worth their price")).to_be_visible()
+    panel.root.get_by_text("of 29 samples are worth their price").scroll_into_view_if_needed()
+    screenshot(page, "panel-stop")
+    assert state(dataset) == before

@@ -1,0 +1,89 @@
+"""The panel in a page, as a user handles it."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from support.browser import WAY_TO_FIELD, Kind, form_field, open_panel
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator, Page, Request
+
+QUIET = 4  # idle frames without an event of the panel under way
+# Passes when the page has nothing else to do, has drawn what there is, and 80 ms have gone by.
+IDLE_FRAME = """() => new Promise(
+    done => requestAnimationFrame(
+        () => requestIdleCallback(() => setTimeout(done, 80), {timeout: 2000})
+    )
+)"""
+PATIENCE = 90  # seconds
+
+
+class Panel:
+    """The panel in a page, as a user handles it."""
+
+    def __init__(self, page: Page) -> None:
+        from playwright.sync_api import expect
+
+        self.page = page
+        self._under_way: set[Request] = set()
+        page.on("request", self._note)
+        page.on("requestfinished", lambda request: self._under_way.discard(request))
+        page.on("requestfailed", lambda request: self._under_way.discard(request))
+        self.root = open_panel(page, "active_learning")
+        expect(self.root.get_by_role("button", name="Select")).to_be_visible()
+        self.settle()
+
+    def _note(self, request: Request) -> None:
+        if request.url.endswith("/operators/execute"):
+            self._under_way.add(request)
+
+    def settle(self) -> None:
+        """Wait until the panel has had its say: it answers every input, and itself when it opens.
+
+        That is when the page has been idle for some frames with no event of the panel under way.
+        """
+        quiet, end = 0, time.monotonic() + PATIENCE
+        while quiet < QUIET:
+            assert time.monotonic() < end, "the panel does not come to rest"
+            self.page.evaluate(IDLE_FRAME)
+            quiet = 0 if self._under_way else quiet + 1
+
+    def fill(self, label: str, value: str) -> None:
+        form_field(self.root, label).fill(value)
+        self.settle()
+
+    def click(self, button: str) -> None:
+        self.root.get_by_role("button", name=button, exact=True).click()
+        self.settle()
+
+    def choose(self, card: int, label: str, option: str) -> None:
+        """Choose in a dropdown of a card; cards count from 1."""
+        self.card_field(card, label, "dropdown").click()
+        options = self.page.get_by_role("option")
+        options.get_by_text(option, exact=True).first.click()
+        self.settle()
+
+    def card_field(self, card: int, label: str, kind: Kind = "dropdown") -> Locator:
+        start = f"(.//p[normalize-space()='Strategy'])[{card}]"
+        if label != "Strategy":
+            start += f"/following::p[normalize-space()='{label}'][1]"
+        return self.root.locator(f"xpath={start}/{WAY_TO_FIELD[kind]}").first
+
+    def strategies(self) -> Locator:
+        return self.root.get_by_text("Strategy", exact=True)
+
+    def row(self, selection: str) -> Locator:
+        """The row of an earlier selection."""
+        cell = self.page.get_by_role("cell", name=selection, exact=True)
+        return self.root.get_by_role("row").filter(has=cell)
+
+    def row_action(self, selection: str, action: str) -> None:
+        self.row(selection).get_by_label(action, exact=True).get_by_role("button").click()
+        self.settle()
+
+    def expect_plots(self, count: int) -> None:
+        from playwright.sync_api import expect
+
+        expect(self.root.locator(".js-plotly-plot .main-svg:first-child")).to_have_count(count)
