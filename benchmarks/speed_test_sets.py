@@ -43,14 +43,14 @@ def choose(kind: str, n: int, size: int, d: int = D) -> tuple[float, dict[str, A
         "loss": rng.random(n) ** 3,
     }
     pool = alcore.Pool(n, labeled=np.arange(n) < LABELED * n, columns=columns)
-    wishes: dict[str, Any] = {"size": size, "embeddings": "embeddings", "strata": ["kind"]}
+    spec: dict[str, Any] = {"size": size, "embeddings": "embeddings", "strata": ["kind"]}
     more: dict[str, Any] = {
         KINDS[0]: {"method": "both"},
         KINDS[1]: {"method": "herding", "groups": "video"},
         KINDS[2]: {"method": "stratified"},
         KINDS[3]: {"method": "active", "expected_loss": "loss"},
     }[kind]
-    seconds, found = timed(lambda: alcore.select_test_set(pool, {**wishes, **more}, device="cpu"))
+    seconds, found = timed(lambda: alcore.select_test_set(pool, {**spec, **more}, device="cpu"))
     return seconds, found.report["distance"]["embeddings"]
 
 

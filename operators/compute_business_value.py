@@ -150,7 +150,7 @@ class ComputeBusinessValue(OptionsOperator):
         for number, (name, plot) in enumerate(value_plots(result).items() if result else ()):
             outputs.md(f"**{name}**", name=f"plot_{number}_label")
             outputs.plot(f"plot_{number}", **plot, height=300, config={"displayModeBar": False})
-        _table(outputs, "classes", "Classes", {"dearest": "Dearest mistake"})
+        _table(outputs, "classes", "Classes", {"costliest": "Dearest mistake"})
         if result.get("slices"):
             _table(outputs, "slices", "Slices", {}, {"slice": "Slice"})
         if result.get("field"):

@@ -183,7 +183,7 @@ class FindOperator(OptionsOperator):
         return result["run_key"] is not None
 
     def draw_result(self, outputs: Any, result: dict[str, Any]) -> None:
-        outputs.view("told", types.Notice(label=result.get("text", "")))
+        outputs.view("found_text", types.Notice(label=result.get("text", "")))
         outputs.str("tag", label="Tag")
         outputs.str("field", label="Field")
         outputs.str("saved_view", label="Saved view, in order")

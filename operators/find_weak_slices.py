@@ -195,7 +195,7 @@ class FindWeakSlices(OptionsOperator):
         if "error" in found:
             inputs.view("preview_error", types.Error(label=found["error"]))
             return
-        inputs.view("told", types.Notice(label=found["text"]))
+        inputs.view("slices_text", types.Notice(label=found["text"]))
         for number, note in enumerate(found["notes"]):
             inputs.view(f"note_{number}", types.Notice(label=note))
         if not found["rows"]:
@@ -259,7 +259,7 @@ class FindWeakSlices(OptionsOperator):
         return result["slice"] is not None
 
     def draw_result(self, outputs: Any, result: dict[str, Any]) -> None:
-        outputs.view("told", types.Notice(label=result.get("text", "")))
+        outputs.view("slices_text", types.Notice(label=result.get("text", "")))
         if result.get("slices"):
             outputs.md(weak_slices.table_of(result["slices"]), name="table")
             # The App's view of code is fetched from elsewhere, which not every network allows.

@@ -16,7 +16,7 @@ from .runs.used_embeddings import changes_since
 COLUMNS = {
     "run_key": "Selection",
     "created_at": "Made",
-    "told": "Chosen",
+    "what": "Chosen",
     "tag": "Tag",
     "strategies": "Strategies",
     "changed": "Embeddings",
@@ -45,7 +45,7 @@ class ListSelections(PluginOperator):
                 "run_key": one["run_key"],
                 "created_at": one["created_at"],
                 "chosen": one["chosen"],
-                "told": describe(one),
+                "what": describe(one),
                 "tag": one["names"]["tag"],
                 "saved_view": one["names"]["saved_view"],
                 "strategies": strategies_of(one["recipe"]),

@@ -189,9 +189,9 @@ def _examples(dataset: Any, params: dict[str, Any]) -> tuple[list[str], list[Any
     else:
         ids = list(params.get("example_ids") or [])
     if not ids:
-        told = {
+        missing = {
             "ids": "example_ids: give the ids of one or more samples",
             "selected": "examples: select one or more samples in the App, or give example_ids",
         }
-        raise InvalidInput(told[source])
+        raise InvalidInput(missing[source])
     return ids, ids

@@ -47,8 +47,8 @@ class SelectDiverse(SelectOperator):
     def strategy_inputs(self, ctx: Any, inputs: Any) -> None:
         pieces.budget_input(inputs)
         embedding_inputs.embeddings_input(ctx, inputs)
-        told = words.lines(words.DIVERSE)
-        pieces.choice_input(inputs, "method", "Method", told, "coverage")
+        methods = words.lines(words.DIVERSE)
+        pieces.choice_input(inputs, "method", "Method", methods, "coverage")
         method = ctx.params.get("method") or "coverage"
         if method == "coverage":
             pieces.choice_input(inputs, "kernel", "Kernel", KERNELS, "gaussian")

@@ -48,8 +48,8 @@ class SelectRepresentative(SelectOperator):
     def strategy_inputs(self, ctx: Any, inputs: Any) -> None:
         pieces.budget_input(inputs)
         inputs.view("cold_start", types.Notice(label=COLD_START))
-        told = words.lines(words.REPRESENTATIVE)
-        pieces.choice_input(inputs, "method", "Method", told, "typiclust")
+        methods = words.lines(words.REPRESENTATIVE)
+        pieces.choice_input(inputs, "method", "Method", methods, "typiclust")
         method = ctx.params.get("method") or "typiclust"
         if method == "representative_informative":
             pieces.predictions_input(ctx, inputs, "This dataset has no field of predictions")

@@ -203,7 +203,7 @@ class SelectTestSet(OptionsOperator):
         return {**asdict(names), **_figures(chosen), "notes": reading.notes}
 
     def draw_result(self, outputs: Any, result: dict[str, Any]) -> None:
-        outputs.md(result.get("text", ""), name="told")
+        outputs.md(result.get("text", ""), name="set_text")
         outputs.str("tag", label="Tag")
         if result.get("held_out_tag"):
             outputs.str("held_out_tag", label="Tag of what is held out")

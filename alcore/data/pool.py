@@ -195,9 +195,9 @@ class Pool:
             values = list(values) if np.iterable(values) and not isinstance(values, str) else [values]
             shapes = {np.shape(one) for one in values if isinstance(one, np.ndarray) and one.ndim == 2}
             if len(shapes) > 1:
-                told = ", ".join(map(str, sorted(shapes)))
+                listed = ", ".join(map(str, sorted(shapes)))
                 raise InvalidInput(
-                    f"column {name!r}: the members are of unequal shape: {told}; give (T, N, C)"
+                    f"column {name!r}: the members are of unequal shape: {listed}; give (T, N, C)"
                 )
             if len(values) == self.n and any(map(_is_sequence, values)):
                 self._check_lengths(name, values)

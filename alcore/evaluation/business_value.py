@@ -42,12 +42,12 @@ class Amount:
 
 @dataclass(frozen=True)
 class Mistake:
-    """A wrong decision: how often it was taken, and what it forwent beside the best one, together."""
+    """A wrong decision: how often it was taken, and what it lost beside the best one, together."""
 
     truth: str
     decision: str
     count: int
-    forgone: float
+    regret: float
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Judgment:
         constant: the one decision that would bring most if it were taken about every sample.
         constant_total: what that would bring.
         classes: by true class, those that occur.
-        dearest: the mistake of each of these that forwent most; None where nothing was forgone.
+        costliest: the mistake of each of these that lost most; None where nothing was regret.
         slices: by column, the values that occur.
         counts: (C, C) int64, how often ``[truth][decision]`` was taken.
         money: (C, C) float64, what it brought.
@@ -72,7 +72,7 @@ class Judgment:
     constant: str
     constant_total: float
     classes: list[Amount]
-    dearest: list[Mistake | None]
+    costliest: list[Mistake | None]
     slices: dict[str, list[Amount]]
     counts: np.ndarray
     money: np.ndarray
@@ -86,7 +86,7 @@ def judge(
     classes: Sequence[str],
     slices: Mapping[str, tuple[Sequence[str], np.ndarray]] | None = None,
 ) -> Judgment:
-    """What decisions bring, beside what is possible and what deciding alike for all would bring.
+    """What decisions bring, beside what is possible and what deciding the same for all would bring.
 
     Args:
         truth: (N,) whole numbers, the true classes.
@@ -116,7 +116,7 @@ def judge(
     of_truth = counts.sum(1)
     constant_totals = of_truth @ matrix
     constant = int(constant_totals.argmax())
-    forgone = counts * cost_of_gain(matrix)
+    regret = counts * cost_of_gain(matrix)
     here = np.flatnonzero(of_truth).tolist()
     return Judgment(
         overall=amount("all", each),
@@ -124,7 +124,7 @@ def judge(
         constant=classes[constant],
         constant_total=float(constant_totals[constant]),
         classes=[one for one in amounts(classes, known.astype(np.int64), each) if one.count],
-        dearest=[_dearest(row, counts[row], forgone[row], classes) for row in here],
+        costliest=[_costliest(row, counts[row], regret[row], classes) for row in here],
         slices={
             column: [one for one in amounts(names, codes, each) if one.count]
             for column, (names, codes) in (slices or {}).items()
@@ -164,10 +164,10 @@ def amounts(names: Sequence[str], codes: np.ndarray, values: np.ndarray) -> list
     return [Amount(*row) for row in rows]
 
 
-def _dearest(
-    truth: int, counts: np.ndarray, forgone: np.ndarray, classes: Sequence[str]
+def _costliest(
+    truth: int, counts: np.ndarray, regret: np.ndarray, classes: Sequence[str]
 ) -> Mistake | None:
-    decision = int(forgone.argmax())
-    if forgone[decision] <= 0:
+    decision = int(regret.argmax())
+    if regret[decision] <= 0:
         return None
-    return Mistake(classes[truth], classes[decision], int(counts[decision]), float(forgone[decision]))
+    return Mistake(classes[truth], classes[decision], int(counts[decision]), float(regret[decision]))

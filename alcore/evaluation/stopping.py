@@ -65,7 +65,7 @@ def kappa(first: Any, second: Any) -> float:
     Where both hold one and the same class throughout, it is 1.
 
     Args:
-        first: (N,) classes, of any kind that can be told apart.
+        first: (N,) classes, of any kind that can be distinguished.
         second: (N,) classes.
 
     Raises:
@@ -96,11 +96,11 @@ def stable_predictions(
         raise InvalidInput(f"window: {window} is not a count of at least 1")
     agreements = [kappa(a, b) for a, b in list(pairwise(_coded(rounds)))[-window:]]
     mean = float(np.mean(agreements))
-    told = f"Between rounds predictions agree with a kappa of {mean:.3f} (stop from {threshold:g})"
+    text = f"Between rounds predictions agree with a kappa of {mean:.3f} (stop from {threshold:g})"
     if len(agreements) < window:
-        told += f"; that is {len(agreements)} of the {window} agreements it takes to tell"
-        return Advice("stable_predictions", mean, threshold, None, told)
-    return Advice("stable_predictions", mean, threshold, mean >= threshold, told)
+        text += f"; that is {len(agreements)} of the {window} agreements it takes to tell"
+        return Advice("stable_predictions", mean, threshold, None, text)
+    return Advice("stable_predictions", mean, threshold, mean >= threshold, text)
 
 
 def changed_predictions(rounds: Sequence[Any], threshold: float = CHANGED) -> Advice:
@@ -118,11 +118,11 @@ def changed_predictions(rounds: Sequence[Any], threshold: float = CHANGED) -> Ad
     codes = _coded(rounds)
     count = int((codes[-1] != codes[-2]).sum())
     share = count / codes.shape[1]
-    told = (
+    text = (
         f"{count:,} of {codes.shape[1]:,} predictions ({share:.2%}) changed since the round before "
         f"(stop up to {threshold:.4g})"
     )
-    return Advice("changed_predictions", share, threshold, share <= threshold, told)
+    return Advice("changed_predictions", share, threshold, share <= threshold, text)
 
 
 def overall_uncertainty(probabilities: Any, threshold: float = UNCERTAINTY) -> Advice:
@@ -138,8 +138,8 @@ def overall_uncertainty(probabilities: Any, threshold: float = UNCERTAINTY) -> A
         InvalidInput: no sample.
     """
     mean = float(np.mean(entropy(_rows(probabilities))))
-    told = f"The mean uncertainty (entropy, 0 to 1) is {mean:.3f} (stop up to {threshold:g})"
-    return Advice("overall_uncertainty", mean, threshold, mean <= threshold, told)
+    text = f"The mean uncertainty (entropy, 0 to 1) is {mean:.3f} (stop up to {threshold:g})"
+    return Advice("overall_uncertainty", mean, threshold, mean <= threshold, text)
 
 
 def confident(probabilities: Any, confidence: float = CONFIDENCE, share: float = SHARE) -> Advice:
@@ -159,11 +159,11 @@ def confident(probabilities: Any, confidence: float = CONFIDENCE, share: float =
     """
     highest = _rows(probabilities).max(1)
     sure = float((highest >= confidence).mean())
-    told = (
+    text = (
         f"{sure:.1%} of {len(highest):,} samples are predicted with a confidence of {confidence:g} or "
         f"more (stop from {share:.4g}); the mean is {highest.mean():.3f}, the least {highest.min():.3f}"
     )
-    return Advice("confident", sure, share, sure >= share, told)
+    return Advice("confident", sure, share, sure >= share, text)
 
 
 def worth_labeling(probabilities: Any, cost: Any, price: float, batch: int, volume: Any = 1.0) -> Worth:
@@ -201,11 +201,11 @@ def worth_labeling(probabilities: Any, cost: Any, price: float, batch: int, volu
     count = min(batch, len(rows))
     value, paid = float(gains[:count].sum()), price * count
     worth = int((gains >= price).sum())
-    told = (
+    text = (
         f"The next {count:,} labels are expected to save {value:,.2f} and cost {paid:,.2f}; "
         f"{worth:,} of {len(rows):,} samples are worth their price"
     )
-    return Worth("worth_labeling", value, paid, value < paid, told, worth, order, gains)
+    return Worth("worth_labeling", value, paid, value < paid, text, worth, order, gains)
 
 
 def advise(

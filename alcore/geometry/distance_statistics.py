@@ -13,7 +13,7 @@ from .distances import nearest_squared, squared_distances, squared_lengths
 from .duplicates import near_duplicates
 from .vectors import Vectors, center_of
 
-ASKED = 1_000
+DRAWN = 1_000
 ROWS_A_CHUNK = 1 << 12
 # A gap counts where the distances beyond it are so many times those before.
 GAP = 2.0
@@ -52,14 +52,14 @@ def distances_to_others(
 ) -> np.ndarray:
     """(r,) float64, ascending: the distance of up to 1,000 samples, drawn, to the nearest other."""
     prepare = _prepared(X, metric, device)
-    asked = np.sort(np.random.default_rng(seed).permutation(len(X))[:ASKED])
-    mine = prepare(asked)
-    nearest = torch.full((len(asked),), torch.inf, dtype=torch.float64, device=mine.device)
+    drawn = np.sort(np.random.default_rng(seed).permutation(len(X))[:DRAWN])
+    mine = prepare(drawn)
+    nearest = torch.full((len(drawn),), torch.inf, dtype=torch.float64, device=mine.device)
     for start in range(0, len(X), chunk_size(ROWS_A_CHUNK)):
         others = np.arange(start, min(len(X), start + chunk_size(ROWS_A_CHUNK)))
         squared = squared_distances(mine, prepare(others))
-        own = np.flatnonzero((asked >= start) & (asked <= others[-1]))
-        squared[own, asked[own] - start] = torch.inf
+        own = np.flatnonzero((drawn >= start) & (drawn <= others[-1]))
+        squared[own, drawn[own] - start] = torch.inf
         torch.minimum(nearest, squared.amin(1), out=nearest)
         tick()
     distances = np.sort(_distances(nearest, metric))

@@ -18,7 +18,7 @@ def neighbor_accuracy(vectors: np.ndarray, labels: Any, neighbors: int = NEIGHBO
 
     Args:
         vectors: (N, d).
-        labels: (N,) of anything that can be told apart.
+        labels: (N,) of anything that can be distinguished.
         neighbors: how many neighbors vote; fewer where there are no more.
 
     Raises:

@@ -76,13 +76,13 @@ def nearest_neighbors(
 
 
 def _by_blocks(
-    vectors: torch.Tensor, asked: torch.Tensor, k: int, tick: Callable[[], None]
+    vectors: torch.Tensor, queried: torch.Tensor, k: int, tick: Callable[[], None]
 ) -> torch.Tensor:
-    """(len(asked), k) rows of the nearest, in no order that counts."""
+    """(len(queried), k) rows of the nearest, in no order that counts."""
     lengths = squared_lengths(vectors)
-    found = torch.empty((len(asked), k), dtype=torch.int64, device=vectors.device)
-    for start in range(0, len(asked), chunk_size(ROWS_A_BLOCK)):
-        mine = asked[start : start + chunk_size(ROWS_A_BLOCK)]
+    found = torch.empty((len(queried), k), dtype=torch.int64, device=vectors.device)
+    for start in range(0, len(queried), chunk_size(ROWS_A_BLOCK)):
+        mine = queried[start : start + chunk_size(ROWS_A_BLOCK)]
         x = vectors[mine]
         best: list[torch.Tensor] = []
         rows: list[torch.Tensor] = []
@@ -148,16 +148,16 @@ def _without_itself(found: np.ndarray, rows: np.ndarray) -> np.ndarray:
 
 
 def _judged(
-    vectors: torch.Tensor, asked: torch.Tensor, rows: torch.Tensor, k: int
+    vectors: torch.Tensor, queried: torch.Tensor, rows: torch.Tensor, k: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The ``k`` nearest of the rows found, by differences, nearest first."""
-    kept = torch.empty((len(asked), k), dtype=torch.int64, device=vectors.device)
-    distances = torch.empty((len(asked), k), dtype=torch.float64, device=vectors.device)
+    kept = torch.empty((len(queried), k), dtype=torch.int64, device=vectors.device)
+    distances = torch.empty((len(queried), k), dtype=torch.float64, device=vectors.device)
     step = max(1, chunk_size(NUMBERS_A_CHUNK) // (rows.shape[1] * vectors.shape[1]))
-    for start in range(0, len(asked), step):
+    for start in range(0, len(queried), step):
         chunk = slice(start, start + step)
         others = rows[chunk].sort(dim=1).values  # among equals the lower row comes first
-        apart = torch.linalg.vector_norm(vectors[others] - vectors[asked[chunk], None], dim=2)
+        apart = torch.linalg.vector_norm(vectors[others] - vectors[queried[chunk], None], dim=2)
         order = apart.sort(dim=1, stable=True)
         kept[chunk] = others.gather(1, order.indices[:, :k])
         distances[chunk] = order.values[:, :k]

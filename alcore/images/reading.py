@@ -62,8 +62,8 @@ def read_photo(path: str) -> Photo:
         with Image.open(io.BytesIO(data)) as image:
             pixels, exif = _pixels(image, data), _exif(image)
     except UnidentifiedImageError:
-        told = "it is of no format that Pillow knows" if data else "it is empty"
-        raise InvalidInput(f"{path} cannot be opened as an image: {told}") from None
+        reason = "it is of no format that Pillow knows" if data else "it is empty"
+        raise InvalidInput(f"{path} cannot be opened as an image: {reason}") from None
     except UNREADABLE as error:
         raise InvalidInput(f"{path} cannot be opened as an image: {error}") from error
     return Photo(pixels, len(data), hashlib.sha256(data).hexdigest(), exif)

@@ -106,8 +106,8 @@ def check_layer(model: nn.Module, layer: str) -> None:
     if layer == OUTPUT or name in names:
         return
     close = difflib.get_close_matches(name, names, CLOSE, cutoff=0.3) or names[-CLOSE:]
-    told = f"close to it are {', '.join(close)}" if close else "it has no named layers; use 'output'"
-    raise InvalidInput(f"layer: {type(model).__name__} has no layer {name!r}; {told}")
+    near = f"close to it are {', '.join(close)}" if close else "it has no named layers; use 'output'"
+    raise InvalidInput(f"layer: {type(model).__name__} has no layer {name!r}; {near}")
 
 
 @contextmanager
@@ -186,7 +186,7 @@ class _Layout:
 
 
 def _few(batch: Any) -> Any:
-    """Two samples of a batch, or three where it has two; None where they cannot be told apart."""
+    """Two samples of a batch, or three where it has two; None where they cannot be distinguished."""
     if not isinstance(batch, (torch.Tensor, list)) or not len(batch):
         return None
     rows = [row % len(batch) for row in range(3 if len(batch) == 2 else 2)]

@@ -350,9 +350,9 @@ def _check_finite(arrays: Sequence[np.ndarray]) -> None:
             bad = np.flatnonzero(~np.isfinite(array[rows]).all(1))
             if len(bad):
                 where = "features" if len(arrays) == 1 else f"features[{number}]"
-                told = name_samples(range(len(array)), bad + rows.start)
+                samples = name_samples(range(len(array)), bad + rows.start)
                 raise InvalidInput(
-                    f"{where}: {told} with NaN or infinite values; correct them or leave them out"
+                    f"{where}: {samples} with NaN or infinite values; correct them or leave them out"
                 )
 
 

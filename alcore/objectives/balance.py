@@ -100,11 +100,11 @@ class Balance(Objective):
             "target": self._target,
             "candidates": self._available,
         }
-        told: dict[str, Any] = {
+        report: dict[str, Any] = {
             name: dict(zip(self._names, values.tolist(), strict=True))
             for name, values in shares.items()
         }
-        return told | {"short": self._short()}
+        return report | {"short": self._short()}
 
     def _short(self) -> dict[str, dict[str, Any]]:
         wanted = self._target * self._counts.sum()

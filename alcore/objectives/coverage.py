@@ -140,12 +140,12 @@ class Coverage(Objective):
         self._raise_best(self._centers[-1])
 
     def report(self) -> dict[str, Any]:
-        told = {"covered": float((self._best * self._weights).sum(dtype=torch.float64))}
+        report = {"covered": float((self._best * self._weights).sum(dtype=torch.float64))}
         if self._kernel.kind != "cosine":
-            told["width"] = self._kernel.width
+            report["width"] = self._kernel.width
         if self._full_after is not None:
-            told["covered_by_balls_after"] = self._full_after
-        return told
+            report["covered_by_balls_after"] = self._full_after
+        return report
 
     def _raise_best(self, centers: torch.Tensor) -> None:
         for tile in chunks(len(self._covered), TILE_COLUMNS):

@@ -18,7 +18,7 @@ from ..data.settings import settings
 from ..objectives.objective import Objective
 from .budget import Limits
 
-# Of rows alike to all that changes so many are taken apart in all, where there are no more kinds.
+# Rows are grouped by what changes them, where there are no more such groups.
 MOST_KINDS = 256
 
 Progress = Callable[[int, int], None]
@@ -100,14 +100,14 @@ class _Greedy:
         turned = any(t.strength < 0 for t, c in zip(self.terms, changing, strict=True) if c)
         exhausted = False
         while len(self.rows) < self.budget and not exhausted:
-            cold = [t.objective.needs_first_pick for t in self.terms]
+            first = [t.objective.needs_first_pick for t in self.terms]
             if turned:
                 exhausted = not self._pick_one(changing)
-            elif any(cold):
-                exhausted = not self._pick_one(cold)
+            elif any(first):
+                exhausted = not self._pick_one(first)
             else:
                 exhausted = not self._pick_round()
-            self._set_scales(cold)
+            self._set_scales(first)
             if self.progress is not None:
                 self.progress(len(self.rows), self.budget)
         return Picks(
@@ -189,8 +189,9 @@ class _Greedy:
     def _apart(self, upper: torch.Tensor, size: int) -> tuple[torch.Tensor, float, int, set[int]]:
         """The rows to take apart, the bound of the best row left out, and that row.
 
-        Of rows alike to all that changes the order never does: a few of each kind are taken apart, and
-        the next one of each stands in for those left out, at the positions given last.
+        Among rows that are worth the same whatever is chosen the order never changes: a few of each
+        kind are taken, and the next one of each stands in for those left out, at the positions given
+        last.
         """
         if self.group_ids is None or not bool(upper.max() > 0):
             return *_best(upper, size), set()
@@ -252,9 +253,9 @@ class _Greedy:
         )
         if not lazy:
             return upper
-        # As many as it took last time, at once; where a value is dear, never more than it takes.
-        dear = any(self.terms[k].objective.update_cost > 1 for k in lazy)
-        step = 2 * size if dear else max(2 * size, self.evaluated // 2)
+        # As many as it took last time, at once; where a value is costly, never more than it takes.
+        costly = any(self.terms[k].objective.update_cost > 1 for k in lazy)
+        step = 2 * size if costly else max(2 * size, self.evaluated // 2)
         self.evaluated = 0
         while True:
             kth = _kth(torch.where(self.fresh, upper, -torch.inf), size + 1)
@@ -311,7 +312,7 @@ def rounded(values: Any) -> Any:
 
 
 def _kinds(terms: Sequence[Term]) -> torch.Tensor | None:
-    """(n,) int64, equal for rows that every changing term values alike, however it changes.
+    """(n,) int64, equal for rows that every changing term values the same, however it changes.
 
     None where a term does not tell, or where there are too many kinds.
     """
@@ -319,12 +320,12 @@ def _kinds(terms: Sequence[Term]) -> torch.Tensor | None:
     for term in terms:
         if not term.objective.depends_on_picks:
             continue
-        alike = term.objective.group_ids
-        if alike is None:
+        ids = term.objective.group_ids
+        if ids is None:
             return None
         if together is not None:
-            alike = together * (int(alike.max()) + 1) + alike
-        together = alike.unique(return_inverse=True)[1]
+            ids = together * (int(ids.max()) + 1) + ids
+        together = ids.unique(return_inverse=True)[1]
     if together is None or len(together) == 0 or int(together.max()) >= MOST_KINDS:
         return None
     return together

@@ -115,20 +115,20 @@ class _Groups:
             self.fresh[group] = True
 
     def _take(self, group: int, rows: torch.Tensor) -> None:
-        cold = [term.objective.needs_first_pick for term in self.terms]
+        first = [term.objective.needs_first_pick for term in self.terms]
         for term in self.terms:
             term.objective.add(rows)
         self.open[group] = False
         self.left -= int(self.sizes[group])
         self.limits.add(rows)
         lazy = False
-        for term, bound, was_cold in zip(self.terms, self.bounds, cold, strict=True):
-            if term.objective.depends_on_picks and (was_cold or term.strength < 0):
+        for term, bound, was_first in zip(self.terms, self.bounds, first, strict=True):
+            if term.objective.depends_on_picks and (was_first or term.strength < 0):
                 bound.copy_(term.objective.values(None))
             elif term.objective.depends_on_picks and term.objective.update_cost > 0:
                 lazy = True
         self.fresh.fill_(not lazy)
-        self._set_scales(cold)
+        self._set_scales(first)
 
     def _fit(self) -> torch.Tensor:
         fits = self.sizes <= self.left

@@ -14,7 +14,7 @@ from .matching import close_pairs, match, runs
 from .objects import AGGREGATES, aggregate
 
 PAIRS_A_BLOCK = 1 << 20  # of boxes, in the images that are worked on together
-TIE = 1e-6  # of IoU: matchings this close are told apart by how much they disagree
+TIE = 1e-6  # of IoU: matchings this close are distinguished by how much they disagree
 
 
 class Disagreement(NamedTuple):
@@ -77,7 +77,7 @@ def detection_disagreement(
 
     Args:
         predictions: two or more, each with boxes, over the same N samples in the same order. Classes
-            are told apart by name where all fields name them, else by number. A box without a
+            are distinguished by name where all fields name them, else by number. A box without a
             confidence has the largest number of its class vector, or 1, as ground truth has.
         iou: in (0, 1).
         how: "mean", weighed; or as in ``aggregate`` "max", "sum", "top_k" (3), "count_normalized".
@@ -144,9 +144,9 @@ def _check(
     if not 0 <= min_confidence <= 1:
         raise InvalidInput(f"min_confidence: is {min_confidence}; give a number from 0 to 1")
     if not all(0 <= weight < np.inf for weight in weights) or sum(weights) == 0:
-        told = ", ".join(map(str, weights))
+        listed = ", ".join(map(str, weights))
         raise InvalidInput(
-            f"weights: position, classification and missing are {told}; give numbers of at least 0, "
+            f"weights: position, classification and missing are {listed}; give numbers of at least 0, "
             "one of them above it"
         )
 

@@ -173,8 +173,8 @@ def stacked(members: Any) -> list[Any]:
     """
     stack = _same_shape(members)
     if len(stack[0].shape) != 2:
-        told = ", ".join(map(str, stack[0].shape))
-        raise ValueError(f"members must be (T, N, C), T arrays of one shape (N, C), not ({told})")
+        shape = ", ".join(map(str, stack[0].shape))
+        raise ValueError(f"members must be (T, N, C), T arrays of one shape (N, C), not ({shape})")
     return stack
 
 
@@ -186,8 +186,8 @@ def _same_shape(members: Any) -> list[Any]:
         stack = [whole[t] for t in range(len(whole))] if whole.ndim > 1 else []
     shapes = {tuple(one.shape) for one in stack}
     if len(shapes) != 1:
-        told = ", ".join(map(str, sorted(shapes))) or "nothing"
-        raise ValueError(f"members must be (T, N, C), T arrays of one shape (N, C), not {told}")
+        shape = ", ".join(map(str, sorted(shapes))) or "nothing"
+        raise ValueError(f"members must be (T, N, C), T arrays of one shape (N, C), not {shape}")
     return stack
 
 

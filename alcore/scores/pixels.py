@@ -154,8 +154,8 @@ def member_pixel_scores(
     arrays = [_checked(map, name) for map in maps]
     shapes = sorted({array.shape for array in arrays})
     if len(shapes) != 1:
-        told = " and ".join(map(str, shapes)) or "none"
-        raise InvalidInput(f"{name}: the members' shapes are {told}; give maps of one shape")
+        found = " and ".join(map(str, shapes)) or "none"
+        raise InvalidInput(f"{name}: the members' shapes are {found}; give maps of one shape")
     out = np.empty(shapes[0][-2:])
     flat = out.reshape(-1)
     parts = [_by_pixels(array, given, False, name, len(arrays)) for array in arrays]

@@ -75,13 +75,13 @@ def discrepancies(
     """
     kernel = Kernel("gaussian", width, unit=False)
     rows, place = np.unique(np.concatenate(sets), return_inverse=True)
-    alike = mean_similarity(prepare(rows), target.vectors, kernel, target.weights, tick)
+    similarity = mean_similarity(prepare(rows), target.vectors, kernel, target.weights, tick)
     inside = spread(target.vectors, kernel, target.weights, unbiased=target.drawn)
     ends = np.cumsum([len(one) for one in sets])
     found = np.empty(len(sets))
     for number, (one, end) in enumerate(zip(sets, ends, strict=True)):
         given = weights if number == 0 else None
-        mine = alike[place[end - len(one) : end]]
+        mine = similarity[place[end - len(one) : end]]
         across = float(mine.mean() if given is None else mine @ given)
         within = spread(prepare(one), kernel, given)
         found[number] = max(0.0, within - 2 * across + inside) ** 0.5
@@ -106,7 +106,7 @@ def variations(
     return np.array(found)
 
 
-def told(values: np.ndarray) -> dict[str, Any]:
+def compared(values: np.ndarray) -> dict[str, Any]:
     """The first value beside the others: plain values for a report."""
     first, others = float(values[0]), values[1:]
     if len(others) == 0:

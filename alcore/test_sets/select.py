@@ -1,4 +1,4 @@
-"""Pool + wishes -> test set."""
+"""Pool + spec -> test set."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from ..geometry.vectors import Vectors, vectors_of
 from ..objectives import Kernel
 from ..optimizers.greedy import Progress
 from . import active
-from .comparison import TargetVectors, discrepancies, random_sets, told, variations
+from .comparison import TargetVectors, compared, discrepancies, random_sets, variations
 from .discrepancy import mean_similarity, median_distance
 from .herding import herd
 from .leakage import near, units_of, whole
 from .sizes import half_width_of, size_for
-from .spec import HERDED, STRATIFIED, Interval, Wishes
+from .spec import HERDED, STRATIFIED, Interval, TestSetSpec
 from .strata import Strata, shares_of, strata_of
 from .stratified import Units, allocate, draw, draw_units
 
@@ -57,7 +57,7 @@ class ChosenTestSet:
 
 def select_test_set(
     pool: Pool,
-    wishes: Wishes | dict[str, Any] | str,
+    spec: TestSetSpec | dict[str, Any] | str,
     reference: Pool | None = None,
     device: str | torch.device = "auto",
     progress: Progress | None = None,
@@ -71,17 +71,17 @@ def select_test_set(
 
     Args:
         pool: the samples, those trained on labeled.
-        wishes: see ``Wishes``; a dict or JSON.
+        spec: see ``TestSetSpec``; a dict or JSON.
         reference: what the set is to be like, with the same columns; default: the whole pool, with its
             labeled samples.
         device: "auto" (a GPU where there is one), "cpu", "cuda" or a torch device.
         progress: called with (taken, size) now and then; what it raises ends the selection.
 
     Raises:
-        InvalidInput: what is wrong with the wishes or the data, in one sentence.
+        InvalidInput: what is wrong with the spec or the data, in one sentence.
     """
     started = time.perf_counter()
-    run = _Run(pool, Wishes.of(wishes), reference, resolve_device(device), progress)
+    run = _Run(pool, TestSetSpec.of(spec), reference, resolve_device(device), progress)
     rows, weights = run.choose()
     if len(rows) == 0:
         raise InvalidInput(run.why_none())
@@ -99,38 +99,38 @@ class _Run:
     def __init__(
         self,
         pool: Pool,
-        wishes: Wishes,
+        spec: TestSetSpec,
         reference: Pool | None,
         device: torch.device,
         progress: Progress | None,
     ) -> None:
-        self.pool, self.wishes, self.device = pool, wishes, device
+        self.pool, self.spec, self.device = pool, spec, device
         self.target = pool if reference is None else reference
         self.notes: list[str] = []
         self._progress = progress
         self.size = 1
-        if wishes.how == "active" and reference is not None:
+        if spec.how == "active" and reference is not None:
             raise InvalidInput(
                 "test set: 'active' estimates the mean over the pool; leave out the reference"
             )
         if pool.n == 0 or self.target.n == 0:
             what = "pool" if pool.n == 0 else "reference"
             raise InvalidInput(f"test set: the {what} is empty: there is nothing to choose from")
-        self.strata: Strata = strata_of(pool, self.target, wishes.strata)
-        self.shares = shares_of(self.strata, wishes.shares_by_column())
-        self.units = units_of(pool, wishes.groups)
+        self.strata: Strata = strata_of(pool, self.target, spec.strata)
+        self.shares = shares_of(self.strata, spec.shares_by_column())
+        self.units = units_of(pool, spec.groups)
         self._losses = self._expected_losses()
         self._vectors = self._prepared()
         self.training = whole(self.units, pool.labeled)
         self.distance = self._distance()
-        needed = [wishes.embeddings, wishes.groups, wishes.expected_loss]
+        needed = [spec.embeddings, spec.groups, spec.expected_loss]
         usable = ~self.training & pool.present([name for name in needed if name is not None])
         self.near_training = self._near(~self.training, self.training)
         self.candidates = np.flatnonzero(usable & ~whole(self.units, self.near_training))
         self.without_value = int((~self.training & ~usable).sum())
         # The metric is one of these samples, unless they stand for others.
-        alike = reference is None and not wishes.shares
-        self.population = len(self.candidates) if alike else None
+        same = reference is None and not spec.shares
+        self.population = len(self.candidates) if same else None
         self.size = self._size()
 
     def tick(self) -> None:
@@ -139,10 +139,10 @@ class _Run:
 
     def choose(self) -> tuple[np.ndarray, np.ndarray | None]:
         """The rows taken, and their weights."""
-        method, rows = self.wishes.how, self.candidates
+        method, rows = self.spec.how, self.candidates
         if method == "active":
             assert self._losses is not None
-            chances = active.proposal(self._losses[rows], self.wishes.floor)
+            chances = active.proposal(self._losses[rows], self.spec.floor)
             drawn, had = active.draw(chances, self.size, self._generator(KEYS))
             return rows[drawn], active.weights_of(had, len(rows))
         strata, quotas = np.zeros(len(rows), dtype=np.int64), np.array([self.size])
@@ -155,7 +155,7 @@ class _Run:
             return rows[self._herded(Units(units, strata, quotas))], None
         # Drawn for the whole pool, so that a sample's chance does not hang on what else is left out.
         generator = self._generator(KEYS)
-        if self.wishes.groups is None:
+        if self.spec.groups is None:
             return rows[draw(strata, quotas, generator.random(self.pool.n)[rows])], None
         order = generator.permutation(int(units.max()) + 1)
         return rows[draw_units(Units(units, strata, quotas), order)], None
@@ -180,7 +180,7 @@ class _Run:
     def report(
         self, rows: np.ndarray, weights: np.ndarray | None, held_out: np.ndarray
     ) -> dict[str, Any]:
-        pool, wishes = self.pool, self.wishes
+        pool, spec = self.pool, self.spec
         left = pool.n - int(pool.labeled.sum()) - len(rows) - int(held_out.sum())
         if held_out.sum() > left:
             self.notes.append(
@@ -190,11 +190,11 @@ class _Run:
         if len(rows) != self.size:
             self.notes.append(
                 f"{len(rows)} samples instead of {self.size}: "
-                + ("groups are not split" if wishes.groups else "the strata wanted have no more")
+                + ("groups are not split" if spec.groups else "the strata wanted have no more")
             )
-        interval = wishes.interval or Interval(half_width=1.0)
+        interval = spec.interval or Interval(half_width=1.0)
         return {
-            "method": wishes.how,
+            "method": spec.how,
             "pool": int(pool.n - pool.labeled.sum()),
             "labeled": int(pool.labeled.sum()),
             "candidates": len(self.candidates),
@@ -217,17 +217,17 @@ class _Run:
             else {"least": float(weights.min()), "largest": float(weights.max())},
             "notes": self.notes,
             "device": str(self.device),
-            "seed": wishes.seed,
+            "seed": spec.seed,
         }
 
     # What there is
 
     def _generator(self, purpose: int) -> np.random.Generator:
-        return np.random.default_rng([self.wishes.seed, purpose])
+        return np.random.default_rng([self.spec.seed, purpose])
 
     def _expected_losses(self) -> np.ndarray | None:
         """(N,), of probabilities how likely the predicted class is wrong."""
-        name = self.wishes.expected_loss
+        name = self.spec.expected_loss
         if name is None:
             return None
         column = self.pool.column(name, "expected_loss")
@@ -239,14 +239,14 @@ class _Run:
         return losses
 
     def _prepared(self) -> Vectors | None:
-        name = self.wishes.embeddings
+        name = self.spec.embeddings
         if name is None:
             return None
-        prepare = vectors_of(self.pool, name, self.wishes.metric, "embeddings", self.device)
+        prepare = vectors_of(self.pool, name, self.spec.metric, "embeddings", self.device)
         if self.pool.missing[name].all():
             raise InvalidInput(f"embeddings: no sample has a value in {name!r}")
         if self.target is not self.pool:
-            theirs = self.target.vectors(name, "reference", directions=self.wishes.metric == "cosine")
+            theirs = self.target.vectors(name, "reference", directions=self.spec.metric == "cosine")
             width = self.pool.columns[name].shape[1]
             if theirs.shape[1] != width:
                 raise InvalidInput(
@@ -255,20 +255,20 @@ class _Run:
         return prepare
 
     def _with_vector(self, some: np.ndarray) -> np.ndarray:
-        return np.flatnonzero(some & ~self.pool.missing[self.wishes.embeddings or ""])
+        return np.flatnonzero(some & ~self.pool.missing[self.spec.embeddings or ""])
 
     def _distance(self) -> float | None:
         """The distance below which two samples are near-duplicates, as the metric has it."""
-        wishes = self.wishes
-        if wishes.embeddings is None:
+        spec = self.spec
+        if spec.embeddings is None:
             self.notes.append("near-duplicates were not looked for: no embeddings are named")
             return None
-        if wishes.minimum_distance != "auto":
-            return wishes.minimum_distance
-        X = self.pool.columns[wishes.embeddings]
+        if spec.minimum_distance != "auto":
+            return spec.minimum_distance
+        X = self.pool.columns[spec.embeddings]
         here = self._with_vector(np.ones(self.pool.n, dtype=bool))
         X = X if len(here) == len(X) else X[here]
-        found = distances_to_others(X, wishes.metric, self.device, wishes.seed, self.tick)
+        found = distances_to_others(X, spec.metric, self.device, spec.seed, self.tick)
         return suggested_distance(found)
 
     def _near(self, some: np.ndarray, others: np.ndarray) -> np.ndarray:
@@ -276,7 +276,7 @@ class _Run:
         found = np.zeros(self.pool.n, dtype=bool)
         if self._vectors is not None and self.distance is not None:
             d = self.distance
-            euclidean = (2 * d) ** 0.5 if self.wishes.metric == "cosine" else d
+            euclidean = (2 * d) ** 0.5 if self.spec.metric == "cosine" else d
             rows, theirs = self._with_vector(some), self._with_vector(others)
             found[near(self._vectors, rows, theirs, euclidean, self.tick)] = True
         return found
@@ -287,25 +287,23 @@ class _Run:
         Raises:
             InvalidInput: none, or not so many, may be chosen.
         """
-        count, wishes = len(self.candidates), self.wishes
-        told = (
+        count, spec = len(self.candidates), self.spec
+        why = (
             f"{int(self.pool.labeled.sum())} of {self.pool.n} are labeled, "
             f"{int(self.near_training.sum())} near-duplicates of these or of their groups, "
             f"{self.without_value} lack a value"
         )
         if count == 0:
-            raise InvalidInput(f"test set: no sample may be chosen: {told}")
-        if wishes.interval is not None:
-            size = size_for(wishes.interval, self.population)
+            raise InvalidInput(f"test set: no sample may be chosen: {why}")
+        if spec.interval is not None:
+            size = size_for(spec.interval, self.population)
         else:
-            assert wishes.size is not None
-            share = isinstance(wishes.size, float)
-            size = max(1, round(wishes.size * count)) if share else int(wishes.size)
+            assert spec.size is not None
+            share = isinstance(spec.size, float)
+            size = max(1, round(spec.size * count)) if share else int(spec.size)
         if size > count:
-            wanted = "size" if wishes.interval is None else "interval"
-            raise InvalidInput(
-                f"{wanted}: {size} samples are wanted, and {count} may be chosen: {told}"
-            )
+            wanted = "size" if spec.interval is None else "interval"
+            raise InvalidInput(f"{wanted}: {size} samples are wanted, and {count} may be chosen: {why}")
         return size
 
     # The target
@@ -313,12 +311,12 @@ class _Run:
     def _target_vectors(self, most: int, purpose: int) -> TargetVectors:
         """The target's vectors, or as many drawn of them."""
         assert self._vectors is not None
-        name, target = self.wishes.embeddings or "", self.target
+        name, target = self.spec.embeddings or "", self.target
         here = np.flatnonzero(~target.missing[name])
         if len(here) == 0:
             raise InvalidInput(f"reference: no sample has a value in {name!r}")
         weights = None
-        if self.wishes.shares:
+        if self.spec.shares:
             counts = np.bincount(self.strata.target[here], minlength=len(self.shares))
             weights = (self.shares / np.maximum(counts, 1))[self.strata.target[here]]
             if weights.sum() == 0:
@@ -336,20 +334,20 @@ class _Run:
         return TargetVectors(vectors, weights, drawn)
 
     def _width(self, target: TargetVectors) -> float:
-        given = self.wishes.bandwidth
+        given = self.spec.bandwidth
         return median_distance(target.vectors) if given == "auto" else given
 
     def _herded(self, units: Units) -> np.ndarray:
         assert self._vectors is not None
-        target = self._target_vectors(self.wishes.max_target, TARGET)
+        target = self._target_vectors(self.spec.max_target, TARGET)
         if target.drawn:
             self.notes.append(f"the target is stood for by {len(target.vectors)} of its samples, drawn")
         width = self._width(target)
         vectors = self._vectors(self.candidates)
         kernel = Kernel("gaussian", width, unit=False)
-        alike = mean_similarity(vectors, target.vectors, kernel, target.weights, self.tick)
+        similarity = mean_similarity(vectors, target.vectors, kernel, target.weights, self.tick)
         progress = self._progress or (lambda taken, size: None)
-        return herd(vectors, alike, width, units, lambda taken: progress(taken, self.size))
+        return herd(vectors, similarity, width, units, lambda taken: progress(taken, self.size))
 
     # What came of it
 
@@ -378,21 +376,21 @@ class _Run:
 
     def _distances(self, rows: np.ndarray, weights: np.ndarray | None) -> dict[str, Any]:
         units = _as_they_appear(self.units[self.candidates])
-        count = self.wishes.random_sets
+        count = self.spec.random_sets
         others = random_sets(units, len(rows), count, self._generator(RANDOM))
         sets = [rows, *(self.candidates[one] for one in others)]
         even = None if weights is None else weights / weights.sum()
         found: dict[str, Any] = {"random_sets": len(others)}
         if self.strata.columns:
-            found["strata"] = told(variations(self.strata.pool, sets, even, self.shares))
+            found["strata"] = compared(variations(self.strata.pool, sets, even, self.shares))
         if self._vectors is not None:
-            target = self._target_vectors(max(MEASURED_BY, self.wishes.max_target), MEASURE)
+            target = self._target_vectors(max(MEASURED_BY, self.spec.max_target), MEASURE)
             if target.drawn:
                 target = self._target_vectors(MEASURED_BY, MEASURE)
             width = self._width(target)
             values = discrepancies(self._vectors, sets, even, target, width, self.tick)
             found["embeddings"] = {
-                **told(values),
+                **compared(values),
                 "bandwidth": width,
                 "compared_with": len(target.vectors),
                 "drawn": target.drawn,

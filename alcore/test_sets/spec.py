@@ -41,7 +41,7 @@ class Interval(Options):
         return self
 
 
-class Wishes(Options):
+class TestSetSpec(Options):
     """A whole test set. Columns are those of the pool."""
 
     size: Budget | None = Field(
@@ -74,7 +74,7 @@ class Wishes(Options):
     seed: int = Field(0, ge=0)
 
     @model_validator(mode="after")
-    def _fits_together(self) -> Wishes:
+    def _fits_together(self) -> TestSetSpec:
         if (self.size is None) == (self.interval is None):
             raise ValueError("size: give either a size or an interval")
         if self.shares is not None and not self.strata:
@@ -131,13 +131,13 @@ class Wishes(Options):
         return nested
 
     @classmethod
-    def of(cls, wishes: Wishes | dict[str, Any] | str) -> Wishes:
-        """Wishes from wishes, a dict or JSON.
+    def of(cls, spec: TestSetSpec | dict[str, Any] | str) -> TestSetSpec:
+        """TestSetSpec from spec, a dict or JSON.
 
         Raises:
             InvalidInput: one sentence that names what is wrong and what may stand there.
         """
-        return validated(cls, wishes, "test set", lambda error, _: _sentence(error))
+        return validated(cls, spec, "test set", lambda error, _: _sentence(error))
 
 
 def _sentence(error: ValidationError) -> str:
@@ -146,7 +146,7 @@ def _sentence(error: ValidationError) -> str:
     first = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
     place = [str(part) for part in first["loc"] if str(part) in {*_TAKES, *Interval.model_fields}]
     if first["type"] == "extra_forbidden":
-        model = Interval if "interval" in place else Wishes
+        model = Interval if "interval" in place else TestSetSpec
         takes = ", ".join(model.model_fields)
         return f"test set: unknown option {str(first['loc'][-1])!r}; it takes {takes}"
     if "size" in place:
@@ -154,8 +154,8 @@ def _sentence(error: ValidationError) -> str:
             f"test set: size: {first['input']!r} is not a size; give a count of at least 1, or a share "
             "above 0 and at most 1.0"
         )
-    told = first["msg"].removeprefix("Value error, ")
-    return f"test set: {'.'.join(place) + ': ' if place else ''}{told[0].lower()}{told[1:]}"
+    message = first["msg"].removeprefix("Value error, ")
+    return f"test set: {'.'.join(place) + ': ' if place else ''}{message[0].lower()}{message[1:]}"
 
 
-_TAKES = set(Wishes.model_fields)
+_TAKES = set(TestSetSpec.model_fields)

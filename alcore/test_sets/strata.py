@@ -1,4 +1,4 @@
-"""Strata: samples told apart by the values of some columns, and what the target has of each."""
+"""Strata: samples grouped by the values of some columns, and what the target has of each."""
 
 from __future__ import annotations
 
@@ -104,21 +104,21 @@ def total_variation(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 def _margin(column: str, names: list[str], now: np.ndarray, wanted: Mapping[str, float]) -> np.ndarray:
     alias = {"true": "1", "false": "0"}  # as JSON writes them
-    asked = {name if name in names else alias.get(name.lower(), name): s for name, s in wanted.items()}
-    for name, share in asked.items():
+    named = {name if name in names else alias.get(name.lower(), name): s for name, s in wanted.items()}
+    for name, share in named.items():
         lacks = name not in names or now[names.index(name)] == 0
         if lacks and share > 0:
             known = ", ".join(map(repr, [n for n, s in zip(names, now, strict=True) if s > 0][:10]))
             raise InvalidInput(
                 f"shares: no sample of the target has {column} {name!r}; there are {known}"
             )
-    total = sum(asked.values())
-    rest = np.array([name not in asked for name in names]) * now
+    total = sum(named.values())
+    rest = np.array([name not in named for name in names]) * now
     left = 1 - total
     if left < -CLOSE or (left > CLOSE and rest.sum() == 0):
         raise InvalidInput(f"shares: those of {column} add up to {total:g}; they must make 1")
     others = rest * (max(0.0, left) / rest.sum()) if rest.sum() > 0 else rest
-    return np.asarray([asked.get(name, 0.0) for name in names]) + others
+    return np.asarray([named.get(name, 0.0) for name in names]) + others
 
 
 def _numbered(pool: Pool, target: Pool, column: str) -> tuple[list[str], np.ndarray]:

@@ -66,7 +66,7 @@ def predict_with_dropout(
 ) -> dict[str, Any]:
     """Predict every image of a view, and write as it goes.
 
-    Samples that hold predictions of the same model and settings are left as they are; a model is told
+    Samples that hold predictions of the same model and settings are left as they are; a model is known
     by its layers and numbers, a transform by its name or ``repr``. Nothing is written before the first
     predictions are there; what is written stays if the run breaks off, and the same call goes on from
     it.
@@ -247,7 +247,7 @@ class _Writer:
         self._dataset.add_sample_field(
             f"{self._field}.members", fo.ArrayField, description=MEMBERS_DESCRIPTION
         )
-        # Which position of the logits is which class is told nowhere else that FiftyOne reads.
+        # Which position of the logits is which class stands nowhere else that FiftyOne reads.
         self._dataset.classes[self._field] = self.classes
         self._dataset.save()
 

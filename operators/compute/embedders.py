@@ -129,13 +129,13 @@ class _FiftyOne(nn.Module):
     def forward(self, batch: Any) -> torch.Tensor:
         model = self._theirs
         # The threads that read images have prepared them; and this module may have been moved.
-        told: dict[str, Any] = {"preprocess": False}
+        attributes: dict[str, Any] = {"preprocess": False}
         device = next((one.device for one in self.parameters()), None)
         if device is not None and hasattr(model, "_device"):
-            told["_device"] = device
-        before = {name: getattr(model, name) for name in told}
+            attributes["_device"] = device
+        before = {name: getattr(model, name) for name in attributes}
         try:
-            for name, value in told.items():
+            for name, value in attributes.items():
                 setattr(model, name, value)
             return torch.as_tensor(np.asarray(model.embed_all(batch)))
         finally:

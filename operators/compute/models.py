@@ -259,13 +259,14 @@ def _fill(module: nn.Module, state: dict[str, torch.Tensor], path: str, name: st
             key for key in wanted if key in state and wanted[key].shape != state[key].shape
         ],
     }
-    told = [
+    differences = [
         f"{what} {len(keys)} ({', '.join(keys[:SHOWN])}{', ...' if len(keys) > SHOWN else ''})"
         for what, keys in faults.items()
         if keys
     ]
-    if told:
+    if differences:
         raise InvalidInput(
-            f"weights: the tensors of {Path(path).name!r} are not those of {name}: {'; '.join(told)}"
+            f"weights: the tensors of {Path(path).name!r} are not those of {name}: "
+            + "; ".join(differences)
         )
     module.load_state_dict(state)

@@ -105,8 +105,8 @@ def pretrain(
     check_training(dataset, training)
     check_images(view, "learn from")
     start = _start(training)
-    told = _settings_of(training, start)
-    earlier = _earlier(dataset, field_name, told)
+    kept = _settings_of(training, start)
+    earlier = _earlier(dataset, field_name, kept)
     if earlier is not None and not training.overwrite:
         trained = read_trained(earlier, settings, start)
         notes = ["The network that this field was made with is used; set overwrite to train it anew"]
@@ -115,7 +115,7 @@ def pretrain(
                 f"{training.agreement_field}: not written, for nothing was trained; set overwrite, on "
                 "the images that the network was trained on, to have it from the checkpoint"
             )
-        return _embedder(trained, training, told, earlier.name), notes
+        return _embedder(trained, training, kept, earlier.name), notes
     ids, images, broken = _read(view, training, report)
     notes = []
     if broken:
@@ -142,7 +142,7 @@ def pretrain(
     if training.agreement_field and trained.agreement is not None:
         _write_agreement(dataset, training, dict(zip(ids, trained.agreement.tolist(), strict=True)))
     assert trained.path is not None
-    return _embedder(trained, training, told, trained.path.name), notes
+    return _embedder(trained, training, kept, trained.path.name), notes
 
 
 def _start(training: Training) -> nn.Module | None:
@@ -156,10 +156,10 @@ def _settings_of(training: Training, start: nn.Module | None) -> dict[str, Any]:
     return {**asdict(training.settings), "start": fingerprint(start) if start is not None else None}
 
 
-def _earlier(dataset: Any, field_name: str, told: dict[str, Any]) -> Path | None:
+def _earlier(dataset: Any, field_name: str, kept: dict[str, Any]) -> Path | None:
     """The checkpoint of the network that a field was made with, if it is one of the same settings."""
     record = (record_of(dataset, field_name, KIND.method) or {}).get("trained") or {}
-    if record.get("settings") != told:
+    if record.get("settings") != kept:
         return None
     path = checkpoints() / Path(str(record["checkpoint"])).name
     return path if path.is_file() else None
@@ -193,7 +193,7 @@ def _workers(device: str) -> int:
     return int(fout.recommend_num_workers()) if resolve_device(device).type == "cuda" else 0
 
 
-def _embedder(trained: Trained, training: Training, told: dict[str, Any], checkpoint: str) -> Embedder:
+def _embedder(trained: Trained, training: Training, kept: dict[str, Any], checkpoint: str) -> Embedder:
     settings = training.settings
     return Embedder(
         f"{settings.method} ({settings.architecture}, {settings.epochs} epochs)",
@@ -201,7 +201,7 @@ def _embedder(trained: Trained, training: Training, told: dict[str, Any], checkp
         Squared(settings.image_size),
         OUTPUT,
         trained={
-            "settings": told,
+            "settings": kept,
             "checkpoint": checkpoint,
             "losses": trained.losses,
             "spread": trained.spread.spread,

@@ -270,7 +270,7 @@ def only(choices: list[Choice], what: str) -> str:
     """The one field that fits, or among several the one with the usual name.
 
     Raises:
-        InvalidInput: there is none, or it cannot be told which.
+        InvalidInput: there is none, or it is not clear which.
     """
     if not choices:
         raise InvalidInput(f"{what}: the dataset has no field that fits; name one")

@@ -91,7 +91,7 @@ def compute_value(
     if request.field:
         report(READ_SHARE + JUDGE_SHARE, "Writing")
         _write(dataset, request, reading, found)
-    return found.told()
+    return found.summary()
 
 
 def check_request(view: Any, request: BusinessValueRequest) -> None:
@@ -168,7 +168,7 @@ class _Judged:
         mine = reading.pool.classes[request.predictions] if compares else None
         nameless = unnamed(reading, request.predictions, seen) if compares else []
         if nameless:
-            told = (
+            summary = (
                 f"field {request.predictions!r}: {len(nameless)} of its classes have no name, for no "
                 "sample is predicted to be of them; set the dataset's classes for it"
             )
@@ -176,8 +176,8 @@ class _Judged:
                 request.decision == "expected_gain"
                 or decision_path(dataset, request.predictions) is None
             ):
-                raise InvalidInput(told)
-            reading.notes.append(f"{told}, to compare with deciding by expected gain")
+                raise InvalidInput(summary)
+            reading.notes.append(f"{summary}, to compare with deciding by expected gain")
             mine = None
         base = mine or class_names(dataset, request.predictions, request.label_field)
         return [*base, *sorted(seen - set(base))], mine
@@ -192,17 +192,17 @@ class _Judged:
         found[rows] = best_decisions(np.pad(pool.columns[column][rows], ((0, 0), (0, unknown))), gain)
         return found
 
-    def told(self) -> dict[str, Any]:
+    def summary(self) -> dict[str, Any]:
         """The figures in plain values, and in words."""
         found, request = self.judgment, self._request
         by_class = [
-            {**_plain(one), "possible": self.possible[self.classes.index(one.name)], "dearest": None}
+            {**_plain(one), "possible": self.possible[self.classes.index(one.name)], "costliest": None}
             for one in found.classes
         ]
-        for row, mistake in zip(by_class, found.dearest, strict=True):
+        for row, mistake in zip(by_class, found.costliest, strict=True):
             if mistake is not None:
-                row["dearest"] = (
-                    f"{mistake.decision}: {_counted(mistake.count)}, {_money(mistake.forgone)} forgone"
+                row["costliest"] = (
+                    f"{mistake.decision}: {_counted(mistake.count)}, {_money(mistake.regret)} regret"
                 )
         by_slice = [
             {"slice": path, **_plain(one)} for path, values in found.slices.items() for one in values
@@ -273,16 +273,16 @@ class _Judged:
         return notes
 
 
-def value_plots(told: dict[str, Any]) -> dict[str, Any]:
+def value_plots(summary: dict[str, Any]) -> dict[str, Any]:
     """Bars of what each class brings beside what it could, and of what a slice brings a sample."""
     found = {}
-    rows = told["classes"]
+    rows = summary["classes"]
     if rows:
         series = {"brought": [row["total"] for row in rows]}
         series["possible"] = [row["possible"] for row in rows]
         found["By true class"] = plots.money_plot([row["name"] for row in rows], series, "together")
-    for path in dict.fromkeys(row["slice"] for row in told["slices"]):
-        mine = [row for row in told["slices"] if row["slice"] == path]
+    for path in dict.fromkeys(row["slice"] for row in summary["slices"]):
+        mine = [row for row in summary["slices"] if row["slice"] == path]
         means = {"mean": [row["mean"] for row in mine]}
         found[f"By {path}"] = plots.money_plot([row["name"] for row in mine], means, "a sample")
     return found

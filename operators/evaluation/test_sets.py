@@ -11,7 +11,7 @@ import numpy as np
 
 from ...alcore import InvalidInput, Pool, score, select_test_set
 from ...alcore.strategies import Reads
-from ...alcore.test_sets import Wishes
+from ...alcore.test_sets import TestSetSpec
 from ...alcore.test_sets.select import ChosenTestSet
 from ..dataset.fields import number_fields
 from ..dataset.fiftyone_private import dataset_of
@@ -46,7 +46,7 @@ class TestSetRequest:
     ``reference`` is a view, None for the samples chosen from; ``like`` is how it was named.
     """
 
-    spec: Wishes
+    spec: TestSetSpec
     reference: Any
     like: dict[str, str]
     labeled: Labeled
@@ -70,7 +70,7 @@ def request_of(dataset: Any, params: dict[str, Any]) -> TestSetRequest:
     )
 
 
-def spec_of(dataset: Any, params: dict[str, Any]) -> Wishes:
+def spec_of(dataset: Any, params: dict[str, Any]) -> TestSetSpec:
     """The spec that a call's options make.
 
     Raises:
@@ -94,7 +94,7 @@ def spec_of(dataset: Any, params: dict[str, Any]) -> Wishes:
     if params.get("minimum_distance") is not None:
         distance = params["minimum_distance"]
         spec["minimum_distance"] = None if distance == 0 else distance
-    return Wishes.of(spec)
+    return TestSetSpec.of(spec)
 
 
 def reference_of(dataset: Any, params: dict[str, Any]) -> Any:
@@ -157,7 +157,7 @@ def choose(
     return reading, chosen
 
 
-def columns_of(dataset: Any, spec: Wishes, reference: bool = False) -> dict[str, Reads]:
+def columns_of(dataset: Any, spec: TestSetSpec, reference: bool = False) -> dict[str, Reads]:
     """What is read of the columns that a spec names, of what is chosen from or of a reference."""
     columns = dict.fromkeys(spec.strata, Reads.VALUES)
     if spec.embeddings is not None:
@@ -181,9 +181,9 @@ def text_of(report: dict[str, Any]) -> str:
         f"As many drawn at random tell {what} to within {interval['half_width']:.3g} "
         f"({interval['confidence']:.0%} sure)",
     ]
-    for name, told in report["distance"].items():
-        if isinstance(told, dict):
-            lines.append(f"Distance to the target, {name}: {told['chosen']:.3g}{_beside(told)}")
+    for name, compared in report["distance"].items():
+        if isinstance(compared, dict):
+            lines.append(f"Distance to the target, {name}: {compared['chosen']:.3g}{_beside(compared)}")
     if report["weights"] is not None:
         weights = report["weights"]
         lines.append(f"Weights from {weights['least']:.3g} to {weights['largest']:.3g}")
@@ -195,17 +195,17 @@ def plots_of(report: dict[str, Any]) -> dict[str, Any]:
     found = {}
     labels = {"embeddings": "maximum mean discrepancy", "strata": "total variation"}
     for name, label in labels.items():
-        told = report["distance"].get(name)
-        if told and told["random"]:
-            plot = plots.beside_chance_plot(told["chosen"], told["random"]["each"], label)
+        compared = report["distance"].get(name)
+        if compared and compared["random"]:
+            plot = plots.beside_chance_plot(compared["chosen"], compared["random"]["each"], label)
             found[f"Distance to the target, {name}"] = plot
     if report["strata"]:
         found["Strata"] = plots.strata_plot(report["strata"])
     return found
 
 
-def _beside(told: dict[str, Any]) -> str:
-    random = told["random"]
+def _beside(compared: dict[str, Any]) -> str:
+    random = compared["random"]
     if not random:
         return ""
     spread = f"{random['low']:.3g} to {random['high']:.3g}"

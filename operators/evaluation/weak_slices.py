@@ -1,4 +1,4 @@
-"""Weak slices of a dataset: by what they are judged, where they are looked for, how they are told."""
+"""Weak slices of a dataset: what they are judged by, where they are sought, how they are described."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ class Outcome:
         columns: the fields it is computed from.
         compute: from a pool that holds these to (N,) numbers.
         higher_is: better or worse.
-        told: in a few words.
+        description: in a few words.
     """
 
     columns: list[str]
     compute: Callable[[Pool], np.ndarray]
     higher_is: HigherIs
-    told: str
+    description: str
 
 
 def outcome_of(dataset: Any, params: dict[str, Any]) -> Outcome:
@@ -180,7 +180,7 @@ def text_of(outcome: Outcome, found: WeakSlices) -> str:
     listed = len(found.slices)
     return (
         f"{listed:,} of {found.tested:,} slices are worse than the rest, beyond chance; "
-        f"{outcome.told} is {found.mean:.3g} over {found.count:,} samples"
+        f"{outcome.description} is {found.mean:.3g} over {found.count:,} samples"
     )
 
 
@@ -269,11 +269,11 @@ def _labels_of(dataset: Any, params: dict[str, Any]) -> str:
     return usual[0].path
 
 
-def _of_field(path: str, higher_is: HigherIs, told: str) -> Outcome:
+def _of_field(path: str, higher_is: HigherIs, description: str) -> Outcome:
     def values(pool: Pool) -> np.ndarray:
         return np.where(pool.missing[path], np.nan, pool.numbers(path, "outcome"))
 
-    return Outcome([path], values, higher_is, told)
+    return Outcome([path], values, higher_is, description)
 
 
 def _of_evaluation(dataset: Any, key: str) -> Outcome:

@@ -68,11 +68,11 @@ def filters_of(dataset: Any, params: dict[str, Any]) -> list[dict[str, Any]]:
             name: params.get(_name(path, name)) for name in ("min", "max", "in", "not_in")
         }
         names = ("in", "not_in") if kind_of(dataset, path) == "categories" else ("min", "max")
-        asked = {name: given[name] for name in names if given[name] not in (None, "", [])}
-        if "in" not in asked and "not_in" not in asked:
-            filters += [{"column": path, **asked}] if asked else []
+        named = {name: given[name] for name in names if given[name] not in (None, "", [])}
+        if "in" not in named and "not_in" not in named:
+            filters += [{"column": path, **named}] if named else []
             continue
-        for name, values in asked.items():
+        for name, values in named.items():
             filters.append({"column": path, name: _as_stored(dataset, path, values)})
     return filters
 
@@ -145,8 +145,8 @@ def _field_inputs(ctx: Any, inputs: Any, path: str) -> None:
             )
     view = types.DropdownView()
     view.add_choice(pieces.NONE, label="nothing")
-    for how, told in PREFER[kind].items():
-        view.add_choice(how, label=how, description=told)
+    for how, line in PREFER[kind].items():
+        view.add_choice(how, label=how, description=line)
     inputs.enum(
         _name(path, "prefer"), view.values(), label=f"{path}: prefer", default=pieces.NONE, view=view
     )
@@ -170,13 +170,13 @@ def _field_inputs(ctx: Any, inputs: Any, path: str) -> None:
 
 
 def _bound_input(
-    inputs: Any, path: str, name: str, label: str, kind: str, told: str = "", required: bool = False
+    inputs: Any, path: str, name: str, label: str, kind: str, line: str = "", required: bool = False
 ) -> None:
     add = inputs.float
     if kind == "dates":
         add = inputs.str
-        told = f"{told}; such as 2026-01-31 or 2026-01-31T12:00".removeprefix("; ")
-    add(_name(path, name), label=f"{path}: {label}", description=told, required=required)
+        line = f"{line}; such as 2026-01-31 or 2026-01-31T12:00".removeprefix("; ")
+    add(_name(path, name), label=f"{path}: {label}", description=line, required=required)
 
 
 def _values_input(
@@ -223,16 +223,16 @@ def _plot(
             "filters": filters_of(dataset, alone),
             "strategies": preferences_of(dataset, alone) or None,
         }
-        asked = Recipe.of(recipe)
+        parsed = Recipe.of(recipe)
     except InvalidInput:
-        asked = Recipe.of({"budget": 1})  # what is wrong is told with the recipe
-    weight: Any = next(iter(asked.strategies or []), None)
+        parsed = Recipe.of({"budget": 1})  # what is wrong is said with the recipe
+    weight: Any = next(iter(parsed.strategies or []), None)
     if kind == "categories":
-        return _of_categories(asked.filters, weight, found)
+        return _of_categories(parsed.filters, weight, found)
     edges, counts = np.array(found["edges"]), found["counts"]
     middles = (edges[1:] + edges[:-1]) / 2
-    low = max((_number(one.min) for one in asked.filters if one.min is not None), default=-np.inf)
-    high = min((_number(one.max) for one in asked.filters if one.max is not None), default=np.inf)
+    low = max((_number(one.min) for one in parsed.filters if one.min is not None), default=-np.inf)
+    high = min((_number(one.max) for one in parsed.filters if one.max is not None), default=np.inf)
     # A bin is kept where any of it is.
     kept = (edges[1:] >= low) & (edges[:-1] <= high)
     worth = None if weight is None else preferred(middles, weight.prefer, edges[0], edges[-1]).tolist()

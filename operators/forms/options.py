@@ -42,8 +42,8 @@ class Option:
 
     Attributes:
         name: of the option in a recipe.
-        kind: what is asked for: a field of the dataset, one of a few values, a tag, a text, a number
-            or yes or no.
+        kind: what the form asks for: a field of the dataset, one of a few values, a tag, a text, a
+            number, or yes or no.
         label: its name in the form.
         description: what it does.
         choices: of fields and values, each with what it holds or does.
@@ -99,8 +99,8 @@ def more_options_of(dataset: Any, strategy: str, labels: str | None = None) -> l
             continue
         label = name.replace("_", " ").capitalize()
         arms = {arm for arm in _arms(info.annotation) if isinstance(arm, type)}
-        asked = bool(column_kinds(info) or _literals(info.annotation) or arms & {bool, int, float})
-        if asked and not _nested(info):
+        offered = bool(column_kinds(info) or _literals(info.annotation) or arms & {bool, int, float})
+        if offered and not _nested(info):
             found.append(_option(dataset, name, info, Basic(label), labels))
     return found
 

@@ -121,8 +121,8 @@ def fields_input(
 def choice_input(inputs: Any, name: str, label: str, options: dict[str, str], default: str) -> None:
     """Radio buttons; ``options`` maps each value to what it does, in a line."""
     view = types.RadioGroup(orientation="vertical")
-    for value, told in options.items():
-        view.add_choice(value, label=f"{value.replace('_', ' ')}: {told}")
+    for value, line in options.items():
+        view.add_choice(value, label=f"{value.replace('_', ' ')}: {line}")
     inputs.enum(name, view.values(), label=label, default=default, view=view)
 
 

@@ -13,7 +13,7 @@ from ...alcore.strategies import Family, Strategy
 
 POOL, LABELED, CHOSEN, TARGET = "#8a8f98", "#4c9be8", "#ff6d04", "#59b36b"
 BINS = 40
-REST = 5000  # of each kind in the plane; more can be drawn, but not told apart
+REST = 5000  # of each kind in the plane; more can be drawn, and not distinguished
 SHARES = np.linspace(0, 1, 101)
 CLASSES = 30
 LETTERS = 18
@@ -149,7 +149,7 @@ def distance_plot(pool: Pool, recipe: Recipe, chosen: Selection) -> dict[str, An
     rest = np.flatnonzero(here & ~pool.labeled)
     mine = chosen.indices[here[chosen.indices]]
     by_chance = rng.choice(rest, min(len(mine), len(rest)), replace=False)
-    asked = _draw(rng, rest, REST)
+    drawn = _draw(rng, rest, REST)
     series = [
         ("labeled now", labeled, LABELED),
         ("with as many by chance", np.sort(np.append(labeled, by_chance)), POOL),
@@ -158,7 +158,7 @@ def distance_plot(pool: Pool, recipe: Recipe, chosen: Selection) -> dict[str, An
     traces = []
     for name, centers, color in series:
         if len(centers):
-            values = distances_to(pool.columns[column], asked, centers, metric)
+            values = distances_to(pool.columns[column], drawn, centers, metric)
             traces.append(
                 {
                     "type": "scatter",
@@ -171,7 +171,7 @@ def distance_plot(pool: Pool, recipe: Recipe, chosen: Selection) -> dict[str, An
             )
     if not any(any(trace["x"]) for trace in traces):
         return None  # all are chosen
-    share = _of_all("share of the pool", len(asked), len(rest))
+    share = _of_all("share of the pool", len(drawn), len(rest))
     label = "cosine distance" if metric == "cosine" else "distance"
     return {"data": traces, "layout": _layout(f"{label} within which one is labeled", share)}
 
@@ -341,7 +341,7 @@ def _shares(counts: Any) -> np.ndarray:
 
 
 def _distinct(names: list[str]) -> list[str]:
-    """Names short enough for an axis, still told apart."""
+    """Names short enough for an axis, still distinct."""
     short = [n if len(n) <= LETTERS else f"{n[: LETTERS - 1]}…" for n in names]
     return [s if short.count(s) == 1 else f"{s} ({i})" for i, s in enumerate(short, start=1)]
 

@@ -33,10 +33,10 @@ def preview_inputs(
     methods = projection.methods()
     method = ctx.params.get("plane") or methods[0]
     if in_plane and len(methods) > 1:
-        told = {name: PLANES[name] for name in methods}
-        pieces.choice_input(inputs, "plane", "Plane", told, methods[0])
-    asked = {name: value for name, value in ctx.params.items() if name not in BESIDE}
-    draw(inputs, compute(ctx, counts.view_key(ctx), key_of(ctx, asked), method))
+        preview = {name: PLANES[name] for name in methods}
+        pieces.choice_input(inputs, "plane", "Plane", preview, methods[0])
+    answers = {name: value for name, value in ctx.params.items() if name not in BESIDE}
+    draw(inputs, compute(ctx, counts.view_key(ctx), key_of(ctx, answers), method))
 
 
 def wants_preview(ctx: Any, inputs: Any, label: str, description: str) -> bool:
@@ -51,18 +51,18 @@ def wants_preview(ctx: Any, inputs: Any, label: str, description: str) -> bool:
     return bool(ctx.params.get("preview"))
 
 
-def key_of(ctx: Any, asked: dict[str, Any]) -> str:
+def key_of(ctx: Any, answers: dict[str, Any]) -> str:
     """What tells one preview from another, for the cache."""
-    return json.dumps({**asked, "selected": ctx.selected}, sort_keys=True, default=str)
+    return json.dumps({**answers, "selected": ctx.selected}, sort_keys=True, default=str)
 
 
-def draw(inputs: Any, told: dict[str, Any]) -> None:
+def draw(inputs: Any, preview: dict[str, Any]) -> None:
     """Draw what was computed: a line, and plots with their names."""
-    if "error" in told:
-        inputs.view("preview_error", types.Error(label=told["error"]))
+    if "error" in preview:
+        inputs.view("preview_error", types.Error(label=preview["error"]))
         return
-    inputs.md(told["text"], name="preview_text")
-    for number, (name, plot) in enumerate(told["plots"].items()):
+    inputs.md(preview["text"], name="preview_text")
+    for number, (name, plot) in enumerate(preview["plots"].items()):
         inputs.md(f"**{name}**", name=f"plot_{number}_label")
         inputs.plot(f"plot_{number}", **plot, height=320, config={"displayModeBar": False})
 

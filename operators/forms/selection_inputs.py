@@ -106,7 +106,7 @@ def labeled_input(ctx: Any, inputs: Any) -> None:
         default=False,
         view=types.CheckboxView(),
     )
-    told = counts.count_samples(
+    counted = counts.count_samples(
         ctx,
         counts.view_key(ctx),
         ctx.params.get("label_field", usual) or None,
@@ -114,9 +114,9 @@ def labeled_input(ctx: Any, inputs: Any) -> None:
         ctx.params.get("predictions") or None,
         ctx.params.get("objects") or None,
     )
-    if told["total"] == 0:
+    if counted["total"] == 0:
         inputs.view("empty", types.Error(label="The view is empty: there is nothing to choose from"))
-    inputs.view("counts", types.Notice(label=told["text"]))
+    inputs.view("counts", types.Notice(label=counted["text"]))
 
 
 def result_inputs(ctx: Any, inputs: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import fiftyone.operators.types as types
 
 from ...alcore import InvalidInput
-from ...alcore.test_sets import Wishes
+from ...alcore.test_sets import TestSetSpec
 from ...alcore.test_sets.sizes import size_for
 from ..dataset.fields import (
     Choice,
@@ -162,10 +162,10 @@ def _size_inputs(ctx: Any, inputs: Any, params: dict[str, Any]) -> None:
 
 
 def _size_text(ctx: Any, params: dict[str, Any]) -> str:
-    """How many samples the interval takes; nothing where it cannot be said, for the error is told."""
+    """How many samples the interval takes; nothing where it cannot be said, for the error is shown."""
     try:
         shown = test_set_options.as_shown(params)
-        spec = Wishes.of({"interval": test_set_options.interval_of(shown), "method": "random"})
+        spec = TestSetSpec.of({"interval": test_set_options.interval_of(shown), "method": "random"})
     except InvalidInput:
         return ""
     assert spec.interval is not None
@@ -251,8 +251,8 @@ def _training_inputs(ctx: Any, inputs: Any) -> None:
 def _counted(ctx: Any, params: dict[str, Any]) -> int:
     """How many samples are not labeled."""
     field, tag = params.get("label_field") or None, params.get("labeled_tag") or None
-    told = counts.count_samples(ctx, counts.view_key(ctx), field, tag, None, None)
-    return int(told["total"] - told["labeled"])
+    counted = counts.count_samples(ctx, counts.view_key(ctx), field, tag, None, None)
+    return int(counted["total"] - counted["labeled"])
 
 
 def _usual_size(ctx: Any) -> int:
@@ -264,8 +264,8 @@ def _usual_labels(ctx: Any) -> str:
     name = next((c.path for c in label_fields(ctx.dataset) if c.path == "ground_truth"), pieces.NONE)
     if not name:
         return name
-    told = counts.count_samples(ctx, counts.view_key(ctx), name, None, None, None)
-    return name if told["labeled"] < told["total"] else pieces.NONE
+    counted = counts.count_samples(ctx, counts.view_key(ctx), name, None, None, None)
+    return name if counted["labeled"] < counted["total"] else pieces.NONE
 
 
 def _usual_strata(dataset: Any) -> list[str]:

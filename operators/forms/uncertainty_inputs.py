@@ -186,13 +186,13 @@ def source_inputs(ctx: Any, inputs: Any) -> dict[str, Any]:
     source = params["source"] = source_of(params)
     if source == "members":
         choices = pieces.fields_for(ctx, member_fields)
-        told = "This dataset has no array of members; compute dropout predictions makes one"
-        pieces.field_input(ctx, inputs, "members", "Members", choices, missing=told)
+        text = "This dataset has no array of members; compute dropout predictions makes one"
+        pieces.field_input(ctx, inputs, "members", "Members", choices, missing=text)
         params.setdefault("members", choices[0].path if choices else None)
     elif source == "predicted loss":
         choices = pieces.fields_for(ctx, loss_fields)
-        told = "This dataset has no field of numbers; fit loss predictor makes one"
-        pieces.field_input(ctx, inputs, "predicted_loss", "Predicted loss", choices, missing=told)
+        text = "This dataset has no field of numbers; fit loss predictor makes one"
+        pieces.field_input(ctx, inputs, "predicted_loss", "Predicted loss", choices, missing=text)
         params.setdefault("predicted_loss", choices[0].path if choices else None)
     elif source == "several fields":
         pieces.fields_input(
@@ -205,8 +205,8 @@ def source_inputs(ctx: Any, inputs: Any) -> dict[str, Any]:
     else:
         find = uncertain_fields if source == "one field" else prediction_fields
         choices = pieces.fields_for(ctx, find)
-        told = "This dataset has no field of predictions"
-        pieces.field_input(ctx, inputs, "predictions", "Predictions", choices, missing=told)
+        text = "This dataset has no field of predictions"
+        pieces.field_input(ctx, inputs, "predictions", "Predictions", choices, missing=text)
         params.setdefault("predictions", choices[0].path if choices else None)
     return params
 
@@ -233,12 +233,12 @@ def detail_inputs(ctx: Any, inputs: Any, params: dict[str, Any]) -> None:
         name = input_of("aggregate", over)
         pieces.choice_input(inputs, name, "From pixels to an image", over, "mean")
     takes = _takes(source, kind) if kind != "samples" else ()
-    for name, (label, told, default, low, high) in _NUMBER_INPUTS.items():
+    for name, (label, text, default, low, high) in _NUMBER_INPUTS.items():
         wanted = name in takes and _NEEDS.get(name) in (None, _aggregate_of(kind, params))
         if wanted and name == "top_k":
-            inputs.int(name, label=label, description=told, default=int(default), min=1)
+            inputs.int(name, label=label, description=text, default=int(default), min=1)
         elif wanted:
-            inputs.float(name, label=label, description=told, default=default, min=low, max=high)
+            inputs.float(name, label=label, description=text, default=default, min=low, max=high)
     if kind == "samples" and source == "one field":
         inputs.bool(
             "multi_label",

@@ -161,16 +161,16 @@ class ActiveLearning(foo.Panel):
     def on_advise(self, ctx: Any) -> None:
         """Whether another round is worth it, by what the panel knows."""
         try:
-            told = advise_view(self._view(ctx), self._stop_request(ctx))
+            advice = advise_view(self._view(ctx), self._stop_request(ctx))
         except InvalidInput as error:
             ctx.panel.set_state({"advised": "", "stop_error": str(error)})
             return
-        lines = [f"**{told['verdict']}**"]
+        lines = [f"**{advice['verdict']}**"]
         lines += [
             f"*{NAMES[one['criterion']]}*: **{one['says']}**. {one['sentence']}"
-            for one in told["advices"]
+            for one in advice["advices"]
         ]
-        ctx.panel.set_state({"advised": "\n\n".join([*lines, *told["notes"]]), "stop_error": ""})
+        ctx.panel.set_state({"advised": "\n\n".join([*lines, *advice["notes"]]), "stop_error": ""})
 
     def on_show(self, ctx: Any) -> None:
         one = self._row(ctx)
@@ -185,7 +185,7 @@ class ActiveLearning(foo.Panel):
         if one is None:
             self._list(ctx)
             return
-        shown = _is_chosen_view(ctx.view, one)  # asked first: its saved view may be what is open
+        shown = _is_chosen_view(ctx.view, one)  # found first: its saved view may be what is open
         undo(ctx.dataset, one["run_key"])
         ctx.panel.set_state("previewed", "")
         self._list(ctx)
@@ -283,15 +283,15 @@ class ActiveLearning(foo.Panel):
         return SelectionRequest(labeled=labeled, bad="leave_out")
 
     def _stop_request(self, ctx: Any) -> StoppingRequest:
-        asked = ctx.panel.get_state("stop") or {}
-        price = asked.get("price")
+        entered = ctx.panel.get_state("stop") or {}
+        price = entered.get("price")
         counts = isinstance(price, (int, float))  # an input that was emptied is no number
         return StoppingRequest(
-            asked.get("now") or NONE,
-            [asked["before"]] if asked.get("before") else [],
+            entered.get("now") or NONE,
+            [entered["before"]] if entered.get("before") else [],
             self._request(ctx).labeled,
             batch=max(1, int(ctx.panel.get_state("wanted.budget") or 1)),
-            matrix={"cost": asked.get("mistake") or 0} if counts else {},
+            matrix={"cost": entered.get("mistake") or 0} if counts else {},
             price=price if counts else None,
             bad="leave_out",
         )
@@ -363,10 +363,10 @@ class ActiveLearning(foo.Panel):
         row.btn("select", label="Select", icon="check", on_click=self.on_select, variant="contained")
 
     def _draw_preview(self, ctx: Any, panel: Any) -> None:
-        told = ctx.panel.get_state("previewed")
-        if not told:
+        advice = ctx.panel.get_state("previewed")
+        if not advice:
             return
-        panel.md(told, name="preview_text")
+        panel.md(advice, name="preview_text")
         # Inside an object of its own: among stacked parts a plot takes the height of the panel.
         shown = types.Object()
         panel.define_property("shown", shown)
@@ -398,14 +398,14 @@ class ActiveLearning(foo.Panel):
         if not ctx.panel.get_state("labels_are_back"):
             return
         panel.md("**Stop?** Labels are back: is another round worth it?", name="stop_text")
-        asked = ctx.panel.get_state("stop") or {}
+        entered = ctx.panel.get_state("stop") or {}
         row = panel.h_stack("stop", gap=1, align_y="bottom")
         fields = [one for one in prediction_fields(ctx.dataset) if one.path != self._labels(ctx)]
-        dropdown(row, "now", "Predictions now", fields, asked.get("now"))
+        dropdown(row, "now", "Predictions now", fields, entered.get("now"))
         before = [Choice(NONE, "no earlier round"), *fields]
-        dropdown(row, "before", "Predictions before", before, asked.get("before"))
+        dropdown(row, "before", "Predictions before", before, entered.get("before"))
         row.float("price", label="Price of a label", min=0)
-        row.float("mistake", label="Cost of a mistake", default=asked.get("mistake"), min=0)
+        row.float("mistake", label="Cost of a mistake", default=entered.get("mistake"), min=0)
         error = ctx.panel.get_state("stop_error")
         if error:
             panel.view("stop_error_text", types.AlertView(severity="error", label=error))

@@ -170,11 +170,11 @@ def _write(
     elif names.tag:
         everyone.select(results["tagged"]).tag_samples(names.tag)
     if names.saved_view:
-        told = counted(len(ids), names.objects)
+        count = counted(len(ids), names.objects)
         dataset.save_view(
             names.saved_view,
             chosen_view(dataset, names),
-            description=f"Selection {names.run_key}: {told}, in the order chosen",
+            description=f"Selection {names.run_key}: {count}, in the order chosen",
             overwrite=True,
         )
 

@@ -74,8 +74,8 @@ def preview(
     except InvalidInput as error:
         if request.objects is None:
             raise
-        told = f"objects of {request.objects!r}, each counted as a sample: {error}"
-        raise InvalidInput(told) from None
+        below = f"objects of {request.objects!r}, each counted as a sample: {error}"
+        raise InvalidInput(below) from None
     reading.notes += shortfalls(chosen)
     chosen.report["notes"] = reading.notes
     return reading, chosen
@@ -87,13 +87,13 @@ def shortfalls(chosen: Selection) -> list[str]:
     for name, reached in chosen.report["stages"][-1]["reached"].items():
         short = reached["after"].get("short", {})
         worst = sorted(short.items(), key=lambda one: one[1]["reached"] - one[1]["wanted"])
-        told = "; ".join(
-            f"{label!r} has {told['reached']:.3g} of {told['wanted']:.3g} ({told['why']})"
-            for label, told in worst[:SHORT_SHOWN]
+        below = "; ".join(
+            f"{label!r} has {below['reached']:.3g} of {below['wanted']:.3g} ({below['why']})"
+            for label, below in worst[:SHORT_SHOWN]
         )
         if short:
             more = f"; and {len(short) - SHORT_SHOWN} more" if len(short) > SHORT_SHOWN else ""
-            notes.append(f"{name}: below the target: {told}{more}")
+            notes.append(f"{name}: below the target: {below}{more}")
     return notes
 
 

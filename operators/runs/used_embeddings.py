@@ -28,14 +28,14 @@ def embeddings_used(dataset: Any, columns: Iterable[str]) -> list[dict[str, Any]
 
 def changes_since(dataset: Any, selection: dict[str, Any]) -> str:
     """What has become of the embeddings that one of ``selections`` was made by; else empty."""
-    told = []
+    changes = []
     for used in selection.get("embeddings") or []:
         record = record_of(dataset, used["field"], EMBEDDINGS.method)
         if dataset.get_field(used["field"]) is None:
-            told.append(f"{used['field']} is gone")
+            changes.append(f"{used['field']} is gone")
         elif record is None or record.get("made") != used["made"]:
-            told.append(f"{used['field']} was made anew")
-    return f"since then {' and '.join(told)}" if told else ""
+            changes.append(f"{used['field']} was made anew")
+    return f"since then {' and '.join(changes)}" if changes else ""
 
 
 def _path_of(dataset: Any, column: str) -> str | None:

@@ -41,28 +41,28 @@ def test_rounds_and_confidence_are_judged_on_what_is_not_labeled(rounds, advise,
     result = advise(
         rounds, predictions="predictions", earlier=earlier, label_field="ground_truth"
     ).result
-    told = by_name(result)
-    assert list(told) == ALL and result["samples"] == 40
+    message = by_name(result)
+    assert list(message) == ALL and result["samples"] == 40
     labels = [rounds.values(f"{name}.label")[8:] for name in (*earlier, "predictions")]
     kappas = [cohen_kappa_score(a, b) for a, b in pairwise(labels)]
-    assert told["stable_predictions"]["value"] == pytest.approx(np.mean(kappas))
-    assert told["stable_predictions"]["stop"] is False
-    assert told["changed_predictions"]["value"] == 1 / 40
+    assert message["stable_predictions"]["value"] == pytest.approx(np.mean(kappas))
+    assert message["stable_predictions"]["stop"] is False
+    assert message["changed_predictions"]["value"] == 1 / 40
     logits = np.stack(rounds.values("predictions.logits")[8:]).astype(float)
     P = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
-    assert told["overall_uncertainty"]["value"] == pytest.approx(scores.entropy(P).mean())
-    assert told["confident"]["value"] == pytest.approx((P.max(1) >= 0.9).mean())
+    assert message["overall_uncertainty"]["value"] == pytest.approx(scores.entropy(P).mean())
+    assert message["confident"]["value"] == pytest.approx((P.max(1) >= 0.9).mean())
     assert result["verdict"] == "Go on: 0 of 4 say stop"
     assert json.loads(json.dumps(result, allow_nan=False)) == result
     assert state(rounds) == before
 
 
 def test_thresholds_and_few_rounds(rounds, advise):
-    told = advise(
+    message = advise(
         rounds, predictions="predictions", earlier=["round_3"], changed=0.1, uncertainty=1, share=0
     ).result
-    assert [one["stop"] for one in told["advices"]] == [None, True, True, True]
-    assert told["verdict"] == "Stop: 3 of 3 say so"
+    assert [one["stop"] for one in message["advices"]] == [None, True, True, True]
+    assert message["verdict"] == "Stop: 3 of 3 say so"
     enough = advise(rounds, predictions="predictions", earlier=["round_3"], window=1, agreement=0.5)
     assert by_name(enough.result)["stable_predictions"]["stop"] is True
 
@@ -74,9 +74,9 @@ def test_labels_are_held_against_their_price(rounds, advise, volume):
     P = np.array(rounds.values("sure.probs")[8:])
     often = rounds.values("sharpness")[8:] if "volume_field" in volume else volume.get("volume", 1)
     saved = np.sort(scores.expected_cost(P, 2 * (1 - np.eye(3))) * often)[::-1]
-    told = by_name(result)["worth_labeling"]
-    assert told["value"] == pytest.approx(saved[:5].sum(), rel=1e-5)
-    assert told["threshold"] == 1.5 and told["stop"] == (saved[:5].sum() < 1.5)
+    message = by_name(result)["worth_labeling"]
+    assert message["value"] == pytest.approx(saved[:5].sum(), rel=1e-5)
+    assert message["threshold"] == 1.5 and message["stop"] == (saved[:5].sum() < 1.5)
     assert result["curve"]["worth"] == (saved >= 0.3).sum()
     np.testing.assert_allclose(result["curve"]["gains"], saved, rtol=1e-4)
 
@@ -96,12 +96,12 @@ def test_samples_without_a_prediction_do_not_count(rounds, advise):
 
 
 def test_labels_alone_can_be_compared(rounds, advise):
-    told = by_name(advise(rounds, predictions="round_3", earlier=["round_2"]).result)
-    assert list(told) == ALL[:2] and told["changed_predictions"]["stop"] is True
+    message = by_name(advise(rounds, predictions="round_3", earlier=["round_2"]).result)
+    assert list(message) == ALL[:2] and message["changed_predictions"]["stop"] is True
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ({"predictions": "round_1"}, "neither probabilities nor confidences"),
         ({"earlier": ["sure"]}, "'sure' is named twice"),
@@ -120,10 +120,10 @@ def test_labels_alone_can_be_compared(rounds, advise):
         ({"color": 1}, "unknown option 'color'"),
     ],
 )
-def test_what_is_wrong_is_said(rounds, advise, options, told):
+def test_what_is_wrong_is_said(rounds, advise, options, message):
     with pytest.raises(Exception) as error:
         advise(rounds, **{"predictions": "sure"} | options)
-    assert told in str(error.value)
+    assert message in str(error.value)
 
 
 def test_the_form_asks_for_costs_where_there_is_a_price(rounds, advise):
@@ -134,7 +134,7 @@ def test_the_form_asks_for_costs_where_there_is_a_price(rounds, advise):
     assert "error" not in form and "batch" not in form
     form = form_of(advise, rounds, predictions="sure", price=1.0, costs_as="table")
     assert {"batch", "cost_0", "volume", "volume_field"} <= set(form) and "error" not in form
-    told = advise(rounds, predictions="sure", cost=2, price=1).result
-    ctx = ExecutionContext({"dataset_name": rounds.name, "results": told}, operator_uri=advise.uri)
+    message = advise(rounds, predictions="sure", cost=2, price=1).result
+    ctx = ExecutionContext({"dataset_name": rounds.name, "results": message}, operator_uri=advise.uri)
     form = advise.resolve_output(ctx).type.properties
     assert {"verdict_text", "advice_worth_labeling", "curve_plot"} <= set(form)

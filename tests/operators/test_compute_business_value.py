@@ -38,26 +38,26 @@ def expected(dataset, rows):
 
 def test_figures_are_those_counted_by_hand(judged, value, state):
     before = state(judged)
-    told = value(judged, predictions="sure", gain=BY_NAME, slices=["place", "sharpness"]).result
+    sentence = value(judged, predictions="sure", gain=BY_NAME, slices=["place", "sharpness"]).result
     each = expected(judged, range(2, 40))
-    assert (told["count"], told["total"]) == (38, pytest.approx(sum(each)))
-    assert told["mean"] == pytest.approx(np.mean(each))
-    assert told["low"] < told["mean"] < told["high"]
-    assert told["lines"][0].startswith(f"**{sum(each):,}** from 38 samples, ")
-    assert (told["without_truth"], told["without_prediction"]) == (8, 2)
-    assert "8 samples without a truth in 'ground_truth' do not count" in told["notes"]
+    assert (sentence["count"], sentence["total"]) == (38, pytest.approx(sum(each)))
+    assert sentence["mean"] == pytest.approx(np.mean(each))
+    assert sentence["low"] < sentence["mean"] < sentence["high"]
+    assert sentence["lines"][0].startswith(f"**{sum(each):,}** from 38 samples, ")
+    assert (sentence["without_truth"], sentence["without_prediction"]) == (8, 2)
+    assert "8 samples without a truth in 'ground_truth' do not count" in sentence["notes"]
     truth = judged.values("ground_truth.label")[2:40]
-    assert told["possible"] == sum(max(BY_NAME[one].values()) for one in truth)
+    assert sentence["possible"] == sum(max(BY_NAME[one].values()) for one in truth)
     always = {d: sum(BY_NAME[t][d] for t in truth) for d in NAMES}
-    assert always[told["constant"]] == told["constant_total"] == max(always.values())
-    assert sum(one["total"] for one in told["classes"]) == pytest.approx(told["total"])
-    assert sum(one["count"] for one in told["decisions"]) == 38
+    assert always[sentence["constant"]] == sentence["constant_total"] == max(always.values())
+    assert sum(one["total"] for one in sentence["classes"]) == pytest.approx(sentence["total"])
+    assert sum(one["count"] for one in sentence["decisions"]) == 38
     places = judged.values("place")
     docks = expected(judged, [row for row in range(2, 40) if places[row] == "dock"])
-    dock = next(one for one in told["slices"] if one["name"] == "dock")
+    dock = next(one for one in sentence["slices"] if one["name"] == "dock")
     assert (dock["slice"], dock["total"]) == ("place", pytest.approx(sum(docks)))
-    assert len([one for one in told["slices"] if one["slice"] == "sharpness"]) == 5
-    assert json.loads(json.dumps(told, allow_nan=False)) == told
+    assert len([one for one in sentence["slices"] if one["slice"] == "sharpness"]) == 5
+    assert json.loads(json.dumps(sentence, allow_nan=False)) == sentence
     assert state(judged) == before
 
 
@@ -78,12 +78,12 @@ def test_costs_are_gains_turned_round_and_csv_does_as_well(judged, value):
     csv = ",".join(["truth", *NAMES])
     for row, truth in enumerate(NAMES):
         csv += "\n" + ",".join([truth, *("0" if row == column else "3" for column in range(3))])
-    told = [value(judged, predictions="sure", cost=one).result for one in (cost, csv)]
+    sentence = [value(judged, predictions="sure", cost=one).result for one in (cost, csv)]
     pairs = zip(judged.values("ground_truth.label"), judged.values("sure.label"), strict=True)
     wrong = sum(a != b for a, b in pairs if a and b)
-    assert [one["total"] for one in told] == [-3 * wrong] * 2
-    assert told[0]["possible"] == 0
-    assert told[0]["lines"][2] == "Deciding by expected gain would bring as much"
+    assert [one["total"] for one in sentence] == [-3 * wrong] * 2
+    assert sentence[0]["possible"] == 0
+    assert sentence[0]["lines"][2] == "Deciding by expected gain would bring as much"
 
 
 def test_values_are_written_to_sort_and_slice_by(judged, value, invalid):
@@ -108,17 +108,17 @@ def test_labels_alone_are_judged_and_a_view_need_not_show_every_class(judged, va
     view = judged.match(ViewField("ground_truth.label") == "glass").match(
         ViewField("by_hand.label") == "glass"
     )
-    told = value(view, predictions="by_hand", gain=BY_NAME).result
-    assert told["total"] == 10 * len(view) > 0 and told["other"] is None
-    assert [one["name"] for one in told["classes"]] == ["glass"]
+    sentence = value(view, predictions="by_hand", gain=BY_NAME).result
+    assert sentence["total"] == 10 * len(view) > 0 and sentence["other"] is None
+    assert [one["name"] for one in sentence["classes"]] == ["glass"]
 
 
 def test_dates_and_booleans_are_slices(judged, value):
-    told = value(
+    sentence = value(
         judged, predictions="sure", gain=BY_NAME, slices=["taken", "night"], date_part="weekday"
     ).result
-    names = {one["slice"]: set() for one in told["slices"]}
-    for one in told["slices"]:
+    names = {one["slice"]: set() for one in sentence["slices"]}
+    for one in sentence["slices"]:
         names[one["slice"]].add(one["name"])
     assert names["night"] == {"yes", "no"} and "Monday" in names["taken"]
 
@@ -131,13 +131,13 @@ def test_a_class_the_model_does_not_know_can_be_judged(judged, value):
     every = [*NAMES, "battery"]
     gain = {t: {d: float(t == d) for d in every} for t in every}
     gain["battery"] = dict.fromkeys(NAMES, -50.0) | {"battery": 0}
-    told = value(judged, predictions="sure", gain=gain).result
-    assert (told["count"], told["total"], told["possible"]) == (1, -50, 0)
-    assert told["classes"][0]["dearest"].endswith("1 sample, 50 forgone")
+    sentence = value(judged, predictions="sure", gain=gain).result
+    assert (sentence["count"], sentence["total"], sentence["possible"]) == (1, -50, 0)
+    assert sentence["classes"][0]["costliest"].endswith("1 sample, 50 regret")
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "sentence"),
     [
         ({}, "cost: say what each decision costs"),
         ({"gain": {"glass": {}}}, "says nothing of deciding"),
@@ -157,11 +157,11 @@ def test_a_class_the_model_does_not_know_can_be_judged(judged, value):
         ({"gain": GAIN, "color": 1}, "unknown option 'color'"),
     ],
 )
-def test_what_is_wrong_is_said_and_nothing_written(judged, value, state, options, told):
+def test_what_is_wrong_is_said_and_nothing_written(judged, value, state, options, sentence):
     before = state(judged)
     with pytest.raises(Exception) as error:
         value(judged, **{"predictions": "sure", "field": "worth"} | options)
-    assert told in str(error.value)
+    assert sentence in str(error.value)
     assert state(judged) == before
 
 
@@ -187,19 +187,19 @@ def test_the_form_asks_for_costs_or_gains_of_all_classes(judged, value):
     assert "error" in form_of(value, judged, field="sure", **asked)
     # As the App sends it: what was left at 1 or 0 may be lacking, and a text of before stays.
     params = {**asked, "costs_are": "gain", "gain_0": {"to_1": -7.0}, "cost": "nonsense", "gain": "{"}
-    told = foo.execute_operator(value.uri, {"dataset": judged}, params=params).result
+    sentence = foo.execute_operator(value.uri, {"dataset": judged}, params=params).result
     names = sorted(NAMES)
     table = np.eye(3)
     table[0, 1] = -7
     truth, decided = judged.values("ground_truth.label"), judged.values("sure.label")
     pairs = [(a, b) for a, b in zip(truth, decided, strict=True) if a and b]
-    assert told["total"] == sum(table[names.index(a), names.index(b)] for a, b in pairs)
+    assert sentence["total"] == sum(table[names.index(a), names.index(b)] for a, b in pairs)
 
 
 def test_what_is_told_is_drawn(judged, value):
     from fiftyone.operators.executor import ExecutionContext
 
-    told = value(judged, predictions="sure", gain=BY_NAME, slices=["place"]).result
-    ctx = ExecutionContext({"dataset_name": judged.name, "results": told}, operator_uri=value.uri)
+    sentence = value(judged, predictions="sure", gain=BY_NAME, slices=["place"]).result
+    ctx = ExecutionContext({"dataset_name": judged.name, "results": sentence}, operator_uri=value.uri)
     form = value.resolve_output(ctx).type.properties
     assert {"line_0", "line_2", "plot_0", "plot_1", "classes", "slices"} <= set(form)

@@ -1,4 +1,4 @@
-"""Test sets on real datasets: chosen as alcore has them, written, undone, told by the form."""
+"""Test sets on real datasets: chosen as alcore has them, written, undone, sentence by the form."""
 
 import numpy as np
 import pytest
@@ -64,19 +64,19 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("options", "wishes"), CASES)
-def test_picks_are_those_of_alcore(unchanged, select, state, operator, options, wishes):
+@pytest.mark.parametrize(("options", "spec"), CASES)
+def test_picks_are_those_of_alcore(unchanged, select, state, operator, options, spec):
     dataset = unchanged
     before = state(dataset)
     sharpness = {"sharpness": dataset.values("sharpness")}
-    expected = engine.select_test_set(pool_of(dataset, **sharpness), {"size": 12, **wishes})
+    expected = engine.select_test_set(pool_of(dataset, **sharpness), {"size": 12, **spec})
     result = select(dataset, size=12, label_field="ground_truth", **options).result
     assert ids_of(dataset) == expected.ids
     assert dataset.load_saved_view("test").values("id") == expected.ids
     assert result["chosen"] == 12
-    for name, told in expected.report["distance"].items():
-        if isinstance(told, dict):
-            assert result["distance"][name]["chosen"] == pytest.approx(told["chosen"], abs=1e-6)
+    for name, sentence in expected.report["distance"].items():
+        if isinstance(sentence, dict):
+            assert result["distance"][name]["chosen"] == pytest.approx(sentence["chosen"], abs=1e-6)
     operator("undo_selection")(dataset, "test")
     assert state(dataset) == before
 
@@ -189,7 +189,7 @@ def test_what_breaks_off_leaves_nothing(copies, select, state, break_at):
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "sentence"),
     [
         ({}, "give either a size or an interval"),
         ({"size": 5, "budget": 5}, "unknown option 'budget'; it takes"),
@@ -205,8 +205,8 @@ def test_what_breaks_off_leaves_nothing(copies, select, state, break_at):
         ({"size": 5, "expected_loss": "nowhere"}, "has no field 'nowhere'"),
     ],
 )
-def test_what_is_wrong_is_said_before_anything_is_read(unchanged, select, invalid, options, told):
-    with pytest.raises(invalid, match=told):
+def test_what_is_wrong_is_said_before_anything_is_read(unchanged, select, invalid, options, sentence):
+    with pytest.raises(invalid, match=sentence):
         select(unchanged, **options)
 
 
@@ -270,8 +270,8 @@ def test_a_form_drops_what_it_no_longer_shows(dataset, select):
         "label_field": "ground_truth",
     }
     foo.execute_operator(select.uri, {"dataset": dataset}, params=params)
-    wishes = {"size": 6, "embeddings": "embeddings"}
-    assert ids_of(dataset) == engine.select_test_set(pool_of(dataset), wishes).ids
+    spec = {"size": 6, "embeddings": "embeddings"}
+    assert ids_of(dataset) == engine.select_test_set(pool_of(dataset), spec).ids
 
 
 def test_the_preview_writes_nothing(copies, select, state):

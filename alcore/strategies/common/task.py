@@ -1,4 +1,4 @@
-"""What a strategy is asked to judge."""
+"""What a strategy judges."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def test_an_id_may_be_a_tuple():
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "sentence"),
     [
         ({"offsets": [0, 2, 1]}, "offsets: fall after row 1"),
         ({"offsets": [1, 2]}, "offsets: start at 1"),
@@ -111,8 +111,8 @@ def test_an_id_may_be_a_tuple():
         ({"ids": ["a", "b"], "confidences": [0, 9]}, r"1 object \(id b;"),
     ],
 )
-def test_refuses(given, told):
-    with pytest.raises(InvalidInput, match=told):
+def test_refuses(given, sentence):
+    with pytest.raises(InvalidInput, match=sentence):
         Objects(**{"offsets": [0, 1, 2], **given})
 
 
@@ -297,7 +297,7 @@ def test_weights_multiply_and_what_is_not_kept_is_not_there():
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "sentence"),
     [
         ({"how": "worst"}, "how: there is no 'worst'"),
         ({"empty": "nan"}, "empty: there is no 'nan'"),
@@ -310,6 +310,6 @@ def test_weights_multiply_and_what_is_not_kept_is_not_there():
         ({"offsets": [0, 2, 1]}, "offsets: fall"),
     ],
 )
-def test_aggregate_refuses(given, told):
-    with pytest.raises(InvalidInput, match=told):
+def test_aggregate_refuses(given, sentence):
+    with pytest.raises(InvalidInput, match=sentence):
         aggregate(**{"values": [1.0, 2.0], "offsets": [0, 2], **given})

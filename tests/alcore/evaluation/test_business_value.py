@@ -51,10 +51,10 @@ def test_sums_by_class_and_slice_are_those_counted_one_by_one(problem):
 
 
 @given(problems())
-def test_the_dearest_mistake_forgoes_most_of_its_class(problem):
+def test_the_costliest_mistake_loses_most_of_its_class(problem):
     truth, decided, gain, classes, _ = problem
     found = judge(truth, decided, gain, classes)
-    for one, mistake in zip(found.classes, found.dearest, strict=True):
+    for one, mistake in zip(found.classes, found.costliest, strict=True):
         t = classes.index(one.name)
         taken = Counter(zip(truth.tolist(), decided.tolist(), strict=True))
         lost = [taken[t, d] * (max(gain[t]) - gain[t][d]) for d in range(len(classes))]
@@ -62,7 +62,7 @@ def test_the_dearest_mistake_forgoes_most_of_its_class(problem):
             assert max(lost) == 0
         else:
             assert mistake.truth == one.name
-            assert mistake.forgone == pytest.approx(max(lost))
+            assert mistake.regret == pytest.approx(max(lost))
             assert mistake.count == found.counts[t, classes.index(mistake.decision)] > 0
 
 
@@ -115,7 +115,7 @@ def test_expected_gain_is_decided_in_parts(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "sentence"),
     [
         (([], [], np.eye(2), NAMES[:2]), "no sample has both a known truth and a prediction"),
         (([0], [0], np.eye(3), NAMES[:2]), "gain: must have a row and a column for each of the 2"),
@@ -124,6 +124,6 @@ def test_expected_gain_is_decided_in_parts(monkeypatch):
         (([0], [0], np.eye(2), NAMES[:2], {"p": (["a"], np.zeros(2))}), "'p' has codes of shape"),
     ],
 )
-def test_what_does_not_fit_is_said(arguments, told):
-    with pytest.raises(InvalidInput, match=told):
+def test_what_does_not_fit_is_said(arguments, sentence):
+    with pytest.raises(InvalidInput, match=sentence):
         judge(*arguments)

@@ -122,7 +122,7 @@ def test_advice_is_given_of_what_there_is():
 
 
 @pytest.mark.parametrize(
-    ("call", "told"),
+    ("call", "message"),
     [
         (lambda: kappa([], []), "there are \\[0, 0\\]"),
         (lambda: kappa([1], [1, 2]), "the same samples in each"),
@@ -137,6 +137,6 @@ def test_advice_is_given_of_what_there_is():
         (lambda: worth_labeling(np.eye(2), np.eye(2), 1, 1, [1, np.nan]), "volume: give one number"),
     ],
 )
-def test_what_does_not_fit_is_said(call, told):
-    with pytest.raises(InvalidInput, match=told):
+def test_what_does_not_fit_is_said(call, message):
+    with pytest.raises(InvalidInput, match=message):
         call()

@@ -68,14 +68,14 @@ def test_the_largest_group_comes_first():
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "sentence"),
     [
         ({"distance": 0}, "distance: 0 is not"),
         ({"distance": 1, "metric": "l1"}, "there is no 'l1'"),
     ],
 )
-def test_what_cannot_be_grouped_is_said(given, told):
-    with pytest.raises(InvalidInput, match=told):
+def test_what_cannot_be_grouped_is_said(given, sentence):
+    with pytest.raises(InvalidInput, match=sentence):
         distance_statistics.duplicate_groups(vectors(), **given)
 
 

@@ -42,8 +42,8 @@ def test_a_cost_of_1_for_every_mistake_is_least_confidence_and_margin(classes):
 def test_a_dear_mistake_counts_more_than_a_cheap_one():
     cost = [[0, 100, 1], [1, 0, 1], [1, 1, 0]]
     P = [[0.1, 0.9, 0], [0, 0.9, 0.1]]
-    dear, cheap = scores.expected_cost(P, cost)
-    assert dear > cheap
+    costly, cheap = scores.expected_cost(P, cost)
+    assert costly > cheap
 
 
 def test_agrees_with_scikit_activeml():
@@ -75,7 +75,7 @@ def test_a_matrix_comes_from_rows_names_or_csv(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("matrix", "told"),
+    ("matrix", "sentence"),
     [
         ([[0, 1], [1, 0]], r"a row and a column for each of the 3 classes, not shape \(2, 2\)"),
         ([[0, 1, 1], [1, 0], [1, 1, 0]], "must be rows of numbers"),
@@ -96,8 +96,8 @@ def test_a_matrix_comes_from_rows_names_or_csv(tmp_path):
         (3, "give rows of numbers, a dict by class names, or CSV"),
     ],
 )
-def test_says_what_is_wrong_with_a_matrix(matrix, told):
-    with pytest.raises(InvalidInput, match=told):
+def test_says_what_is_wrong_with_a_matrix(matrix, sentence):
+    with pytest.raises(InvalidInput, match=sentence):
         scores.cost_matrix(matrix, CLASSES)
 
 
@@ -112,7 +112,7 @@ def test_what_a_decision_forgoes_is_never_below_0():
 def test_business_value_is_the_gain_of_each_decision():
     gain = np.array([[10.0, -100], [-1, 5]])
     assert scores.business_value([0, 0, 1], [0, 1, 1], gain).tolist() == [10, -100, 5]
-    # 3 % of plastic in the aluminium is dearer than the aluminium is worth.
+    # 3 % of plastic in the aluminium costs more than the aluminium is worth.
     P = np.array([[0.04, 0.96], [0.2, 0.8]])
     assert scores.business_value([1, 1], P, gain).tolist() == [5, -1]
     assert scores.business_value([], np.zeros((0, 2)), gain).tolist() == []
@@ -181,7 +181,7 @@ def test_a_temperature_stays_in_bounds_and_takes_probabilities_of_0():
 
 
 @pytest.mark.parametrize(
-    ("values", "labels", "told"),
+    ("values", "labels", "sentence"),
     [
         (np.zeros((0, 3)), [], "there is no labeled sample"),
         (np.ones((2, 3)), [0], r"needs predictions \(N, C\) and N labels"),
@@ -190,8 +190,8 @@ def test_a_temperature_stays_in_bounds_and_takes_probabilities_of_0():
         (-np.ones((1, 3)), [0], "are no probabilities"),
     ],
 )
-def test_says_why_no_temperature_can_be_fitted(values, labels, told):
-    with pytest.raises(InvalidInput, match=told):
+def test_says_why_no_temperature_can_be_fitted(values, labels, sentence):
+    with pytest.raises(InvalidInput, match=sentence):
         scores.fit_temperature(values, labels)
 
 

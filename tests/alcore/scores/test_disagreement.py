@@ -333,7 +333,7 @@ def test_overlaps_are_the_loop():
 
 
 @pytest.mark.parametrize(
-    ("fields", "options", "told"),
+    ("fields", "options", "sentence"),
     [
         (1, {}, "1 fields; give two or more"),
         (2, {"iou": 1}, "iou: is 1"),
@@ -344,8 +344,8 @@ def test_overlaps_are_the_loop():
         (2, {"missing": 0, "position": 0, "classification": 0}, "one of them above it"),
     ],
 )
-def test_refuses(fields, options, told):
-    with pytest.raises(InvalidInput, match=told):
+def test_refuses(fields, options, sentence):
+    with pytest.raises(InvalidInput, match=sentence):
         detection_disagreement([random_field(3, 0)] * fields, **options)
 
 

@@ -62,7 +62,7 @@ def test_gives_floats(dtype, kept):
 
 
 @pytest.mark.parametrize(
-    ("second", "told"),
+    ("second", "sentence"),
     [
         (np.zeros((3, 2, 2)), "sample b: a map of 3 classes where 2 classes are expected"),
         (np.zeros((2, 2)), "sample b: a map of one number a pixel where 2 classes"),
@@ -74,7 +74,7 @@ def test_gives_floats(dtype, kept):
         (OSError("no such file"), "sample b: its map cannot be loaded .no such file."),
     ],
 )
-def test_names_the_sample_whose_map_is_bad(second, told):
+def test_names_the_sample_whose_map_is_bad(second, sentence):
     def load(row):
         if row and isinstance(second, Exception):
             raise second
@@ -82,7 +82,7 @@ def test_names_the_sample_whose_map_is_bad(second, told):
 
     maps = Maps(load, 2, ids=["a", "b"])
     maps[0]
-    with pytest.raises(InvalidInput, match=told):
+    with pytest.raises(InvalidInput, match=sentence):
         maps[1]
 
 
@@ -165,7 +165,7 @@ def test_works_in_chunks(measure, shape, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "sentence"),
     [
         ({"map": np.zeros((2, 2, 2))}, "map: 4 pixels with classes that do not sum to 1"),
         ({"map": np.full((1, 2), 2.0)}, "map: 2 pixels with values outside 0 to 1"),
@@ -177,8 +177,8 @@ def test_works_in_chunks(measure, shape, monkeypatch):
         ({"measure": "bald"}, "measure: there is no 'bald'"),
     ],
 )
-def test_refuses(given, told):
-    with pytest.raises(InvalidInput, match=told):
+def test_refuses(given, sentence):
+    with pytest.raises(InvalidInput, match=sentence):
         pixel_scores(**{"map": np.full((2, 1, 1), 0.5), "measure": "entropy", **given})
 
 
@@ -226,7 +226,7 @@ def test_one_decision_throughout_has_no_boundary():
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "sentence"),
     [
         ({"how": "max"}, "how: there is no 'max'"),
         ({"how": "boundary"}, "needs the class of each pixel"),
@@ -237,8 +237,8 @@ def test_one_decision_throughout_has_no_boundary():
         ({"scores": np.zeros((1, 2, 2))}, "scores: shape"),
     ],
 )
-def test_aggregate_refuses(given, told):
-    with pytest.raises(InvalidInput, match=told):
+def test_aggregate_refuses(given, sentence):
+    with pytest.raises(InvalidInput, match=sentence):
         aggregate_pixels(**{"scores": [[0.0, 1.0]], **given})
 
 

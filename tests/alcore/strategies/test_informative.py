@@ -109,13 +109,13 @@ def test_says_why_a_temperature_cannot_be_fitted():
         alcore.select(unlabeled, {"budget": 1, "strategies": [fit]})
 
 
-def test_costs_may_be_named_and_gains_are_what_is_forgone():
+def test_costs_may_be_named_and_gains_are_regret():
     gain = {t: {d: float(RNG.normal()) for d in CLASSES} for t in CLASSES}
     pool = Pool(N, columns={"p": P}, classes={"p": CLASSES})
     entry = {"strategy": "expected_cost", "column": "p", "gain": gain}
     matrix = np.array([[gain[t][d] for d in CLASSES] for t in CLASSES])
-    forgone = P @ matrix.max(1) - (P @ matrix).max(1)
-    np.testing.assert_allclose(alcore.score(pool, entry), forgone)
+    regret = P @ matrix.max(1) - (P @ matrix).max(1)
+    np.testing.assert_allclose(alcore.score(pool, entry), regret)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Whole test sets: kept apart from training, of the size asked for, like the target, told."""
+"""Whole test sets: kept apart from training, of the size asked for, like the target, sentence."""
 
 import json
 
@@ -10,7 +10,7 @@ from scipy.spatial.distance import cdist
 
 import alcore
 from alcore import InvalidInput
-from alcore.test_sets import Wishes, size_for_proportion
+from alcore.test_sets import TestSetSpec, size_for_proportion
 from support import twins
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -40,8 +40,8 @@ def make_pool(n=200, seed=0, labeled=0, d=2, grid=0, **columns):
 
 
 def chosen_from(pool, method, size=20, **more):
-    wishes = {"size": size, "method": method, "embeddings": "embeddings", **NEEDS[method], **more}
-    return alcore.select_test_set(pool, {"random_sets": 4, **wishes})
+    spec = {"size": size, "method": method, "embeddings": "embeddings", **NEEDS[method], **more}
+    return alcore.select_test_set(pool, {"random_sets": 4, **spec})
 
 
 @given(
@@ -97,19 +97,19 @@ def test_copies_of_the_training_side_are_not_chosen_nor_their_groups():
     video = np.array(["a", "b", "b", "c", "d", "e"], dtype=object)
     labeled = np.arange(6) == 0
     pool = alcore.Pool(6, labeled=labeled, columns={"embeddings": X, "video": video})
-    wishes = {"size": 3, "method": "random", "embeddings": "embeddings", "minimum_distance": 0.1}
-    found = alcore.select_test_set(pool, {**wishes, "groups": "video"})
+    spec = {"size": 3, "method": "random", "embeddings": "embeddings", "minimum_distance": 0.1}
+    found = alcore.select_test_set(pool, {**spec, "groups": "video"})
     assert sorted(found.indices) == [3, 4, 5] and len(found.held_out) == 0
     with pytest.raises(InvalidInput, match="5 samples are wanted, and 4 may be chosen: 1 of 6 are lab"):
-        alcore.select_test_set(pool, {**wishes, "size": 5})
+        alcore.select_test_set(pool, {**spec, "size": 5})
 
 
 def test_a_chain_of_copies_is_held_out_one_step_far():
     X = np.array([[0.0], [0.9], [1.8], [2.7], [3.6]])
     labeled = np.array([False, False, False, False, True])
     pool = alcore.Pool(5, labeled=labeled, columns={"embeddings": X, "number": [1.0, 0, 0, 0, 0]})
-    wishes = {"size": 1, "expected_loss": "number", "floor": 1e-6, "embeddings": "embeddings"}
-    found = alcore.select_test_set(pool, {**wishes, "minimum_distance": 1.0})
+    spec = {"size": 1, "expected_loss": "number", "floor": 1e-6, "embeddings": "embeddings"}
+    found = alcore.select_test_set(pool, {**spec, "minimum_distance": 1.0})
     assert found.indices.tolist() == [0] and found.held_out.tolist() == [1]
     assert found.report["near_training"] == 1 and found.report["trainable"] == 2
 
@@ -139,15 +139,15 @@ def test_the_report_measures_as_the_formulas_do():
     pool = make_pool()
     found = chosen_from(pool, "both", bandwidth=1.5)
     X = pool.columns["embeddings"]
-    told = found.report["distance"]
+    sentence = found.report["distance"]
     expected = twins.squared_mmd(X[found.indices], X, 1.5) ** 0.5
-    assert told["embeddings"]["chosen"] == pytest.approx(expected, abs=1e-9)
-    low, mean, high = (told["embeddings"]["random"][name] for name in ("low", "mean", "high"))
-    assert told["embeddings"]["chosen"] < low < mean < high
+    assert sentence["embeddings"]["chosen"] == pytest.approx(expected, abs=1e-9)
+    low, mean, high = (sentence["embeddings"]["random"][name] for name in ("low", "mean", "high"))
+    assert sentence["embeddings"]["chosen"] < low < mean < high
     kinds = pool.columns["kind"]
     shares = [[np.mean(values == k) for k in set(kinds)] for values in (kinds, kinds[found.indices])]
     off = np.abs(np.subtract(*shares)).sum() / 2
-    assert told["strata"]["chosen"] == pytest.approx(off)
+    assert sentence["strata"]["chosen"] == pytest.approx(off)
     assert [one["chosen"] for one in found.report["strata"]] == [
         np.sum(kinds[found.indices] == one["stratum"]) for one in found.report["strata"]
     ]
@@ -163,11 +163,11 @@ def test_a_reference_is_matched():
         }
     )
     for method in ("herding", "both", "stratified"):
-        wishes = {"size": 30, "method": method, "embeddings": "embeddings", **NEEDS[method]}
-        found = alcore.select_test_set(pool, wishes, reference)
-        told = found.report["distance"]
+        spec = {"size": 30, "method": method, "embeddings": "embeddings", **NEEDS[method]}
+        found = alcore.select_test_set(pool, spec, reference)
+        sentence = found.report["distance"]
         if method != "stratified":
-            assert told["embeddings"]["chosen"] < 0.7 * told["embeddings"]["random"]["low"]
+            assert sentence["embeddings"]["chosen"] < 0.7 * sentence["embeddings"]["random"]["low"]
         if method != "herding":
             kinds = pool.columns["kind"][found.indices]
             assert [np.sum(kinds == k) for k in ("rare", "usual", "common")] == [20, 10, 0]
@@ -180,9 +180,9 @@ def test_given_shares_are_matched_in_the_embeddings_too():
     pool = make_pool(600)
     rare = pool.columns["kind"] == "rare"
     pool.columns["embeddings"][rare] += 4
-    wishes = {"size": 40, "strata": ["kind"], "shares": {"rare": 0.5}, "embeddings": "embeddings"}
+    spec = {"size": 40, "strata": ["kind"], "shares": {"rare": 0.5}, "embeddings": "embeddings"}
     for method in ("herding", "both", "stratified"):
-        found = alcore.select_test_set(pool, {**wishes, "method": method})
+        found = alcore.select_test_set(pool, {**spec, "method": method})
         assert rare[found.indices].sum() == pytest.approx(20, abs=2 if method == "herding" else 0)
 
 
@@ -214,10 +214,10 @@ def test_the_mean_of_an_active_test_set_is_unbiased():
     pool = make_pool(150, labeled=30)
     losses = pool.columns["number"] + 0.3 * np.random.default_rng(0).random(150)
     truth = losses[~pool.labeled].mean()
-    wishes = {"size": 25, "expected_loss": "number", "random_sets": 0}
+    spec = {"size": 25, "expected_loss": "number", "random_sets": 0}
     means = []
     for seed in range(400):
-        found = alcore.select_test_set(pool, {**wishes, "seed": seed})
+        found = alcore.select_test_set(pool, {**spec, "seed": seed})
         means.append(
             alcore.weighted_estimate(
                 losses[found.indices], found.weights, found.report["population"]
@@ -231,28 +231,28 @@ def test_a_large_target_is_stood_for_by_a_draw():
     whole = chosen_from(pool, "herding", bandwidth=2.0)
     drawn = chosen_from(pool, "herding", bandwidth=2.0, max_target=300)
     assert any("300 of its samples, drawn" in note for note in drawn.report["notes"])
-    told = drawn.report["distance"]["embeddings"]
-    assert told["chosen"] < told["random"]["low"]
+    sentence = drawn.report["distance"]["embeddings"]
+    assert sentence["chosen"] < sentence["random"]["low"]
     X = pool.columns["embeddings"]
     at_best, by_draw = (twins.squared_mmd(X[one.indices], X, 2.0) for one in (whole, drawn))
-    assert at_best <= by_draw < told["random"]["low"] ** 2
+    assert at_best <= by_draw < sentence["random"]["low"] ** 2
 
 
 def test_progress_is_told_and_may_stop_it():
-    told = []
-    wishes = {"size": 20, "embeddings": "embeddings", "random_sets": 2}
-    alcore.select_test_set(make_pool(), wishes, progress=lambda *one: told.append(one))
-    assert (20, 20) in told and (1, 20) in told
+    sentence = []
+    spec = {"size": 20, "embeddings": "embeddings", "random_sets": 2}
+    alcore.select_test_set(make_pool(), spec, progress=lambda *one: sentence.append(one))
+    assert (20, 20) in sentence and (1, 20) in sentence
 
     def stop(done, size):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        alcore.select_test_set(make_pool(), wishes, progress=stop)
+        alcore.select_test_set(make_pool(), spec, progress=stop)
 
 
 @pytest.mark.parametrize(
-    ("wishes", "told"),
+    ("spec", "sentence"),
     [
         ({}, "test set: size: give either a size or an interval"),
         ({"size": 0}, "size: 0 is not a size; give a count"),
@@ -278,9 +278,9 @@ def test_progress_is_told_and_may_stop_it():
         ("{", "test set: is not JSON"),
     ],
 )
-def test_what_is_wrong_is_said_in_a_sentence(wishes, told):
-    with pytest.raises(InvalidInput, match=told) as error:
-        alcore.select_test_set(make_pool(), wishes)
+def test_what_is_wrong_is_said_in_a_sentence(spec, sentence):
+    with pytest.raises(InvalidInput, match=sentence) as error:
+        alcore.select_test_set(make_pool(), spec)
     assert "\n" not in str(error.value)
 
 
@@ -301,11 +301,11 @@ def test_pools_of_which_nothing_may_be_chosen():
     ):
         alcore.select_test_set(pool, {"size": 1, "groups": "video"})
     with pytest.raises(InvalidInput, match="leave out the reference"):
-        wishes = {"size": 1, "expected_loss": "number"}
-        alcore.select_test_set(make_pool(5), wishes, make_pool(5))
+        spec = {"size": 1, "expected_loss": "number"}
+        alcore.select_test_set(make_pool(5), spec, make_pool(5))
 
 
 def test_wishes_are_json():
-    wishes = Wishes.of({"size": 5, "strata": ["kind"], "shares": {"rare": 0.5}})
-    assert Wishes.of(wishes.model_dump_json()) == wishes
-    assert "minimum_distance" in Wishes.model_json_schema()["properties"]
+    spec = TestSetSpec.of({"size": 5, "strata": ["kind"], "shares": {"rare": 0.5}})
+    assert TestSetSpec.of(spec.model_dump_json()) == spec
+    assert "minimum_distance" in TestSetSpec.model_json_schema()["properties"]

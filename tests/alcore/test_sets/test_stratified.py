@@ -116,7 +116,7 @@ def test_values_that_are_not_named_share_what_is_left():
 
 
 @pytest.mark.parametrize(
-    ("columns", "shares", "told"),
+    ("columns", "shares", "sentence"),
     [
         (["c"], {"c": {"x": 0.5}}, "no sample of the target has c 'x'; there are 'a', 'b'"),
         (["c"], {"c": {"a": 0.5, "b": 0.2}}, "add up to 0.7; they must make 1"),
@@ -124,23 +124,23 @@ def test_values_that_are_not_named_share_what_is_left():
         (["c", "d"], {"c": {"a": 0.9}, "d": {"u": 0.2}}, "no weighing .* the shares of c and d"),
     ],
 )
-def test_shares_that_cannot_be_are_said(columns, shares, told):
+def test_shares_that_cannot_be_are_said(columns, shares, sentence):
     pool = pool_of(c=["a", "a", "b"], d=["u", "u", "v"])
-    with pytest.raises(InvalidInput, match=told):
+    with pytest.raises(InvalidInput, match=sentence):
         shares_of(strata_of(pool, pool, columns), shares)
 
 
 @pytest.mark.parametrize(
-    ("column", "told"),
+    ("column", "sentence"),
     [
         (np.zeros((1200, 2)), "must hold one category"),
         (np.full(1200, np.datetime64("2026-01-01")), "must hold one category"),
         (np.arange(1200.0), "1200 different values"),
     ],
 )
-def test_columns_that_are_no_categories_are_said(column, told):
+def test_columns_that_are_no_categories_are_said(column, sentence):
     pool = pool_of(c=column)
-    with pytest.raises(InvalidInput, match=told):
+    with pytest.raises(InvalidInput, match=sentence):
         strata_of(pool, pool, ["c"])
 
 

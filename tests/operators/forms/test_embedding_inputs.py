@@ -241,12 +241,12 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("name", "options", "told"), REFUSED)
-def test_what_is_wrong_is_said_and_nothing_written(unchanged, operator, state, name, options, told):
+@pytest.mark.parametrize(("name", "options", "sentence"), REFUSED)
+def test_what_is_wrong_is_said_and_nothing_written(unchanged, operator, state, name, options, sentence):
     before = state(unchanged)
     with pytest.raises(Exception) as error:
         operator(name)(unchanged, **{"embeddings": "embeddings", **options})
-    assert told in str(error.value)
+    assert sentence in str(error.value)
     assert state(unchanged) == before
 
 

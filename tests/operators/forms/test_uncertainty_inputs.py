@@ -98,7 +98,7 @@ def test_a_temperature_fitted_on_labels(dataset, select):
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "sentence"),
     [
         ({"several": ["one"]}, "name two or more fields"),
         ({"predictions": "one", "batch": "batch_bald"}, "'batch_bald' is for members"),
@@ -111,14 +111,14 @@ def test_a_temperature_fitted_on_labels(dataset, select):
         ({"predictions": "one", "aggregate": "sum"}, None),
     ],
 )
-def test_what_is_wrong_is_said_and_nothing_written(kinds, select, invalid, state, options, told):
+def test_what_is_wrong_is_said_and_nothing_written(kinds, select, invalid, state, options, sentence):
     before = state(kinds)
-    if told is None:
+    if sentence is None:
         assert select(kinds, budget=2, tag="r", **options).result["chosen"] == 2
         return
     with pytest.raises(Exception) as error:
         select(kinds, budget=2, tag="r", **options)
-    assert told in str(error.value)
+    assert sentence in str(error.value)
     assert state(kinds) == before
 
 
@@ -187,7 +187,7 @@ def test_a_delegated_call_does_the_same(dataset, compute):
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "sentence"),
     [
         ({"predictions": "one", "measures": ["bald"]}, "there is no 'bald' here; there are margin"),
         ({"predictions": "one", "prefix": "1"}, "'1_margin' must start with a letter"),
@@ -205,14 +205,14 @@ def test_a_delegated_call_does_the_same(dataset, compute):
         ({"color": 1}, "unknown option 'color'"),
     ],
 )
-def test_what_cannot_be_scored_is_said_and_nothing_written(kinds, compute, state, options, told):
+def test_what_cannot_be_scored_is_said_and_nothing_written(kinds, compute, state, options, sentence):
     before = state(kinds)
-    if told is None:
+    if sentence is None:
         assert compute(kinds, **options).result["fields"] == ["al_margin"]
         return
     with pytest.raises(Exception) as error:
         compute(kinds, **options)
-    assert told in str(error.value)
+    assert sentence in str(error.value)
     assert state(kinds) == before
 
 
@@ -251,8 +251,8 @@ def test_an_overwrite_that_fails_leaves_the_earlier_scores(
 
     def found():
         fields = [dataset.get_field(name) for name in names]
-        told = [(field.description, field.info) for field in fields]
-        return state(dataset), [dataset.values(name) for name in names], told
+        sentence = [(field.description, field.info) for field in fields]
+        return state(dataset), [dataset.values(name) for name in names], sentence
 
     compute(dataset, predictions="sure", measures=["margin", "entropy"])
     before = found()

@@ -87,7 +87,7 @@ def street(seen):
 
 
 def add_objects(fo, sample, arrays, rows):
-    def told(one, **more):
+    def sentence(one, **more):
         label = CLASSES[arrays["codes"][one]]
         return {"label": label, "confidence": float(arrays["confidences"][one]), **more}
 
@@ -100,22 +100,24 @@ def add_objects(fo, sample, arrays, rows):
                 embedding=arrays["embedding"][one],
                 members=arrays["members"][one],
                 area=float(arrays["area"][one]),
-                **told(one),
+                **sentence(one),
             )
             for one in rows
         ]
     )
     sample["bare"] = fo.Detections(
-        detections=[fo.Detection(bounding_box=box, **told(one)) for one in rows]
+        detections=[fo.Detection(bounding_box=box, **sentence(one)) for one in rows]
     )
-    sample["lines"] = fo.Polylines(polylines=[fo.Polyline(points=line, **told(one)) for one in rows])
+    sample["lines"] = fo.Polylines(
+        polylines=[fo.Polyline(points=line, **sentence(one)) for one in rows]
+    )
     keypoints = []
     for one in rows:
         scores = [float(arrays["confidences"][one]), np.nan]
-        keypoints.append(fo.Keypoint(points=line[0], **told(one) | {"confidence": scores}))
+        keypoints.append(fo.Keypoint(points=line[0], **sentence(one) | {"confidence": scores}))
     sample["points"] = fo.Keypoints(keypoints=keypoints)
     sample["several"] = fo.Classifications(
-        classifications=[fo.Classification(**told(one)) for one in rows]
+        classifications=[fo.Classification(**sentence(one)) for one in rows]
     )
 
 
@@ -692,8 +694,8 @@ def test_bad_objects_stop_or_are_left_out(street, running, invalid, attribute):
     ids = label_ids(street)
     street.set_label_values(f"{ROOT}.{attribute}", {ids[7]: value})
     column = BOXES if strategy == "uncertainty" else f"{ROOT}.{attribute}"
-    told = rf"field '{column}': 1 object \(id {ids[7]}\) {what}; correct them"
-    with pytest.raises(invalid, match=told):
+    sentence = rf"field '{column}': 1 object \(id {ids[7]}\) {what}; correct them"
+    with pytest.raises(invalid, match=sentence):
         read_with(running, street, [entry(strategy, column)])
     found = read_with(running, street, [entry(strategy, column)], bad="leave_out")
     assert np.flatnonzero(found.pool.missing[column]).tolist() == [7]
@@ -715,13 +717,13 @@ def test_bad_values_of_samples_are_told_of_samples(street, running, invalid):
 def test_an_object_with_neither_confidence_nor_vector(street, running, invalid):
     ids = label_ids(street, "bare")
     street.set_label_values("bare.detections.confidence", dict.fromkeys(ids))
-    told = r"field 'bare': 18 objects .* with neither a confidence nor a class vector"
-    with pytest.raises(invalid, match=told):
+    sentence = r"field 'bare': 18 objects .* with neither a confidence nor a class vector"
+    with pytest.raises(invalid, match=sentence):
         read_with(running, street, [entry("uncertainty", "bare")], objects="bare")
 
 
 @pytest.mark.parametrize(
-    ("objects", "strategies", "told"),
+    ("objects", "strategies", "sentence"),
     [
         ("nope", [], "has no field 'nope'; fields of objects: 'boxes', 'bare', 'lines'"),
         ("scene", [], "'scene' is a Classification, not one of Detections, Polylines"),
@@ -737,9 +739,9 @@ def test_an_object_with_neither_confidence_nor_vector(street, running, invalid):
         (None, [entry("weight", f"{ROOT}.area")], "has several values a sample; .* among objects"),
     ],
 )
-def test_what_does_not_fit_is_named(seen, running, invalid, objects, strategies, told):
+def test_what_does_not_fit_is_named(seen, running, invalid, objects, strategies, sentence):
     before = everything(seen)
-    with pytest.raises(invalid, match=told):
+    with pytest.raises(invalid, match=sentence):
         read_with(running, seen, strategies or [{"strategy": "random"}], objects=objects)
     assert everything(seen) == before
 
@@ -796,7 +798,9 @@ def test_listed_and_undone_by_the_operators(street, run, operator):
     before = everything(street)
     run(street, tag="one")
     (row,) = operator("list_selections")(street).result["selections"]
-    assert row["told"].startswith("6 objects of boxes, in ") and row["strategies"].startswith("uncert")
+    assert row["sentence"].startswith("6 objects of boxes, in ") and row["strategies"].startswith(
+        "uncert"
+    )
     assert operator("undo_selection")(street, "one").result == {"run_key": "one", "objects": 6}
     assert everything(street) == before
 
