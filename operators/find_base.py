@@ -58,7 +58,7 @@ def _columns(params: dict[str, Any]) -> dict[str, Reads]:
     """What is read: the vectors."""
     if params["metric"] not in get_args(Metric):
         known = " or ".join(map(repr, get_args(Metric)))
-        raise InvalidInput(f"metric: there is no {params['metric']!r}; choose {known}")
+        raise InvalidInput(f"metric: {params['metric']!r} should be {known}")
     return {params["embeddings"]: Reads.VECTORS}
 
 
