@@ -120,16 +120,6 @@ def add_objects(fo, sample, arrays, rows):
 
 
 @pytest.fixture
-def running(plugin):
-    return plugin("operators.runs.run")
-
-
-@pytest.fixture
-def writing(plugin):
-    return plugin("operators.runs.records")
-
-
-@pytest.fixture
 def labeled(plugin):
     return plugin("operators.reading.read").Labeled
 
