@@ -35,6 +35,22 @@ def operator(plugin):
     return lambda name: foo.get_operator(f"@alcore/active_learning/{name}")
 
 
+@pytest.fixture
+def running(plugin):
+    return plugin("operators.runs.run")
+
+
+@pytest.fixture
+def writing(plugin):
+    return plugin("operators.runs.records")
+
+
+@pytest.fixture
+def parts(plugin, monkeypatch):
+    """Fields are written in parts of eight samples."""
+    monkeypatch.setattr(plugin("operators.dataset.resumable_field"), "SAMPLES_A_WRITE", 8)
+
+
 @pytest.fixture(scope="session")
 def images(tmp_path_factory):
     folder = tmp_path_factory.mktemp("images")

@@ -6,10 +6,10 @@ import torch
 from PIL import Image
 from torch import nn
 
+from support.networks import SIZE, Prepare
 from support.operators import form_of, last_line
 
 NAME = "compute_embeddings"
-SIZE = 16
 
 
 class Tiny(nn.Module):
@@ -23,24 +23,6 @@ class Tiny(nn.Module):
         return self.last(self.body(x).mean((2, 3)))
 
 
-class Prepare:
-    """A transform that can be made to fail, as a disk or a programmer may."""
-
-    def __init__(self, fails_at=None):
-        self.fails_at = fails_at
-        self.count = 0
-
-    def __call__(self, image):
-        self.count += 1
-        if self.fails_at is not None and self.count > self.fails_at:
-            raise ZeroDivisionError("the transform has a fault")
-        pixels = np.asarray(image.resize((SIZE, SIZE)), dtype=np.float32)
-        return torch.from_numpy(pixels / 255).permute(2, 0, 1)
-
-    def __repr__(self):
-        return "Prepare"
-
-
 @pytest.fixture
 def compute(dataset, operator):
     """Runs the operator with a small network from Python."""
@@ -50,11 +32,6 @@ def compute(dataset, operator):
         return operator(NAME)(dataset if view is None else view, model or Tiny(), **options).result
 
     return run
-
-
-@pytest.fixture
-def parts(plugin, monkeypatch):
-    monkeypatch.setattr(plugin("operators.dataset.resumable_field"), "SAMPLES_A_WRITE", 8)
 
 
 @pytest.fixture

@@ -27,11 +27,6 @@ def compute(dataset, operator):
     )
 
 
-@pytest.fixture
-def parts(plugin, monkeypatch):
-    monkeypatch.setattr(plugin("operators.dataset.resumable_field"), "SAMPLES_A_WRITE", 8)
-
-
 @pytest.fixture(scope="module")
 def photo_master(mongod, tmp_path_factory):
     """A photo with EXIF, a copy of its file, the same photo made smaller, another, two broken files."""

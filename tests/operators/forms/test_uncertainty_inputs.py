@@ -135,15 +135,15 @@ def test_what_is_wrong_is_said_and_nothing_written(kinds, select, invalid, state
         ({"source": "costs"}, {"predictions", "costs_as", "cost_0", "cost_1"}),
     ],
 )
-def test_the_form_asks_what_the_source_needs(kinds, select, params, asked):
-    form = form_of(select, kinds, **params)
+def test_the_form_asks_what_the_source_needs(unchanged_kinds, select, params, asked):
+    form = form_of(select, unchanged_kinds, **params)
     assert asked <= set(form)
     described = [form[n].view for n in (*asked, "batch") if hasattr(form[n].view, "choices")]
     assert all(choice.label for view in described for choice in view.choices)
 
 
-def test_the_form_names_what_is_wrong(kinds, select):
-    form = form_of(select, kinds, source="several fields")
+def test_the_form_names_what_is_wrong(unchanged_kinds, select):
+    form = form_of(select, unchanged_kinds, source="several fields")
     assert "name two or more fields" in form["recipe_error"].view.label
     assert form["budget"].invalid
 
@@ -268,10 +268,10 @@ def test_an_overwrite_that_fails_leaves_the_earlier_scores(
     assert found() == (before[0], [[2.0] * 48] * 2, [("new", {"method": method})] * 2)
 
 
-def test_the_form_of_scores(kinds, compute):
-    form = form_of(compute, kinds, predictions="one")
+def test_the_form_of_scores(unchanged_kinds, compute):
+    form = form_of(compute, unchanged_kinds, predictions="one")
     assert "margin" in form["measures_margin"].view.values()
-    taken = form_of(compute, kinds, predictions="one", prefix="1")
+    taken = form_of(compute, unchanged_kinds, predictions="one", prefix="1")
     assert "must start with a letter" in taken["error"].view.label and taken["measures_margin"].invalid
 
 

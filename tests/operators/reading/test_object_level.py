@@ -122,6 +122,7 @@ def add_objects(fo, sample, arrays, rows):
 
 
 @pytest.fixture
+<<<<<<< HEAD
 def running(plugin):
     return plugin("operators.runs.run")
 
@@ -137,6 +138,8 @@ def selections(plugin):
 
 
 @pytest.fixture
+=======
+>>>>>>> wt-b
 def labeled(plugin):
     return plugin("operators.reading.read").Labeled
 

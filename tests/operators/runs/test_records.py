@@ -13,16 +13,6 @@ RECIPE = {
 
 
 @pytest.fixture
-def running(plugin):
-    return plugin("operators.runs.run")
-
-
-@pytest.fixture
-def writing(plugin):
-    return plugin("operators.runs.records")
-
-
-@pytest.fixture
 def run(plugin, running):
     reading = plugin("operators.reading.read")
 
