@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs" / "guide").glob("*.md"))]
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 CLASSES = ["glass", "paper"]
-N, LABELED = 120, 30
+N, LABELED = 200, 90
 # What takes minutes, or many images, takes less here.
 QUICKER = {"epochs=10": "epochs=1", "size=200": "size=40", "size=100": "size=20"}
 

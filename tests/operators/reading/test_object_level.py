@@ -87,7 +87,7 @@ def street(seen):
 
 
 def add_objects(fo, sample, arrays, rows):
-    def sentence(one, **more):
+    def common(one, **more):
         label = CLASSES[arrays["codes"][one]]
         return {"label": label, "confidence": float(arrays["confidences"][one]), **more}
 
@@ -100,36 +100,23 @@ def add_objects(fo, sample, arrays, rows):
                 embedding=arrays["embedding"][one],
                 members=arrays["members"][one],
                 area=float(arrays["area"][one]),
-                **sentence(one),
+                **common(one),
             )
             for one in rows
         ]
     )
     sample["bare"] = fo.Detections(
-        detections=[fo.Detection(bounding_box=box, **sentence(one)) for one in rows]
+        detections=[fo.Detection(bounding_box=box, **common(one)) for one in rows]
     )
-    sample["lines"] = fo.Polylines(
-        polylines=[fo.Polyline(points=line, **sentence(one)) for one in rows]
-    )
+    sample["lines"] = fo.Polylines(polylines=[fo.Polyline(points=line, **common(one)) for one in rows])
     keypoints = []
     for one in rows:
         scores = [float(arrays["confidences"][one]), np.nan]
-        keypoints.append(fo.Keypoint(points=line[0], **sentence(one) | {"confidence": scores}))
+        keypoints.append(fo.Keypoint(points=line[0], **common(one) | {"confidence": scores}))
     sample["points"] = fo.Keypoints(keypoints=keypoints)
     sample["several"] = fo.Classifications(
-        classifications=[fo.Classification(**sentence(one)) for one in rows]
+        classifications=[fo.Classification(**common(one)) for one in rows]
     )
-
-
-@pytest.fixture
-<<<<<<< HEAD
-def running(plugin):
-    return plugin("operators.runs.run")
-
-
-@pytest.fixture
-def writing(plugin):
-    return plugin("operators.runs.records")
 
 
 @pytest.fixture
@@ -138,8 +125,6 @@ def selections(plugin):
 
 
 @pytest.fixture
-=======
->>>>>>> wt-b
 def labeled(plugin):
     return plugin("operators.reading.read").Labeled
 
