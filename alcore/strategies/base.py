@@ -32,12 +32,13 @@ class Strategy(Options):
         about: its words.
         alone: whether it chooses by a rule of its own and stands alone in its stage.
         depends_on_picks: whether a pick changes what the other candidates are worth.
-        scores: whether it has a value for each sample that is worth storing (see ``alcore.score``).
+        highest: the highest value there can be, where that is known beforehand.
     """
 
     about: ClassVar[About]
     alone: ClassVar[bool] = False
     depends_on_picks: ClassVar[bool] = False
+    highest: ClassVar[float | None] = None
 
     strategy: str
     name: str | None = Field(None, description="what reasons and report call it")
@@ -146,6 +147,10 @@ class Strategy(Options):
         """The column of vectors by which it compares samples, and the metric; None without one."""
         vectors = [column for column, reads in self.columns().items() if reads is Reads.VECTORS]
         return (vectors[0], getattr(self, "metric", "cosine")) if vectors else None
+
+    def measure_name(self) -> str:
+        """The measure by which it judges, in a word; empty where it has but one."""
+        return str(getattr(self, "measure", None) or "")
 
     def examples(self) -> list[tuple[str, list[Any]]]:
         """Columns of vectors with the ids, or vectors, that it compares them with."""

@@ -82,6 +82,8 @@ class Uncertainty(Strategy):
         paper="Settles 2009, Active Learning Literature Survey, section 3.1",
     )
 
+    highest: ClassVar[float | None] = 1.0
+
     strategy: Literal["uncertainty"] = "uncertainty"
     column: Annotated[Predictions, Basic("Predictions")] = Field(
         description="probabilities or logits, of samples, of objects or of pixels"

@@ -42,14 +42,14 @@ def score_plot(pool: Pool, recipe: Recipe, chosen: Selection) -> dict[str, Any]:
     values = score(pool, entry)
     everyone = values[~pool.labeled & np.isfinite(values)]
     mine = values[chosen.indices]
-    high = max(1.0 if entry.strategy == "uncertainty" else 0.0, float(everyone.max(initial=0)))
+    high = max(entry.highest or 0.0, float(everyone.max(initial=0)))
     edges = np.linspace(0, high or 1.0, BINS + 1)
     middle = ((edges[1:] + edges[:-1]) / 2).round(4).tolist()
     traces = [
         _bars("pool", middle, np.histogram(everyone, edges)[0] / max(1, len(everyone)), POOL),
         _bars("chosen", middle, np.histogram(mine, edges)[0] / max(1, len(mine)), CHOSEN),
     ]
-    measure = (getattr(entry, "measure", None) or "").replace("_", " ")
+    measure = entry.measure_name().replace("_", " ")
     label = f"{entry.strategy.replace('_', ' ')}" + (f" ({measure})" if measure else "")
     return {"data": traces, "layout": _layout(label, "share of samples", barmode="overlay")}
 

@@ -7,25 +7,39 @@ from typing import Any
 
 import fiftyone.operators.types as types
 
+from ...alcore.recipe.default import strategies_for
 from ...alcore.strategies import BY_NAME, STRATEGIES, Family
-from ..dataset.fields import Choice, embedding_fields, prediction_fields
+from ...alcore.strategies.uncertainty import Uncertainty
+from ..dataset.fields import (
+    Choice,
+    class_fields,
+    embedding_fields,
+    prediction_fields,
+    uncertain_fields,
+)
 from ..forms import options
 from ..forms.options import NONE, Option, fields_of, needs_more, options_of
 
-USUAL = ("coverage", "balance")  # the default recipe, with embeddings
-WITHOUT_EMBEDDINGS = ("uncertainty", "balance")
 BY_CHANCE = "random"
 
 
 def default_cards(dataset: Any, labels: str) -> list[dict[str, Any]]:
-    """Coverage weighted by uncertainty, balanced over the classes, as far as there are fields."""
-    wanted = USUAL if embedding_fields(dataset) else WITHOUT_EMBEDDINGS
-    cards = [
-        new_card(dataset, strategy, labels)
-        for strategy in wanted
-        if fields_of(dataset, strategy, labels)
+    """The cards of the default recipe, over the first fields that fit; by chance where none does."""
+    vectors = [one.path for one in embedding_fields(dataset)]
+    judged = [one.path for one in uncertain_fields(dataset) if one.path != labels]
+    counted = {one.path for one in class_fields(dataset)}
+    margin = Uncertainty(column=judged[0]) if judged else None
+    strategies = strategies_for(
+        vectors[0] if vectors else None, margin, balanced=bool(judged) and judged[0] in counted
+    )
+    entries = [one.model_dump(exclude_none=True, exclude_defaults=True) for one in strategies]
+    return [
+        {
+            **new_card(dataset, one.strategy, labels),
+            **options.values_of({**entry, "strategy": one.strategy}),
+        }
+        for one, entry in zip(strategies, entries, strict=True)
     ]
-    return cards or [new_card(dataset, BY_CHANCE, labels)]
 
 
 def next_strategy(dataset: Any, used: set[str]) -> str:
