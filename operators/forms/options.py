@@ -131,7 +131,9 @@ def entry_of(dataset: Any, strategy: str, values: Mapping[str, Any]) -> dict[str
         if counts is not None and values.get(counts.option) == counts.value and name not in values:
             entry[name] = class_count(dataset)
         value = values.get(name)
-        if name not in offered or value is None or (isinstance(value, str) and value == NONE):
+        is_text = asks_for(info) is Asks.MATRIX  # of which an empty one is said to be empty
+        left_out = value is None or (isinstance(value, str) and value == NONE and not is_text)
+        if name not in offered or left_out:
             continue
         entry[name] = _answer(dataset, info, value)
     if model.alone:
