@@ -17,6 +17,7 @@ from .runs.run import Progress
 
 
 def request_of(params: dict[str, Any]) -> MetadataRequest:
+    """A form's parameters as a request."""
     objects = params.get("objects") or None
     return MetadataRequest(
         field=params.get("field") or ("" if objects else FIELD),

@@ -20,6 +20,8 @@ from .reading.read import ReadPool
 
 
 class FindNearDuplicates(FindOperator):
+    """Groups samples nearer to each other than a distance, and tags all but one of each group."""
+
     icon = "content_copy"
     label = "Active learning: find near-duplicates"
     about = (

@@ -17,6 +17,8 @@ SHARE = 0.02
 
 
 class FindOutliers(FindOperator):
+    """Measures how typical each sample is, and tags the least typical."""
+
     icon = "scatter_plot"
     label = "Active learning: find outliers"
     about = (

@@ -13,6 +13,8 @@ from .select_base import SelectOperator
 
 
 class Select(SelectOperator):
+    """Chooses samples by a recipe: any combination of strategies, or the default one."""
+
     label = "Active learning: select by a recipe"
     about = (
         "Chooses the samples to label next by any combination of strategies. "

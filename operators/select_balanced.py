@@ -35,6 +35,8 @@ COUNTS = {
 
 
 class SelectBalanced(SelectOperator):
+    """Chooses samples of the classes, or of the values of a field, that the labeled ones lack."""
+
     label = "Active learning: select for class balance"
     about = (
         "Chooses samples of the classes that the labeled ones lack, or of the places, hours, ranges. "

@@ -11,6 +11,8 @@ from .select_base import SelectOperator
 
 
 class SelectByMetadata(SelectOperator):
+    """Chooses samples by filters of fields and by what is preferred in them."""
+
     label = "Active learning: select by metadata"
     about = (
         "Filters by given metadata, such as a lens covered by a finger, and prefers high or low "

@@ -31,6 +31,8 @@ USES = {
 
 
 class SelectBySimilarity(SelectOperator):
+    """Chooses samples near to, or far from, some examples."""
+
     label = "Active learning: select by similarity"
     about = (
         "Chooses samples like some examples, or unlike them, by embeddings. The examples themselves "

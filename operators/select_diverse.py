@@ -19,6 +19,8 @@ SYNONYMS = {"k_center": "diversity"}
 
 
 class SelectDiverse(SelectOperator):
+    """Chooses samples that differ from each other and from what is labeled."""
+
     label = "Active learning: select diverse samples"
     about = "Chooses samples that differ from each other and from what is labeled, by embeddings."
     options = (

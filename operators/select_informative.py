@@ -12,6 +12,8 @@ from .select_base import SelectOperator
 
 
 class SelectInformative(SelectOperator):
+    """Chooses samples that one model, or several, know least about."""
+
     label = "Active learning: select informative samples"
     about = (
         "Chooses samples a model, or several, know least about: images, objects or pixels. By score "

@@ -22,6 +22,8 @@ DIFFERENT = ("typicality",)
 
 
 class SelectRepresentative(SelectOperator):
+    """Chooses samples that stand for the others, or the edge cases."""
+
     label = "Active learning: select representative samples"
     about = "Chooses samples that stand for the others: the common cases, or the edge cases."
     options = (

@@ -10,6 +10,8 @@ from .select_base import SelectOperator
 
 
 class SelectUncertain(SelectOperator):
+    """Chooses samples that a model is unsure of."""
+
     label = "Active learning: select uncertain samples"
     about = (
         "Chooses samples the model is unsure of. Alone it may choose near-duplicates, outliers and "

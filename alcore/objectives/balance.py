@@ -16,6 +16,8 @@ KINDS_A_CHUNK = 1 << 16
 
 
 class BalanceBlock:
+    """Gains of a block's kinds of samples; each pick adds its classes to the counts."""
+
     def __init__(
         self, kinds: np.ndarray, codes: np.ndarray, target: np.ndarray, counts: np.ndarray
     ) -> None:

@@ -110,6 +110,8 @@ class Outcomes:
 
 
 class BatchBaldBlock:
+    """Gains of a block in information; each pick is one more sample of the joint outcomes."""
+
     def __init__(self, objective: BatchBald, rows: torch.Tensor, values: torch.Tensor) -> None:
         self._objective = objective
         self._outcomes = objective.outcomes

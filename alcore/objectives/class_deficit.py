@@ -10,6 +10,8 @@ NUMBERS_A_CHUNK = 1 << 22
 
 
 class ClassDeficitBlock:
+    """Gains of a block toward the lacking classes; each pick takes its classes off what is lacking."""
+
     def __init__(self, classes: np.ndarray, lacking: np.ndarray) -> None:
         self._classes = classes
         self._lacking = lacking.copy()

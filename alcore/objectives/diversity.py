@@ -15,6 +15,8 @@ ENOUGH_ROWS = 1024
 
 
 class DiversityBlock:
+    """Distances of a block to the nearest center; each pick is one more center."""
+
     def __init__(self, values: np.ndarray, distances: np.ndarray) -> None:
         self.values = values
         self._distances = distances

@@ -11,6 +11,8 @@ ROWS_A_CHUNK = 1 << 14
 
 
 class RepresentativeBlock:
+    """Gains of a block; each pick takes off its similarity to the others."""
+
     def __init__(self, values: np.ndarray, kernel: np.ndarray) -> None:
         self.values = values
         self._kernel = kernel

@@ -9,6 +9,8 @@ from .objective import Objective
 
 
 class ScoreBlock:
+    """Values of a block, which no pick changes."""
+
     def __init__(self, values: np.ndarray) -> None:
         self.values = values
 

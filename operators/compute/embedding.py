@@ -71,6 +71,7 @@ def path_of(dataset: Any, request: EmbeddingRequest) -> str:
 
 
 def pool_field_of(request: EmbeddingRequest) -> str:
+    """The field of the pooled vectors of a sample's objects, ``<objects>_<pool>`` unless named."""
     return request.pool_field or f"{request.objects}_{request.pool}"
 
 

@@ -46,6 +46,7 @@ NUMBERS = {*MEASURES, "aspect_ratio", "exposure_time", "f_number"}
 
 
 def type_of(name: str) -> Any:
+    """The type of the field that holds a measure."""
     if name in WHOLE:
         return fo.IntField
     if name in NUMBERS:

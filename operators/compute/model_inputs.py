@@ -30,6 +30,7 @@ def name_input(
 
 
 def size_input(inputs: Any) -> None:
+    """The input of the size that images are brought to."""
     about = "Images are resized to this square, unless the model brings a transform"
     inputs.int("image_size", label="Image size", description=about, default=IMAGE_SIZE, min=1)
 

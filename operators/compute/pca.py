@@ -33,6 +33,7 @@ def check_run_key(dataset: Any, path: str) -> None:
 
 
 def keep_basis(dataset: Any, path: str, basis: Basis) -> None:
+    """Store the basis of a field's vectors as a run of the dataset."""
     key = run_key_of(path)
     dataset.register_run(
         key, dataset.init_run(method=METHOD, field=path, explained=basis.explained), overwrite=True
@@ -60,13 +61,16 @@ def kept_basis(dataset: Any, path: str) -> Basis | None:
 
 
 def forget_basis(dataset: Any, path: str) -> None:
+    """Delete the stored basis of a field, where there is one."""
     if run_key_of(path) in dataset.list_runs(method=METHOD):
         dataset.delete_run(run_key_of(path))
 
 
 def fit_basis(vectors: list[np.ndarray], components: int, seed: int) -> Basis:
+    """The basis of a PCA of N vectors of D values, fitted by `fit_pca`."""
     return fit_pca(np.stack(vectors), components, seed)
 
 
 def digest_of(basis: Basis) -> str:
+    """A text that differs for every other basis."""
     return hashlib.sha256(basis.components.tobytes() + basis.mean.tobytes()).hexdigest()

@@ -103,6 +103,7 @@ def map_paths(flat: dict[str, Any], path: str) -> tuple[str | None, str | None]:
 
 
 def is_text(field: Any) -> bool:
+    """Whether a field holds text."""
     return isinstance(field, fo.StringField)
 
 
@@ -291,6 +292,7 @@ def first(choices: list[Choice], what: str) -> str:
 
 
 def is_vector(field: Any) -> bool:
+    """Whether a field holds vectors: a vector field, or a list of numbers."""
     if isinstance(field, fo.VectorField):
         return True
     return isinstance(field, fo.ListField) and isinstance(field.field, (fo.FloatField, fo.IntField))

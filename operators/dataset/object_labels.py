@@ -46,6 +46,7 @@ def count_tag(dataset: Any, objects: str, tag: str) -> int:
 
 
 def add_tag(dataset: Any, objects: str, tag: str, pairs: list[Pair]) -> None:
+    """Add a tag to labels, given as pairs of a sample's id and a label's id."""
     _change_tags(dataset, objects, pairs, lambda tags: [*tags, tag])
 
 

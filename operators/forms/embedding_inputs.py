@@ -17,6 +17,7 @@ METRICS = {"euclidean": "as the vectors are", "cosine": "by direction alone, 0 t
 
 
 def embeddings_input(ctx: Any, inputs: Any) -> None:
+    """The input of the embeddings to choose by."""
     pieces.field_input(
         ctx,
         inputs,
@@ -28,10 +29,12 @@ def embeddings_input(ctx: Any, inputs: Any) -> None:
 
 
 def metric_input(inputs: Any) -> None:
+    """The input of the distance between embeddings."""
     pieces.choice_input(inputs, "metric", "Distance", METRICS, "euclidean")
 
 
 def weights_input(ctx: Any, inputs: Any) -> None:
+    """The input of the predictions that weigh the samples to be covered."""
     about = "Predictions: an uncertain sample counts more when it is covered (UHerding)"
     pieces.optional_field_input(
         ctx, inputs, "predictions", "Weigh by", pieces.fields_for(ctx, uncertain_fields), about
@@ -87,6 +90,7 @@ def ball_of(dataset: Any, column: str, params: dict[str, Any]) -> dict[str, Any]
 
 
 def duplicates_input(inputs: Any) -> None:
+    """The input of the distance below which only one of two samples is a candidate."""
     about = (
         "Of samples nearer to each other than this (Euclidean) one stays; find "
         "near-duplicates suggests a distance"
@@ -95,6 +99,7 @@ def duplicates_input(inputs: Any) -> None:
 
 
 def duplicates_filter(params: dict[str, Any]) -> list[dict[str, Any]]:
+    """The filter of a recipe that leaves near-duplicates out; empty where none is wanted."""
     within = params.get("duplicates_within")
     if within is None:
         return []

@@ -127,6 +127,7 @@ def choice_input(inputs: Any, name: str, label: str, options: dict[str, str], de
 
 
 def budget_input(inputs: Any, default: int = 100) -> None:
+    """The input of how many samples to choose."""
     inputs.float(
         "budget",
         label="Budget",
@@ -136,6 +137,7 @@ def budget_input(inputs: Any, default: int = 100) -> None:
 
 
 def predictions_input(ctx: Any, inputs: Any, missing: str, description: str = "") -> None:
+    """The input of the predictions to read; ``missing`` is shown where no field fits."""
     field_input(
         ctx,
         inputs,
@@ -155,6 +157,7 @@ def optional_number_input(
 
 
 def temperature_input(inputs: Any) -> None:
+    """The input of the temperature of softmax."""
     inputs.float(
         "temperature",
         label="Temperature",
@@ -164,6 +167,7 @@ def temperature_input(inputs: Any) -> None:
 
 
 def spread_input(ctx: Any, inputs: Any) -> None:
+    """The input of the embeddings that keep the chosen samples apart."""
     about = "Embeddings: also keep the chosen samples apart from each other (k-center)"
     optional_field_input(
         ctx, inputs, "embeddings", "Spread over", fields_for(ctx, embedding_fields), about
@@ -193,6 +197,7 @@ def mark(prop: Any, error: InvalidInput) -> None:
 
 
 def overwrite_input(inputs: Any, what: str = "an earlier selection") -> None:
+    """The input that allows replacing something of the same name."""
     inputs.bool(
         "overwrite",
         label=f"Replace {what} of that name",
@@ -208,6 +213,7 @@ BAD_CHOSEN_FROM = {
 
 
 def bad_input(inputs: Any, options: dict[str, str] = BAD_CHOSEN_FROM) -> None:
+    """The input of what happens to samples whose values cannot be used."""
     choice_input(inputs, "bad", "Samples whose values cannot be used", options, "error")
 
 
@@ -217,6 +223,7 @@ def checkbox_input(inputs: Any, name: str, label: str, default: bool = False) ->
 
 
 def uncertain_input(ctx: Any, inputs: Any) -> None:
+    """The input of the predictions by which uncertain samples are preferred."""
     about = "Predictions: times how unsure the model is (margin)"
     optional_field_input(
         ctx, inputs, "predictions", "Prefer uncertain ones of", fields_for(ctx, uncertain_fields), about

@@ -45,6 +45,8 @@ MAKERS = {
 
 
 class ActiveLearning(foo.Panel):
+    """The panel: its cards make a recipe, which is previewed, selected by and saved."""
+
     @property
     def config(self) -> Any:
         return foo.PanelConfig(
