@@ -87,15 +87,7 @@ class ComputeBusinessValue(OptionsOperator):
         pieces.predictions_input(
             ctx, inputs, "This dataset has no field of predictions", "Of one class a sample"
         )
-        pieces.field_input(
-            ctx,
-            inputs,
-            "label_field",
-            "Truth",
-            truth_fields(ctx.dataset),
-            missing="This dataset has no field of labels",
-            default=usual_truth(ctx.dataset),
-        )
+        pieces.truth_input(ctx, inputs, "Truth")
         filled = self.fill(ctx.dataset, ctx.params, first)
         cost_matrix.cost_inputs(ctx, inputs, filled.get("predictions"), filled.get("label_field"))
         pieces.choice_input(inputs, "decision", "Decide for", DECISIONS, "label")

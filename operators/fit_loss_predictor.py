@@ -65,16 +65,7 @@ class FitLossPredictor(PluginOperator):
             "Several are learned from together",
             [choices[0].path] if choices else [],
         )
-        pieces.field_input(
-            ctx,
-            inputs,
-            "label_field",
-            "Labels",
-            truth_fields(ctx.dataset),
-            missing="This dataset has no field of labels",
-            description="The true classes of the labeled samples",
-            default=usual_truth(ctx.dataset),
-        )
+        pieces.truth_input(ctx, inputs, "Labels", "The true classes of the labeled samples")
         inputs.str("field", label="Field", description="Written to it", default="predicted_loss")
         pieces.overwrite_input(inputs, "earlier predicted losses")
         inputs.int("folds", label="Folds", default=FOLDS, min=2)

@@ -20,7 +20,7 @@ from ...alcore.networks.networks import fingerprint
 from ..dataset.fiftyone_private import dataset_of
 from ..dataset.resumable_field import Kind, Parts, check_field_name, check_images, check_kind
 from .images import prepare_of, read_batches
-from .models import Classifier, describe
+from .models import Classifier, back_on_device, describe
 
 KIND = Kind("alcore/dropout_predictions", "dropout predictions", "predictions", "predicted")
 DESCRIPTION = (
@@ -85,8 +85,7 @@ def predict_with_dropout(
     todo, skipped = writer.what_is_left(view)
     broken: list[str] = []
     left_out: list[str] = []
-    home = next((p.device for p in model.module.parameters()), torch.device("cpu"))
-    try:
+    with back_on_device(model.module), writer.filling():
         with closing(_predict(model, todo, request, broken)) as batches:
             for ids, logits in batches:
                 fine = np.isfinite(logits).all((0, 2))
@@ -96,12 +95,6 @@ def predict_with_dropout(
                 report(done / len(todo), f"Predicted {done} of {len(todo)}")
         if todo and writer.count == 0:
             raise InvalidInput(_nothing(todo, broken, left_out))
-        writer.flush()
-    except BaseException as error:
-        writer.break_off(error)
-        raise
-    finally:
-        model.module.to(home)
     notes = []
     if skipped:
         notes.append(f"{skipped} samples held predictions of the same settings: left as they are")
@@ -184,8 +177,7 @@ class _Writer:
                     "name, or set overwrite"
                 )
             self._parts.resumes = self.classes == known["classes"]
-        self.flush = self._parts.flush
-        self.break_off = self._parts.break_off
+        self.filling = self._parts.filling
 
     @property
     def count(self) -> int:

@@ -8,7 +8,6 @@ from contextlib import closing
 from typing import Any
 
 import numpy as np
-import torch
 
 from ...alcore import InvalidInput
 from ...alcore.data.device import resolve_device
@@ -23,6 +22,7 @@ from . import pca
 from .embedders import Embedder
 from .embedding_field import KIND, NOT_FINITE, PCA, EmbeddingField, EmbeddingRequest, digest
 from .images import prepare_of
+from .models import back_on_device
 from .pooling import pool_on_samples
 
 EMBED_SHARE = 0.9
@@ -91,16 +91,16 @@ def embed_view(
     """
     started = time.perf_counter()
     report = throttled(progress)
-    check_request(dataset_of(view), request)
-    work = EmbeddingField(dataset_of(view), path_of(dataset_of(view), request), embedder, request)
+    dataset = dataset_of(view)
+    check_request(dataset, request)
+    work = EmbeddingField(dataset, path_of(dataset, request), embedder, request)
     parts = work.parts
     todo, skipped = work.left(view)
     count = sum(len(one.ids) for one in todo)
     left_out: list[str] = []
     length: int | None = work.length()
     held = work.held()
-    home = next((p.device for p in embedder.module.parameters()), torch.device("cpu"))
-    try:
+    with back_on_device(embedder.module), parts.filling():
         with closing(work.read(todo)) as batches:
             for ids, vectors in _vectors(embedder, batches, request):
                 length = length or vectors.shape[1]
@@ -122,18 +122,12 @@ def embed_view(
             raise InvalidInput(work.nothing(count, len(left_out)))
         if parts.count and work.basis is None:
             _check_components(request, parts.count + held, length or 0)
-        parts.flush()
-    except BaseException as error:
-        parts.break_off(error)
-        raise
-    finally:
-        embedder.module.to(home)
     report(EMBED_SHARE, "Finishing")
     notes = work.notes(skipped)
     if left_out:
         notes.append(f"{name_samples(left_out, np.arange(len(left_out)))} with {NOT_FINITE}: left out")
     notes += _finish(view, work, request)
-    record = record_of(dataset_of(view), work.path, KIND.method) or {}
+    record = record_of(dataset, work.path, KIND.method) or {}
     return {
         "field": request.field,
         "path": work.path,

@@ -75,7 +75,7 @@ def measure_view(
     broken: list[str] = []
     empty: list[str] = []
     read: Any = ahead(jobs, partial(measured, request), AHEAD * request.workers, request.workers)
-    try:
+    with parts.filling():
         with closing(read) as opened:
             for number, (job, found) in enumerate(zip(jobs, opened, strict=True), 1):
                 if found is None:
@@ -86,10 +86,6 @@ def measure_view(
                 report(MEASURE_SHARE * number / len(jobs), f"Measured {number} of {len(jobs)} images")
         if jobs and parts.count == 0 and not skipped:
             raise InvalidInput(_nothing(len(jobs), broken, empty))
-        parts.flush()
-    except BaseException as error:
-        parts.break_off(error)
-        raise
     notes = _notes(work.thing, skipped, broken, empty)
     groups = {}
     if request.duplicates:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import importlib
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,16 @@ class Classifier:
     module: nn.Module
     transform: Transform
     classes: list[str] | None = None
+
+
+@contextmanager
+def back_on_device(module: nn.Module) -> Iterator[None]:
+    """Bring a network back to the device that it was on: a caller may still use it."""
+    device = next((p.device for p in module.parameters()), torch.device("cpu"))
+    try:
+        yield
+    finally:
+        module.to(device)
 
 
 def source_of(model: str, weights: str | None = None) -> str:

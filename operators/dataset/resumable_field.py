@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -153,9 +154,23 @@ class Parts:
         self._waiting |= values
         self.count += len(values)
         if len(self._waiting) >= SAMPLES_A_WRITE and self.count >= self._least:
-            self.flush()
+            self._flush()
 
-    def flush(self) -> None:
+    @contextmanager
+    def filling(self) -> Iterator[None]:
+        """What is put within is written at the end; where it breaks off, nothing half-made is left.
+
+        Raises:
+            Unfinished: it broke off after something was written.
+        """
+        try:
+            yield
+            self._flush()
+        except BaseException as error:
+            self._break_off(error)
+            raise
+
+    def _flush(self) -> None:
         if not self._waiting:
             return
         self._open()
@@ -163,7 +178,7 @@ class Parts:
         self._written += len(self._waiting)
         self._waiting = {}
 
-    def break_off(self, error: BaseException) -> None:
+    def _break_off(self, error: BaseException) -> None:
         """Leave nothing half-made: remove a field that holds nothing; say what stays.
 
         Raises:

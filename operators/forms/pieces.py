@@ -13,7 +13,9 @@ from ..dataset.fields import (
     embedding_fields,
     label_fields,
     prediction_fields,
+    truth_fields,
     uncertain_fields,
+    usual_truth,
 )
 from ..dataset.object_fields import Find, of_objects
 
@@ -154,6 +156,20 @@ def optional_number_input(
 ) -> None:
     """A number that may be left out."""
     inputs.float(name, label=label, description=description, required=False, **bounds)
+
+
+def truth_input(ctx: Any, inputs: Any, label: str, description: str = "") -> None:
+    """The input of the field of true labels, ``label_field``."""
+    field_input(
+        ctx,
+        inputs,
+        "label_field",
+        label,
+        truth_fields(ctx.dataset),
+        missing="This dataset has no field of labels",
+        description=description,
+        default=usual_truth(ctx.dataset),
+    )
 
 
 def temperature_input(inputs: Any) -> None:
