@@ -106,7 +106,7 @@ class TestIsolation:
     def test_a_database_of_the_users_is_used_under_a_name_of_our_own_where_there_is_no_other(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("servers.runs", lambda mongod: False)
+        monkeypatch.setattr("support.servers.runs", lambda mongod: False)
         users = {"FIFTYONE_DATABASE_URI": "mongodb://example.org", "FIFTYONE_DATABASE_NAME": "mine"}
         first, second = isolated(users, tmp_path), isolated(users, tmp_path)
         assert first["FIFTYONE_DATABASE_URI"] == users["FIFTYONE_DATABASE_URI"]
