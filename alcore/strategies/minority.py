@@ -42,8 +42,8 @@ class Minority(Rule):
     budget is filled by the measure.
 
     After Aggarwal, Popescu and Hudelot, Minority Class Oriented Active Learning for Imbalanced Datasets
-    (2020). This is a reconstruction from the paper's abstract and from methods that build on it, because
-    the full paper was not available.
+    (2020). This is a reconstruction from the paper's abstract and from methods that build on it,
+    because the full paper was not available.
     """
 
     about: ClassVar[About] = About(

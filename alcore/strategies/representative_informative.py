@@ -31,8 +31,9 @@ class RepresentativeInformative(Strategy):
     ``M1 = k / 2``. ``M2_i`` is the summed similarity to the labeled samples, ``M3_i`` that to the
     unlabeled ones, and ``C_i = exp(squared distance to the nearest labeled sample) (p1 - p2)``.
     "published" scales the two similarities as the authors' code does, by (labeled + budget) / 2 n and
-    (unlabeled - budget) / 2 n. "mean_discrepancy" scales them by (unlabeled - budget) / n and (labeled +
-    budget) / n, as in the maximum mean discrepancy, so that both count the same in a large pool.
+    (unlabeled - budget) / 2 n. "mean_discrepancy" scales them by (unlabeled - budget) / n and
+    (labeled + budget) / n, as in the maximum mean discrepancy, so that both count the same in a large
+    pool.
     """
 
     about: ClassVar[About] = About(

@@ -21,7 +21,7 @@ class Typicality(Strategy):
     """Samples in dense regions; negative strength: outliers."""
 
     about: ClassVar[About] = About(
-        favors="in dense regions: the common case; a negative strength: outliers",
+        favors="in dense surroundings: the common case; a negative strength: outliers",
         misleads="near-duplicates are the most typical",
         title="Typicality",
         family=Family.REPRESENTATIVENESS,
