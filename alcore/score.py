@@ -1,4 +1,4 @@
-"""What one strategy says of every sample, without choosing any."""
+"""One strategy's score for every sample; nothing is chosen."""
 
 from typing import Any
 
@@ -20,21 +20,23 @@ def score(
     progress: Progress | None = None,
     seed: int = 0,
 ) -> np.ndarray:
-    """The value of each sample, labeled ones too, by one entry of a recipe.
+    """Score every sample, labeled ones too, by one entry of a recipe.
 
     Args:
         pool: the samples.
-        entry: a strategy as in a recipe, whose values no pick changes: uncertainty, expected_cost,
-            disagreement, typicality, similarity, weight or random. Its strength does not count.
+        entry: one strategy, written as in a recipe. Its values must not depend on what is chosen:
+            uncertainty, expected_cost, disagreement, typicality, similarity, weight or random. Its
+            strength is ignored.
         device: as in ``select``.
-        progress: called with (0, 1) now and then; what it raises ends the work.
-        seed: of what is drawn.
+        progress: called with (0, 1) from time to time; an exception that it raises stops the work.
+        seed: the seed of random draws.
 
     Returns:
-        (N,) float64, higher = more worth labeling; NaN where a sample has no value to judge.
+        (N,) float64, higher = more worth labeling; NaN where a sample lacks a value that the
+        strategy needs.
 
     Raises:
-        InvalidInput: what is wrong with the entry or the data, in one sentence.
+        InvalidInput: the entry or the data cannot be used; one sentence says why.
     """
     strategies = Recipe.of({"budget": 1, "strategies": [entry]}).strategies
     assert strategies is not None

@@ -1,4 +1,4 @@
-"""Recipe + pool -> selection."""
+"""Choose samples from a pool by a recipe."""
 
 import time
 from collections.abc import Callable
@@ -33,24 +33,29 @@ def select(
     """Choose the samples of ``pool`` to label next.
 
     Each pick is the candidate with the highest product of ``value ** strength`` over the strategies
-    (or sum, see ``Recipe.combine``), given all that is labeled and chosen before it; ties go to the
-    lower index. Values equal to 9 digits count as ties.
+    (or sum, see ``Recipe.combine``), given the labeled samples and the picks before it. Ties go to
+    the lower index; values that agree to 9 digits are ties.
 
     Args:
         pool: the samples.
-        recipe: a recipe, a dict or JSON; a budget alone takes the default strategies.
+        recipe: a ``Recipe``, a dict or JSON. With a budget alone the default strategies are used.
         device: "auto" (a GPU where there is one), "cpu", "cuda" or a torch device.
-        progress: called with (chosen, budget) now and then; what it raises ends the selection.
+        progress: called with (chosen, budget) from time to time; an exception that it raises stops
+            the selection.
+
+    Returns:
+        the chosen samples in the order chosen, with their gains, reasons and a report.
 
     Raises:
-        InvalidInput: what is wrong with the recipe or the data, in one sentence.
+        InvalidInput: the recipe or the data cannot be used; one sentence says why.
     """
     recipe = Recipe.of(recipe)
     where = resolve_device(device)
     started = time.perf_counter()
     stages = completed_stages(recipe, pool)
     task = Task(pool, np.flatnonzero(~pool.labeled), 0, recipe.seed, where, tick=_ticking(progress, 1))
-    # Of near-duplicates the one that stays must be one that the only stage can choose.
+    # The near-duplicate filter keeps one sample of each group. With a single stage, it must be a
+    # sample that this stage can choose.
     needed = _needed(stages[0]) if len(stages) == 1 else []
     needed = [column for column in needed if column in pool.columns]
     candidates = task.candidates[passing(task, recipe.filters, needed)[task.candidates]]
@@ -88,7 +93,7 @@ def select(
 def _run_stage(
     task: Task, stage: Stage, number: int, at: str, progress: Progress | None
 ) -> tuple[np.ndarray, list[str], Picks, dict[str, Any]]:
-    """The rows chosen, the names of what they were chosen by, the picks, and what the report says."""
+    """The chosen rows, the names of the strategies, the picks, and the stage's part of the report."""
     started = time.perf_counter()
     pool = task.pool
     strategies = stage.strategies or []
@@ -174,7 +179,7 @@ def _ticking(progress: Progress | None, budget: int) -> Callable[[], None]:
 def _without_excluded(
     candidates: np.ndarray, strategies: list[Strategy], tasks: list[Task]
 ) -> np.ndarray:
-    """The candidates less those that a strategy excludes; all, if that leaves none."""
+    """The candidates without those that a strategy excludes; all of them, if none would be left."""
     kept = np.ones(tasks[0].pool.n, dtype=bool)
     for one, task in zip(strategies, tasks, strict=True):
         kept[one.excluded(task)] = False
@@ -223,7 +228,7 @@ def _picked(
 
 
 def _has_gains(stage: Stage) -> bool:
-    """Whether 0 means that a pick adds nothing."""
+    """Whether a gain of 0 means that the pick adds nothing."""
     alone = any(one.alone for one in stage.strategies or [])
     return not alone and stage.combine == "product"
 

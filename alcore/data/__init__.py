@@ -1,1 +1,1 @@
-"""."""
+"""The data of a selection: the pool, its columns, and their checks."""

@@ -18,26 +18,26 @@ MONTHS = (
     *("January", "February", "March", "April", "May", "June", "July", "August"),
     *("September", "October", "November", "December"),
 )
-# More values than this are no categories but numbers, which need bins.
+# A column with more distinct values than this holds numbers, which need bins, not categories.
 MOST_CATEGORIES = 1000
 
 
 def class_name(value: Any) -> str:
-    """A label as the name of a class: numbers become floats where some are missing."""
+    """A label as a class name: 3.0 is "3", because integers become floats where some are missing."""
     whole = isinstance(value, float | np.floating) and float(value).is_integer()
     return str(int(value)) if whole else str(value)
 
 
 def class_names(pool: Pool, column: str, width: int) -> list[str]:
-    """The names of a prediction column's ``width`` classes, their numbers where they have none."""
+    """The names of a prediction column's ``width`` classes; "0", "1", ... where it has no names."""
     return pool.classes.get(column) or [str(c) for c in range(width)]
 
 
 def codes_of(pool: Pool, name: str, classes: Sequence[str], user: str) -> np.ndarray:
-    """(N,) int64, each value's place among the classes, -1 where it is none of them.
+    """(N,) int64, the index of each value's class; -1 where the value is not one of the classes.
 
     Raises:
-        InvalidInput: not a column of single values.
+        InvalidInput: the column does not hold a single value per sample.
     """
     column = pool.column(name, user)
     if not isinstance(column, np.ndarray) or column.ndim != 1:
@@ -51,10 +51,10 @@ def codes_of(pool: Pool, name: str, classes: Sequence[str], user: str) -> np.nda
 def refuse_unknown(
     pool: Pool, name: str, rows: np.ndarray, codes: np.ndarray, classes: Sequence[str], user: str
 ) -> None:
-    """Refuse rows of a column whose value is none of the classes.
+    """Refuse rows whose value in the column is not one of the classes.
 
     Raises:
-        InvalidInput: the first such value, its samples, and the classes.
+        InvalidInput: there are such rows; names the first value, the samples and the classes.
     """
     unknown = rows[codes[rows] < 0]
     if len(unknown):
@@ -71,27 +71,29 @@ def first_names(names: Sequence[str]) -> str:
 
 
 def binned(numbers: np.ndarray, known: np.ndarray, bins: int | list[float]) -> tuple[list[str], Any]:
-    """Numbers in bins with as many samples each, or between edges, of which the outer bins are open.
+    """Put numbers into bins of equal counts, or into bins between given edges.
 
     Args:
         numbers: (N,) float64, NaN where missing.
         known: (N,) bool, which of them have a value.
+        bins: how many bins, or their edges in ascending order. The lowest and the highest bin are
+            open.
 
     Returns:
-        the names of the bins, and (N,) int64 the bin of each; of missing ones any.
+        the names of the bins, and (N,) int64 the bin of each number; arbitrary where missing.
     """
     edges = quantile_edges(numbers[known], bins) if isinstance(bins, int) else np.array(bins, float)
     return bin_names(edges), np.searchsorted(edges, np.nan_to_num(numbers), side="right")
 
 
 def quantile_edges(known: np.ndarray, bins: int) -> np.ndarray:
-    """The edges between bins with as many of the numbers each; fewer, where many are the same."""
+    """The edges between bins of equal counts; there are fewer bins where many numbers are equal."""
     inner = np.unique(np.quantile(known, np.arange(1, bins) / bins)) if len(known) else known
     return inner[inner > known.min(initial=np.inf)]
 
 
 def bin_names(edges: np.ndarray) -> list[str]:
-    """What the bins between edges are called; each has its lower edge, and the outer ones are open."""
+    """The names of the bins between edges. A bin includes its lower edge; the outer ones are open."""
     text = [f"{edge:.6g}" for edge in edges]
     if len(set(text)) < len(text):
         text = [repr(float(edge)) for edge in edges]
@@ -104,7 +106,7 @@ def bin_names(edges: np.ndarray) -> list[str]:
 def date_parts(
     moments: np.ndarray, known: np.ndarray, part: DatePart, zone: str | None
 ) -> tuple[list[str], np.ndarray]:
-    """The hour, weekday, month or year of dates, those that occur.
+    """Divide dates by hour, weekday, month or year; only the parts that occur become classes.
 
     Args:
         moments: (N,) datetime64 in UTC.
@@ -112,8 +114,8 @@ def date_parts(
         zone: a time zone such as "Europe/Vienna"; None is UTC.
 
     Returns:
-        the names of the parts, in the order of time, and (N,) int64 the part of each; of missing ones
-        any.
+        the names of the parts, in the order of time, and (N,) int64 the part of each date; arbitrary
+        where missing.
     """
     local = pd.DatetimeIndex(moments[known]).tz_localize("UTC").tz_convert(zone or "UTC")
     numbers = np.asarray(getattr(local, "day_of_week" if part == "weekday" else part))

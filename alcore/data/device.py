@@ -1,4 +1,4 @@
-"""Where the heavy arrays live, and in which precision."""
+"""The device and the precision of large arrays."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ def resolve_device(device: str | torch.device) -> torch.device:
     """Turn "auto", "cpu", "cuda" or a torch device into a torch device.
 
     Raises:
-        InvalidInput: the device is not known or not there.
+        InvalidInput: the device is unknown or not available.
     """
     if isinstance(device, torch.device):
         return device

@@ -1,4 +1,4 @@
-"""A number a sample, from a column of numbers or from how many objects it has."""
+"""One number per sample: from a column of numbers, or the count of its objects."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from .pool import Pool
 
 
 def numbers_or_counts(pool: Pool, column: str, classes: list[str] | None, user: str) -> np.ndarray:
-    """(N,) float64: a column's numbers, NaN where missing; of objects how many there are.
+    """(N,) float64: the numbers of a column, or how many objects each sample has; NaN where missing.
 
     Args:
-        column: numbers, or objects.
-        classes: of objects, which are counted; default all.
-        user: who asks, for errors.
+        column: the name of a column of numbers or of objects.
+        classes: the classes of objects to count; all by default.
+        user: what uses the column; error messages start with it.
 
     Raises:
-        InvalidInput: another kind of column, or classes of what has none.
+        InvalidInput: the column holds something else, or classes are named and it has none.
     """
     objects = pool.column(column, user)
     if not isinstance(objects, Objects):

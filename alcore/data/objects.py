@@ -1,4 +1,4 @@
-"""Several predictions a sample, such as the boxes of a detector, in flat arrays."""
+"""Several predictions per sample, such as the boxes of a detector, in flat arrays."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ ABOVE_ONE = 1e-3  # what rounding may add to a probability
 
 
 class Objects:
-    """N samples with M objects in all: those of sample n lie at rows ``offsets[n]:offsets[n + 1]``.
+    """N samples with M objects in all; the objects of sample n are ``offsets[n]:offsets[n + 1]``.
 
     Args:
-        offsets: (N + 1,) ints, never falling, from 0 to M.
-        probabilities: (M, C) a class vector an object, each number in [0, 1]; a row of NaN where an
-            object has none. Rows that sum to 1, or independent sigmoids.
+        offsets: (N + 1,) ints from 0 to M that never decrease.
+        probabilities: (M, C), one row of class probabilities per object, each in [0, 1]: rows that
+            sum to 1, or independent sigmoids. A row of NaN where an object has none.
         confidences: (M,) in [0, 1], NaN where not known.
         labels: (M,) int index of the class, -1 where not known.
-        boxes: (M, 4) left, top, width and height, in any one unit.
+        boxes: (M, 4) left, top, width and height, all in the same unit.
         ids: M ids of the objects, anything hashable.
-        classes: the C class names, which ``labels`` and the columns of ``probabilities`` follow.
+        classes: the C class names, in the order of ``labels`` and the columns of ``probabilities``.
 
     Raises:
-        InvalidInput: lengths that do not fit, or values outside what is said above.
+        InvalidInput: lengths that do not fit, or values outside the ranges above.
     """
 
     def __init__(
@@ -61,9 +61,12 @@ class Objects:
         ids: Sequence[Any] | None = None,
         classes: Sequence[str] | None = None,
     ) -> Objects:
-        """The same from lists with one entry a sample: an array of what its objects have, or None.
+        """Objects from lists with one entry per sample: an array with one row per object, or None.
 
-        A convenience for small data: it loops over the samples.
+        Meant for small data, because it loops over the samples.
+
+        Raises:
+            InvalidInput: lists of different lengths, or as for the class.
         """
         given = {
             "probabilities": probabilities,
@@ -116,14 +119,14 @@ class Objects:
 
     @property
     def sample(self) -> np.ndarray:
-        """(M,) int64: the row of each object's sample. Made anew at each call."""
+        """(M,) int64: the row of each object's sample, computed at each access."""
         return np.repeat(np.arange(len(self)), self.counts)
 
     def take(self, rows: Any) -> Objects:
-        """The samples at ``rows`` in that order, each with its objects; a bool mask will do too.
+        """The samples at ``rows``, in that order, with their objects; ``rows`` may be a bool mask.
 
         Raises:
-            InvalidInput: rows that there are not.
+            InvalidInput: rows outside 0 to N - 1.
         """
         wanted = np.asarray(rows)
         if wanted.dtype == bool and wanted.shape == (len(self),):
@@ -140,7 +143,7 @@ class Objects:
         counts = self.counts[wanted]
         offsets = np.append(0, np.cumsum(counts))
         index = np.repeat(self.offsets[wanted] - offsets[:-1], counts) + np.arange(offsets[-1])
-        taken = Objects.__new__(Objects)  # was checked already
+        taken = Objects.__new__(Objects)  # skips the checks, which the data have passed
         taken.offsets, taken.classes = offsets, self.classes
         for name in ("probabilities", "confidences", "labels", "boxes", "ids"):
             values = getattr(self, name)
@@ -148,7 +151,7 @@ class Objects:
         return taken
 
     def name(self, rows: np.ndarray) -> str:
-        """Count the objects at ``rows`` and name the first, for an error."""
+        """Count the objects at ``rows`` and name the first ones, for an error message."""
         known = range(self.total) if self.ids is None else self.ids
         word = "row" if self.ids is None else "id"
         first = ", ".join(str(known[row]) for row in rows[:SHOWN].tolist())
@@ -234,10 +237,10 @@ class Objects:
 
 
 def checked_offsets(offsets: Any) -> np.ndarray:
-    """(N + 1,) int64 offsets, which start at 0 and never fall.
+    """Check offsets: (N + 1,) int64, which start at 0 and never decrease.
 
     Raises:
-        InvalidInput: anything else.
+        InvalidInput: they are not such offsets.
     """
     array = np.asarray(offsets)
     if array.ndim != 1 or len(array) == 0 or array.dtype.kind not in "iu":

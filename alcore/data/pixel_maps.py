@@ -1,4 +1,4 @@
-"""One map of numbers a sample, one for each pixel, loaded when it is asked for."""
+"""One map per sample with a number for each pixel, loaded when it is needed."""
 
 from __future__ import annotations
 
@@ -11,16 +11,19 @@ from .errors import InvalidInput
 
 
 class Maps:
-    """N samples with a map each; no more than one is held at a time.
+    """N samples with one map each, of which at most one is in memory at a time.
 
     Args:
-        load: from a sample's row to its map: (C, H, W) probabilities or logits, or (H, W) one number
-            a pixel: the probability of the foreground, or an uncertainty. Height and width may
-            differ between samples; the number of classes may not. Called each time a map is asked
-            for; an OSError or ValueError that it raises becomes one that names the sample.
+        load: takes a sample's row and returns its map: (C, H, W) probabilities or logits, or (H, W)
+            with one number per pixel, the probability of the foreground or an uncertainty. Height
+            and width may differ between samples; the number of classes may not. It is called at
+            each access; its OSError or ValueError becomes an InvalidInput that names the sample.
         n: how many samples.
-        classes: the C class names; without them the first map loaded says how many there are.
+        classes: the C class names; without them the first map loaded sets the number of classes.
         ids: the samples' ids, for errors; default ``range(n)``.
+
+    Raises:
+        InvalidInput: another number of ids than of samples.
     """
 
     def __init__(
@@ -43,11 +46,11 @@ class Maps:
         return self.n
 
     def __getitem__(self, row: int) -> np.ndarray:
-        """The sample's map, (C, H, W) or (H, W): float32 or float64, all finite, not empty.
+        """The sample's map, (C, H, W) or (H, W), float32 or float64, finite and not empty.
 
         Raises:
-            InvalidInput: it cannot be loaded, or is no such map.
-            IndexError: there is no such row.
+            InvalidInput: the map cannot be loaded or used.
+            IndexError: the row does not exist.
         """
         row = range(self.n)[row]
         where = f"maps: sample {self.ids[row]}"
@@ -76,7 +79,7 @@ class Maps:
         return array
 
     def take(self, rows: Any) -> Maps:
-        """The samples at ``rows``, in that order; a bool mask will do too."""
+        """The samples at ``rows``, in that order; ``rows`` may be a bool mask."""
         wanted = np.asarray(rows)
         kept = np.arange(self.n)[wanted if wanted.size else slice(0)].tolist()
         ids = [self.ids[row] for row in kept]

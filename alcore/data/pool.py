@@ -1,4 +1,4 @@
-"""The data a selection is made from: columns of one row a sample."""
+"""The data of a selection: columns with one row per sample."""
 
 from __future__ import annotations
 
@@ -15,27 +15,26 @@ from .pixel_maps import Maps
 
 
 class Pool:
-    """N samples and what is known of them.
+    """N samples and what is known about them. A pool does not change; see ``with_columns``.
 
     Args:
         n: how many samples.
         ids: their ids, anything hashable; default ``range(n)``.
-        labeled: (N,) bool, true where a sample is labeled already; default none is.
-        columns: by name, one of
-            (N,) numbers, bools or datetime64 (seconds since 1970), (N,) categories (strings, None
-            where not known),
-            (N, d) vectors: embeddings, probabilities or logits, (T, N, C) members,
-            ``Objects``: several predictions a sample, or ``Maps``: predictions of its pixels.
-        classes: by name of a prediction column, its C class names.
-        missing: by name of a column, (N,) bool, true where a sample has no value there. Such a
-            sample cannot be chosen by a recipe that uses the column, nor does it count as context.
-        given: by name of a prediction column, whether it holds "probabilities" or "logits"; this goes
-            before what a recipe says of it.
+        labeled: (N,) bool, true where a sample is labeled already; by default none is.
+        columns: a dict from names to columns, each one of
+            (N,) numbers, bools or datetime64 (used as seconds since 1970),
+            (N,) categories: strings, None where missing,
+            (N, d) vectors: embeddings, probabilities or logits,
+            (T, N, C) members,
+            ``Objects``: several predictions per sample, or ``Maps``: predictions of its pixels.
+        classes: a dict from prediction columns to their C class names.
+        missing: a dict from columns to (N,) bool, true where a sample has no value there. A recipe
+            that uses the column neither chooses such a sample nor counts it as context.
+        given: a dict from prediction columns to "probabilities" or "logits"; this overrides what a
+            recipe says.
         independent: names of prediction columns whose classes do not exclude each other.
-        elsewhere: by name of a column of vectors, the vectors of ids that are not in the pool, to
-            compare with.
-
-    Nothing of a pool changes once it is made; ``with_columns`` makes another one.
+        elsewhere: a dict from columns of vectors to the vectors, by id, of samples that are not in the
+            pool but that a strategy compares with.
 
     Raises:
         InvalidInput: lengths or shapes that do not fit.
@@ -90,10 +89,10 @@ class Pool:
         missing: Mapping[str, Any] | None = None,
         classes: Mapping[str, Sequence[str]] | None = None,
     ) -> Pool:
-        """Another pool of the same samples, with further columns, or others in their place.
+        """A new pool of the same samples in which these columns are added or replaced.
 
         Raises:
-            InvalidInput: as for a pool.
+            InvalidInput: as for the class.
         """
         kept = {name: mask for name, mask in self.missing.items() if name not in columns}
         return Pool(
@@ -109,14 +108,21 @@ class Pool:
         )
 
     def column(self, name: str, user: str) -> Any:
-        """The column ``name``; ``user`` is who asks, for the error."""
+        """The column ``name``.
+
+        Args:
+            user: what uses the column; the error message starts with it.
+
+        Raises:
+            InvalidInput: there is no such column.
+        """
         if name not in self.columns:
             known = ", ".join(map(repr, self.columns)) or "none"
             raise InvalidInput(f"{user}: there is no column {name!r}; the columns are {known}")
         return self.columns[name]
 
     def numbers(self, name: str, user: str) -> np.ndarray:
-        """(N,) float64; NaN where missing.
+        """(N,) float64, the numbers of a column; dates as seconds since 1970; NaN where missing.
 
         Raises:
             InvalidInput: not a column of numbers, or numbers that are not finite.
@@ -132,10 +138,10 @@ class Pool:
         return values
 
     def vectors(self, name: str, user: str, *, directions: bool = False) -> np.ndarray:
-        """(N, d) vectors as given; rows of missing samples hold anything.
+        """(N, d) vectors as given; the rows of samples that miss a value are arbitrary.
 
         Args:
-            directions: also refuse zero vectors, which have no direction.
+            directions: whether to refuse zero vectors too, because they have no direction.
 
         Raises:
             InvalidInput: not a column of vectors, or vectors with NaN or infinite values.
@@ -145,7 +151,8 @@ class Pool:
             raise InvalidInput(f"{user}: column {name!r} must hold one vector a sample, (N, d)")
         if column.shape[1] == 0:
             raise InvalidInput(f"{user}: column {name!r} holds vectors without values")
-        # A sum is finite only where every value is: one pass, no (N, d) mask.
+        # A sum of squares is finite only where every value is finite. This takes one pass and no
+        # (N, d) mask.
         with np.errstate(over="ignore", invalid="ignore"):
             length = np.einsum("nd,nd->n", column, column)
         suspect = np.flatnonzero(~np.isfinite(length))
@@ -153,7 +160,7 @@ class Pool:
         bad[suspect] = ~np.isfinite(column[suspect]).all(axis=1)
         self._refuse(name, user, bad, "NaN or infinite values")
         if directions:
-            # Small numbers may square to 0.
+            # The squares of very small numbers may be 0.
             short = np.flatnonzero(length == 0)
             zero = np.zeros(self.n, dtype=bool)
             zero[short] = ~column[short].any(axis=1)
@@ -250,7 +257,7 @@ class Pool:
 
 
 def _numpy_like(dtype: torch.dtype) -> torch.dtype:
-    """The dtype itself, or float32 where numpy has no such thing."""
+    """The dtype itself, or float32 where numpy has no such dtype."""
     return torch.float32 if dtype == torch.bfloat16 else dtype
 
 

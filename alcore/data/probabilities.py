@@ -1,4 +1,4 @@
-"""Turning what a model gave, logits or probabilities, into checked probabilities."""
+"""Turn the output of a model, logits or probabilities, into checked probabilities."""
 
 from typing import Any
 
@@ -19,20 +19,20 @@ def as_probabilities(
     ids: Any = None,
     average: bool = True,
 ) -> np.ndarray:
-    """Check predictions over classes that exclude each other, and bring them to probabilities.
+    """Check predictions over classes that exclude each other, and turn them into probabilities.
 
     Args:
         values: (N, C) probabilities or logits, or (T, N, C) members.
         given: "probabilities" or "logits".
         temperature: divides the logits; for probabilities, ``p ** (1 / temperature)`` renormalized,
-            which is the same thing.
+            which is equivalent.
         name: the column's name, for errors.
         ids: the samples' ids, for errors.
         average: whether members are averaged.
 
     Returns:
-        (N, C) float64, or (T, N, C) for members not averaged, rows that sum to 1: give a part of the
-        rows at a time where N is large.
+        (N, C) float64, or (T, N, C) for members that are not averaged; rows sum to 1. Where N is
+        large, call it on a part of the rows at a time, because the result is float64.
 
     Raises:
         InvalidInput: rows with NaN or infinite values, negative probabilities, or rows that do not
@@ -63,7 +63,7 @@ def as_independent(
     name: str = "predictions",
     ids: Any = None,
 ) -> np.ndarray:
-    """The same for classes that do not exclude each other: each in [0, 1], a logit its sigmoid's.
+    """The same for classes that do not exclude each other: each in [0, 1], from logits by a sigmoid.
 
     Returns:
         (N, C) float64; members are averaged.
@@ -92,22 +92,21 @@ def convert_in_place(
     independent: bool = False,
     exclusive: bool = True,
 ) -> list[tuple[np.ndarray, str]]:
-    """Turn whole columns of class vectors, of any origin, into probabilities where they lie.
+    """Turn a whole column of class vectors into probabilities, in place.
 
-    What is not said to be logits or probabilities is decided once for the column: logits, unless most
-    rows are probabilities.
+    Without ``given`` the whole column is taken for logits, unless most of its rows are probabilities.
 
     Args:
         values: (N, C), or (N, T, C) members of each sample; float, changed in place.
         present: (N,) bool, the rows that have a value.
-        given: "probabilities", "logits", or None where nobody said.
-        independent: whether the classes do not exclude each other: a logit is its sigmoid's, and
-            values outside 0 to 1 make the column logits.
+        given: "probabilities", "logits", or None where it is not known.
+        independent: whether the classes do not exclude each other. Logits then go through a sigmoid,
+            and a column with values outside 0 to 1 is taken for logits.
         exclusive: whether probabilities have to sum to 1.
 
     Returns:
-        the rows, (N,) bool, that are no probabilities, with what is wrong with them, the first fault
-        first and no row twice.
+        pairs of (N,) bool, the rows that are not probabilities, and what is wrong with them; no row
+        is in two of them.
     """
     axes = tuple(range(1, values.ndim))
     good = ((values >= 0) & (values <= 1 + SUM_TOLERANCE)).all(axes)
@@ -124,7 +123,7 @@ def convert_in_place(
     if not exclusive:
         return [(present & ~good, "class probabilities outside 0 to 1")]
     if independent:
-        if (present & ~good).any():  # said to be probabilities, and yet logits
+        if (present & ~good).any():  # declared as probabilities, but they are logits
             _sigmoid_in_place(values)
         return []
     negative = present & (values < 0).any(axes)

@@ -11,11 +11,11 @@ class Selection:
     """The chosen samples, in the order chosen, each with the reasons why.
 
     Attributes:
-        indices: (budget,) int64, rows of the pool.
+        indices: (chosen,) int64 rows of the pool; at most as many as the budget.
         ids: their ids.
-        gains: (budget,) float64, the objective's value at each pick.
-        reasons: per pick, each strategy's own value by its name, before strength.
-        report: counts, class balance, coverage radius, timings; plain values that JSON takes.
+        gains: (chosen,) float64, the combined value of each pick when it was chosen.
+        reasons: for each pick a dict from each strategy's name to its value, before strength.
+        report: counts, class balance, coverage radius and timings; plain values that JSON can hold.
     """
 
     indices: np.ndarray

@@ -1,7 +1,7 @@
-"""How the engine divides its work: sizes that bear on speed and memory, and not on what is chosen.
+"""How the engine divides its work: sizes that affect speed and memory, but not what is chosen.
 
-Sizes that are tuned to one computation stand as constants beside it; ``chunk_size`` holds them below
-one bound, so that a test sees the seams of a large problem in a small one.
+A size that is tuned for one computation is a constant beside that computation. ``chunk_size`` limits
+all of them, so that a test on a small problem crosses the chunk boundaries of a large one.
 """
 
 from __future__ import annotations
@@ -18,24 +18,23 @@ class Settings:
     """The sizes in force.
 
     Attributes:
-        float64_up_to: up to so many numbers a matrix is worked on in float64, pair by pair, where
-            duplicates and ties come out exactly; beyond it in float32 matrix products, exact up to
-            float32 rounding.
-        largest_chunk: no chunk, tile or block of rows is larger.
-        block_sizes: how many candidates a round of the greedy evaluates together, by the objectives'
-            ``update_cost``: many where values are cheap to bring up to date.
-        kinds_a_block: of rows that are worth the same whatever is chosen, how many a round takes.
-        coverage_few: fewer rows than this have their gains computed anew together, since gathering
-            what changed costs more.
+        float64_up_to: a matrix of up to this many numbers is computed in float64, pair by pair, so
+            that duplicates and ties are exact. A larger one is computed by float32 matrix products.
+        largest_chunk: the most rows in a chunk, tile or block.
+        block_sizes: how many candidates the greedy optimizer evaluates together, by the objectives'
+            ``update_cost``: many where values are cheap to update.
+        kinds_a_block: how many groups of candidates of always equal value are evaluated together.
+        coverage_few: the gains of fewer rows than this are recomputed together, because collecting
+            what has changed would cost more.
         coverage_states: how many earlier states are kept to update gains from.
-        coverage_changed_share: a gain is computed anew where more than this share has changed.
-        coverage_kept_up_to: a kernel matrix of up to so many numbers is kept.
-        exact_neighbors_up_to: up to so many multiplications all pairs are compared, on any device:
-            what is found must not depend on where.
+        coverage_changed_share: a gain is recomputed where more than this share has changed.
+        coverage_kept_up_to: a kernel matrix of up to this many numbers is kept in memory.
+        exact_neighbors_up_to: up to this many multiplications all pairs are compared, on any device,
+            because the result must not depend on the device.
         badge_picks_a_pass: how many picks are compared with all candidates at once.
-        medoid_members: of a larger cluster so many are measured against.
-        medoid_choices: of a larger cluster so many are tried as its medoid.
-        most_spanning: how many labeled and chosen samples a determinant is taken of, at most.
+        medoid_members: how many members of a larger cluster a possible medoid is compared with.
+        medoid_choices: how many members of a larger cluster are tried as its medoid.
+        most_spanning: the most labeled and chosen samples that a determinant is taken of.
     """
 
     float64_up_to: int = 1 << 16
@@ -57,19 +56,19 @@ settings = Settings()
 
 
 def chunk_size(size: int) -> int:
-    """A size within what the settings allow."""
+    """The size, or ``settings.largest_chunk`` where that is smaller."""
     return min(size, settings.largest_chunk)
 
 
 def chunks(count: int, size: int) -> Iterator[slice]:
-    """The slices of ``count`` rows, each of ``size`` or less."""
+    """Consecutive slices of ``count`` rows, each of at most ``size`` rows."""
     step = chunk_size(size)
     return (slice(start, start + step) for start in range(0, count, step))
 
 
 @contextmanager
 def changed(**values: Any) -> Iterator[None]:
-    """Other settings for as long as the context lasts, for tests and measurements.
+    """Change settings within a ``with`` block, for tests and measurements.
 
     Raises:
         AttributeError: there is no such setting.

@@ -1,1 +1,1 @@
-"""."""
+"""Distances, neighbors, clusters and projections of vectors."""

@@ -5,14 +5,14 @@ import warnings
 import numpy as np
 import torch
 
-# Up to so many clusters all vectors are used in every step, as TypiClust has it.
+# Up to this many clusters every step uses all vectors, as in TypiClust.
 FULL_UP_TO, BATCH = 50, 5000
 
 
 def cluster(vectors: torch.Tensor, count: int, seed: int) -> np.ndarray:
-    """(n,) int64 cluster of each vector; fewer than ``count`` where there are fewer different ones.
+    """(n,) int64 cluster of each vector, from 0; some are empty where there are fewer distinct vectors.
 
-    k-means up to 50 clusters; beyond, mini-batches of 5,000.
+    k-means up to 50 clusters; k-means on mini-batches of 5,000 for more.
     """
     from sklearn.cluster import KMeans, MiniBatchKMeans
     from sklearn.exceptions import ConvergenceWarning
@@ -27,6 +27,6 @@ def cluster(vectors: torch.Tensor, count: int, seed: int) -> np.ndarray:
         else MiniBatchKMeans(count, batch_size=BATCH, n_init=1, random_state=seed)
     )
     with warnings.catch_warnings():
-        # Copies make clusters that stay empty: no fault of the user's.
+        # The warning is about empty clusters, which duplicates cause; the user need not act.
         warnings.simplefilter("ignore", ConvergenceWarning)
         return np.asarray(method.fit_predict(x), dtype=np.int64)

@@ -1,4 +1,4 @@
-"""How far samples lie apart: from given ones, from the nearest other, in groups of near-duplicates."""
+"""Distances of samples: to given ones, to the nearest other, and groups of near-duplicates."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,9 +15,9 @@ from .vectors import Vectors, center_of
 
 DRAWN = 1_000
 ROWS_A_CHUNK = 1 << 12
-# A gap counts where the distances beyond it are so many times those before.
+# The least ratio of two consecutive distances that counts as a gap.
 GAP = 2.0
-# Gaps beyond this share of the samples are those before the outliers.
+# Later gaps than this share of the samples are ignored, because outliers cause them.
 BEFORE_OUTLIERS = 0.9
 
 
@@ -28,13 +28,17 @@ def distances_to(
     metric: str = "euclidean",
     device: str | torch.device = "auto",
 ) -> np.ndarray:
-    """(len(rows),) float64 distance of some rows to the nearest of others; infinite without any.
+    """(len(rows),) float64 distance of each row to its nearest center; infinite without centers.
 
     Args:
         X: (N, d) vectors.
-        rows: ascending.
-        centers: ascending.
-        metric: euclidean, or cosine: 1 - cosine, from 0 to 2.
+        rows: ascending rows of X.
+        centers: ascending rows of X.
+        metric: "euclidean", or "cosine": 1 - cosine, from 0 to 2.
+        device: as in ``select``.
+
+    Raises:
+        InvalidInput: an unknown metric.
     """
     prepare = _prepared(X, metric, device)
     mine, others = prepare(rows), prepare(centers)
@@ -50,7 +54,7 @@ def distances_to_others(
     seed: int = 0,
     tick: Callable[[], None] = lambda: None,
 ) -> np.ndarray:
-    """(r,) float64, ascending: the distance of up to 1,000 samples, drawn, to the nearest other."""
+    """(r,) float64, ascending: the distances of up to 1,000 random samples to the nearest other one."""
     prepare = _prepared(X, metric, device)
     drawn = np.sort(np.random.default_rng(seed).permutation(len(X))[:DRAWN])
     mine = prepare(drawn)
@@ -69,17 +73,17 @@ def distances_to_others(
 def suggested_distance(distances: np.ndarray) -> float | None:
     """The distance below which samples are likely copies of each other; None where all are equal.
 
-    Copies lie much nearer to each other than other samples do, which leaves a gap in the distances to
-    the nearest other: the middle of the widest one, as ratios go, if it is at least twofold. Where
-    there is none, half the distance below which one sample in a hundred has its nearest.
+    Copies are much nearer to each other than other samples are, which leaves a gap in the sorted
+    distances to the nearest other sample. The result is the geometric middle of the gap with the
+    largest ratio, if that ratio is at least 2. Otherwise it is half of the 1% quantile.
 
     Args:
-        distances: as ``distances_to_others`` gives them.
+        distances: the result of ``distances_to_others``.
     """
     apart = np.sort(distances)
     if len(apart) == 0 or apart[-1] <= 0:
         return None
-    # What is below a thousandth of the usual distance is as good as a copy.
+    # A distance below a thousandth of the median one is that of a copy.
     least = 1e-3 * float(np.median(apart[apart > 0]))
     usual = np.maximum(apart[: max(2, int(BEFORE_OUTLIERS * len(apart)) + 1)], least)
     ratios = usual[1:] / usual[:-1]
@@ -98,8 +102,8 @@ def duplicate_groups(
 ) -> np.ndarray:
     """(N,) int64 group of each sample: 0 where it is alone, else 1 and so on, the largest first.
 
-    The first sample of each group, in their order, is nearer than ``distance`` to all the others of it
-    (see ``near_duplicates``), which may be up to twice as far from each other.
+    The first sample of each group is nearer than ``distance`` to all others of the group (see
+    ``near_duplicates``); the others may be up to twice as far from each other.
 
     Raises:
         InvalidInput: a distance that is not above 0.
@@ -124,6 +128,6 @@ def _prepared(X: np.ndarray, metric: str, device: str | torch.device) -> Vectors
 
 
 def _distances(squared: torch.Tensor, metric: str) -> Any:
-    """Of vectors of length 1 half the square is 1 - cosine."""
+    """Distances from squared ones; for vectors of length 1, half the square is 1 - cosine."""
     values = squared.to(torch.float64).cpu().numpy()
     return values / 2 if metric == "cosine" else np.sqrt(values)

@@ -1,13 +1,13 @@
-"""Squared Euclidean distances in tiles: of few numbers pair by pair, of many by matrix products."""
+"""Squared Euclidean distances in tiles: float64 pair by pair, float32 by matrix products."""
 
 import torch
 
 from ..data.device import TILE_COLUMNS, TILE_ROWS
 from ..data.settings import chunks
 
-# Squared distances below this many roundings of the squared length are those of equal vectors.
+# Squared distances below this many epsilons of the squared length are taken as 0.
 ROUNDINGS = 16
-# How many centers may look the nearest by rounding alone.
+# How many of the nearest centers by float32 are compared again in float64.
 RIVALS = 4
 
 
@@ -37,8 +37,8 @@ def nearest_squared(
 ) -> None:
     """Lower ``out`` (n,) to the squared distance of each vector to its nearest center.
 
-    float64 vectors are compared pair by pair. float32 vectors through ``|x|^2 - 2 x.c + |c|^2``, a
-    matrix product: the error is a few roundings of ``|x|^2``, and what is smaller counts as 0.
+    float64 vectors are compared pair by pair. float32 vectors are compared by a matrix product,
+    ``|x|^2 - 2 x.c + |c|^2``. Its error is a few epsilons of ``|x|^2``; smaller distances count as 0.
     """
     exact = vectors.dtype == torch.float64
     floor = ROUNDINGS * torch.finfo(vectors.dtype).eps
@@ -62,7 +62,7 @@ def nearest_exactly(
 ) -> torch.Tensor:
     """(n,) float64 squared distances of a few vectors to their nearest center.
 
-    float32 products say which centers may be the nearest, float64 differences how near they are.
+    float32 products find the few centers that may be the nearest; float64 differences decide.
     """
     few = torch.addmm(center_lengths, vectors, centers.T, alpha=-2)
     rivals = few.topk(min(RIVALS, len(centers)), dim=1, largest=False).indices

@@ -10,7 +10,7 @@ from .distances import squared_distances, squared_lengths
 
 ROWS_A_CHUNK = 1 << 10
 COLUMNS_A_TILE = 1 << 14
-# By how many roundings of the squared lengths float32 products may be off.
+# The error of float32 products, in epsilons of the squared lengths.
 ROUNDINGS = 64
 
 
@@ -20,18 +20,19 @@ def near_duplicates(
     first: np.ndarray | None = None,
     tick: Callable[[], None] = lambda: None,
 ) -> np.ndarray:
-    """(n,) int64, the row that stands for each vector: itself, or an earlier one that is near.
+    """(n,) int64, the representative of each vector: its own row, or that of a near vector.
 
-    In their order, a vector nearer than ``distance`` to one that stands for itself is stood for by the
-    nearest such, else it stands for itself. So those that stand for themselves are at least
-    ``distance`` apart, and every other is near the one that stands for it. All pairs are compared,
-    those near the limit in float64: n times the number of those that stay. Those are kept in a copy.
+    The vectors are taken in order. A vector that is nearer than ``distance`` to an earlier
+    representative is represented by the nearest one; otherwise it becomes a representative. So
+    representatives are at least ``distance`` apart, and every other vector is near its own. Each vector
+    is compared with all representatives, of which a copy is kept; distances near the limit are computed
+    in float64.
 
     Args:
         vectors: (n, d); centered or of length 1 where they are float32.
-        distance: above 0.
-        first: (n,) bool, vectors that all stand for themselves and come before the others.
-        tick: called after each chunk; what it raises ends the work.
+        distance: above 0, Euclidean.
+        first: (n,) bool, vectors that all are representatives and come before the others.
+        tick: called after each chunk; an exception that it raises stops the work.
     """
     n = len(vectors)
     first = np.zeros(n, dtype=bool) if first is None else first
@@ -80,9 +81,11 @@ def any_near(
     """(n,) bool, whether each vector is nearer than ``distance`` to one of the others.
 
     Args:
-        take: gives a slice of the n vectors, made ready as the others are.
+        take: returns a slice of the n vectors, prepared like the others.
+        n: how many vectors there are.
         others: (m, d); centered or of length 1 where they are float32.
-        tick: called after each chunk; what it raises ends the work.
+        distance: above 0, Euclidean.
+        tick: called after each chunk; an exception that it raises stops the work.
     """
     lengths = squared_lengths(others)
     found = np.zeros(n, dtype=bool)
@@ -112,7 +115,7 @@ def _nearest(
         near = (least < distance**2 + slack * (own + lengths[tile].max())).nonzero().flatten()
         if len(near) == 0:
             continue
-        # float32 does not say for sure which of several is the nearest: the few nearest are judged.
+        # float32 may confuse which is the nearest, so the few nearest are compared again in float64.
         rivals = squared[near].topk(min(4, squared.shape[1]), dim=1, largest=False).indices
         exact = kept[tile][rivals].to(torch.float64) - mine[near, None].to(torch.float64)
         best, which = exact.square_().sum(-1).min(1)

@@ -1,4 +1,4 @@
-"""Gradient embeddings, kept as the two factors of which each is the outer product."""
+"""Gradient embeddings, each stored as the two factors of an outer product."""
 
 import numpy as np
 import torch
@@ -7,7 +7,7 @@ from ..data.settings import chunks
 from .distances import squared_lengths
 
 ROWS_A_CHUNK = 1 << 12
-# Squared distances below this many roundings of the longer vector's length are those of equal ones.
+# Squared distances below this many epsilons of the squared length are taken as 0.
 ROUNDINGS = 64
 
 
@@ -15,7 +15,7 @@ class GradientEmbeddings:
     """The loss gradients with respect to the last layer's weights, at the predicted class.
 
     The gradient of sample i is the outer product of ``a_i = p_i - onehot(argmax p_i)`` and its
-    features ``h_i``, C d numbers that are never written out: the squared distance of two is
+    features ``h_i``. Its C d numbers are never stored, because the squared distance of two gradients is
     ``|a|^2 |h|^2 + |a'|^2 |h'|^2 - 2 (a.a')(h.h')``.
 
     Source: Ash et al., Deep Batch Active Learning by Diverse, Uncertain Gradient Lower Bounds
@@ -38,13 +38,13 @@ class GradientEmbeddings:
         return len(self.features)
 
     def few(self, most: int) -> "FewGradients":
-        """Room for some of them, to which one at a time is compared."""
+        """An empty set of up to ``most`` of the embeddings, to compare single rows with."""
         return FewGradients(self, most)
 
     def lower(self, nearest: torch.Tensor, others: torch.Tensor) -> None:
         """Lower ``nearest`` (n,) to each row's squared distance to the nearest of ``others``.
 
-        By matrix products in the features' own precision; what is within its rounding is 0.
+        It uses matrix products in the features' precision; distances within rounding of 0 become 0.
         """
         errors, features = self.errors[others].T, self.features[others].T
         theirs = self.squared_lengths[others].to(self.features.dtype)
@@ -59,11 +59,11 @@ class GradientEmbeddings:
 
 
 class FewGradients:
-    """Some of the embeddings, written one by one, in float64.
+    """A growing set of some of the embeddings, in float64.
 
     Args:
-        source: where they are from.
-        most: how many there will be.
+        source: the embeddings.
+        most: the most that will be added.
     """
 
     def __init__(self, source: GradientEmbeddings, most: int) -> None:
@@ -78,7 +78,7 @@ class FewGradients:
         return self._count
 
     def add(self, row: int) -> None:
-        """Take in the embedding of a row."""
+        """Add the embedding at ``row``."""
         error, feature = self._factors(row)
         self._errors[self._count], self._features[self._count] = error, feature
         self._lengths[self._count] = (error @ error) * (feature @ feature)

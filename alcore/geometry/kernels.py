@@ -4,19 +4,19 @@ import torch
 
 from .distances import squared_distances, squared_lengths
 
-# Below exp(-80) a float32 kernel value is 0 for every sum it enters, and slow to compute with.
+# A float32 kernel value below exp(-80) does not change any sum, and such numbers are slow to compute.
 LOWEST_EXPONENT = -80.0
 
 
 class Kernel:
-    """Similarity, in [0, 1].
+    """The similarity of two vectors, in [0, 1]; higher = more similar.
 
-    "gaussian": ``exp(-d^2 / width^2)``; "cosine": of unit vectors their cosine, not below 0; "ball": 1
-    where they are nearer than ``width``, else 0.
+    "gaussian": ``exp(-d^2 / width^2)``; "cosine": the cosine of unit vectors, at least 0; "ball": 1
+    where the vectors are nearer than ``width``, else 0.
 
     Args:
-        kind: one of these.
-        width: in the vectors' own unit.
+        kind: "gaussian", "cosine" or "ball".
+        width: the bandwidth or radius, in the unit of the vectors.
         unit: whether all vectors are of length 1.
     """
 

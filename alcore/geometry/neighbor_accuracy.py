@@ -1,4 +1,4 @@
-"""How well vectors tell classes apart: accuracy of the nearest neighbors."""
+"""How well vectors separate classes: the accuracy of nearest neighbors."""
 
 from typing import Any
 
@@ -13,8 +13,8 @@ NEIGHBORS = 5
 def neighbor_accuracy(vectors: np.ndarray, labels: Any, neighbors: int = NEIGHBORS) -> float:
     """The share of samples whose label is that of most of their nearest neighbors, in [0, 1].
 
-    Each sample is judged by the others (leave one out), by cosine similarity; where classes are even,
-    the one whose neighbors are closer counts.
+    Each sample is classified by the others (leave one out), by cosine similarity. A tie of votes goes
+    to the class whose neighbors are closer.
 
     Args:
         vectors: (N, d).
@@ -37,13 +37,14 @@ def neighbor_accuracy(vectors: np.ndarray, labels: Any, neighbors: int = NEIGHBO
     index.add(x)
     similarity, found = index.search(x, k + 1)
     rows = np.arange(len(x))
-    # A duplicate may come before the sample itself: the sample goes, wherever it stands, else the last.
+    # A duplicate may come before the sample itself, so the sample is removed wherever it is; where it
+    # was not found, the last one is removed.
     itself = found == rows[:, None]
     itself[~itself.any(1), -1] = True
     others = found[~itself].reshape(len(x), k)
     closeness = similarity[~itself].reshape(len(x), k)
     votes = np.zeros((len(x), codes.max() + 1))
     for place in range(k):
-        # A vote counts 1, and what is far below 1 decides between equals.
+        # A vote counts 1 plus a small term that breaks ties.
         votes[rows, codes[others[:, place]]] += 1 + 1e-3 * closeness[:, place] / (k + 1)
     return float((votes.argmax(1) == codes).mean())

@@ -1,4 +1,4 @@
-"""The nearest others of every vector, from each pair of them compared once."""
+"""The nearest neighbors of every vector, where each pair is compared once."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ ROWS_A_TILE = 4096
 
 
 class _Shortlist:
-    """The nearest found so far of some rows, and what may be nearer still."""
+    """The nearest neighbors found so far for some rows, and new ones that may be nearer."""
 
     def __init__(self, values: torch.Tensor, columns: torch.Tensor) -> None:
         self.values = values
@@ -23,12 +23,12 @@ class _Shortlist:
     def take(self, rows: torch.Tensor, columns: torch.Tensor, values: torch.Tensor) -> None:
         self._waiting.append((rows, columns, values))
         self._count += len(rows)
-        # Sorting costs as much for what is there as for what comes.
+        # Sorting is delayed until enough new neighbors have come, because it costs as much for few.
         if self._count > 2 * self.values.numel():
             self.settle()
 
     def settle(self) -> None:
-        """Keep the nearest of what is there and what came."""
+        """Merge the new neighbors, and keep the nearest."""
         if not self._waiting:
             return
         count, k = self.values.shape
@@ -47,14 +47,15 @@ class _Shortlist:
 
 
 def nearest_rows(vectors: torch.Tensor, k: int, tick: Callable[[], None]) -> torch.Tensor:
-    """(n, k) rows of the nearest others, nearest first but for the rounding of float32 products.
+    """(n, k) int64 rows of the nearest neighbors, nearest first up to the rounding of float32 products.
 
-    A tile of distances serves its rows and its columns. Only those below the k-th least found so far
-    are looked at, and once a row has met its own tile these are few.
+    Each tile of distances serves both its rows and its columns. Only distances below the k-th smallest
+    so far are processed; after a row's own tile these are few.
 
     Args:
-        vectors: (n, d) float32, more than k.
-        tick: called after each tile; what it raises ends the work.
+        vectors: (n, d) float32, n above k.
+        k: how many neighbors.
+        tick: called after each tile; an exception that it raises stops the work.
     """
     n = len(vectors)
     lengths = squared_lengths(vectors)
@@ -86,7 +87,7 @@ def nearest_rows(vectors: torch.Tensor, k: int, tick: Callable[[], None]) -> tor
     for i, first in enumerate(starts):
         for j in range(i + 1, len(starts)):
             apart = tile(first, starts[j])
-            # Looking through a tile costs more than comparing it: it is done once for both sides.
+            # Searching a tile costs more than computing it, so both sides are searched at once.
             mine, theirs = (marks[side, : apart.shape[0], : apart.shape[1]] for side in (0, 1))
             torch.lt(apart, lists[i].worst[:, None], out=mine)
             torch.lt(apart, lists[j].worst, out=theirs)

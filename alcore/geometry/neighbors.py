@@ -1,4 +1,4 @@
-"""Nearest neighbors: exactly by blocks of matrix products, by faiss where that would take too long."""
+"""Nearest neighbors: exact, by matrix products; approximate, by faiss, where that takes too long."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,20 +10,20 @@ from ..data.settings import chunk_size, settings
 from .distances import squared_distances, squared_lengths
 from .neighbor_tiles import nearest_rows
 
-# Of short vectors it is not the product but finding the least that costs.
+# For short vectors the cost is that of finding the smallest distances, not of the products.
 LEAST_WORK = 100
 ROWS_A_BLOCK, COLUMNS_A_BLOCK = 512, 16_384
-# float32 products may confuse neighbors that are nearly as near; so many more are judged.
+# float32 products may confuse neighbors of similar distance, so this many more are compared exactly.
 RIVALS = 4
 NUMBERS_A_CHUNK = 1 << 20
-# The approximate search looks into more cells until it finds this share of the true neighbors of
-# the rows it is tried on.
+# The approximate search reads more cells until it finds this share of the true neighbors of the rows
+# that it is tried on.
 RECALL, TRIED = 0.95, 256
 
 
 @dataclass(frozen=True)
 class Neighbors:
-    """The nearest others of each vector, not the vector itself; copies of it do count.
+    """The nearest neighbors of each vector: not the vector itself, but copies of it are included.
 
     Attributes:
         rows: (n, k) int64, nearest first.
@@ -46,14 +46,14 @@ def nearest_neighbors(
 ) -> Neighbors:
     """The ``k`` nearest other vectors of each, or all others where there are fewer.
 
-    Distances are of differences, in the vectors' precision. Up to ``exact_neighbors_up_to``
-    multiplications all pairs are compared; beyond, faiss searches cells of an inverted file, as many
-    as find 95% of the neighbors of 256 rows tried.
+    Distances are computed from differences, in the vectors' precision. Up to
+    ``settings.exact_neighbors_up_to`` multiplications all pairs are compared. Beyond that, faiss
+    searches cells of an inverted file, as many as find 95% of the neighbors of 256 random rows.
 
     Args:
         vectors: (n, d), centered or of length 1 where they are float32.
         k: at least 1.
-        tick: called after each block; what it raises ends the search.
+        tick: called after each block; an exception that it raises stops the search.
     """
     n = len(vectors)
     k = min(k, n - 1)
@@ -78,7 +78,7 @@ def nearest_neighbors(
 def _by_blocks(
     vectors: torch.Tensor, queried: torch.Tensor, k: int, tick: Callable[[], None]
 ) -> torch.Tensor:
-    """(len(queried), k) rows of the nearest, in no order that counts."""
+    """(len(queried), k) rows of the nearest neighbors, in any order."""
     lengths = squared_lengths(vectors)
     found = torch.empty((len(queried), k), dtype=torch.int64, device=vectors.device)
     for start in range(0, len(queried), chunk_size(ROWS_A_BLOCK)):
@@ -135,12 +135,12 @@ def _by_cells(
         some = np.arange(start, min(n, start + (1 << 13)))
         found[some] = _without_itself(index.search(x[some], wanted + 1)[1], some)
         tick()
-    # An approximation that found everything on trial may still miss some elsewhere.
+    # Even where the trial found every neighbor, the search may miss some of other rows.
     return torch.from_numpy(found).to(vectors.device), min(recall, 0.999)
 
 
 def _without_itself(found: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Leave out each row's own number, or the last where it was not found; -1 becomes a found one."""
+    """Remove each row itself, or the last where it was not found; -1 (none found) becomes the first."""
     own = found == rows[:, None]
     own[~own.any(1), -1] = True
     left = found[~own].reshape(len(found), -1)
@@ -150,7 +150,7 @@ def _without_itself(found: np.ndarray, rows: np.ndarray) -> np.ndarray:
 def _judged(
     vectors: torch.Tensor, queried: torch.Tensor, rows: torch.Tensor, k: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """The ``k`` nearest of the rows found, by differences, nearest first."""
+    """The ``k`` nearest of the found rows by exact differences, nearest first, and their distances."""
     kept = torch.empty((len(queried), k), dtype=torch.int64, device=vectors.device)
     distances = torch.empty((len(queried), k), dtype=torch.float64, device=vectors.device)
     step = max(1, chunk_size(NUMBERS_A_CHUNK) // (rows.shape[1] * vectors.shape[1]))

@@ -1,4 +1,4 @@
-"""Embeddings in the plane, to look at: by PCA, or by UMAP or PaCMAP where they are installed."""
+"""Embeddings in two dimensions, for plots: by PCA, or by UMAP or PaCMAP where installed."""
 
 from importlib.util import find_spec
 from typing import Any
@@ -10,7 +10,7 @@ from ..data.errors import InvalidInput
 
 # The package of each method; PCA comes with scikit-learn.
 PACKAGES = {"pca": "sklearn", "umap": "umap", "pacmap": "pacmap"}
-# Of fewer there are no neighbors to speak of.
+# Fewer samples than this have too few neighbors for UMAP and PaCMAP.
 FEW = 10
 
 
@@ -20,10 +20,10 @@ def methods() -> list[str]:
 
 
 def plane(X: np.ndarray, method: str = "pca", seed: int = 0) -> np.ndarray:
-    """(N, d) vectors as (N, 2) float64 points; where there is but one direction the second is 0.
+    """(N, d) vectors as (N, 2) float64 points; with d = 1 the second coordinate is 0.
 
     Raises:
-        InvalidInput: a method that there is not, or that is not installed.
+        InvalidInput: a method that is unknown or not installed.
     """
     if method not in PACKAGES:
         raise InvalidInput(f"plane: there is no {method!r}; choose one of {', '.join(PACKAGES)}")
@@ -32,10 +32,10 @@ def plane(X: np.ndarray, method: str = "pca", seed: int = 0) -> np.ndarray:
     directions = min(2, X.shape[1])
     points = np.zeros((len(X), 2))
     if len(X) == 0 or not np.ptp(X, axis=0).any():
-        return points  # nothing to tell apart
+        return points  # all vectors are equal
     if directions < 2 or len(X) < FEW:
         method = "pca"
-    # Centered in float64: of vectors far from 0 float32 would keep but their roundings.
+    # Centered in float64, because float32 loses the differences of vectors that are far from 0.
     points[:, :directions] = _fitted(X - X.mean(0, dtype=np.float64), method, seed, directions)
     return points
 

@@ -1,4 +1,4 @@
-"""Smaller vectors from larger ones: PCA, and one vector an image from those of its objects."""
+"""Reduction of vectors: PCA, and one vector per image from those of its objects."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -51,15 +51,17 @@ def fit_pca(vectors: np.ndarray, components: int, seed: int = 0) -> Basis:
 
 
 def pool_objects(vectors: np.ndarray, offsets: np.ndarray, how: Pooling) -> np.ndarray:
-    """(N, d) float32: the mean, or the largest value of each dimension, over an image's objects.
+    """(N, d) float32: the mean or the maximum of each dimension over an image's objects.
+
+    Rows of images without objects are NaN.
 
     Args:
-        vectors: (M, d), image after image.
-        offsets: (N + 1,): those of image i are ``offsets[i]:offsets[i + 1]``. NaN where there is none.
+        vectors: (M, d) the objects' vectors, image after image.
+        offsets: (N + 1,) the objects of image i are ``offsets[i]:offsets[i + 1]``.
         how: "mean" or "max".
 
     Raises:
-        InvalidInput: neither of the two.
+        InvalidInput: ``how`` is neither of the two.
     """
     if how not in ("mean", "max"):
         raise InvalidInput(f"pool: there is no {how!r}; choose 'mean' or 'max'")

@@ -9,16 +9,16 @@ from ..data.settings import chunk_size, chunks, settings
 
 ROWS_A_CHUNK = 1 << 14
 ROWS_FOR_CENTER = 1024
-# Up to so many numbers LightlyOne's picks are known to follow from float64.
+# Up to this many numbers float64 is used, with which the picks equal LightlyOne's.
 PLAIN_FLOAT64_UP_TO = 1 << 26
 
 
 def vectors_of(pool: Pool, name: str, metric: str, user: str, device: torch.device) -> "Vectors":
-    """A column of the pool as its metric compares it: less its center, or of length 1.
+    """A column of the pool, prepared for a metric: centered for "euclidean", of length 1 for "cosine".
 
     Args:
         metric: "euclidean" or "cosine".
-        user: who asks for the column, for errors.
+        user: what uses the column; error messages start with it.
 
     Raises:
         InvalidInput: not a column of vectors, values that are not finite, zero vectors for cosine.
@@ -30,7 +30,13 @@ def vectors_of(pool: Pool, name: str, metric: str, user: str, device: torch.devi
 
 
 class Vectors:
-    """Rows of a column as a tensor, brought in chunk by chunk: less a center, or of length 1."""
+    """Rows of a column as tensors, prepared chunk by chunk: minus a center, or of length 1.
+
+    Args:
+        column: (N, d) vectors.
+        center: (d,) subtracted from each; None: vectors are divided by their lengths instead.
+        device: the device of the tensors; float64 for small columns, else float32.
+    """
 
     def __init__(self, column: np.ndarray, center: np.ndarray | None, device: torch.device) -> None:
         self._column = column
@@ -40,14 +46,14 @@ class Vectors:
         self._dtype = torch.float64 if small else torch.float32
 
     def __call__(self, rows: np.ndarray) -> torch.Tensor:
-        """(R, d) of some rows of the pool."""
+        """(R, d) the prepared vectors at ``rows`` of the pool."""
         out = torch.empty((len(rows), self._column.shape[1]), dtype=self._dtype, device=self._device)
         for chunk in chunks(len(rows), ROWS_A_CHUNK):
             self._prepare(_part(self._column, rows[chunk]), out[chunk])
         return out
 
     def of(self, vectors: np.ndarray) -> torch.Tensor:
-        """(R, d) of other vectors, made ready likewise."""
+        """(R, d) other vectors, prepared likewise."""
         out = torch.empty(vectors.shape, dtype=self._dtype, device=self._device)
         self._prepare(vectors, out)
         return out
@@ -59,16 +65,16 @@ class Vectors:
             return
         lengths = vectors.norm(dim=1, keepdim=True)
         if not bool(((lengths > 0) & lengths.isfinite()).all()):
-            # Numbers whose squares are 0 or infinite have a direction all the same.
+            # Numbers whose squares are 0 or infinite still have a direction, so they are scaled first.
             vectors = vectors / vectors.abs().amax(1, keepdim=True)
             lengths = vectors.norm(dim=1, keepdim=True)
         torch.div(vectors, lengths, out=out)
 
 
 def center_of(column: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """(d,) float64: near the middle of some rows, so that float32 products keep their digits.
+    """(d,) float64, a point near the middle of the rows, so that float32 products keep precision.
 
-    The median of up to 1,024 of them, for a single row far off would move the mean.
+    It is the median of up to 1,024 rows, because a single distant row would move the mean.
     """
     few = rows[np.linspace(0, max(0, len(rows) - 1), min(len(rows), ROWS_FOR_CENTER)).astype(np.int64)]
     if len(few) == 0:
@@ -77,7 +83,7 @@ def center_of(column: np.ndarray, rows: np.ndarray) -> np.ndarray:
 
 
 def mean_of(column: np.ndarray, rows: np.ndarray, *, unit: bool) -> np.ndarray:
-    """(d,) float64 mean of some rows, or of their directions."""
+    """(d,) float64 mean of the rows; with ``unit`` the mean of their directions (length 1)."""
     total = np.zeros(column.shape[1])
     for start in range(0, len(rows), chunk_size(ROWS_A_CHUNK)):
         part = _part(column, rows[start : start + chunk_size(ROWS_A_CHUNK)])
@@ -90,13 +96,13 @@ def mean_of(column: np.ndarray, rows: np.ndarray, *, unit: bool) -> np.ndarray:
 
 
 def _part(column: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Some rows of a column: a view of it where they lie together, ascending."""
+    """The rows of a column: a view where they are consecutive and ascending, else a copy."""
     together = len(rows) > 0 and rows[-1] - rows[0] == len(rows) - 1 and (np.diff(rows) == 1).all()
     return column[rows[0] : rows[-1] + 1] if together else column[rows]
 
 
 def plain_vectors(column: np.ndarray, metric: str) -> np.ndarray:
-    """Vectors in float64, or in float32 where they are many numbers; of length 1 for "cosine"."""
+    """(N, d) vectors in float64, or in float32 where they are large; of length 1 for "cosine"."""
     vectors = column.astype(np.float64 if column.size <= PLAIN_FLOAT64_UP_TO else np.float32)
     if metric == "cosine":
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)

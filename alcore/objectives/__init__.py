@@ -1,4 +1,4 @@
-"""Objectives: what a further sample is worth, given those chosen and those labeled."""
+"""Objectives: the value of a further sample, given the labeled and the chosen ones."""
 
 from ..geometry.kernels import Kernel
 from .accumulated import Accumulated, Distances, Shares, Sum

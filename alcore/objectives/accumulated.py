@@ -1,7 +1,7 @@
-"""What the chosen add up to, a strategy each, for LightlyOne's way to combine (``lightly/greedy``).
+"""The accumulated value of the chosen samples by one strategy, for LightlyOne's ``lightly/greedy``.
 
-An objective says what a further sample is worth; these say what all that is chosen is worth together
-with each candidate, which only grows.
+An objective gives the value of one further sample. These classes give the value of all chosen samples
+together with one candidate, which never decreases as samples are added.
 """
 
 from __future__ import annotations
@@ -18,29 +18,31 @@ EPSILON = 1e-10
 
 
 class Accumulated(Protocol):
-    """What the chosen and labeled add up to, and would with each candidate."""
+    """The accumulated value of the labeled and chosen samples, and its value with each candidate."""
 
     def potentials(self) -> np.ndarray | None:
-        """(n,) what it would be with each candidate, at least 0; None while all are the same."""
+        """(n,) the accumulated value with each candidate, at least 0; None while all are equal."""
         ...
 
     def add(self, row: int) -> None:
-        """A candidate is chosen."""
+        """Record that the candidate at ``row`` is chosen."""
         ...
 
     def stops(self, row: int) -> bool:
-        """Whether the selection ends rather than choose that candidate."""
+        """Whether the selection must stop before it chooses the candidate at ``row``."""
         ...
 
 
 class Sum:
-    """Numbers that add up.
+    """The sum of one number per sample.
 
     Args:
-        values: (n,) of the candidates, at least 0.
-        labeled: what those of the labeled samples add up to.
-        most: the selection ends before the sum exceeds it.
-        least: the selection ends before a candidate whose own number is below it.
+        values: (n,) the numbers of the candidates, at least 0.
+        labeled: the sum of the numbers of the labeled samples.
+
+    Attributes:
+        most: the selection stops before the sum exceeds it.
+        least: the selection stops before a candidate whose own number is below it.
     """
 
     def __init__(self, values: np.ndarray, labeled: float) -> None:
@@ -51,7 +53,14 @@ class Sum:
     def of(
         cls, weights: np.ndarray, candidates: np.ndarray, labeled: np.ndarray, ids: Any, user: str
     ) -> Sum:
-        """The sum of (N,) weights of a pool, of which some rows are candidates and some labeled.
+        """The sum for (N,) weights of a pool.
+
+        Args:
+            weights: (N,) the number of each sample.
+            candidates: (n,) the candidates' rows.
+            labeled: (L,) the labeled samples' rows.
+            ids: the samples' ids, for errors.
+            user: what uses the weights; error messages start with it.
 
         Raises:
             InvalidInput: weights below 0.
@@ -75,12 +84,12 @@ class Sum:
 
 
 class Distances:
-    """Squared distances of the chosen to the nearest other of them.
+    """The sum of squared distances from each labeled or chosen sample to the nearest other one.
 
     Args:
-        vectors: (n, d) of the candidates.
-        labeled: (L, d) of the labeled samples.
-        minimum: the selection ends before a candidate nearer than that.
+        vectors: (n, d) the candidates.
+        labeled: (L, d) the labeled samples.
+        minimum: the selection stops before a candidate that is nearer than this.
     """
 
     def __init__(self, vectors: np.ndarray, labeled: np.ndarray, minimum: float | None) -> None:
@@ -117,12 +126,12 @@ class Distances:
 
 
 class Shares:
-    """How near the shares of the classes are to a target: ``1 / (1 + KL(target || shares) / H)``.
+    """How near the class shares are to a target: ``1 / (1 + KL(target || shares) / H)`` in (0, 1].
 
     Args:
-        kinds: (U, C) distinct rows of what candidates count for.
-        codes: (n,) which of them each candidate has.
-        labeled: (C,) what the labeled samples count for.
+        kinds: (U, C) distinct rows of counts per class.
+        codes: (n,) int64, the row of ``kinds`` of each candidate.
+        labeled: (C,) the counts of the labeled samples.
         target: (C,) shares that sum to 1; H is their entropy in bits.
     """
 
@@ -149,7 +158,7 @@ class Shares:
 
 
 def squared_to(vectors: np.ndarray, one: np.ndarray) -> np.ndarray:
-    """(n,) squared distances to one vector, of differences, in chunks."""
+    """(n,) float64 squared distances to one vector, from differences (not products), in chunks."""
     out = np.empty(len(vectors))
     for start in range(0, len(vectors), chunk_size(ROWS_A_CHUNK)):
         off = vectors[start : start + chunk_size(ROWS_A_CHUNK)] - one

@@ -1,4 +1,4 @@
-"""Class balance: what the labeled and chosen samples lack to a target distribution."""
+"""Class balance: how far each class is behind a target distribution."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,8 +9,8 @@ import torch
 from ..data.settings import chunk_size
 from .objective import Objective
 
-# Sainte-Lague's divisor. With hard classes the picks are those by which that method gives out seats
-# to parties, and the counts end as near to the target as whole numbers can.
+# The divisor of the Sainte-Lague method. With hard classes the picks follow the order in which that
+# method gives seats to parties, so that the counts end as near to the target as whole numbers can.
 PRIOR = 0.5
 KINDS_A_CHUNK = 1 << 16
 
@@ -38,13 +38,14 @@ class BalanceBlock:
 class Balance(Objective):
     """The gain of ``sum_c t_c log(n_c + 1/2)``, to first order: ``sum_c p_c t_c / (n_c + 1/2)``.
 
-    That sum is greatest, over counts n of a given total, where n is in the target's proportions. The
-    value is at least 0 and only falls; it is highest for samples of the class furthest behind.
+    For counts n of a given total, that sum is greatest where n is in proportion to the target. The
+    value is at least 0 and never rises as samples are added; it is highest for samples of the class
+    that is furthest behind.
 
     Args:
-        kinds: (U, C) the class rows that there are: probabilities, one-hot rows, or counts.
-        codes: (n,) int64, which of them each candidate has.
-        target: (C,) shares wanted.
+        kinds: (U, C) distinct rows per class: probabilities, one-hot rows, or counts.
+        codes: (n,) int64, the row of ``kinds`` of each candidate.
+        target: (C,) target shares.
         counts: (C,) counts of the labeled samples, soft or hard.
         names: the C classes' names.
     """
@@ -92,10 +93,10 @@ class Balance(Objective):
         self._counts += self._sum(self._codes[rows])
 
     def report(self) -> dict[str, Any]:
-        """Counts, the target's shares, how many candidates are of each class, and why it lacks any.
+        """For each class its count, its target share and how many candidates it has.
 
-        ``short`` names the classes that lack 1 or more to their share of what is labeled or chosen:
-        how many would be their share, how many there are, and why.
+        ``short`` names the classes that are 1 or more below their share of the labeled and chosen
+        samples: how many the share would be, how many were reached, and why.
         """
         shares = {
             "counts": self._counts,
@@ -129,7 +130,7 @@ class Balance(Objective):
         return out
 
     def _sum(self, codes: torch.Tensor) -> torch.Tensor:
-        """(C,) float64, the class rows of some candidates together."""
+        """(C,) float64, the summed class rows of candidates with these codes."""
         often = torch.bincount(codes, minlength=len(self._kinds)).to(torch.float64)
         total = torch.zeros_like(self._target)
         for some in often.nonzero().flatten().split(chunk_size(KINDS_A_CHUNK)):

@@ -1,4 +1,4 @@
-"""BatchBALD: what labels of a whole batch tell about which member is right."""
+"""BatchBALD: how much the labels of a whole batch tell about which member is right."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from ..data.settings import chunk_size
 from .objective import Objective
 
 NUMBERS_A_CHUNK = 1 << 20
-# A gain below it is but the rounding of 0: in float64, and in the float32 of drawn outcomes.
+# A smaller gain is a rounding error of 0: in float64, and in float32 for drawn outcomes.
 ROUNDING, NOISE = 1e-13, 1e-6
 
 
 @dataclass(frozen=True)
 class Outcomes:
-    """What the labels of those chosen may turn out to be, and what each outcome says of the members.
+    """Possible labels of the chosen samples, and what each outcome says about the members.
 
-    Either all C^b outcomes of b chosen samples (``drawn_by`` is None), or M drawn ones, as many from
-    each member.
+    These are either all C^b outcomes of b chosen samples (``drawn_by`` is None), or M random ones,
+    equally many drawn from each of the K members.
 
     Attributes:
-        weights: (M, K), the members' probabilities after each outcome.
-        mass: (M,), each outcome's own probability, or its share of those drawn.
-        drawn_by: (M,), which member each outcome was drawn from.
-        chosen: for each chosen sample, its probabilities (K, C) by each member.
+        weights: (M, K), the probability of each member given the outcome.
+        mass: (M,), the probability of each outcome, or its share of the drawn ones.
+        drawn_by: (M,), the member that each outcome was drawn from.
+        chosen: for each chosen sample, the probabilities (K, C) by each member.
     """
 
     weights: torch.Tensor
@@ -40,7 +40,7 @@ class Outcomes:
 
     @property
     def exact(self) -> bool:
-        """Whether these are all outcomes."""
+        """Whether these are all possible outcomes, rather than drawn ones."""
         return self.drawn_by is None
 
     @classmethod
@@ -49,7 +49,13 @@ class Outcomes:
         return cls(level, torch.ones(1, dtype=torch.float64, device=device), None, ())
 
     def with_one_more(self, p: torch.Tensor, samples: int, seed: int) -> Outcomes:
-        """After one more sample is chosen, with probabilities ``p`` (K, C)."""
+        """The outcomes after one more sample is chosen.
+
+        Args:
+            p: (K, C) the sample's probabilities by each member.
+            samples: how many outcomes to keep; all while there are at most this many.
+            seed: the seed of random draws.
+        """
         chosen = (*self.chosen, p)
         if self.drawn_by is None and len(self.mass) * p.shape[1] <= samples:
             joint = self.weights[:, None, :] * p.T  # (M, C, K)
@@ -63,7 +69,7 @@ class Outcomes:
         return self._extended(p, seed, len(chosen) - 1)
 
     def _drawn(self, chosen: tuple[torch.Tensor, ...], samples: int, seed: int) -> Outcomes:
-        """Draw outcomes of all that is chosen."""
+        """Draw outcomes of all chosen samples."""
         members, device = self.weights.shape[1], self.weights.device
         each = math.ceil(samples / members)
         drawn_by = torch.arange(members, device=device).repeat_interleave(each)
@@ -79,8 +85,8 @@ class Outcomes:
         assert self.drawn_by is not None
         members = len(p)
         each = len(self.drawn_by) // members
-        # One draw from each of as many equal parts of a member's probability: less noise than draws
-        # that know nothing of each other. On the CPU, so that a GPU draws the same.
+        # Stratified draws, one from each of equal parts of [0, 1], have less noise than independent
+        # draws. They are drawn on the CPU, so that a GPU gives the same result.
         generator = np.random.default_rng([seed, number])
         order = generator.permuted(np.tile(np.arange(each), (members, 1)), axis=1)
         place = (order + generator.random((members, each))) / each
@@ -94,7 +100,7 @@ class Outcomes:
         return Outcomes(weights, self.mass, self.drawn_by, (*self.chosen, p))
 
     def entropy_of(self, p: torch.Tensor) -> torch.Tensor:
-        """(R,) nats: the entropy of each label, given those of the chosen; ``p`` is (R, K, C)."""
+        """(R,) nats: the entropy of each label given the labels of the chosen; ``p`` is (R, K, C)."""
         rows, _, classes = p.shape
         weights, mass = self._working
         columns = p.transpose(0, 1).reshape(p.shape[1], rows * classes).to(weights.dtype)
@@ -104,7 +110,7 @@ class Outcomes:
 
     @cached_property
     def _working(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Weights and mass as they are worked with: drawn outcomes are no better than float32."""
+        """Weights and mass for computation: float32 is precise enough for drawn outcomes."""
         dtype = torch.float64 if self.drawn_by is None else torch.float32
         return self.weights.to(dtype), self.mass.to(dtype)
 
@@ -129,20 +135,21 @@ class BatchBald(Objective):
     """The gain of joint mutual information ``I(y_1 ... y_b; member)`` in nats, at least 0.
 
     By the chain rule it is ``H(y_i | y_1 ... y_b-1) - mean_k H(y_i | k)``: a copy of a chosen sample
-    tells little that is new. The entropy is exact over all outcomes of the chosen labels while there
-    are at most ``samples`` of them; beyond that it is the mean over so many drawn outcomes, which is
-    off by the order of ``1 / sqrt(samples)``. Drawn ones are kept from pick to pick, so that gains only
-    fall but for that noise, and lazily found picks are those of a plain greedy up to it.
+    tells little that is new. The entropy is exact, over all outcomes of the chosen labels, while there
+    are at most ``samples`` outcomes. Beyond that it is the mean over ``samples`` drawn outcomes, with
+    an error of the order ``1 / sqrt(samples)``. Drawn outcomes are kept from pick to pick. Up to that
+    error, gains therefore never rise, and lazy greedy picks the same samples as plain greedy.
 
-    What K members can tell is at most log K: near it gains are noise, and the report says so.
+    K members can tell at most log K nats. Near that bound the gains are noise; the report shows it.
 
     Source: Kirsch, van Amersfoort and Gal, BatchBALD (2019), equations 6 to 12.
 
     Args:
         members: T arrays (N, C) of probabilities or logits.
-        rows: (n,) the candidates' places among the N.
-        samples: how many outcomes are kept; of drawn ones as many of each member, so rounded up.
-        seed: of what is drawn.
+        rows: (n,) the candidates' rows among the N.
+        samples: how many outcomes are kept; rounded up, so that each member draws equally many.
+        seed: the seed of random draws.
+        device: the device of large arrays.
         logits: whether the members are logits.
     """
 
@@ -193,13 +200,19 @@ class BatchBald(Objective):
             self.outcomes = self.outcomes.with_one_more(p[0], self.samples, self.seed)
 
     def gain(self, outcomes: Outcomes, p: torch.Tensor, expected: torch.Tensor) -> torch.Tensor:
-        """(R,) nats for candidates of probabilities ``p`` (R, K, C)."""
+        """(R,) float64 nats, the gain of candidates.
+
+        Args:
+            outcomes: the outcomes of the chosen samples.
+            p: (R, K, C) the candidates' probabilities by each member.
+            expected: (R,) their mean entropy over the members.
+        """
         step = max(1, chunk_size(NUMBERS_A_CHUNK) // (max(outcomes.weights.shape) * max(1, p.shape[2])))
         gain = torch.cat([outcomes.entropy_of(part) for part in p.split(step)]) - expected
         return torch.where(gain <= (ROUNDING if outcomes.exact else NOISE), 0.0, gain)
 
     def members_of(self, rows: torch.Tensor) -> torch.Tensor:
-        """(R, K, C) float64 probabilities of some candidates."""
+        """(R, K, C) float64 probabilities of the candidates at ``rows``, by each member."""
         where = self._rows[rows].cpu().numpy()
         taken = np.stack([member[where] for member in self._members], axis=1)
         p = torch.from_numpy(taken.astype(np.float64)).to(self._device)

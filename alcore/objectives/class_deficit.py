@@ -1,4 +1,4 @@
-"""How much nearer a sample brings the counts of classes to what is wanted, in absolute differences."""
+"""How much a sample reduces the absolute differences between class counts and their targets."""
 
 import numpy as np
 import torch
@@ -29,12 +29,13 @@ class ClassDeficitBlock:
 class ClassDeficit(Objective):
     """One plus the gain of ``-||omega - sum of chosen p||_1``, in [0, 2]; higher = more balanced.
 
-    The regulariser of class-balanced active learning (Bengar et al. 2022), to be added to a sum. Of a
-    class the gain is p while so much is lacking, and -p once nothing is: it only falls.
+    It is the regularizer of class-balanced active learning (Bengar et al. 2022), a term of a sum. For
+    one class the gain is p while the class lacks at least p, and -p once it lacks nothing; it never
+    rises as samples are added.
 
     Args:
         classes: (n, C) class probabilities of the candidates.
-        lacking: (C,) omega, how many of each class are wanted yet.
+        lacking: (C,) omega, how many samples each class still lacks.
     """
 
     scale = 1.0

@@ -1,4 +1,4 @@
-"""Coverage: how much of the pool the labeled and chosen samples stand for (facility location)."""
+"""Coverage: how much of the pool the labeled and chosen samples represent (facility location)."""
 
 import math
 from collections.abc import Callable
@@ -14,15 +14,15 @@ from .objective import Objective
 TILE_ROWS = 256
 TILE_COLUMNS = 2048
 
-# What sums and differences of float32 kernels may be off by, of a value.
+# The relative error of sums and differences of float32 kernel values.
 ROUNDED = 1e-5
 ROUNDING = {torch.float64: 1e-14, torch.float32: 1e-9}
-# What balls cover is added and taken away in whole weights; float32 leaves this behind.
+# With balls, whole weights are added and subtracted; this is the error that remains in float32.
 BALL_ROUNDING = {torch.float64: 1e-14, torch.float32: 1e-7}
 
 
 class CoverageBlock:
-    """Holds the candidates' whole kernel rows: B times the covered samples."""
+    """A block of B candidates that holds their kernel values to all m covered samples, (B, m)."""
 
     def __init__(
         self, kernel: torch.Tensor, best: torch.Tensor, weights: torch.Tensor, least: float
@@ -46,23 +46,25 @@ class CoverageBlock:
 
 
 class Coverage(Objective):
-    """Weighted share of the pool that a candidate newly covers, in [0, 1]; higher = stands for more.
+    """Weighted share of the pool that a candidate newly covers, in [0, 1]; higher = covers more.
 
     ``sum_n w_n max(0, k(n, i) - max_{j labeled or chosen} k(n, j)) / sum_n w_n``: the gain of
-    facility location, which only falls (Krause and Golovin 2014; with a gaussian kernel MaxHerding,
-    Bae et al. 2024; with uncertainty as weights UHerding, Bae et al. 2025).
+    facility location, which never rises as samples are added (Krause and Golovin 2014). With a Gaussian
+    kernel it is MaxHerding (Bae et al. 2024); with uncertainty as weights UHerding (Bae et al. 2025).
 
-    With a ball as kernel it is ProbCover (Yehuda et al. 2022), which goes on as MaxHerding of the same
-    radius once all that can be covered is.
+    With a ball as kernel it is ProbCover (Yehuda et al. 2022). Once no candidate covers more, it
+    continues as MaxHerding with the same radius.
 
-    A gain is brought up to date by what it lost to the samples that picks since then cover better,
-    which late in a selection are few: a pick is the new nearest of about one sample in |chosen|.
+    An earlier gain is updated by subtracting what it has lost since, at the samples that later picks
+    cover better. Late in a selection these are few: a pick becomes the nearest center of about one
+    sample in |chosen|.
 
     Args:
-        vectors: (n, d) candidates, as the kernel takes them.
-        covered: (m, d) the samples to cover, likewise.
-        weights: (m,) how much each counts, at least 0, not all 0.
-        centers: (L, d) labeled samples, likewise.
+        vectors: (n, d) candidates, prepared for the kernel.
+        covered: (m, d) the samples to cover, prepared likewise.
+        weights: (m,) how much each of them counts, at least 0, not all 0.
+        centers: (L, d) labeled samples, prepared likewise.
+        kernel: the similarity of two vectors, in [0, 1].
     """
 
     update_cost = 2
@@ -93,7 +95,8 @@ class Coverage(Objective):
 
     def _start(self) -> None:
         self._gains = self._weights.new_full((len(self._vectors),), math.inf, dtype=torch.float64)
-        # The number of states so far; what each row's gain was computed at; the last few states.
+        # The number of states so far, the state at which each row's gain was computed, and the last
+        # few states.
         self._now = 0
         self._level = torch.full_like(self._gains, -1, dtype=torch.int64)
         self._states: dict[int, torch.Tensor] = {}
@@ -107,7 +110,7 @@ class Coverage(Objective):
         return self._go_on if self._kernel.kind == "ball" else None
 
     def _go_on(self) -> None:
-        """Once nothing is left to cover by a ball, a gaussian of its radius tells the rest apart."""
+        """Continue with a Gaussian kernel of the same radius once balls cover all they can."""
         self._full_after = sum(map(len, self._centers[1:]))
         self._begin(Kernel("gaussian", self._kernel.width, unit=self._kernel.unit))
 
@@ -157,9 +160,10 @@ class Coverage(Objective):
                 torch.maximum(best, kernel.amax(0), out=best)
 
     def _update(self, rows: torch.Tensor, earlier: int) -> bool:
-        """Take from the gains of ``rows``, computed at state ``earlier``, what they lost since.
+        """Subtract from the gains of ``rows``, computed at state ``earlier``, what they lost since.
 
-        False where that state is no longer kept, or so much has changed that it would not pay.
+        Returns False where that state is no longer kept, or so much has changed that recomputing is
+        cheaper.
         """
         before = self._states.get(earlier)
         if before is None:
@@ -186,7 +190,7 @@ class Coverage(Objective):
         best: torch.Tensor,
         most: torch.Tensor | None,
     ) -> torch.Tensor:
-        """(rows,) float64: how far each row raises ``best``, counting at most ``most`` a sample."""
+        """(rows,) float64: how much each row raises ``best``, at most ``most`` per covered sample."""
         out = torch.zeros(len(rows), dtype=torch.float64, device=rows.device)
         wide = max(1, len(covered)) if covered.dtype == torch.float64 else chunk_size(TILE_COLUMNS)
         for chunk in chunks(len(rows), TILE_ROWS):
@@ -201,13 +205,18 @@ class Coverage(Objective):
 
 
 def settled(gains: Any, least: float) -> Any:
-    """A gain is 0 where it is within rounding of it, so that those without any come out equal."""
+    """Set gains below ``least`` to 0, in place, so that gains of 0 are equal despite rounding."""
     gains[gains < least] = 0
     return gains
 
 
 def weighted(more: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """(rows,) float64 sums. Small problems add row by row, so that equal rows come out equal."""
+    """(rows,) float64 weighted sums. float64 adds row by row, so that equal rows have equal sums.
+
+    Args:
+        more: (rows, m) values.
+        weights: (m,) their weights.
+    """
     if more.dtype == torch.float64:
         return (more * weights).sum(1)
     return (more @ weights).to(torch.float64)

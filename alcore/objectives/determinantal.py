@@ -9,14 +9,14 @@ from ..data.settings import chunk_size
 from ..geometry.kernels import Kernel
 from .objective import Objective
 
-# A residual below it is but rounding: the sample lies in the span of those chosen.
+# A smaller residual is a rounding error: the sample lies in the span of the chosen ones.
 NOTHING = 1e-10
 CENTERS_A_STEP = 256
 NUMBERS_A_CHUNK = 1 << 24
 
 
 class DeterminantalBlock:
-    """The candidates' kernel, given all that is chosen: B x B."""
+    """A block of B candidates that holds their kernel matrix (B, B), given the chosen samples."""
 
     def __init__(self, kernel: torch.Tensor) -> None:
         self._kernel = kernel
@@ -32,21 +32,22 @@ class DeterminantalBlock:
 
 
 class Determinantal(Objective):
-    """The factor by which a candidate makes the determinant of the kernel matrix of the labeled and
-    chosen grow, in [0, 1]; higher = less like any mixture of them. Its logarithm is the gain of the log
-    determinant.
+    """The factor by which a candidate multiplies the determinant of the kernel matrix, in [0, 1].
 
-    Choosing the highest each time is the greedy MAP of a determinantal point process, with the labeled
-    samples given (Chen et al., Fast Greedy MAP Inference for DPP, 2018). Multiplied by a score whose
-    strength is 2 it is that of the process of kernel ``q_i S_ij q_j``. Values are
-    ``1 - |L^-1 k|^2``, L the Cholesky factor of the chosen, and computed only for candidates that may
-    win. 0 once a candidate lies in the span of those chosen: with the cosine kernel that is all of them
-    after d.
+    The matrix is that of the labeled and chosen samples; higher = less similar to any combination of
+    them. The logarithm of the factor is the gain of the log determinant.
+
+    Choosing the highest value each time is greedy MAP inference of a determinantal point process given
+    the labeled samples (Chen et al., Fast Greedy MAP Inference for DPP, 2018). Multiplied by a score q
+    with strength 2 it is that of the process with kernel ``q_i S_ij q_j``. A value is
+    ``1 - |L^-1 k|^2``, where L is the Cholesky factor of the chosen samples; it is computed only for
+    candidates that may win. It is 0 once a candidate lies in the span of the chosen samples; with the
+    cosine kernel this holds for every candidate after d picks.
 
     Args:
         vectors: (n, d) candidates of length 1.
         centers: (L, d) labeled samples of length 1.
-        kernel: 1 for a vector and itself.
+        kernel: the similarity of two vectors; 1 for a vector and itself.
     """
 
     update_cost = 2
@@ -85,18 +86,18 @@ class Determinantal(Objective):
         return {"log_determinant": self._log, "width": self._kernel.width}
 
     def _explained(self, vectors: torch.Tensor) -> torch.Tensor:
-        """(chosen, R): what the chosen explain of each vector, by orthogonal parts."""
+        """(chosen, R): the components of each vector along an orthonormal basis of the chosen."""
         similar = _similar(self._kernel, self._spanning, vectors)
         return torch.linalg.solve_triangular(self._factor, similar, upper=False)
 
     def _given_chosen(self, vectors: torch.Tensor) -> torch.Tensor:
-        """(R, R) kernel of some vectors, less what the chosen explain."""
+        """(R, R) the kernel matrix of ``vectors``, minus the part in the span of the chosen."""
         vectors = vectors.to(torch.float64)
         explained = self._explained(vectors)
         return _similar(self._kernel, vectors, vectors) - explained.T @ explained
 
     def _span(self, vectors: torch.Tensor) -> None:
-        """Extend the factor by the vectors, but for those in the span of the ones before."""
+        """Extend the factor by the vectors, except those in the span of earlier ones."""
         vectors = vectors.to(torch.float64)
         left = self._given_chosen(vectors)
         kept: list[int] = []
@@ -117,7 +118,7 @@ class Determinantal(Objective):
 
 
 def _similar(kernel: Kernel, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    """The kernel in float64 by one matrix product; a vector and itself are 1 up to rounding."""
+    """The kernel matrix in float64 by one matrix product; its diagonal is 1 up to rounding."""
     cosine = (a @ b.T).clamp_(-1, 1)
     if kernel.kind == "cosine":
         return cosine

@@ -8,9 +8,9 @@ import torch
 from ..geometry.distances import nearest_exactly, nearest_squared, squared_distances, squared_lengths
 from .objective import Objective
 
-# What float32 products may be off by, of a value.
+# The relative error of distances from float32 products.
 ROUNDED = 1e-5
-# Fewer rows than this are not worth a matrix product of their own.
+# Fewer rows than this share a matrix product with others.
 ENOUGH_ROWS = 1024
 
 
@@ -28,19 +28,20 @@ class DiversityBlock:
 class Diversity(Objective):
     """Distance of each candidate to its nearest center, not squared; higher = more different.
 
-    Alone it is farthest-first traversal, whose largest distance left is at most twice the optimum's
-    (Gonzalez 1985; Sener and Savarese, Core-Set, 2018). While there is no center, the value is
-    closeness to the mean of the pool, ``1 / (1 + d / mean d)`` in (0, 1]. Cosine distance is
-    ``1 - cos``, in [0, 2].
+    Centers are the labeled and chosen samples. Alone it is farthest-first traversal, whose largest
+    remaining distance is at most twice the optimum (Gonzalez 1985; Sener and Savarese, Core-Set, 2018).
+    While there is no center, the value is the closeness to the mean of the pool,
+    ``1 / (1 + d / mean d)`` in (0, 1]. Cosine distance is ``1 - cos``, in [0, 2].
 
-    A row is compared with the centers it has not seen only when it is asked for.
+    A row is compared with new centers only when its value is needed.
 
     Args:
         vectors: (n, d) candidates, centered; for the cosine metric of length 1.
-        centers: (L, d) labeled samples, likewise.
+        centers: (L, d) labeled samples, prepared likewise.
         closeness: (n,) the values while there is no center.
-        picks: the most that will be added.
-        minimum_distance: nearer candidates cannot be chosen.
+        picks: the most samples that will be added.
+        metric: "euclidean" or "cosine".
+        minimum_distance: candidates nearer than this to a center cannot be chosen.
     """
 
     update_cost = 1
@@ -106,7 +107,7 @@ class Diversity(Objective):
         return {"radius": None if self.needs_first_pick or len(self._nearest) == 0 else self._radius()}
 
     def _radius(self) -> float:
-        """The largest distance left; rows are compared only while their bound may be the largest."""
+        """The largest distance of a candidate; only rows that may have it are brought up to date."""
         step = 1024
         while True:
             top = self._nearest.topk(min(step, len(self._nearest))).indices
@@ -129,7 +130,8 @@ class Diversity(Objective):
             return
         low, together = -1, 0
         for level, count in zip(levels[behind].tolist(), counts[behind].tolist(), strict=True):
-            # Rows that have seen nearly as much go together: a center seen twice does no harm.
+            # Rows that were last compared at similar times go together: comparing a row with a center
+            # twice does no harm.
             low = level if together == 0 else low
             together += count
             if together >= ENOUGH_ROWS or level == int(levels[behind][-1]):

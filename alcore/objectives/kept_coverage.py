@@ -1,20 +1,21 @@
-"""Coverage of a pool whose kernel matrix is kept in memory: every gain is always up to date."""
+"""Coverage with the whole kernel matrix in memory, so that every gain is always up to date."""
 
 import torch
 
 from ..data.settings import chunk_size
 from .coverage import Coverage, CoverageBlock, settled
 
-# So many numbers are worked on at once: they stay in a core's cache, and torch does not share so few
-# among threads, which would wait for each other more than they work.
+# How many numbers are processed at once: they fit in a core's cache, and torch does not split so few
+# among threads, which would spend more time waiting than working.
 NUMBERS_AT_ONCE = 1 << 15
 
 
 class KeptCoverage(Coverage):
-    """Coverage, of float32 candidates that are also what is to be covered.
+    """Coverage where the candidates are also the samples to cover, in float32.
 
-    A pick takes from every candidate's gain what it had at the samples that are now covered better:
-    as many rows of the matrix as such samples, which over a selection are few times the pool.
+    A pick subtracts from every candidate's gain the part at the samples that are now covered better.
+    This reads one row of the matrix for each such sample; in a whole selection that is only a few
+    times the number of samples in the pool.
     """
 
     update_cost = 0
@@ -34,12 +35,12 @@ class KeptCoverage(Coverage):
 
     def _start(self) -> None:
         self._matrix = self._kernel(self._vectors, self._covered)
-        # All that can be had is what lies between the present state and a full cover.
+        # A gain is at most what lies between the present state and full coverage.
         self._gains = self._between(self._best, torch.ones_like(self._best))
         settled(self._gains, self._least)
 
     def _between(self, low: torch.Tensor, high: torch.Tensor) -> torch.Tensor:
-        """(n,) float64: by how much each candidate raises ``low``, counted up to ``high``."""
+        """(n,) float64: how much each candidate raises ``low``, at most up to ``high``."""
         changed = (high > low).nonzero().flatten()
         start_at, rise = low[changed, None], (high - low)[changed, None]
         weights = self._weights[changed]

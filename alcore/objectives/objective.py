@@ -1,7 +1,7 @@
-"""What the optimizer asks of a strategy.
+"""The interface between the optimizer and the strategies.
 
-Rows count candidates: row 0 is the first sample that may be chosen. An objective keeps what it needs
-of its rows, and learns of picks as rows; it never reads another objective.
+Rows number the candidates: row 0 is the first sample that may be chosen. An objective keeps its own
+data, and receives the picks as rows; it never reads another objective.
 """
 
 from __future__ import annotations
@@ -14,26 +14,27 @@ import torch
 
 
 class Block(Protocol):
-    """A few candidates, and what choosing one of them does to the others."""
+    """The values of a few candidates, updated as some of them are chosen."""
 
     values: np.ndarray
-    """(B,) float64, each candidate's value now."""
+    """(B,) float64, each candidate's present value."""
 
     def pick(self, position: int) -> None:
-        """Bring ``values`` up to date after choosing the candidate at ``position``."""
+        """Update ``values`` after the candidate at ``position`` is chosen."""
         ...
 
 
 class Objective:
-    """A term of the selection: what a further sample is worth, given those chosen and labeled.
+    """The value of each further sample, given the labeled and the chosen ones.
 
     Attributes:
-        scale: its greatest value, by which "sum" divides it.
-        depends_on_picks: whether picks change its values; where they do, they only fall (except after
+        scale: its greatest value, by which combine: "sum" divides it.
+        depends_on_picks: whether picks change its values. If so, a pick never raises a value (except
             the first pick, where ``needs_first_pick``).
-        update_cost: what values cost to bring up to date. 0: little, done for all rows in every
-            round. 1: done for the rows that may win, in large batches. 2: as 1, for one row costs a
-            pass over the pool. 3: as 2, within a block too.
+        update_cost: how costly it is to update values. 0: cheap; all rows are updated in every round.
+            1: only rows that may win are updated, in large batches. 2: likewise, in small batches,
+            because one row costs a pass over the pool. 3: as 2, and updates within a block cost the
+            same.
     """
 
     scale: float = 1.0
@@ -42,41 +43,41 @@ class Objective:
 
     @property
     def needs_first_pick(self) -> bool:
-        """Whether the first pick goes by other values than the rest, which need not fall from them."""
+        """Whether the first pick uses other values than the later ones, which may be higher."""
         return False
 
     @property
     def minimum(self) -> float | None:
-        """Rows whose value is below it cannot be chosen."""
+        """The least value of a row that may be chosen; None without such a limit."""
         return None
 
     @property
     def rounding_error(self) -> float:
-        """By what share of them values may differ from the block's, which are rounded better."""
+        """The largest relative difference between ``values`` and those of a block, which are exact."""
         return 0.0
 
     @property
     def fallback(self) -> Callable[[], None] | None:
-        """Makes it continue by other values once all are 0; None where it has no others."""
+        """A function that switches to other values once all are 0; None where there are no others."""
         return None
 
     @property
     def group_ids(self) -> torch.Tensor | None:
-        """(n,) int64, equal for rows that have the same value whatever is chosen; None if not known."""
+        """(n,) int64, equal for rows whose values are always equal; None if that is not known."""
         return None
 
     def values(self, rows: torch.Tensor | None) -> torch.Tensor:
-        """(R,) float64, the exact values of ``rows`` (all if None) after everything added."""
+        """(R,) float64, the present values of ``rows`` (all if None), higher = more worth labeling."""
         raise NotImplementedError
 
     def block(self, rows: torch.Tensor, values: torch.Tensor) -> Block:
-        """A block over ``rows``, whose values now are ``values``, up to rounding."""
+        """A block of the candidates at ``rows``, whose present values are ``values`` up to rounding."""
         raise NotImplementedError
 
     def add(self, rows: torch.Tensor) -> None:
-        """``rows`` are chosen."""
+        """Record that the candidates at ``rows`` are chosen."""
         raise NotImplementedError
 
     def report(self) -> dict[str, Any]:
-        """What it has reached so far, in plain values."""
+        """The state reached so far, as plain values that JSON can hold."""
         return {}

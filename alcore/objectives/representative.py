@@ -1,4 +1,4 @@
-"""Representative and informative: keeps the labeled like the pool, by predictions (Du et al.)."""
+"""Representative and informative: keeps the labeled samples similar to the pool (Du et al. 2019)."""
 
 import numpy as np
 import torch
@@ -22,16 +22,16 @@ class RepresentativeBlock:
 
 
 class Representative(Objective):
-    """What a candidate is worth by itself, less its likeness to those chosen; higher = better.
+    """A candidate's fixed value minus its similarity to the chosen; higher = more worth labeling.
 
-    The greedy form of the quadratic program: value ``fixed_i - sum_{s chosen} exp(-gamma |p_i -
-    p_s|^2)``, raised by a constant so that it is not below 0.
+    It is the greedy form of the quadratic program of Du et al. 2019: ``fixed_i - sum_{s chosen}
+    exp(-gamma |p_i - p_s|^2)``, plus a constant that keeps it at 0 or above.
 
     Args:
-        predictions: (n, C) float64.
-        fixed: (n,) float64.
-        gamma: of the kernel.
-        picks: the most that will be added.
+        predictions: (n, C) float64 probabilities of the candidates.
+        fixed: (n,) float64, the part of the value that does not depend on the picks.
+        gamma: the parameter of the kernel, above 0.
+        picks: the most samples that will be added.
     """
 
     def __init__(
@@ -56,5 +56,5 @@ class Representative(Objective):
 
 
 def similar(a: torch.Tensor, b: torch.Tensor, gamma: float) -> torch.Tensor:
-    """(len(a), len(b)) ``exp(-gamma |a - b|^2)``."""
+    """(len(a), len(b)) similarities ``exp(-gamma |a - b|^2)`` in (0, 1]."""
     return squared_distances(a, b).mul_(-gamma).exp_()

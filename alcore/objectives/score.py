@@ -1,4 +1,4 @@
-"""A score: values that no pick changes."""
+"""A score: values that do not depend on the picks."""
 
 from typing import Any
 
@@ -23,8 +23,8 @@ class Score(Objective):
 
     Args:
         values: (n,) float64, higher = more worth labeling.
-        scale: the highest they can be, by which "sum" divides them.
-        report: what the report says of them.
+        scale: the highest possible value, by which combine: "sum" divides them.
+        report: what the report says about them.
     """
 
     depends_on_picks = False

@@ -1,1 +1,1 @@
-"""."""
+"""Optimizers: they choose candidates by the values of objectives."""

@@ -1,25 +1,25 @@
-"""What limits a selection beside the count: what samples cost, and how many of a group it may take."""
+"""Limits of a selection besides the count: the cost of samples, and how many of a group to choose."""
 
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 
-# Costs whose sum is the budget but for rounding are paid for.
+# Costs whose sum exceeds the budget only by rounding are within it.
 ROUNDING = 1e-9
 
 
 @dataclass
 class Limits:
-    """The costs and groups of n candidates, and what is left of the budget and of each group.
+    """The costs and groups of n candidates, and what remains of the budget and of each group.
 
-    With costs, the next pick is the one with the highest value per cost among those that what is left
-    pays for (the cost-benefit greedy of Leskovec et al. 2007, without its comparison with the best
-    single sample: values of a product do not add up, so that there is nothing to compare).
+    With costs, the next pick is the affordable candidate with the highest value per cost. This is the
+    cost-benefit greedy of Leskovec et al. 2007 without its comparison with the best single sample,
+    because values of a product cannot be added up and compared.
 
     Attributes:
         costs: (n,) float64 above 0, or None.
-        spend: how much they may cost together.
+        spend: how much the picks may still cost together.
         groups: (n,) int64, the group of each, or None.
         at_most: how many of a group may be chosen.
     """
@@ -37,7 +37,12 @@ class Limits:
             self._taken = torch.zeros(count, dtype=torch.int64, device=self.groups.device)
 
     def apply(self, total: torch.Tensor, rows: torch.Tensor | None = None) -> torch.Tensor:
-        """Combined values of all candidates or some: per cost, and -inf for those that are barred."""
+        """Divide combined values by costs, and set those that may not be chosen to -inf.
+
+        Args:
+            total: (R,) combined values.
+            rows: (R,) the candidates they belong to; None for all.
+        """
         if self.costs is not None:
             costs = self.costs if rows is None else self.costs[rows]
             total = torch.where(total > 0, total / costs, total * costs)
@@ -48,14 +53,14 @@ class Limits:
         return total
 
     def add(self, rows: torch.Tensor) -> None:
-        """``rows`` are chosen."""
+        """Record that the candidates at ``rows`` are chosen."""
         if self.costs is not None:
             self.spend -= float(self.costs[rows].sum())
         if self.groups is not None and self._taken is not None:
             self._taken += torch.bincount(self.groups[rows], minlength=len(self._taken))
 
     def block(self, rows: torch.Tensor) -> "LimitsBlock":
-        """The same for a few candidates."""
+        """The present limits for the candidates at ``rows``."""
         return LimitsBlock(
             None if self.costs is None else self.costs[rows].cpu().numpy(),
             self.spend,
@@ -67,7 +72,7 @@ class Limits:
 
 @dataclass
 class LimitsBlock:
-    """The limits as they bear on the rows of a block, in numpy."""
+    """The limits for the candidates of a block, in numpy; the attributes are those of ``Limits``."""
 
     costs: np.ndarray | None
     spend: float

@@ -1,10 +1,10 @@
-"""The one optimizer: exact lazy greedy in batches.
+"""The main optimizer: exact lazy greedy in batches.
 
-The next pick is always the candidate with the highest combined value, ties to the lower row, exactly
-as a greedy that evaluates every candidate at every pick. The work is less, because values only fall:
-one computed earlier is an upper bound (Minoux 1978). A round evaluates the candidates whose bounds
-reach the best few, takes those few apart as a block, and chooses among them as long as the best of
-the block is above the bound of everything outside.
+The next pick is always the candidate with the highest combined value, ties to the lower row. The result
+is exactly that of a plain greedy, which evaluates every candidate at every pick. It needs less work
+because values never rise, so that an earlier value is an upper bound (Minoux 1978). A round evaluates
+the candidates whose bounds are among the highest and puts the best few into a block. It then chooses
+from the block as long as the best value in it is above the bound of every candidate outside.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ from ..data.settings import settings
 from ..objectives.objective import Objective
 from .budget import Limits
 
-# Rows are grouped by what changes them, where there are no more such groups.
+# Rows with always equal values are grouped, where there are at most this many groups.
 MOST_KINDS = 256
 
 Progress = Callable[[int, int], None]
@@ -34,7 +34,13 @@ class Term:
 
 @dataclass(frozen=True)
 class Picks:
-    """Rows in the order chosen, the combined value and each term's value at each pick."""
+    """The picks, in the order chosen.
+
+    Attributes:
+        rows: (k,) int64 rows of the candidates.
+        gains: (k,) float64, the combined value of each when it was chosen.
+        values: (k, terms) float64, the value of each by each term.
+    """
 
     rows: np.ndarray
     gains: np.ndarray
@@ -56,10 +62,12 @@ def greedy(
     Args:
         terms: what to choose by; strengths are not 0.
         n: how many candidates each objective has rows for.
-        budget: how many to choose; fewer are chosen where no candidate is left that may be.
+        budget: how many to choose; fewer are chosen where no other candidate may be chosen.
         combine: "product" of ``value ** strength``, "sum" of ``strength * value / scale``, or
             "plain_sum" of ``strength * value``.
-        progress: called with (chosen, budget) after each round; what it raises ends the run.
+        device: the device of the objectives' values; the CPU by default.
+        progress: called with (chosen, budget) after each round; an exception that it raises stops the
+            run.
         limits: what samples cost and how many of a group may be chosen.
     """
     device = device or torch.device("cpu")
@@ -91,17 +99,18 @@ class _Greedy:
         self.bounds = [term.objective.values(None).clone() for term in terms]
         self.fresh = torch.ones(n, dtype=torch.bool, device=device)
         self.limits = limits
-        # A row that is barred cannot stand in for those like it.
+        # With limits, a row may be excluded, and could then not represent the rows of its group.
         self.group_ids = _kinds(terms) if limits is None else None
         self._set_scales([not term.objective.needs_first_pick for term in terms])
 
     def run(self) -> Picks:
         changing = [t.objective.depends_on_picks for t in self.terms]
-        turned = any(t.strength < 0 for t, c in zip(self.terms, changing, strict=True) if c)
+        # With a negative strength a falling value raises the product, so that bounds do not hold.
+        inverted = any(t.strength < 0 for t, c in zip(self.terms, changing, strict=True) if c)
         exhausted = False
         while len(self.rows) < self.budget and not exhausted:
             first = [t.objective.needs_first_pick for t in self.terms]
-            if turned:
+            if inverted:
                 exhausted = not self._pick_one(changing)
             elif any(first):
                 exhausted = not self._pick_one(first)
@@ -123,7 +132,7 @@ class _Greedy:
                 term.objective.scale = highest if highest > 0 else 1.0
 
     def _pick_one(self, renew: list[bool]) -> bool:
-        """Choose one of all, whose values are exact; then evaluate the terms to ``renew`` for all."""
+        """Choose one candidate, all values being exact; then evaluate the terms in ``renew``."""
         total = self._total()
         if self._renewed(total):
             total = self._total()
@@ -151,10 +160,10 @@ class _Greedy:
             term.objective.block(rows, bound[rows])
             for term, bound in zip(self.terms, self.bounds, strict=True)
         ]
-        # What a block finds is the better rounded: where that rules a row out, the row stays out.
+        # The values of a block are more precise. Where they exclude a row, the row stays excluded.
         for bound, block in zip(self.bounds, blocks, strict=True):
             bound[rows] = torch.from_numpy(block.values).to(bound)
-        # A bound just below a value may be of a row just above it, but for rounding.
+        # Because of rounding, a bound just below a value may belong to a row just above it.
         limit *= 1 + sum(abs(t.strength) * t.objective.rounding_error for t in self.terms) * (limit > 0)
         where = rows.cpu().numpy()
         limits = None if self.limits is None else self.limits.block(rows)
@@ -168,7 +177,7 @@ class _Greedy:
             total[taken] = -np.inf
             best = int(np.argmax(total))
             value = total[best]
-            # The first is the best of all by construction; a later one has to beat what is outside.
+            # The first pick is the best of all by construction; a later one must exceed the limit.
             if taken and (value < limit or (value == limit and where[best] > limit_row)):
                 break
             if best in stand_ins or (taken and stand_ins and value <= 0):
@@ -187,11 +196,11 @@ class _Greedy:
         return True
 
     def _apart(self, upper: torch.Tensor, size: int) -> tuple[torch.Tensor, float, int, set[int]]:
-        """The rows to take apart, the bound of the best row left out, and that row.
+        """The rows of the next block, the bound of the best row outside, that row, and the stand-ins.
 
-        Among rows that are worth the same whatever is chosen the order never changes: a few of each
-        kind are taken, and the next one of each stands in for those left out, at the positions given
-        last.
+        Among rows whose values are always equal the order never changes. A few rows of each such kind
+        are put into the block. The last of them represents the rows of its kind outside the block: the
+        stand-ins are the positions of these last rows, and a round ends when one would be chosen.
         """
         if self.group_ids is None or not bool(upper.max() > 0):
             return *_best(upper, size), set()
@@ -199,13 +208,14 @@ class _Greedy:
         return rows, -np.inf, -1, set(stands.nonzero().flatten().tolist())
 
     def _renewed(self, total: torch.Tensor) -> bool:
-        """Whether a strategy whose values are all 0 now goes on by others."""
+        """Switch objectives whose values are all 0 to their fallback; whether any was switched."""
         left, best = ~self.chosen, int(total.argmax())
         spent = []
         for term, bound in zip(self.terms, self.bounds, strict=True):
             objective = term.objective
             spent.append(False)
-            # While the best has a value, not all are 0; where it has none, the others' may be stale.
+            # Where the best row's value is above 0, not all are 0. Where it is 0, the values of other
+            # rows may be out of date, and are computed again.
             if objective.fallback is not None and bound[best] <= 0:
                 bound.copy_(objective.values(None))
                 if bool((bound[left] <= 0).all()):
@@ -216,7 +226,7 @@ class _Greedy:
         return any(spent)
 
     def _spent(self, values: list[np.ndarray], best: int) -> bool:
-        """Whether the best has no value for a strategy that has others to go on by."""
+        """Whether the best candidate's value is 0 for an objective that has a fallback."""
         return any(
             term.objective.fallback is not None and value[best] <= 0
             for term, value in zip(self.terms, values, strict=True)
@@ -235,14 +245,14 @@ class _Greedy:
             self.fresh.fill_(False)
 
     def _total(self) -> torch.Tensor:
-        """Everyone's combined bound, -inf for those that cannot be chosen."""
+        """(n,) the combined bounds of all candidates; -inf where one cannot be chosen."""
         total = combined(self.terms, self.bounds, self.combine)
         total = total if self.limits is None else self.limits.apply(total)
         total[self.chosen] = -torch.inf
         return total
 
     def _refresh(self, size: int) -> torch.Tensor:
-        """Evaluate until the best ``size + 1`` candidates are exact; return everyone's bound."""
+        """Evaluate until the best ``size + 1`` candidates are exact; return all combined bounds."""
         for term, bound in zip(self.terms, self.bounds, strict=True):
             if term.objective.depends_on_picks and term.objective.update_cost == 0:
                 bound.copy_(term.objective.values(None))
@@ -253,7 +263,7 @@ class _Greedy:
         )
         if not lazy:
             return upper
-        # As many as it took last time, at once; where a value is costly, never more than it takes.
+        # Start with half as many as the last round needed; where values are costly, with few.
         costly = any(self.terms[k].objective.update_cost > 1 for k in lazy)
         step = 2 * size if costly else max(2 * size, self.evaluated // 2)
         self.evaluated = 0
@@ -278,7 +288,16 @@ class _Greedy:
 
 
 def combined(terms: Sequence[Term], values: Sequence[Any], combine: str) -> Any:
-    """Combined values, numpy or torch, rounded so that what is equal but for rounding is equal."""
+    """Combine the values of several terms, and round them so that rounding errors break no ties.
+
+    Args:
+        terms: the objectives and their strengths.
+        values: for each term its values, all numpy or all torch, of equal length.
+        combine: as in ``greedy``.
+
+    Returns:
+        the combined values, of the same kind; -inf where a value is below its objective's minimum.
+    """
     xp: Any = torch if isinstance(values[0], torch.Tensor) else np
     total: Any = None
     refused: Any = None
@@ -296,7 +315,7 @@ def combined(terms: Sequence[Term], values: Sequence[Any], combine: str) -> Any:
                 near = value < objective.minimum
                 refused = near if refused is None else refused | near
     if any(term.strength < 0 for term in terms):
-        # 0 times infinity: one strategy rules the sample out, whatever another says.
+        # 0 times infinity is NaN: a 0 excludes the sample, whatever the other strategies say.
         total = xp.where(xp.isnan(total), xp.zeros_like(total), total)
     total = rounded(total)
     if refused is not None:
@@ -305,16 +324,19 @@ def combined(terms: Sequence[Term], values: Sequence[Any], combine: str) -> Any:
 
 
 def rounded(values: Any) -> Any:
-    """Round float64 to 30 of its 52 binary places: monotone, and equal sums come out equal."""
+    """Round float64 to 30 of its 52 binary places, so that sums that differ by rounding are equal.
+
+    The rounding is monotone: it never reverses the order of two values.
+    """
     integer = torch.int64 if isinstance(values, torch.Tensor) else np.int64
     bits = values.view(integer)
     return ((bits + (1 << 21)) & ~((1 << 22) - 1)).view(values.dtype)
 
 
 def _kinds(terms: Sequence[Term]) -> torch.Tensor | None:
-    """(n,) int64, equal for rows that every changing term values the same, however it changes.
+    """(n,) int64, equal for rows whose values are always equal in every term that depends on picks.
 
-    None where a term does not tell, or where there are too many kinds.
+    None where a term does not have such groups, or where there are too many.
     """
     together: torch.Tensor | None = None
     for term in terms:
@@ -334,9 +356,9 @@ def _kinds(terms: Sequence[Term]) -> torch.Tensor | None:
 def _best_of_each(
     upper: torch.Tensor, kinds: torch.Tensor, size: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Some ``size`` rows, ascending, as many of the best of each kind, and which are the last of them.
+    """About ``size`` rows, ascending, equally many best rows of each kind; and which are the last.
 
-    Among equals the lower row is better. A kind of which all are taken has no such last one.
+    Among equals the lower row is better. A kind whose rows are all taken has no last one.
     """
     order = upper.argsort(descending=True, stable=True)
     order = order[: int((upper > -torch.inf).sum())]
@@ -356,7 +378,7 @@ def _kth(values: torch.Tensor, k: int) -> float:
 
 
 def _best(upper: torch.Tensor, size: int) -> tuple[torch.Tensor, float, int]:
-    """The best ``size`` rows, ascending; the bound of the best row left out, and that row.
+    """The best ``size`` rows, ascending; the bound of the best row outside; and that row.
 
     Among equals the lower row is better.
     """

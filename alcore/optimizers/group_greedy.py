@@ -1,4 +1,4 @@
-"""Choosing groups as wholes: sequences, scenes, patients."""
+"""Choosing whole groups, such as sequences, scenes or patients."""
 
 from collections.abc import Sequence
 
@@ -19,22 +19,24 @@ def choose_groups(
     limits: Limits | None = None,
     progress: Progress | None = None,
 ) -> Picks:
-    """Choose all candidates of one group after another, the group of the highest value first.
+    """Choose whole groups, one after another, each time the group with the highest value.
 
-    A group's value is the mean (or the greatest) of its candidates' combined values before any of them
-    is chosen, per cost where there are costs. Groups that do not fit into what is left of the budget
-    are passed over. Within a group the candidates come by value. Ties go to the group met first.
+    A group's value is the mean (or the maximum) of its candidates' combined values before any of them
+    is chosen, per cost where there are costs. Groups that do not fit into the remaining budget are
+    skipped. Within a group the candidates are ordered by value. Ties go to the group with the lower
+    number.
 
-    The same lazy greedy as over samples: the mean of upper bounds is an upper bound.
+    It is the same lazy greedy as for samples, because the mean of upper bounds is an upper bound.
 
     Args:
         terms: what to choose by; strengths are not 0.
-        groups: (n,) int64, the group of each candidate, numbered from 0 as they are met.
+        groups: (n,) int64, the group of each candidate, numbered from 0 in the order of occurrence.
         budget: how many candidates at most.
         value: "mean" or "max".
         combine: "product" or "sum".
         limits: what candidates cost.
-        progress: called with (chosen, budget) after each group; what it raises ends the run.
+        progress: called with (chosen, budget) after each group; an exception that it raises stops the
+            run.
     """
     return _Groups(terms, groups, budget, value, combine, limits or Limits(), progress).run()
 
@@ -88,7 +90,7 @@ class _Groups:
         )
 
     def _best(self) -> int | None:
-        """The open group of the highest value that fits, its values exact."""
+        """The open group with the highest value that fits; its values are exact. None if none fits."""
         if not bool((self.open & self._fit()).any()):
             return None
         for term, bound in zip(self.terms, self.bounds, strict=True):
@@ -111,7 +113,7 @@ class _Groups:
             together = total.mean() if self.value == "mean" else total.max()
             of_groups[group] = rounded(together)
             if bool((total == -torch.inf).any()):
-                of_groups[group] = -torch.inf  # one of it cannot be chosen, so the whole cannot
+                of_groups[group] = -torch.inf  # one sample cannot be chosen, so the group cannot
             self.fresh[group] = True
 
     def _take(self, group: int, rows: torch.Tensor) -> None:
@@ -142,7 +144,7 @@ class _Groups:
         reduce = "mean" if self.value == "mean" else "amax"
         out = torch.full_like(total[: self.count], -torch.inf)
         together = rounded(out.scatter_reduce(0, self.groups, total, reduce, include_self=False))
-        # A group of which one cannot be chosen cannot be chosen as a whole.
+        # A group with a sample that cannot be chosen cannot be chosen as a whole.
         barred = torch.zeros_like(self.open).index_fill_(0, self.groups[total == -torch.inf], True)
         return torch.where(barred, -torch.inf, together)
 

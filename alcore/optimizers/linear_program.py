@@ -8,7 +8,7 @@ from scipy.optimize import linprog
 from ..data.errors import InvalidInput
 
 TOLERANCE = 1e-9
-# So many samples are looked at first, and added at a time, for each that is to be chosen.
+# Per sample to choose: how many samples the first program has, and how many are added at a time.
 FIRST, MORE = 2, 1
 LEAST_ADDED = 500
 MOST_ROUNDS = 100
@@ -24,10 +24,11 @@ def solve(
 ) -> tuple[np.ndarray, float]:
     """Rows that nearly maximize ``sum of worth - strength ||lacking - sum of p||_1``, and its bound.
 
-    Each sample may be chosen in part, z in [0, 1]: a linear program, whose optimum bounds every
-    choice. It is solved over a few samples; those that its prices say would raise it are added, until
-    none would. Of an optimum's samples at most C + 1 are chosen in part: of these the ones are taken
-    whose shares are largest, or, if that is better, greedily.
+    If each sample may be chosen in part, z in [0, 1], this is a linear program, whose optimum is an
+    upper bound. It is solved by column generation: over a few samples at first; then the samples whose
+    reduced costs show that they would raise the optimum are added, until there are none. In an optimum
+    at most C + 1 samples are chosen in part. To round, either those with the largest shares are chosen,
+    or the best ones greedily, whichever gives the higher value.
 
     Args:
         worth: (n,) float64.
@@ -35,7 +36,13 @@ def solve(
         lacking: (C,) float64, at least 0.
         budget: how many rows, at most n.
         strength: above 0.
-        tick: called after each round; what it raises ends it.
+        tick: called after each round; an exception that it raises stops the work.
+
+    Returns:
+        (budget,) int64 ascending rows, and the upper bound of the maximum.
+
+    Raises:
+        InvalidInput: the linear program was not solved.
     """
     n, width = p.shape
     if budget >= n:
@@ -50,7 +57,7 @@ def solve(
         rows = np.flatnonzero(inside)
         found, reduced, value = _relaxed(worth, p, lacking, budget, strength, rows)
         outside = np.where(inside, np.inf, reduced)
-        # Choosing all that would help bounds what choosing some of it does.
+        # Choosing all samples that would help is an upper bound of choosing some of them.
         bound = min(bound, value - float(outside[outside < 0].sum()))
         helping = np.flatnonzero(outside < -TOLERANCE)
         shares = np.zeros(n)
@@ -67,7 +74,7 @@ def solve(
 def value_of(
     rows: np.ndarray, worth: np.ndarray, p: np.ndarray, lacking: np.ndarray, strength: float
 ) -> float:
-    """What is maximized, of a choice."""
+    """The value that ``solve`` maximizes, for the choice of ``rows``."""
     return float(worth[rows].sum() - strength * np.abs(lacking - p[rows].sum(0)).sum())
 
 
@@ -79,7 +86,7 @@ def _relaxed(
     strength: float,
     rows: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, float]:
-    """The shares of some rows, everyone's reduced cost (below 0: would help), and the optimum."""
+    """The optimal shares of ``rows``, all samples' reduced costs (below 0: would help), the optimum."""
     width = p.shape[1]
     count = len(rows)
     mine = p[rows].T

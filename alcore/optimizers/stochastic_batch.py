@@ -1,4 +1,4 @@
-"""Batches drawn by chance, the better the likelier: they repeat themselves less than the best few."""
+"""Random batches that favor high values; they have fewer near-duplicates than the highest values."""
 
 from collections.abc import Sequence
 
@@ -19,20 +19,22 @@ def draw(
 ) -> Picks:
     """Draw ``budget`` candidates without replacement, by their combined values.
 
-    The chance of a candidate s to be drawn next is in proportion to ``s ** coldness`` ("power", which
-    draws those of 0 or less last), ``exp(coldness * s)`` ("softmax"), or ``rank ** -coldness``
-    ("softrank", the best has rank 1). Keys to which Gumbel noise is added are sorted, which is the same
-    (Kool et al., Stochastic Beams and Where to Find Them, 2019).
+    A candidate of value s is drawn next with a probability in proportion to ``s ** coldness`` ("power",
+    where values of 0 or less come last), ``exp(coldness * s)`` ("softmax"), or ``rank ** -coldness``
+    ("softrank", where the best has rank 1). To draw, Gumbel noise is added to the logarithms of these
+    numbers and the sums are sorted, which has the same distribution (Kool et al., Stochastic Beams and
+    Where to Find Them, 2019).
 
     Source: Kirsch et al., Stochastic Batch Acquisition: A Simple Baseline for Deep Active Learning
     (2023), section 3.
 
     Args:
-        terms: what to choose by, none of which changes with the picks.
+        terms: what to choose by; no term depends on the picks.
         budget: how many to draw.
-        gumbel: (n,) draws of the standard Gumbel law, one a candidate.
+        gumbel: (n,) draws from the standard Gumbel distribution, one per candidate.
         batch: "power", "softmax" or "softrank".
-        coldness: the paper's beta, above 0: the higher, the nearer to the best few.
+        coldness: the paper's beta (an inverse temperature), above 0. The higher it is, the more often
+            the highest values are drawn.
         combine: as in ``greedy``.
 
     Raises:
@@ -54,7 +56,7 @@ def draw(
             ranks = np.empty(len(total))
             ranks[np.argsort(-total, kind="stable")] = np.arange(1, len(total) + 1)
             keys = -np.log(ranks)
-    # Those of no chance come last, the better first.
+    # Candidates of probability 0 come last, those with higher values first.
     drawn = np.lexsort((-total, -(coldness * keys + gumbel)))[:budget]
     reasons = np.stack([value[drawn] for value in values], axis=1)
     return Picks(drawn.astype(np.int64), total[drawn], reasons)

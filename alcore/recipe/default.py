@@ -13,11 +13,11 @@ from .models import Recipe, Stage
 
 
 def default_strategies(pool: Pool) -> list[Strategy]:
-    """What chooses well for what the pool holds.
+    """The default strategies for the columns of a pool.
 
-    Coverage of the embeddings weighted by margin where there are predictions too, plain coverage
-    where there are none, margin alone without embeddings; balanced where the classes are known; by
-    chance where there is nothing to go by.
+    With embeddings and predictions: coverage weighted by margin. With embeddings alone: coverage. With
+    predictions alone: margin. Balance is added where the predictions' classes are known. With neither:
+    random.
 
     Raises:
         InvalidInput: several columns could be the embeddings, or the predictions.
@@ -37,7 +37,13 @@ def default_strategies(pool: Pool) -> list[Strategy]:
 def strategies_for(
     embeddings: str | None, margin: Uncertainty | None, *, balanced: bool
 ) -> list[Strategy]:
-    """The default strategies over a column of embeddings and an uncertainty, each if there is one."""
+    """The default strategies for a column of embeddings and an uncertainty, each of which may be None.
+
+    Args:
+        embeddings: a column of vectors.
+        margin: the uncertainty of the predictions.
+        balanced: whether to add balance over the predictions.
+    """
     chosen: list[Strategy] = []
     if embeddings is not None:
         chosen.append(Coverage(column=embeddings, weights=margin))
@@ -70,7 +76,7 @@ def _rows_sum_to_one(pool: Pool, name: str) -> bool:
 
 
 def completed_stages(recipe: Recipe, pool: Pool) -> list[Stage]:
-    """The stages of a recipe, the default strategies filled in where it leaves them out.
+    """The stages of a recipe, with the default strategies where it names none.
 
     Raises:
         InvalidInput: as ``default_strategies``.

@@ -1,4 +1,4 @@
-"""Filters: which samples stay."""
+"""Filters: which samples may be chosen."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -19,14 +19,16 @@ def passing(task: Task, filters: list[Filter], needed: Sequence[str] = ()) -> np
     """(N,) bool, true where a candidate passes every filter. A missing value passes none.
 
     Args:
-        needed: columns without which a sample is not chosen, nor stands for its near-duplicates.
+        task: the pool and the candidates.
+        filters: the filters, all of which a candidate must pass.
+        needed: columns in which a sample must have a value to be the one kept of its near-duplicates.
 
     Raises:
-        InvalidInput: an unknown column, or a range on what is not numbers.
+        InvalidInput: an unknown column, or a range on a column that does not hold numbers.
     """
     keep = np.zeros(task.pool.n, dtype=bool)
     keep[task.candidates] = True
-    # Those of one value first: of near-duplicates, the one that stays is one that passes them.
+    # Filters on values come first, so that the sample kept of near-duplicates passes them.
     for position, one in sorted(enumerate(filters), key=lambda f: f[1].minimum_distance is not None):
         at = replace(task, user=f"filters[{position}]")
         if one.minimum_distance is None:
@@ -38,7 +40,7 @@ def passing(task: Task, filters: list[Filter], needed: Sequence[str] = ()) -> np
 
 
 def _is_kept(task: Task, one: Filter, keep: np.ndarray) -> np.ndarray:
-    """Of a group of near-duplicates one stays; none where one is labeled."""
+    """(N,) bool: one sample of each group of near-duplicates is kept; a labeled one if there is one."""
     assert one.minimum_distance is not None
     pool = task.pool
     prepare = task.vectors(one.column, "euclidean")

@@ -1,4 +1,4 @@
-"""The costs and groups that limit a stage's selection, of its candidates."""
+"""The costs and groups of a stage's candidates, which limit its selection."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,13 +15,13 @@ from .models import Stage
 
 @dataclass(frozen=True)
 class Bounds:
-    """Costs and groups of the candidates, as far as the recipe names any.
+    """Costs and groups of the candidates, where the recipe names them.
 
     Attributes:
         costs: (n,) float64 above 0.
         spend: how much the chosen may cost together.
-        groups: (n,) int64, numbered from 0 as they are met.
-        at_most: how many of a group may be chosen; None: groups are chosen as wholes.
+        groups: (n,) int64, numbered from 0 in the order of occurrence.
+        at_most: how many of a group may be chosen; None where whole groups are chosen.
     """
 
     costs: torch.Tensor | None = None
@@ -30,13 +30,13 @@ class Bounds:
     at_most: int | None = None
 
     def limits(self) -> Limits | None:
-        """What bears on each pick of single samples."""
+        """The limits for picks of single samples; None where there are none."""
         if self.costs is None and self.groups is None:
             return None
         return Limits(self.costs, self.spend, self.groups, self.at_most or 0)
 
     def report(self, rows: np.ndarray) -> dict[str, Any]:
-        """What the report says of the chosen."""
+        """The cost and the number of groups of the chosen ``rows`` (of the candidates)."""
         report: dict[str, Any] = {}
         chosen = torch.from_numpy(rows)
         if self.costs is not None:
@@ -50,7 +50,8 @@ def bounds_of(stage: Stage, task: Task) -> Bounds:
     """The costs and groups of a task's candidates.
 
     Raises:
-        InvalidInput: costs that are not above 0, or that none is cheap enough; groups that are vectors.
+        InvalidInput: costs that are not above 0, or all above the budget; a column of groups that does
+            not hold single values; only groups that are larger than the budget.
     """
     costs, spend, groups = None, np.inf, None
     if stage.cost is not None:
@@ -97,7 +98,7 @@ def _groups(column: str, task: Task) -> np.ndarray:
         )
     missing = task.pool.missing[column][task.candidates].tolist()
     numbers: dict[Any, int] = {}
-    # A sample without a group is one of its own, known by its row.
+    # A sample without a group is a group of its own, identified by its row.
     own = object()
     keys = zip(values[task.candidates].tolist(), missing, task.candidates.tolist(), strict=True)
     codes = [numbers.setdefault((own, row) if alone else one, len(numbers)) for one, alone, row in keys]

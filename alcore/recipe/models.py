@@ -1,4 +1,4 @@
-"""The declaration of a selection: what to choose by, how many, how it combines."""
+"""The models of a recipe: what to choose by, how many, and how strategies are combined."""
 
 from __future__ import annotations
 
@@ -29,8 +29,11 @@ Budget = Annotated[int, Field(gt=0, strict=True)] | Annotated[float, Field(gt=0,
 
 
 class Filter(Options):
-    """Samples that stay: a range of numbers or dates, or a list of values in or not in; of
-    embeddings, a range of cosine similarity to examples, or one of each group of near-duplicates."""
+    """Which samples may be chosen.
+
+    By numbers or dates: a range. By other values: a list to include or to exclude. By embeddings: a
+    range of the cosine similarity to examples, or one sample of each group of near-duplicates.
+    """
 
     column: str
     min: float | datetime | None = None
@@ -59,24 +62,24 @@ class Filter(Options):
 
     @property
     def reads(self) -> Reads:
-        """What its column is read as."""
+        """The kind of its column."""
         compares = self.similar_to is not None or self.minimum_distance is not None
         return Reads.VECTORS if compares else Reads.VALUES
 
 
 class Cost(Options):
-    """What labeling costs: samples are chosen by value per cost, until the budget is spent."""
+    """The cost of labeling: samples are chosen by value per cost, until the budget is spent."""
 
     column: str = Field(description="numbers above 0")
     budget: Positive = Field(description="how much the chosen may cost together")
 
 
 class Groups(Options):
-    """Samples that belong together, such as frames of a video: chosen as wholes, or a few of each."""
+    """Samples that belong together, such as frames of a video: choose all of a group, or a few."""
 
     column: str = Field(description="categories; a sample without one is a group of its own")
     whole: bool = Field(False, description="all candidates of a group or none")
-    at_most: int | None = Field(None, gt=0, description="so many of a group are chosen")
+    at_most: int | None = Field(None, gt=0, description="the most that are chosen of a group")
     value: Literal["mean", "max"] = Field("mean", description="of whole groups, over their candidates")
 
     @model_validator(mode="after")
@@ -87,7 +90,7 @@ class Groups(Options):
 
 
 class Stop(Options):
-    """For combine "lightly": where a strategy ends the selection."""
+    """For combine "lightly": when a strategy stops the selection."""
 
     minimum: float | None = Field(
         None, allow_inf_nan=False, description="before a sample that adds less than that"
@@ -96,7 +99,7 @@ class Stop(Options):
 
 
 class _OneStage(Options):
-    """What a stage and a recipe of one stage have in common."""
+    """The options of a stage, which a recipe of one stage has too."""
 
     budget: Budget | None = Field(None, description="a count, or a share of the candidates")
     strategies: Annotated[list[AnyStrategy], Field(min_length=1)] | None = None
@@ -121,7 +124,7 @@ class _OneStage(Options):
 
 
 class Stage(_OneStage):
-    """One step of a cascade; it chooses among what the step before chose."""
+    """One step of a cascade; it chooses among the samples that the previous step chose."""
 
     @model_validator(mode="after")
     def _fits_together(self) -> Stage:
@@ -133,9 +136,9 @@ _OF_A_STAGE = [name for name in _OneStage.model_fields if name != "filters"]
 
 
 class Recipe(_OneStage):
-    """A whole selection: either one stage, or ``stages``.
+    """The recipe of a selection: either one stage, or ``stages``.
 
-    Without ``strategies``, the default for what the pool holds is used (see ``recipe/default.py``).
+    Without ``strategies`` the default for the columns of the pool is used (see ``recipe/default.py``).
     """
 
     stages: Annotated[list[Stage], Field(min_length=1)] | None = None
@@ -154,7 +157,7 @@ class Recipe(_OneStage):
         """The recipe as a list of stages; the recipe's own filters go before the first."""
         if self.stages is not None:
             return self.stages
-        # Not validated again: every part has been.
+        # Every part has been validated already.
         parts = {name: getattr(self, name) for name in _OF_A_STAGE}
         return [Stage.model_construct(filters=[], **parts)]
 
@@ -163,12 +166,12 @@ class Recipe(_OneStage):
         return [*self.filters, *(one for stage in self.in_stages() for one in stage.filters)]
 
     def examples(self) -> list[tuple[str, list[Any]]]:
-        """Columns of vectors with the ids, or vectors, that the recipe compares them with."""
+        """Pairs of a column of vectors and the ids, or vectors, of the examples to compare with."""
         of_filters = [(one.column, one.similar_to) for one in self.all_filters() if one.similar_to]
         return of_filters + [pair for one in self.all_strategies() for pair in one.examples()]
 
     def mapped(self, change: Callable[[Strategy], Strategy]) -> Recipe:
-        """The recipe with every strategy changed."""
+        """A copy with ``change`` applied to every strategy."""
 
         def changed(strategies: list[Strategy] | None) -> list[Strategy] | None:
             return None if strategies is None else [change(one) for one in strategies]
@@ -179,12 +182,12 @@ class Recipe(_OneStage):
         return self.model_copy(update={"stages": stages})
 
     def all_strategies(self) -> list[Strategy]:
-        """Every strategy that is named, those inside another's options too."""
+        """Every strategy of every stage, including those inside another strategy's options."""
         named = [one for stage in self.in_stages() for one in stage.strategies or []]
         return [*named, *(inner for one in named for inner in one.nested())]
 
     def reads(self) -> list[tuple[str, Reads, str]]:
-        """Each column that the recipe reads, as what, and what asks for it; a column may come twice."""
+        """Each column that the recipe reads, its kind, and what uses it; a column may come twice."""
         found = [(one.column, one.reads, "filter") for one in self.all_filters()]
         for stage in self.in_stages():
             for one in stage.strategies or []:
@@ -197,7 +200,7 @@ class Recipe(_OneStage):
 
     @property
     def columns(self) -> dict[str, list[str]]:
-        """The columns that the recipe needs, each with what asks for it."""
+        """The columns that the recipe needs, each with what uses it."""
         needed: dict[str, list[str]] = {}
         for column, _, user in self.reads():
             needed.setdefault(column, []).append(user)
@@ -223,7 +226,7 @@ PARTS: dict[str, type[Options]] = {
 
 
 def entry_names(strategies: list[Strategy]) -> list[str]:
-    """What each strategy is called: its name, else its kind, with the column where two share it."""
+    """The name of each strategy: its own, else its kind, with its column where two are of one kind."""
     kinds = [one.strategy for one in strategies]
     return [
         one.name
@@ -237,7 +240,7 @@ def entry_names(strategies: list[Strategy]) -> list[str]:
 
 
 def _check_together(stage: _OneStage) -> None:
-    """Refuse two of one name, and company for one that chooses by a rule of its own."""
+    """Refuse two strategies of one name, and other options that do not go together."""
     strategies = stage.strategies or []
     if stage.budget is None and stage.cost is None:
         raise ValueError("budget: is missing; say how many samples to choose")

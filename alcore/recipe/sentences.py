@@ -1,4 +1,4 @@
-"""What is wrong with a declaration, as one sentence that says where, and what may stand there."""
+"""Turn pydantic's errors into one sentence: what is wrong, where, and what is allowed there."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..data.errors import InvalidInput
 from ..strategies import BY_NAME
 
 Model = TypeVar("Model", bound=BaseModel)
-# What pydantic calls the branches of a union in an error's place.
+# The names that pydantic puts into the location of an error for the branches of a union.
 BRANCHES = {
     *("str", "int", "float", "bool", "constrained-int", "constrained-float", "datetime"),
     *("word", "range", "bell", "ranking", "worths"),
@@ -22,14 +22,16 @@ BRANCHES = {
 def validated(
     model: type[Model], given: Any, name: str, sentence: Callable[[ValidationError, Any], str]
 ) -> Model:
-    """A model of itself, of a dict or of JSON.
+    """A model from a model, a dict or JSON.
 
     Args:
-        name: what errors call it.
-        sentence: from what is wrong, and with what, to a sentence.
+        model: the class.
+        given: an instance of it, a dict, or JSON text.
+        name: its name in error messages.
+        sentence: takes the error and the input, and returns the sentence of the error message.
 
     Raises:
-        InvalidInput: that sentence.
+        InvalidInput: the input is not valid.
     """
     if isinstance(given, model):
         return given
@@ -46,15 +48,16 @@ def validated(
 def recipe_sentence(
     error: ValidationError, recipe: type[BaseModel], parts: Mapping[str, type[BaseModel]]
 ) -> str:
-    """The first thing wrong with a recipe, where, and what may stand there.
+    """A sentence on the first error of a recipe: where it is, and what is allowed there.
 
     Args:
-        recipe: the model of the whole.
-        parts: the models of its options that have options of their own, by name.
+        error: pydantic's error.
+        recipe: the model of the recipe.
+        parts: the models of those options that have options of their own, by name.
     """
     errors = error.errors()
-    # A misspelled option also reads as a missing one. Of the branches of a union, the one that fits
-    # furthest was meant; where several fit as far, each says what it takes.
+    # A misspelled option may also be reported as a missing one, so it comes first. Of the branches of a
+    # union, the one whose error is innermost was meant; if there are several, all messages are given.
     misspelled = [one for one in errors if one["type"] == "extra_forbidden"]
     here = [one for one in errors if one["loc"][:3] == errors[0]["loc"][:3]]
     first = misspelled[0] if misspelled else max(here, key=lambda one: len(one["loc"]))
@@ -89,8 +92,8 @@ def recipe_sentence(
 def _place(
     location: tuple[int | str, ...], recipe: type[BaseModel], parts: Mapping[str, type[BaseModel]]
 ) -> tuple[list[str], type[BaseModel]]:
-    """Where an error lies, part by part, and the innermost model around it."""
-    # Of the branches of a union, those that have options of their own.
+    """The location of an error, part by part, and the innermost model around it."""
+    # The branches of unions that have options of their own.
     models = {one.__name__: one for one in BY_NAME.values()} | _nested_models()
     model = recipe
     where: list[str] = []

@@ -1,4 +1,4 @@
-"""Scores: pure functions from predictions to one number a sample, higher = more worth labeling."""
+"""Scores: pure functions from predictions to one number per sample, higher = more worth labeling."""
 
 from .calibration import fit_temperature
 from .cost import business_value, cost_margin, cost_matrix, expected_cost

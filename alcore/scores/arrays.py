@@ -1,4 +1,4 @@
-"""numpy or torch in, the same out."""
+"""Functions that let scores take numpy arrays or torch tensors, and return the same kind."""
 
 from typing import Any
 
@@ -7,17 +7,18 @@ import torch
 
 
 def array_of(values: Any) -> Any:
-    """``values`` as a tensor or a numpy array, of which parts are taken before anything is copied."""
+    """``values`` as a tensor or a numpy array, without a copy where possible."""
     return values.detach() if isinstance(values, torch.Tensor) else np.asarray(values)
 
 
 def tensor_of(part: Any) -> torch.Tensor:
-    """A tensor of a part, in memory shared with it where it can be."""
+    """``part`` as a tensor, in shared memory where possible."""
     if isinstance(part, torch.Tensor):
         return part
     if not part.dtype.isnative:
         part = part.astype(part.dtype.newbyteorder("="))
-    return torch.as_tensor(np.require(part, requirements=["C", "W"]))  # torch takes no other
+    # torch needs contiguous, writable memory.
+    return torch.as_tensor(np.require(part, requirements=["C", "W"]))
 
 
 def device_of(array: Any) -> torch.device:
@@ -31,7 +32,7 @@ def as_given(result: torch.Tensor, given: Any) -> Any:
 
 
 def at_least_float32(values: torch.Tensor) -> torch.Tensor:
-    """float32 and float64 as they are; half precision as float32, whole numbers as float64."""
+    """float32 and float64 unchanged; half precision as float32, whole numbers as float64."""
     if values.dtype in (torch.float32, torch.float64):
         return values
     return values.to(torch.float32 if values.dtype.is_floating_point else torch.float64)

@@ -1,4 +1,4 @@
-"""Temperature scaling: the one number that makes a model as sure as it is right."""
+"""Temperature scaling: calibrate a model's probabilities with a single number."""
 
 from typing import Any
 
@@ -11,17 +11,18 @@ from .arrays import tensor_of
 from .cost import numbers_of
 
 LEAST_TEMPERATURE, GREATEST_TEMPERATURE = 0.05, 20.0
-# A probability of 0 is taken as this. Temperatures are applied to probabilities as they are: a floor
-# above those that float32 tells from 0 would fit another curve than the one that is applied.
+# Probabilities of 0 are raised to this, the smallest normal float32. A higher floor would change other
+# small probabilities, and the temperature would not fit the probabilities that it is applied to.
 SMALLEST = float(np.finfo(np.float32).tiny)
 
 
 def fit_temperature(predictions: Any, labels: Any, given: str = "probabilities") -> float:
     """The temperature at which predictions of labeled samples have the least negative log likelihood.
 
-    Source: Guo et al., On Calibration of Modern Neural Networks (2017), section 4.2. It divides the
-    logits: above 1 the model was too sure. Fit it on samples the model was not trained on: of its own
-    training samples it is right too often, and too surely.
+    The temperature divides the logits; above 1 the model was overconfident. Fit it on samples that the
+    model was not trained on, because on its training samples it is too often right and too confident.
+
+    Source: Guo et al., On Calibration of Modern Neural Networks (2017), section 4.2.
 
     Args:
         predictions: (N, C) probabilities or logits of labeled samples.
@@ -29,11 +30,11 @@ def fit_temperature(predictions: Any, labels: Any, given: str = "probabilities")
         given: "probabilities" or "logits".
 
     Returns:
-        a temperature from 0.05 to 20; 0.05 where every sample is predicted right, for then any lower
-        one were better still.
+        a temperature from 0.05 to 20. Where every sample is predicted right it is 0.05, because then a
+        lower temperature is always better.
 
     Raises:
-        InvalidInput: no samples, values that are not finite numbers, or labels that are no classes.
+        InvalidInput: no samples, values that are not finite numbers, or labels that are not classes.
     """
     values = tensor_of(numbers_of(predictions, "temperature: predictions"))
     values = values.to(device="cpu", dtype=torch.float64)
@@ -64,5 +65,5 @@ def fit_temperature(predictions: Any, labels: Any, given: str = "probabilities")
 
     bounds = (np.log(LEAST_TEMPERATURE), np.log(GREATEST_TEMPERATURE))
     found = float(minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-6}).x)
-    # The search never tries the ends themselves.
+    # The search never tries the two bounds themselves.
     return float(np.exp(min((bounds[0], found, bounds[1]), key=loss)))

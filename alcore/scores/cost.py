@@ -1,7 +1,8 @@
-"""What mistakes cost, in money or any other unit. N samples, C classes.
+"""The cost of mistakes, in money or any other unit. N samples, C classes.
 
-A cost matrix is ``cost[truth][decision]``; a gain matrix is the same with the sign turned round. Rows
-of probabilities are renormalized, and all is computed in float64.
+A cost matrix is ``cost[truth][decision]``; a gain matrix has the opposite sign. Rows of probabilities
+are renormalized, and everything is computed in float64.
+
 Source: Elkan, The Foundations of Cost-Sensitive Learning (2001); Settles, Active Learning Literature
 Survey (2010), section 3.4.
 """
@@ -20,14 +21,14 @@ from ..data.settings import chunk_size
 from .arrays import array_of, as_given, device_of, tensor_of
 
 NUMBERS_A_CHUNK = 1 << 18
-ROUNDING = 1e-12  # of the span: a margin below it is but the rounding of 0
+ROUNDING = 1e-12  # relative to the span: a smaller margin is a rounding error of 0
 
 
 def expected_cost(probabilities: Any, cost: Any) -> Any:
-    """Bayes risk: what the best decision is expected to cost, ``min_j sum_i p_i cost[i][j]``.
+    """Bayes risk: the expected cost of the best decision, ``min_j sum_i p_i cost[i][j]``.
 
-    With a cost of 0 for each right decision it is what knowing the truth would save. With a cost of 1
-    for every mistake it is ``1 - p_(1)``.
+    Where right decisions cost 0, it is what knowing the truth would save. Where every mistake costs 1,
+    it is ``1 - p_(1)``, with p_(1) the highest probability.
 
     Args:
         probabilities: (N, C), numpy or torch.
@@ -42,9 +43,17 @@ def expected_cost(probabilities: Any, cost: Any) -> Any:
 def cost_margin(probabilities: Any, cost: Any) -> Any:
     """How close the best decision and the second best are in expected cost.
 
-    It is ``span - (c_(2) - c_(1))``, where the span is the most that two decisions about one truth can
-    differ by, so from 0 to the span, in the unit of ``cost``; higher = more worth labeling. With a
-    cost of 1 for every mistake it is the margin, ``1 - (p_(1) - p_(2))``.
+    It is ``span - (c_(2) - c_(1))``, where c_(1) and c_(2) are the two lowest expected costs and the
+    span is the largest difference between two decisions for the same truth. Where every mistake costs
+    1, it is the margin score, ``1 - (p_(1) - p_(2))``.
+
+    Args:
+        probabilities: (N, C), numpy or torch.
+        cost: (C, C), ``cost[truth][decision]``.
+
+    Returns:
+        (N,) float64 of the same kind, from 0 to the span, in the unit of ``cost``; higher = more worth
+        labeling.
     """
 
     def measure(costs: torch.Tensor, span: float) -> torch.Tensor:
@@ -58,19 +67,19 @@ def cost_margin(probabilities: Any, cost: Any) -> Any:
 
 
 def business_value(truth: Any, predictions: Any, gain: Any) -> np.ndarray:
-    """What each decision about a sample of known truth brings in; their sum is a model's worth.
+    """The gain of each decision, given the true classes; their sum is the value of a model.
 
     Args:
         truth: (N,) whole numbers, the true classes.
-        predictions: (N,) whole numbers, the classes decided for; or (N, C) probabilities, whose
-            decision is the one of the highest expected gain.
-        gain: (C, C), ``gain[truth][decision]``; a cost matrix with its sign turned round.
+        predictions: (N,) whole numbers, the decisions; or (N, C) probabilities, from which the decision
+            with the highest expected gain is taken.
+        gain: (C, C), ``gain[truth][decision]``; a cost matrix with the opposite sign.
 
     Returns:
         (N,) float64 in the unit of ``gain``.
 
     Raises:
-        InvalidInput: what is no number, or classes that the matrix does not have.
+        InvalidInput: values that are not numbers, or classes that the matrix does not have.
     """
     matrix = cost_matrix(gain, name="gain")
     known = np.asarray(numbers_of(truth, "business_value: truth"))
@@ -85,7 +94,7 @@ def business_value(truth: Any, predictions: Any, gain: Any) -> np.ndarray:
 
 
 def best_decisions(probabilities: Any, gain: Any) -> np.ndarray:
-    """(N,) int64, the decision of the highest expected gain; of several the first.
+    """(N,) int64, the decision with the highest expected gain; ties to the first.
 
     Args:
         probabilities: (N, C).
@@ -108,11 +117,11 @@ def cost_matrix(given: Any, classes: Sequence[str] | None = None, name: str = "c
     """A checked matrix (C, C) of float64, ``[truth][decision]``.
 
     Args:
-        given: rows of numbers, in the order of the classes; a dict of dicts by class names, in which
-            what a right decision costs may be left out, as 0; or the same as CSV, a text or the path of
-            a file, whose first row names the decisions and whose first column names the truths.
-        classes: the names, in order.
-        name: what errors call it.
+        given: rows of numbers, in the order of the classes; or a dict of dicts by class names, in which
+            right decisions may be left out and then cost 0; or CSV, as text or as the path of a file,
+            whose first row names the decisions and whose first column names the true classes.
+        classes: the names of the classes, in order.
+        name: the name of the matrix in error messages.
 
     Raises:
         InvalidInput: a wrong size, unknown or missing classes, or values that are not finite.
@@ -144,14 +153,14 @@ def cost_matrix(given: Any, classes: Sequence[str] | None = None, name: str = "c
 
 
 def matrix_classes(given: Any, name: str = "cost") -> list[str]:
-    """The classes that a matrix names, truths first; none where it is given as rows.
+    """The classes that a matrix names, true classes first; none where it is given as rows.
 
     Args:
-        given: as of ``cost_matrix``.
-        name: what errors call it.
+        given: as in ``cost_matrix``.
+        name: the name of the matrix in error messages.
 
     Raises:
-        InvalidInput: CSV that is none.
+        InvalidInput: a text that is not CSV of a matrix.
     """
     named = _of_csv(given, name) if isinstance(given, str) else given
     if not isinstance(named, Mapping):
@@ -161,7 +170,10 @@ def matrix_classes(given: Any, name: str = "cost") -> list[str]:
 
 
 def cost_of_gain(gain: np.ndarray) -> np.ndarray:
-    """What a decision forgoes beside the best one for the truth: at least 0, 0 for the best."""
+    """(C, C) the regret of each decision: how much less it gains than the best one for that truth.
+
+    It is at least 0, and 0 for the best decision.
+    """
     return gain.max(1, keepdims=True) - gain
 
 

@@ -14,7 +14,7 @@ from .matching import close_pairs, match, runs
 from .objects import AGGREGATES, aggregate
 
 PAIRS_A_BLOCK = 1 << 20  # of boxes, in the images that are worked on together
-TIE = 1e-6  # of IoU: matchings this close are distinguished by how much they disagree
+TIE = 1e-6  # of IoU: between matchings this close, the one that disagrees least is taken
 
 
 class Disagreement(NamedTuple):
@@ -27,7 +27,7 @@ class Disagreement(NamedTuple):
 
 
 class _Field(NamedTuple):
-    """What one field says, boxes of little confidence left out, in an order of its own."""
+    """The boxes of one set of detections, without those of low confidence, in a fixed order."""
 
     offsets: np.ndarray  # (N + 1,)
     boxes: np.ndarray  # (M, 4)
@@ -35,8 +35,8 @@ class _Field(NamedTuple):
     confidences: np.ndarray  # (M,) in [0, 1]
     source: Objects
     rows: np.ndarray  # (M,) where the boxes lie in the source
-    columns: np.ndarray  # which of all classes the source's classes are
-    classes: int  # how many all are, at least 1
+    columns: np.ndarray  # the index among all classes of each class of the source
+    classes: int  # how many classes there are in all, at least 1
 
 
 def detection_disagreement(
@@ -49,47 +49,48 @@ def detection_disagreement(
     classification: float = 1.0,
     missing: float = 1.0,
 ) -> np.ndarray:
-    """How much two or more fields of detections of the same images disagree.
+    """How much two or more members (sets of detections of the same images) disagree.
 
-    Boxes of two fields are matched one to one where they overlap by ``iou`` or more, so that the
-    total IoU is the highest: first within a class, then what is left across classes. Ties go to the
-    matching that disagrees least. Then, with weights p = ``position``, c = ``classification``,
+    The boxes of two members are matched one to one where they overlap by ``iou`` or more, so that the
+    total IoU is the highest: first within each class, then the remaining boxes across classes. Ties go
+    to the matching that disagrees least. Then, with weights p = ``position``, c = ``classification``,
     m = ``missing``:
 
-    - a matched pair with confidences s, s' disagrees by ``(s + s') / 2 * (p P + c J) / (p + c)``,
-      where ``P = (1 - IoU) / (1 - iou)`` and J is the Jensen-Shannon divergence, in bits, of what
-      either says of the class. That is its class vector, where what it lacks to 1 says "nothing
-      here", as where it is objectness times class, and a sum above 1 is divided out; without a
-      vector, the confidence on the label and the rest evenly on the other classes (on "nothing
-      here" if there is but one class);
-    - a box without a partner disagrees by ``m s``, so that what one model is sure of and the other
-      does not see counts most.
+    - A matched pair with confidences s, s' disagrees by ``(s + s') / 2 * (p P + c J) / (p + c)``,
+      where ``P = (1 - IoU) / (1 - iou)`` and J is the Jensen-Shannon divergence, in bits, of the two
+      class distributions. A distribution is the box's class vector; if its sum is below 1 (as with
+      objectness times class), the rest goes to "nothing here"; if it is above 1, it is normalized.
+      Without a vector, the label gets the confidence, and the rest is divided evenly among the other
+      classes (or goes to "nothing here" if there is only one class).
+    - A box without a partner disagrees by ``m s``, so that a confident detection that the other member
+      lacks counts most.
 
-    Both over max(1, m), so each lies in [0, 1]. ``how`` makes one number an image of them: "mean"
-    weighs each by its confidence, s or (s + s') / 2, or the many boxes that a detector hardly
-    believes in itself would hide one that it is sure of. An image where neither field has a box gets
-    0. Of three fields and more, the mean over all pairs.
+    Both are divided by max(1, m), so that each lies in [0, 1]. ``how`` makes of them one number per
+    image. "mean" weights each by its confidence, s or (s + s') / 2, because otherwise many boxes of low
+    confidence would hide a confident one. An image in which neither member has a box gets 0. With three
+    or more members the result is the mean over all pairs.
 
-    After the idea of CALD (Yu et al., Consistency-based Active Learning for Object Detection, 2021),
-    which takes ``|IoU + (1 - J) (s + s') / 2 - 1.3|`` of each box's best partner, and the least over
-    the boxes, low = informative. Here higher is, a partner is had only once, a missing box counts
-    as such, and all boxes count.
+    The idea is that of CALD (Yu et al., Consistency-based Active Learning for Object Detection, 2021).
+    CALD takes ``|IoU + (1 - J) (s + s') / 2 - 1.3|`` of each box and its best partner, and the minimum
+    over the boxes; there, lower = more informative. Here, higher = more informative, each box has at
+    most one partner, missing boxes count, and all boxes count.
 
     Args:
-        predictions: two or more, each with boxes, over the same N samples in the same order. Classes
-            are distinguished by name where all fields name them, else by number. A box without a
-            confidence has the largest number of its class vector, or 1, as ground truth has.
+        predictions: two or more members, each with boxes, over the same N samples in the same order.
+            Classes are matched by name where all members name them, else by number. A box without a
+            confidence gets the highest number of its class vector, or 1 where it has none (as with
+            ground truth).
         iou: in (0, 1).
-        how: "mean", weighed; or as in ``aggregate`` "max", "sum", "top_k" (3), "count_normalized".
-        min_confidence: boxes below it are left out, for detectors give many that mean nothing.
-        position, classification, missing: at least 0, one of them above it.
+        how: "mean" (weighted), or as in ``aggregate`` "max", "sum", "top_k" (3), "count_normalized".
+        min_confidence: boxes below it are ignored, because detectors give many meaningless ones.
+        position, classification, missing: weights of at least 0, at least one of them above 0.
 
     Returns:
-        (N,) float64, higher = more disagreement; in [0, 1] but for "sum" and "count_normalized".
-        0 where fields are the same; the order of boxes and fields matters by rounding alone.
+        (N,) float64, higher = more disagreement; in [0, 1] except for "sum" and "count_normalized".
+        0 where the members are equal; the order of boxes and members matters only by rounding.
 
     Raises:
-        InvalidInput: fields without boxes or of unequal length, or options out of range.
+        InvalidInput: members without boxes or of unequal length, or options out of range.
     """
     options = (iou, how, min_confidence, position, classification, missing)
     return disagreement_parts(predictions, *options).total
@@ -104,7 +105,10 @@ def disagreement_parts(
     classification: float = 1.0,
     missing: float = 1.0,
 ) -> Disagreement:
-    """The same and, beside it, what comes of positions, of classes and of missing boxes alone."""
+    """``detection_disagreement`` and its parts: from positions, from classes, from missing boxes.
+
+    Args and errors are those of ``detection_disagreement``.
+    """
     _check(predictions, iou, how, min_confidence, (position, classification, missing))
     fields = _fields(predictions, min_confidence)
     matched = max(position + classification, np.finfo(float).tiny) * max(1, missing)
@@ -186,12 +190,12 @@ def _field(objects: Objects, columns: np.ndarray, classes: int, min_confidence: 
     if objects.confidences is not None:
         known = ~np.isnan(objects.confidences)
         confidence = np.where(known, objects.confidences, confidence)
-    label = np.append(columns, -1)[label]  # the last is what -1 finds
+    label = np.append(columns, -1)[label]  # a label of -1 takes the last entry, -1
     assert objects.boxes is not None
     kept = np.flatnonzero(confidence >= min_confidence)
     boxes, label, confidence = objects.boxes[kept], label[kept], confidence[kept]
     sample = objects.sample[kept]
-    # In an order that is the boxes' own, so that the one they came in decides nothing.
+    # Sorted by their own values, so that the result does not depend on the order of the input.
     order = np.lexsort((confidence, label, *boxes.T[::-1], sample))
     offsets = np.searchsorted(sample, np.arange(len(objects) + 1))
     found = (boxes[order], label[order], confidence[order])
@@ -199,7 +203,7 @@ def _field(objects: Objects, columns: np.ndarray, classes: int, min_confidence: 
 
 
 def _best_class(objects: Objects) -> tuple[np.ndarray, np.ndarray]:
-    """(M,) class and (M,) value of the largest number of each vector; -1 and 1 where there is none."""
+    """(M,) the most probable class of each object, (M,) its probability; -1 and 1 without one."""
     best, value = np.full(objects.total, -1), np.ones(objects.total)
     p = objects.probabilities
     if p is not None:
@@ -227,12 +231,15 @@ def _cut(field: _Field, first: int, last: int) -> _Field:
 def _compare(
     a: _Field, b: _Field, iou: float, weights: tuple[float, float, float]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What is found: (F,) its image and confidence, (F, 3) its share of position, class, missing."""
+    """The F matched pairs and unmatched boxes: (F,) image, (F,) confidence, (F, 3) disagreement.
+
+    The three columns are the parts from position, class and missing boxes.
+    """
     i, j, overlap = close_pairs(a.offsets, a.boxes, b.offsets, b.boxes, iou)
     together = (a.confidences[i] + b.confidences[j]) / 2
     position = together * (weights[0] * ((1 - overlap) / (1 - iou)))
     classes = together * (weights[1] * _divergence(a, i, b, j))
-    # A match also spares two missing boxes their part, which is theirs whatever else is matched.
+    # A match also avoids the disagreement that the two boxes would have as missing ones.
     spared = weights[2] * (a.confidences[i] + b.confidences[j])
     worth = overlap - TIE * (position + classes - spared)
     same = np.flatnonzero(a.labels[i] == b.labels[j])
@@ -260,7 +267,7 @@ def _divergence(a: _Field, i: np.ndarray, b: _Field, j: np.ndarray) -> np.ndarra
     for start in range(0, len(i), step):
         part = slice(start, start + step)
         p, q = _distributions(a, i[part]), _distributions(b, j[part])
-        # So written, equal distributions give exactly 0, and the order does not matter.
+        # In this form equal distributions give exactly 0, and the result is symmetric.
         bits = (entr((p + q) / 2).sum(1) - (entr(p).sum(1) + entr(q).sum(1)) / 2) / np.log(2)
         out[part] = np.clip(bits, 0, 1)
     return out
@@ -279,7 +286,7 @@ def _distributions(field: _Field, rows: np.ndarray) -> np.ndarray:
     if field.source.probabilities is not None:
         given = field.source.probabilities[field.rows[rows]].astype(np.float64)
         total = given.sum(1)
-        usable = np.flatnonzero(total > 0)  # neither NaN nor nothing
+        usable = np.flatnonzero(total > 0)  # neither NaN nor all 0
         total = total[usable]
         spread = np.zeros((len(usable), classes + 1))
         spread[:, field.columns[: given.shape[1]]] = given[usable] / np.maximum(total, 1)[:, None]

@@ -1,4 +1,4 @@
-"""Which box of one field is the same object as which box of another, for many images at once."""
+"""Match the boxes of two sets of detections that show the same object, for many images at once."""
 
 from collections.abc import Iterator
 
@@ -33,7 +33,7 @@ def close_pairs(
         before = np.cumsum(counts) - counts
         i = np.repeat(np.arange(start, end), counts)
         j = np.arange(len(i)) + np.repeat(first[start:end] - before, counts)
-        for side in (0, 1):  # most pairs lie apart from left to right already
+        for side in (0, 1):  # most pairs are excluded by the horizontal axis alone
             low = np.maximum(a_low[side][i], b_low[side][j])
             meet = low <= np.minimum(a_high[side][i], b_high[side][j])
             i, j = i[meet], j[meet]
@@ -49,7 +49,8 @@ def overlaps(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
     Equal boxes give exactly 1, also where they have no area.
     """
-    # Areas from the same corners as the intersection, or a box would overlap itself by 0.999.
+    # Areas come from the same corners as the intersection; otherwise rounding would give a box an IoU
+    # of 0.999 with itself.
     a_low, a_high, b_low, b_high = *_corners(a), *_corners(b)
     shared = np.maximum(np.minimum(a_high, b_high) - np.maximum(a_low, b_low), 0).prod(0)
     union = (a_high - a_low).prod(0) + (b_high - b_low).prod(0) - shared
@@ -64,7 +65,12 @@ def _corners(boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def runs(ends: np.ndarray, size: int) -> Iterator[tuple[int, int]]:
-    """Cut what has running totals ``ends`` into runs of up to ``size``, or of one that is larger."""
+    """Divide items into consecutive runs (start, end) of a total size of at most ``size``.
+
+    Args:
+        ends: (n,) the running totals of the items' sizes.
+        size: the limit; an item that is larger is a run of its own.
+    """
     start, before = 0, 0
     while start < len(ends):
         end = max(start + 1, int(np.searchsorted(ends, before + size, side="right")))
@@ -106,7 +112,7 @@ def match(i: np.ndarray, j: np.ndarray, worth: np.ndarray) -> np.ndarray:
     first_j, last_j = _ends(j[order], starts)
     star = (first_i == last_i) | (first_j == last_j)
     chosen[order[starts[star]]] = True
-    # Two on either side: the straight pairs or the crossed ones.
+    # Groups of two boxes on each side: either the straight pairs or the crossed pairs are taken.
     is_last_i, is_last_j = i[order] == last_i[group], j[order] == last_j[group]
     two = (is_last_i | (i[order] == first_i[group])) & (is_last_j | (j[order] == first_j[group]))
     square = ~star & np.logical_and.reduceat(two, starts)

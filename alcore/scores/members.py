@@ -1,10 +1,10 @@
 """Disagreement of several predictions of the same sample: committees, dropout passes.
 
-Each measure takes ``members``: T members' probabilities for N samples and C classes, as (T, N, C) or as
-a list of T arrays (N, C), numpy or torch. Rows are renormalized, all is computed in float64 (in
-float32, BALD of near-certain predictions is noise), and (N,) float64 of the same kind comes back,
-higher = more worth labeling. Entropies are in nats. One member after the other is read, some samples
-at a time, so that memory does not grow with T x N x C.
+Each measure takes ``members``: the probabilities by T members for N samples and C classes, as
+(T, N, C) or as a list of T arrays (N, C), numpy or torch. Rows are renormalized. Everything is computed
+in float64, because in float32 BALD of near-certain predictions is noise. The result is (N,) float64 of
+the same kind, higher = more worth labeling. Entropies are in nats. Members are read one at a time, in
+chunks of samples, so that memory does not grow with T x N x C.
 
 Sources: Houlsby et al., Bayesian Active Learning for Classification and Preference Learning (2011);
 Gal, Islam and Ghahramani, Deep Bayesian Active Learning with Image Data (2017); Settles, Active
@@ -20,7 +20,7 @@ import torch
 from ..data.settings import chunk_size
 from .arrays import array_of, as_given, device_of, tensor_of
 
-ROUNDING = 1e-12  # a difference of entropies below it is but the rounding of 0
+ROUNDING = 1e-12  # a smaller difference of entropies is a rounding error of 0
 NUMBERS_A_CHUNK = 1 << 16  # of one member: half a MiB of float64, which stays in a core's cache
 
 
@@ -40,14 +40,14 @@ def consensus_entropy(members: Any) -> Any:
 
 
 def expected_entropy(members: Any) -> Any:
-    """Mean entropy of the members, ``mean_t H(p_t)``, in [0, log C] nats: noise, not ignorance."""
+    """Mean entropy of the members, ``mean_t H(p_t)``, in [0, log C] nats (aleatoric uncertainty)."""
     return _over(members, lambda p: p.mean_and_entropy()[1])
 
 
 def kl_to_consensus(members: Any) -> Any:
     """Mean divergence of the members from their mean, ``mean_t KL(p_t || mean)``, in nats.
 
-    The same number as ``bald``, computed the other way.
+    It equals ``bald``, computed by another formula.
     """
     return _over(members, lambda p: p.divergences().mean(0))
 
@@ -91,7 +91,7 @@ def variance(members: Any) -> Any:
 
 
 class _Chunk:
-    """Some samples' predictions by every member; the statistics are made of one member at a time."""
+    """The predictions of a chunk of samples by every member, processed one member at a time."""
 
     def __init__(self, members: Sequence[torch.Tensor]) -> None:
         self._members = members
@@ -137,20 +137,20 @@ class _Chunk:
         logs = self.mean().clamp(min=torch.finfo(torch.float64).tiny).log()
         rows = []
         for p in self:
-            # Where p is 0 its term is 0, whatever the mean; where p is not, neither is the mean.
+            # Where p is 0, its term is 0. Where p is above 0, the mean is above 0 too.
             cross = torch.where(p > 0, p * logs, 0.0).sum(-1)
             rows.append(-_entropy(p) - cross)
         return _no_rounding(torch.stack(rows))
 
 
 def _no_rounding(difference: torch.Tensor) -> torch.Tensor:
-    # Not the other way round, for NaN is no 0.
+    # This form keeps NaN; torch.where(difference > ROUNDING, difference, 0) would turn it into 0.
     return torch.where(difference <= ROUNDING, 0.0, difference)
 
 
 def _entropy(p: torch.Tensor) -> torch.Tensor:
-    # Of float64, log and a product are several times as fast as torch's entr, which gives the same.
-    # 0 less the sum, for -0 would turn into -inf where a strategy is turned round.
+    # In float64, log and a product are several times faster than torch's entr, with the same result.
+    # 0 minus the sum, not its negative, because -0 to a negative power would be -inf.
     return 0 - p.clamp(min=torch.finfo(p.dtype).tiny).log_().mul_(p).sum(-1)
 
 

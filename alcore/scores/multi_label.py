@@ -1,4 +1,4 @@
-"""Uncertainty of classes that do not exclude each other: each is a question of yes or no."""
+"""Uncertainty of classes that do not exclude each other: each is a binary decision."""
 
 import math
 from collections.abc import Callable
@@ -24,10 +24,10 @@ CLASSES_A_CHUNK = 1 << 18
 
 
 def measure_named(name: str) -> Callable[[Any], Any]:
-    """The measure of that name.
+    """The measure called ``name``.
 
     Raises:
-        InvalidInput: there is none.
+        InvalidInput: there is no such measure.
     """
     if name not in MEASURES:
         raise InvalidInput(f"measure: there is no {name!r}; choose one of {', '.join(MEASURES)}")
@@ -35,7 +35,7 @@ def measure_named(name: str) -> Callable[[Any], Any]:
 
 
 def multi_label(probabilities: Any, measure: str = "entropy", aggregate: str = "mean") -> Any:
-    """A measure of each class's own ``[p, 1 - p]``, brought to one number a sample.
+    """A measure of ``[p, 1 - p]`` for each class, aggregated to one number per sample.
 
     Args:
         probabilities: (N, C) in [0, 1], numpy or torch; rows need not sum to 1.
@@ -68,8 +68,8 @@ def multi_label(probabilities: Any, measure: str = "entropy", aggregate: str = "
 def most_uncertain(probabilities: np.ndarray, measure: str) -> np.ndarray:
     """(N,) float64 in [0, 1]: the measure of each row's least certain class.
 
-    Every measure falls with a class's distance from 1/2, so that only the class nearest to it is
-    judged. What rounding put outside [0, 1] is cut off.
+    Every measure falls with the distance of p from 1/2, so that only the class nearest to 1/2 has to be
+    measured. Values that rounding put outside [0, 1] are clipped.
     """
     p = np.clip(np.asarray(probabilities, dtype=np.float64), 0, 1)
     nearest = np.abs(p - 0.5).argmin(1)
@@ -77,9 +77,9 @@ def most_uncertain(probabilities: np.ndarray, measure: str) -> np.ndarray:
 
 
 def two_class(probabilities: np.ndarray, measure: str) -> np.ndarray:
-    """Probabilities of "yes" in [0, 1] of any shape, each judged as [p, 1 - p]: float64 in [0, 1].
+    """The measure of [p, 1 - p] for each of the probabilities, of any shape: float64 in [0, 1].
 
-    The measures of ``alcore.scores`` written out for two classes, many times as fast.
+    These are the measures of ``alcore.scores``, written out for two classes, and many times faster.
     """
     measure_named(measure)
     p = np.asarray(probabilities, dtype=np.float64)

@@ -1,4 +1,4 @@
-"""Samples with several predictions: an uncertainty for each object, then one number a sample."""
+"""Samples with several predictions: an uncertainty per object, aggregated to one per sample."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -13,9 +13,9 @@ from .multi_label import measure_named, most_uncertain, two_class
 
 AGGREGATES = ("max", "mean", "sum", "top_k", "count_normalized")
 EMPTY = ("least", "median", "most")
-FEW = 32  # up to here the k highest are kept one by one, beyond it sorting is faster
-SHORT = 256  # objects a sample; the few samples with more are sorted
-TOGETHER = 1 << 16  # samples whose k highest are sought at once
+FEW = 32  # up to this k the k highest are found value by value; beyond it sorting is faster
+SHORT = 256  # objects per sample; samples with more are sorted
+TOGETHER = 1 << 16  # how many samples are processed at once
 
 
 def object_scores(
@@ -23,9 +23,10 @@ def object_scores(
 ) -> np.ndarray:
     """How uncertain each object's class is.
 
-    A class vector is judged as one distribution, by ``alcore.scores``; or, with ``multi_label``, each
-    of its classes alone as the two classes [p, 1 - p], of which the least certain counts. An object
-    without a vector is judged by its confidence s as the two classes [s, 1 - s].
+    A class vector is measured as one distribution, by ``alcore.scores``. With ``multi_label`` each of
+    its classes is measured as the two classes [p, 1 - p], and the least certain class counts. An object
+    without a vector is measured by its confidence s, as the two classes [s, 1 - s].
+
     Source: Settles (2010), section 3.1; a box's binary entropy as in PPAL (Yang et al., 2024).
 
     Args:
@@ -100,27 +101,27 @@ def aggregate(
     keep: Any = None,
     empty: str = "least",
 ) -> np.ndarray:
-    """From a value an object to one a sample.
+    """Aggregate one value per object to one value per sample.
 
-    ``max`` follows one object, so that a single junk box decides; ``mean`` hides one hard object
-    among many easy ones; ``sum`` grows with how crowded an image is, and so does the cost of
-    labeling it; ``count_normalized``, the sum over the root of the count, lies half-way between
-    these two: twice as many objects of the same value count 1.4 times, where the sum says 2 and the
-    mean 1; ``top_k`` is the mean of the ``top_k`` highest, or of all where there are fewer.
+    ``max`` follows one object, so that a single false detection may decide. ``mean`` hides one hard
+    object among many easy ones. ``sum`` grows with the number of objects, as does the cost of labeling
+    them. ``count_normalized`` is the sum over the square root of the count, between mean and sum: twice
+    as many objects of the same value give 1.4 times as much, where the sum gives 2 and the mean 1.
+    ``top_k`` is the mean of the ``top_k`` highest values, or of all where there are fewer.
 
     Args:
         values: (M,) finite numbers, higher = more worth labeling.
         offsets: (N + 1,) sample n's objects are ``offsets[n]:offsets[n + 1]``.
         how: "max", "mean", "sum", "top_k" or "count_normalized".
         top_k: at least 1.
-        weights: (M,) a factor for each value, such as what its class is worth.
-        keep: (M,) bool, false for objects to leave out, such as those of little confidence.
-        empty: what a sample without objects gets: the "least", "median" or "most" of what the
-            others have; 0 where none has any.
+        weights: (M,) a factor for each value, such as the weight of its class.
+        keep: (M,) bool, false for objects to leave out, such as those of low confidence.
+        empty: the value of a sample without objects: the "least", "median" or "most" of the other
+            samples' values; 0 where no sample has objects.
 
     Returns:
-        (N,) float64, in the range of the weighted values, but for ``sum`` and ``count_normalized``
-        (up to M and the root of M times that).
+        (N,) float64, in the range of the weighted values, except for ``sum`` (up to M times that) and
+        ``count_normalized`` (up to sqrt(M) times that).
 
     Raises:
         InvalidInput: lengths that do not fit, values that are not finite, unknown names.
@@ -170,7 +171,8 @@ def _of_objects(values: Any, offsets: np.ndarray, name: str) -> np.ndarray:
         raise InvalidInput(
             f"{name}: shape {v.shape} for {offsets[-1]} objects; give one number for each"
         )
-    # A sum is finite only where every value is, and takes no mask; but it may overflow.
+    # A sum is finite only where every value is, and it needs no mask. But it may overflow, so that an
+    # infinite sum is checked again.
     with np.errstate(over="ignore", invalid="ignore"):
         total = v.sum()
     if not np.isfinite(total) and not np.isfinite(v).all():
@@ -192,8 +194,7 @@ def _reduce(
 ) -> tuple[np.ndarray, np.ndarray]:
     """One number for each segment of ``v``, of those kept, and whether any is.
 
-    No segment is empty, and they follow without a gap: each ends where the next starts, which is what
-    ``reduceat`` takes for granted.
+    No segment may be empty, and each must end where the next starts, because ``reduceat`` requires it.
     """
     everyone = np.ones(len(starts), dtype=bool)
     if len(starts) == 0:
@@ -218,7 +219,7 @@ def _top(v: np.ndarray, starts: np.ndarray, counts: np.ndarray, k: int) -> np.nd
     """Mean of the k highest of each segment."""
     out = np.empty(len(starts))
     some = counts <= SHORT if k <= FEW else np.zeros(len(counts), dtype=bool)
-    # Segments of like length together: the j-th values of all of them are taken in one step.
+    # Segments of similar length are processed together: one step takes the j-th value of each.
     order = np.flatnonzero(some)
     order = order[np.argsort(-counts[order].astype(np.int16), kind="stable")]  # sorts by radix
     parts = [
@@ -229,7 +230,7 @@ def _top(v: np.ndarray, starts: np.ndarray, counts: np.ndarray, k: int) -> np.nd
     def work(part: np.ndarray) -> None:
         out[part] = _top_of_short(v, starts[part], counts[part], k)
 
-    # numpy lets go of Python's lock while it works, so that threads do share the cores.
+    # numpy releases Python's global lock while it computes, so that threads use several cores.
     with ThreadPoolExecutor() as threads:
         list(threads.map(work, parts))
     if not some.all():
@@ -238,7 +239,7 @@ def _top(v: np.ndarray, starts: np.ndarray, counts: np.ndarray, k: int) -> np.nd
 
 
 def _top_of_short(v: np.ndarray, starts: np.ndarray, counts: np.ndarray, k: int) -> np.ndarray:
-    """The same for segments in order of length, the longest first: one step a value."""
+    """``_top`` for segments sorted by length, the longest first, in one step per value."""
     best = np.full((k, len(starts)), -np.inf)
     longer = np.searchsorted(-counts, -np.arange(counts[0]), side="left")  # segments longer than j
     for j, n in enumerate(longer.tolist()):
@@ -253,13 +254,13 @@ def _top_of_short(v: np.ndarray, starts: np.ndarray, counts: np.ndarray, k: int)
 
 
 def _top_by_sorting(v: np.ndarray, starts: np.ndarray, counts: np.ndarray, k: int) -> np.ndarray:
-    """The same for segments of any length and any k."""
+    """``_top`` for segments of any length and any k."""
     ends = np.cumsum(counts)
     begin = ends - counts
     segment = np.repeat(np.arange(len(starts)), counts)
     gathered = v[np.repeat(starts - begin, counts) + np.arange(ends[-1])]
     ordered = gathered[np.lexsort((gathered, segment))]
     taken = np.minimum(counts, k)
-    # A running sum would carry the rounding of other samples along.
+    # A running sum over all samples would add their rounding errors.
     kept = np.arange(ends[-1]) >= np.repeat(ends - taken, counts)
     return np.add.reduceat(ordered[kept], np.cumsum(taken) - taken) / taken

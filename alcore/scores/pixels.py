@@ -1,6 +1,6 @@
-"""Maps with a prediction for each pixel: an uncertainty for each, then one number a map.
+"""Maps with a prediction for each pixel: an uncertainty per pixel, aggregated to one per map.
 
-C classes, H x W pixels. One map at a time; see ``alcore.maps`` for many.
+C classes, H x W pixels. One map at a time; see ``alcore.Maps`` for many.
 """
 
 import math
@@ -30,18 +30,18 @@ def pixel_scores(
     """How uncertain each pixel's class is.
 
     Args:
-        map: (C, H, W) one number a class, or (H, W) that of the foreground, judged as two classes.
+        map: (C, H, W) with one number per class, or (H, W) with that of the foreground (two classes).
         measure: "entropy", "margin", "least_confidence" or "ratio" as in ``alcore.scores``; or
-            "stored": an (H, W) map that is an uncertainty already, which is left as it is.
+            "stored" for an (H, W) map that is an uncertainty already, which is returned unchanged.
         given: "probabilities" or "logits".
         multi_label: whether the C classes are independent sigmoids; the least certain counts.
-        name: what errors call the map, such as "sample 5".
+        name: the name of the map in error messages, such as "sample 5".
 
     Returns:
         (H, W) float64, higher = more worth labeling; in [0, 1] unless stored.
 
     Raises:
-        InvalidInput: another shape, NaN, or what is no probability.
+        InvalidInput: a wrong shape, NaN, or values that are not probabilities.
     """
     array = _checked(map, name)
     if measure == "stored":
@@ -60,7 +60,7 @@ def pixel_scores(
 
 
 def pixel_decision(map: Any, given: str = "probabilities") -> np.ndarray:
-    """(H, W) int64: the likeliest class of each pixel, ties to the first; 0 or 1 for an (H, W) map."""
+    """(H, W) int64: the most probable class of each pixel, ties to the first; 0 or 1 for (H, W)."""
     array = _checked(map, "map")
     if array.ndim == 3:
         return array.argmax(0)
@@ -76,12 +76,12 @@ def aggregate_pixels(
     threshold: float = 0.5,
     decision: Any = None,
 ) -> float:
-    """From a number a pixel to one a map.
+    """Aggregate one score per pixel to one number per map.
 
-    Most pixels of most maps are easy, so that ``mean`` grows with the length of the outlines and with
-    the area of what is hard; ``quantile`` and ``top_share`` follow the hardest part however small;
-    ``share_above`` is the area that is hard; ``boundary`` looks only at the outlines that the
-    decision draws, so that long outlines alone do not count.
+    Most pixels of most maps are easy. ``mean`` therefore grows with the length of the outlines and with
+    the area of hard regions. ``quantile`` and ``top_share`` follow the hardest region, however small.
+    ``share_above`` is the relative area of hard regions. ``boundary`` takes the mean on the outlines of
+    the decision, so that their length does not count.
 
     Args:
         scores: (H, W) finite numbers, higher = more worth labeling.
@@ -141,15 +141,15 @@ def member_pixel_scores(
     Args:
         maps: T maps of one shape, (C, H, W), or (H, W) of the foreground, judged as two classes.
         measure: from members (T, P, C), probabilities in float64, to (P,) numbers, such as those of
-            ``alcore.scores.members``. It is called on so many pixels as take 16 MiB.
+            ``alcore.scores.members``. It is called on chunks of pixels that take about 16 MiB.
         given: "probabilities" or "logits".
-        name: what errors call the maps.
+        name: the name of the maps in error messages.
 
     Returns:
         (H, W) float64, in the range of the measure.
 
     Raises:
-        InvalidInput: no maps, unequal shapes, or what ``pixel_scores`` refuses.
+        InvalidInput: no maps, unequal shapes, or as for ``pixel_scores``.
     """
     arrays = [_checked(map, name) for map in maps]
     shapes = sorted({array.shape for array in arrays})
@@ -213,7 +213,7 @@ def _probabilities(p: np.ndarray, alone: bool, name: str) -> np.ndarray:
 
 
 def boundary(decision: np.ndarray) -> np.ndarray:
-    """(H, W) bool: where a decision differs from the one above, below, to the left or to the right."""
+    """(H, W) bool: true where the class differs from that of one of the 4 neighboring pixels."""
     edge = np.zeros(decision.shape, dtype=bool)
     across, down = decision[:, 1:] != decision[:, :-1], decision[1:] != decision[:-1]
     edge[:, 1:] |= across

@@ -16,14 +16,14 @@ from ..data.settings import chunk_size
 from .arrays import array_of, as_given, at_least_float32, device_of, tensor_of
 
 NUMBERS_A_CHUNK = 1 << 17  # half a MiB of float32, which stays in a core's cache
-# From here on sums of float32 give a row's entropy to 5 digits; surer rows are worked out in float64.
+# Above this, float32 sums give a row's entropy to 5 digits; rows below are recomputed in float64.
 FLOAT32_ENTROPY = 0.05
 FLOAT32_SUM = 1e-3
-SURE = 1e-5  # a value below it has lost digits to 1
+SURE = 1e-5  # a value below this, computed as 1 - x, has lost too many digits
 
 
 def entropy(probabilities: Any) -> Any:
-    """Shannon entropy over its greatest value, ``-sum_c p_c log p_c / log C``."""
+    """Shannon entropy divided by its greatest value, ``-sum_c p_c log p_c / log C``."""
     return _by_chunks(probabilities, lambda p: nats(p) / math.log(p.shape[1]))
 
 
@@ -39,7 +39,7 @@ def margin(probabilities: Any) -> Any:
 
 
 def least_confidence(probabilities: Any) -> Any:
-    """What the best class lacks to certainty, over its greatest value, ``(1 - p_(1)) C / (C - 1)``."""
+    """One minus the highest probability, divided by its greatest value, ``(1 - p_(1)) C / (C - 1)``."""
 
     def measure(p: torch.Tensor) -> torch.Tensor:
         classes = p.shape[1]
@@ -51,7 +51,7 @@ def least_confidence(probabilities: Any) -> Any:
 
 
 def ratio(probabilities: Any) -> Any:
-    """The second best class over the best, ``p_(2) / p_(1)``."""
+    """The second highest probability divided by the highest, ``p_(2) / p_(1)``."""
 
     def measure(p: torch.Tensor) -> torch.Tensor:
         best = p.topk(2, dim=1).values.to(torch.float64)
@@ -61,7 +61,7 @@ def ratio(probabilities: Any) -> Any:
 
 
 def nats(p: torch.Tensor) -> torch.Tensor:
-    """(R,) float64 entropy of the rows of (R, C) ``p`` over their sums, in nats."""
+    """(R,) float64 entropy, in nats, of the rows of ``p`` (R, C) after each is divided by its sum."""
     if p.dtype == torch.float64:
         q = p / _total(p)[:, None]
         found = 0 - _times_log(q).sum(1)
@@ -84,9 +84,10 @@ def _redone_where_sure(
     p: torch.Tensor,
     measure: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
 ) -> torch.Tensor:
-    """Values near 0 anew, from the sum of all but the best class, which 1 less the best has lost.
+    """Recompute values near 0 from the sum of all classes except the best one.
 
-    ``measure`` takes (R, C) probabilities and (R,) what the best lacks to 1.
+    That sum keeps the digits that ``1 - p_(1)`` loses. ``measure`` takes (R, C) probabilities and (R,)
+    these sums.
     """
     sure = (found < SURE).nonzero().flatten()
     if len(sure):
@@ -98,7 +99,7 @@ def _redone_where_sure(
 
 
 def _times_log(p: torch.Tensor) -> torch.Tensor:
-    """``p log p``, 0 for 0; several times as fast as torch's entr, which gives the same."""
+    """``p log p``, 0 for 0; several times faster than torch's entr, with the same result."""
     return p.clamp(min=torch.finfo(p.dtype).tiny).log_().mul_(p)
 
 

@@ -1,4 +1,4 @@
-"""Typicality: how dense the surroundings of a sample are."""
+"""Typicality: how dense the region around a sample is."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,24 +11,25 @@ from ..data.settings import settings
 from ..geometry.neighbors import nearest_neighbors
 
 NEIGHBORS = 20
-# Copies have neighbors at distance 0. A mean distance below this share of the usual one counts as it.
+# Copies have neighbors at distance 0. A mean distance is at least this share of the median one.
 LEAST = 1e-5
 
 
 def typicality(
     X: Any, neighbors: int = NEIGHBORS, tick: Callable[[], None] = lambda: None
 ) -> np.ndarray:
-    """1 / mean distance to the nearest others; higher = in denser surroundings.
+    """1 / (mean distance to the nearest neighbors); higher = in a denser region.
 
-    Source: Hacohen et al., Active Learning on a Budget (TypiClust, 2022), equation 1. A sample does
-    not count as its own neighbor, but copies of it do; a mean distance below 1e-5 of the median one
-    is taken as that, so that no value is infinite. Exact up to 2^43 multiplications, and by faiss
-    beyond (see ``alcore.neighbors``).
+    A sample is not its own neighbor, but copies of it are. A mean distance below 1e-5 of the median one
+    is raised to that, so that no value is infinite. Neighbors are exact up to 2^43 multiplications, and
+    approximate beyond, by faiss (see ``geometry/neighbors.py``).
+
+    Source: Hacohen et al., Active Learning on a Budget (TypiClust, 2022), equation 1.
 
     Args:
         X: (N, d) vectors, numpy or torch.
-        neighbors: how many; all others where there are fewer.
-        tick: called now and then; what it raises ends the work.
+        neighbors: how many neighbors; all other samples where there are fewer.
+        tick: called from time to time; an exception that it raises stops the work.
 
     Returns:
         (N,) float64, above 0; all 1 where there is nothing to compare.
@@ -50,7 +51,7 @@ def typicality(
 
 
 def of_distances(distances: np.ndarray) -> np.ndarray:
-    """(n,) typicality from (n, k) distances to the nearest others."""
+    """(n,) float64 typicality, above 0, from (n, k) distances to the nearest neighbors."""
     if distances.shape[1] == 0:
         return np.ones(len(distances))
     mean = distances.mean(1)

@@ -65,7 +65,7 @@ STRATEGIES: tuple[type[Strategy], ...] = (
 )
 BY_NAME: dict[str, type[Strategy]] = {one.model_fields["strategy"].default: one for one in STRATEGIES}
 if TYPE_CHECKING:
-    AnyStrategy = Strategy  # a union made of a list is beyond type checkers
+    AnyStrategy = Strategy  # type checkers cannot read a union that is made from a list
 else:
     AnyStrategy = Annotated[Union[STRATEGIES], Field(discriminator="strategy")]  # noqa: UP007
 

@@ -19,18 +19,19 @@ from .common.predictions import class_vectors, probabilities
 from .common.task import Task
 from .common.vocabulary import About, Basic, ClassProbabilities, Family, Given, Positive, Vectors
 
-# A draw from the distances of the last pass that so many in a row refuse asks for another pass.
+# After this many refused draws in a row the distances are out of date, and a new pass is made.
 REFUSALS = 64
 
 
 class Badge(Rule):
     """Samples drawn far apart in the gradients of the model's last layer (BADGE).
 
-    The candidate with the longest gradient, then draws in proportion to the squared distance to the
-    nearest chosen (Ash et al. 2020, algorithm 1, whose k-means++ starts so in the authors' code).
+    The first pick is the candidate with the longest gradient, as in the authors' code. Each later pick
+    is drawn with a probability in proportion to its squared distance to the nearest pick (Ash et al.
+    2020, algorithm 1).
 
-    The labeled samples are no centers there, nor are they here: their gradients are short. Where all
-    candidates left lie on chosen ones, any is drawn.
+    As in the paper, labeled samples are not centers: their gradients are short. Where every candidate
+    left is at distance 0 from a pick, all are equally probable.
     """
 
     about: ClassVar[About] = About(
@@ -81,9 +82,16 @@ def draw(
 ) -> tuple[np.ndarray, np.ndarray]:
     """(count,) rows drawn without replacement, and their squared distances when they were.
 
-    The law is that of k-means++, the work less: a row is proposed by its distance at the last pass,
-    which is an upper bound, and taken with the chance by which it has fallen since. Only the proposed
-    row is compared with the picks since then, and a pass is a matrix product.
+    The distribution is that of k-means++, at less cost (rejection sampling). A row is proposed in
+    proportion to its distance at the last pass, which is an upper bound, and accepted with probability
+    (distance now) / (distance then). Only the proposed row is compared with the picks since the last
+    pass, and a pass is one matrix product.
+
+    Args:
+        gradients: the gradient embeddings of the candidates.
+        count: how many rows to draw, at most as many as there are.
+        generator: the source of random numbers.
+        tick: called at each pass; an exception that it raises stops the work.
     """
     nearest = gradients.squared_lengths.clone()  # the distance to the origin, for the first
     first = int((nearest == nearest.max()).nonzero()[0])
@@ -106,7 +114,7 @@ def draw(
         refused = 0
         while len(since) < since.most and refused < REFUSALS:
             point, chance = generator.random(2)
-            # A row without weight is not met but by rounding, at the very end.
+            # Rounding may put the point beyond the last row.
             row = min(int(np.searchsorted(total, point * total[-1], side="right")), len(total) - 1)
             now = min(float(weights[row]), since.nearest(row))
             if chance * weights[row] < now:

@@ -1,8 +1,8 @@
-"""What every strategy is: options, the columns it reads, words, and the objective it makes.
+"""The base class of strategies: options, the columns to read, a description, and an objective.
 
-A strategy is one file: a frozen pydantic model whose fields are its options. Everything else that has
-to know of a strategy (the union in a recipe, its JSON schema, the columns to read, forms, cards, the
-table in the docs, the contract test) is derived from the list in ``strategies/__init__.py``.
+A strategy is one file with a frozen pydantic model whose fields are its options. Everything else that
+depends on the strategies (the union in a recipe, its JSON schema, the columns to read, forms, cards,
+the table in the docs, the contract test) is derived from the list in ``strategies/__init__.py``.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ LabelsUse = Literal["needed", "helpful"]
 
 
 class Strategy(Options):
-    """Options of one strategy; a subclass adds its own and says what it is.
+    """A strategy and its options; a subclass adds options of its own.
 
     Class attributes:
-        strategy: the name by which a recipe calls it.
-        about: its words.
-        alone: whether it chooses by a rule of its own and stands alone in its stage.
-        depends_on_picks: whether a pick changes what the other candidates are worth.
+        strategy: its name in a recipe.
+        about: what forms and docs say about it.
+        alone: whether it chooses by its own rule and must be the only strategy of its stage.
+        depends_on_picks: whether a pick changes the values of the other candidates.
         highest: the highest value there can be, where that is known beforehand.
     """
 
@@ -47,15 +47,15 @@ class Strategy(Options):
     )
 
     def objective(self, task: Task) -> Objective:
-        """What each candidate of the task is worth, given the labeled and those chosen.
+        """The objective that values each candidate, given the labeled and the chosen samples.
 
         Raises:
-            InvalidInput: a column that is not there, of another kind, or with unusable values.
+            InvalidInput: a column is absent, of the wrong kind, or has unusable values.
         """
         raise NotImplementedError
 
     def choose(self, task: Task) -> Choice:
-        """The choice of a strategy that stands alone.
+        """Choose ``task.picks`` candidates; only for a strategy with ``alone``.
 
         Raises:
             InvalidInput: as ``objective``.
@@ -63,18 +63,21 @@ class Strategy(Options):
         raise NotImplementedError
 
     def excluded(self, task: Task) -> np.ndarray:
-        """(k,) int64 rows of the pool that it does not choose whatever else there is."""
+        """(k,) int64 rows of the pool that it never chooses while there are others."""
         return np.zeros(0, dtype=np.int64)
 
     def why_refused(self) -> str | None:
-        """Why candidates may be left that it refuses, as the end of "every other candidate ..."."""
+        """Why it may refuse all remaining candidates: the end of "every other candidate ...".
+
+        None where it never refuses one.
+        """
         return None
 
     def accumulated(self, task: Task) -> Accumulated:
-        """What the chosen add up to by it, for the recipe's ``combine: "lightly"``.
+        """The accumulated value of the chosen samples, for the recipe's ``combine: "lightly"``.
 
         Raises:
-            InvalidInput: its values change with every pick, so that they do not add up.
+            InvalidInput: its values change with every pick, so that they cannot be added up.
         """
         if self.alone or self.depends_on_picks:
             raise InvalidInput(
@@ -87,26 +90,33 @@ class Strategy(Options):
         return Sum.of(weights, task.candidates, self.known(task), task.pool.ids, task.user)
 
     def summands(self, task: Task, rows: np.ndarray) -> np.ndarray:
-        """(R,) float64, what each of some rows of the pool adds under ``combine: "lightly"``."""
+        """(R,) float64, what each row of the pool in ``rows`` adds under ``combine: "lightly"``."""
         values = self.objective(task.of(rows)).values(None)
         return np.asarray(values.cpu().numpy())
 
     def known(self, task: Task) -> np.ndarray:
-        """(L,) int64, the labeled rows that have every column it judges by."""
+        """(L,) int64, the labeled rows that have a value in every column of ``judged_by``."""
         return np.flatnonzero(task.pool.labeled & task.pool.present(self.judged_by()))
 
-    # What may be completed before it is used
+    # What can be filled in before it is used
 
     def labels_use(self) -> LabelsUse | None:
-        """Whether true classes of the labeled samples are needed, or would help; None where not."""
+        """Whether it needs the true classes of labeled samples, or would profit from them.
+
+        None where it has no use for them, or has them already.
+        """
         return None
 
     def with_labels(self, column: str) -> Self:
-        """The same with the true classes in a column."""
+        """A copy that reads the true classes from ``column``."""
         return self.model_copy(update={"labels": column})
 
     def with_columns(self, change: Callable[[str, Reads], str]) -> Self:
-        """The same with every column that ``change`` gives another name, nested strategies included."""
+        """A copy with columns renamed by ``change``, nested strategies included.
+
+        Args:
+            change: takes a column and what it is read as, and returns its new name.
+        """
         update: dict[str, Any] = {}
         for option, field in type(self).model_fields.items():
             value: Any = getattr(self, option)
@@ -121,7 +131,7 @@ class Strategy(Options):
         return self.model_copy(update=update)
 
     def with_nested(self, change: Callable[[Strategy], Strategy]) -> Self:
-        """The same with every strategy among its options changed."""
+        """A copy with ``change`` applied to every strategy among its options."""
         update = {
             option: change(getattr(self, option))
             for option in type(self).model_fields
@@ -129,7 +139,7 @@ class Strategy(Options):
         }
         return self.model_copy(update=update)
 
-    # What it says of its columns
+    # What its options say about its columns
 
     def declared_logits(self) -> bool:
         """Whether it says that its predictions are logits."""
@@ -140,7 +150,7 @@ class Strategy(Options):
         return bool(getattr(self, "multi_label", False))
 
     def ignored_below(self) -> float:
-        """The confidence below which it does not count objects."""
+        """The confidence in [0, 1] below which it ignores objects."""
         return 0.0
 
     def compared_by(self) -> tuple[str, str] | None:
@@ -153,21 +163,21 @@ class Strategy(Options):
         return str(getattr(self, "measure", None) or "")
 
     def examples(self) -> list[tuple[str, list[Any]]]:
-        """Columns of vectors with the ids, or vectors, that it compares them with."""
+        """Pairs of a column of vectors and the ids, or vectors, of the examples to compare with."""
         return []
 
-    # What it reads, from the annotations alone
+    # What it reads, from the annotations of its options
 
     def columns(self) -> dict[str, Reads]:
-        """Every column it reads and as what, those of nested strategies included."""
+        """Every column that it reads and its kind, those of nested strategies included."""
         return {column: reads for column, reads, _ in self._columns()}
 
     def of_labeled(self) -> list[str]:
-        """The columns that it reads of labeled samples alone."""
+        """The columns that it reads only for labeled samples."""
         return [column for column, _, labeled in self._columns() if labeled]
 
     def judged_by(self) -> list[str]:
-        """The columns without which it cannot judge a sample."""
+        """The columns in which a sample must have a value to be a candidate."""
         return list(dict.fromkeys(column for column, _, labeled in self._columns() if not labeled))
 
     def nested(self) -> Iterator[Strategy]:
@@ -178,7 +188,7 @@ class Strategy(Options):
                 yield value
 
     def _columns(self) -> Iterator[tuple[str, Reads, bool]]:
-        """Each column, what it is read as, and whether of labeled samples alone."""
+        """Each column, its kind, and whether it is read only for labeled samples."""
         for option, field in type(self).model_fields.items():
             value: Any = getattr(self, option)
             if isinstance(value, Strategy):
@@ -191,13 +201,13 @@ class Strategy(Options):
                 yield from ((column, reads, labeled) for column in columns)
 
     def _reads_of(self, field: FieldInfo, value: Any) -> Reads | None:
-        """What the columns in an option are read as; None where it names none."""
+        """The kind of the columns that an option names; None where it names no column."""
         kinds = (reads for kind, reads, _ in column_kinds(field) if isinstance(value, kind))
         return next(kinds, None)
 
 
 class Rule(Strategy):
-    """A strategy that chooses by a rule of its own, and stands alone in its stage."""
+    """A strategy that chooses by its own rule and must be the only one of its stage."""
 
     alone: ClassVar[bool] = True
     depends_on_picks: ClassVar[bool] = True

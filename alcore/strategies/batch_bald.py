@@ -32,14 +32,14 @@ class BatchBald(Strategy):
         description="members (T, N, C), or a list with a column for each member"
     )
     samples: int = Field(
-        10_000, gt=0, description="outcomes kept: all while there are so few, else drawn"
+        10_000, gt=0, description="outcomes kept: all of them up to this many, else drawn"
     )
     given: Given = "probabilities"
 
     def objective(self, task: Task) -> Objective:
         members = members_of(self.column, task)
         for _ in member_probabilities(self.column, self.given, task, members, task.candidates):
-            task.tick()  # the values are checked before the first is used
+            task.tick()  # every value is checked before any is used
         return JointInformation(
             members,
             torch.from_numpy(task.candidates).to(task.device),

@@ -39,7 +39,7 @@ from .diversity import Diversity
 from .uncertainty import MEASURES as OF_ONE_SAMPLE
 from .uncertainty import Measure
 
-# Published for CIFAR-10 and CIFAR-100: for measures of one sample, and for k-center.
+# The published values of lambda for CIFAR-10 and CIFAR-100: for measures of one sample, for k-center.
 FEW_CLASSES = 10
 PUBLISHED = {"measure": (0.6, 2.0), "diversity": (5.0, 50.0)}
 MEASURES = OF_ONE_SAMPLE | {
@@ -53,14 +53,14 @@ MEASURES = OF_ONE_SAMPLE | {
 class ClassBalanced(Rule):
     """Samples that are informative and, by their predictions, balance the classes (CBAL).
 
-    The samples that maximize ``sum of U - lambda ||omega - sum of p||_1`` (Bengar et al., Class-
-    Balanced Active Learning for Image Classification, WACV 2022, equation 4): U the measure (entropy in
-    nats, as published; the others in [0, 1]), p the class probabilities, ``omega_c`` what class c lacks
-    to its share of the labeled and chosen.
+    It maximizes ``sum of U - lambda ||omega - sum of p||_1`` over the chosen samples (Bengar et al.,
+    Class-Balanced Active Learning for Image Classification, WACV 2022, equation 4). U is the measure
+    (entropy in nats, as published; the others in [0, 1]), p are the class probabilities, and
+    ``omega_c`` is how much class c lacks to reach its target share of the labeled and chosen samples.
 
-    "program" relaxes the choice to shares, which at most C + 1 samples then have, solves that
-    exactly, and rounds; the report has the value reached and the bound that none can surpass. "greedy"
-    takes the best next sample, as the paper does for k-center, whose lambda is over C.
+    Solver "program" relaxes the choice to a linear program, in which at most C + 1 samples are chosen
+    in part, solves it exactly and rounds. The report has the value reached and an upper bound of it.
+    Solver "greedy" takes the best next sample, as the paper does for k-center, with lambda / C.
     """
 
     about: ClassVar[About] = About(
@@ -144,7 +144,7 @@ class ClassBalanced(Rule):
         few = np.arange(len(p))
         if self.solver == "program":
             few, report["bound"] = solve(worth, p, lacking, task.picks, strength, task.tick)
-        # The greedy order also of what the program chose: the first few are balanced by themselves.
+        # The program's samples are ordered greedily too, so that the first few alone are balanced.
         deficit = ClassDeficit(_tensor(p[few], task), _tensor(lacking, task))
         picks = _greedily([Term(Score(_tensor(worth[few], task)), 1.0), Term(deficit, strength)], task)
         rows = few[picks.rows]

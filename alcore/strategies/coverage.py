@@ -1,4 +1,4 @@
-"""Coverage: samples that stand for many that nothing labeled or chosen stands for yet."""
+"""Coverage: samples that represent many others which no labeled or chosen sample represents yet."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ KERNELS = {
 
 
 class Coverage(Strategy):
-    """Samples that stand for many that nothing labeled or chosen stands for yet."""
+    """Samples that represent many others which no labeled or chosen sample represents yet."""
 
     about: ClassVar[About] = About(
         favors="each stands for many others; the best first choice",
@@ -73,8 +73,8 @@ class Coverage(Strategy):
     max_covered: int = Field(
         20_000,
         gt=0,
-        description="a larger pool is stood for by so many of its samples, drawn: a share of it that "
-        "is said to be covered is then within 0.01 of the true one, 19 times in 20",
+        description="a larger pool is represented by this many of its samples, drawn at random; the "
+        "reported share of the pool covered is then within 0.01 of the true one, 19 times in 20",
     )
 
     def objective(self, task: Task) -> Objective:
@@ -127,17 +127,17 @@ class Coverage(Strategy):
                 )
         else:
             weights = self.weights.measured(task, covered)
-        # A model that is sure of everything says nothing about what matters: all count the same.
+        # Where all weights are 0 (the model is sure of every sample), all samples count the same.
         return weights if weights.sum() > 0 else np.ones(len(covered))
 
 
 def _pure_radius(options: Coverage, task: Task, prepare: PreparedVectors) -> float:
     """ProbCover's rule: the largest radius at which 95% of the balls hold one cluster alone.
 
-    A ball holds one cluster alone up to the distance to the nearest sample of another, so that the
-    radius is a quantile of these distances (Yehuda et al. 2022, section 3.3, which tries radii out).
-    Clusters are k-means', as many as classes. Of more than 20,000 samples, so many drawn ones have
-    their distances measured, to all others.
+    A ball holds one cluster alone while its radius is below the distance from its center to the
+    nearest sample of another cluster. The radius is a quantile of these distances (Yehuda et al. 2022,
+    section 3.3, which tries several radii instead). The clusters come from k-means, as many as there
+    are classes. In a larger pool the distances are measured from 20,000 random samples to all others.
     """
     pool = task.pool
     known = {len(names) for names in pool.classes.values()}

@@ -21,7 +21,7 @@ from .common.task import Task
 from .common.vocabulary import About, Basic, Family, Given, Members, Share, Words
 from .uncertainty import OverPixels
 
-# The highest value of each measure of class probabilities, of T members and C classes.
+# The highest value of each measure of class probabilities, for T members and C classes.
 HIGHEST = {
     "bald": lambda t, c: math.log(t),
     "kl_to_consensus": lambda t, c: math.log(t),
@@ -33,8 +33,8 @@ HIGHEST = {
     "variation_ratio": lambda t, c: 1 - 1 / t,
     "mean_std": lambda t, c: 0.5,
 }
-# As forms offer them. Python also takes kl_to_consensus, the same number as bald, and
-# predictive_entropy, the same as consensus_entropy.
+# The measures that forms offer. A recipe may also name kl_to_consensus, which equals bald, and
+# predictive_entropy, which equals consensus_entropy.
 MEASURES = {
     "bald": Words(
         "members are sure of different classes: more data would settle it",

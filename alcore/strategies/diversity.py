@@ -1,4 +1,4 @@
-"""Diversity: samples far from all that is labeled or chosen (k-center greedy)."""
+"""Diversity: samples far from all labeled and chosen samples (k-center greedy)."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from .common.task import Task
 from .common.typicality import typicality_of
 from .common.vocabulary import About, Basic, Family, Metric, Vectors
 
-SAME = 1e-12  # a distance that is only the rounding of 0
+SAME = 1e-12  # a smaller distance is a rounding error of 0
 
 
 class Diversity(Strategy):
-    """Samples far from all that is labeled or chosen (k-center)."""
+    """Samples far from all labeled and chosen samples (k-center)."""
 
     about: ClassVar[About] = About(
         favors="the farthest from all chosen so far (k-center)",
@@ -64,7 +64,7 @@ class Diversity(Strategy):
         )
 
     def excluded(self, task: Task) -> np.ndarray:
-        """The least typical share of the pool, ties to the lower row."""
+        """The least typical samples, a share ``ignore_outliers`` of the pool; ties to the lower row."""
         if not self.ignore_outliers:
             return super().excluded(task)
         values, _ = typicality_of(self.column, self.metric, NEIGHBORS, task)
@@ -86,7 +86,10 @@ class Diversity(Strategy):
 
 
 def _closeness(vectors: torch.Tensor, mean: np.ndarray, center: np.ndarray | None) -> torch.Tensor:
-    """(n,) float64 ``1 / (1 + d / mean d)``, d the distance to the mean; of directions 1 - cosine."""
+    """(n,) float64 ``1 / (1 + d / mean d)`` in (0, 1], where d is the distance to the mean.
+
+    Where ``center`` is None the vectors are directions, and d is 1 - cosine.
+    """
     if center is None:
         direction = mean / max(float(np.linalg.norm(mean)), 1e-12)
         apart = (1 - vectors @ to_tensor(direction, vectors.dtype, vectors.device)).clamp_(min=0)

@@ -1,4 +1,4 @@
-"""Expected cost: samples about which even the best decision may be costly."""
+"""Expected cost: samples for which even the best decision may be costly."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MEASURES = {
 
 
 class ExpectedCost(Strategy):
-    """Samples about which the best decision may be costly."""
+    """Samples for which even the best decision may be costly."""
 
     about: ClassVar[About] = About(
         favors="a mistake would be costly",

@@ -1,4 +1,4 @@
-"""Minority: samples that seem to be of the classes with fewest labels, each up to its quota."""
+"""Minority: samples that are predicted to be of the classes with fewest labels, up to quotas."""
 
 from __future__ import annotations
 
@@ -33,16 +33,17 @@ VARIANTS = {
 
 
 class Minority(Rule):
-    """Samples that seem to be of the classes with fewest labels, each up to its quota.
+    """Samples that are predicted to be of the classes with fewest labels, up to a quota per class.
 
-    Candidates predicted to be of the classes that have fewer labels than the mean, up to a quota each,
-    the rarest class first; the rest by the measure.
+    A minority class has fewer labels than the mean. The quotas are in proportion to how many labels
+    each class lacks to the mean, and the rarest class comes first. A class's candidates are the samples
+    for which it is the most probable class. With "certain", those come first in which it leads the
+    majority classes by most; with "uncertain", those in which it is least probable. The rest of the
+    budget is filled by the measure.
 
     After Aggarwal, Popescu and Hudelot, Minority Class Oriented Active Learning for Imbalanced Datasets
-    (2020). A reconstruction: of the paper its abstract was at hand, and methods that follow it. From
-    there: the quotas are in proportion to what classes lack to the mean; a class's candidates are those
-    it is the most probable class of, those come first for which it leads the classes with enough labels
-    by most ("certain"), or which are least probably of it ("uncertain").
+    (2020). This is a reconstruction from the paper's abstract and from methods that build on it,
+    because the full paper was not available.
     """
 
     about: ClassVar[About] = About(
@@ -69,7 +70,7 @@ class Minority(Rule):
 
     @property
     def target(self) -> Target:
-        """No class is to have more than another."""
+        """The target of the counts: equal numbers of each class."""
         return "uniform"
 
     def labels_use(self) -> LabelsUse | None:
@@ -116,7 +117,15 @@ class Minority(Rule):
 
 
 def quotas_of(lacking: np.ndarray, budget: int) -> np.ndarray:
-    """(C,) int64 parts of a budget in proportion, rounded to make it: the largest remainders up."""
+    """Divide a budget in proportion to ``lacking``, rounded by the largest-remainder method.
+
+    Args:
+        lacking: (C,) at least 0.
+        budget: how many samples to divide.
+
+    Returns:
+        (C,) int64 that sum to the budget; zeros where nothing is lacking.
+    """
     if lacking.sum() <= 0:
         return np.zeros(len(lacking), dtype=np.int64)
     exact = budget * lacking / lacking.sum()

@@ -1,4 +1,4 @@
-"""Random: samples by chance, to compare with."""
+"""Random: samples drawn at random, as a baseline."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .common.vocabulary import About, Family
 
 
 class Random(Strategy):
-    """Samples by chance."""
+    """Samples drawn at random, as a baseline."""
 
     about: ClassVar[About] = About(
         favors="by chance, to compare with",

@@ -1,4 +1,4 @@
-"""Representative and informative: keeps the labeled like the pool, and uncertain, by predictions."""
+"""Representative and informative: keeps the labeled samples similar to the pool, and uncertain."""
 
 from __future__ import annotations
 
@@ -23,16 +23,17 @@ ROWS_A_CHUNK = 1 << 10
 
 
 class RepresentativeInformative(Strategy):
-    """Samples that keep the labeled ones like the pool, and are uncertain (Du et al. 2019).
+    """Samples that keep the labeled ones similar to the pool, and are uncertain (Du et al. 2019).
 
-    Greedy form of the program of Du et al., Exploring Representativeness and Informativeness for
-    Active Learning: minimize ``a' M1 a + (M2 - M3 + beta C)' a`` over the chosen.
+    It is the greedy form of the quadratic program of Du et al., Exploring Representativeness and
+    Informativeness for Active Learning: minimize ``a' M1 a + (M2 - M3 + beta C)' a`` over the chosen.
 
-    ``M1 = k / 2``; ``M2_i`` the similarity to the labeled, ``M3_i`` to the unlabeled samples; ``C_i =
-    exp(distance to the nearest labeled squared) (p1 - p2)``. "published" scales the similarities as
-    the authors' code does, by (labeled + budget) / 2 n and (unlabeled - budget) / 2 n;
-    "mean_discrepancy" by (unlabeled - budget) / n and (labeled + budget) / n, as the maximum mean
-    discrepancy between the two sides has it, so that both count the same in a large pool.
+    ``M1 = k / 2``. ``M2_i`` is the summed similarity to the labeled samples, ``M3_i`` that to the
+    unlabeled ones, and ``C_i = exp(squared distance to the nearest labeled sample) (p1 - p2)``.
+    "published" scales the two similarities as the authors' code does, by (labeled + budget) / 2 n and
+    (unlabeled - budget) / 2 n. "mean_discrepancy" scales them by (unlabeled - budget) / n and
+    (labeled + budget) / n, as in the maximum mean discrepancy, so that both count the same in a large
+    pool.
     """
 
     about: ClassVar[About] = About(
@@ -54,11 +55,13 @@ class RepresentativeInformative(Strategy):
     )
     scaling: Literal["published", "mean_discrepancy"] = Field(
         "published",
-        description="of the similarity to labeled and to unlabeled samples; published weighs the "
-        "second by their number, mean_discrepancy as the maximum mean discrepancy has it",
+        description="how the similarities to labeled and to unlabeled samples are scaled; published: "
+        "the second by their number; mean_discrepancy: as in the maximum mean discrepancy",
     )
     max_compared: int = Field(
-        50_000, gt=0, description="a larger pool is stood for by so many of its samples, drawn"
+        50_000,
+        gt=0,
+        description="a larger pool is represented by this many of its samples, drawn at random",
     )
     given: Given = "probabilities"
     temperature: Positive = 1.0

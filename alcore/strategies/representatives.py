@@ -1,4 +1,4 @@
-"""Representatives: one sample of each cluster, the nearest to its middle."""
+"""Representatives: one sample of each cluster, the nearest to its center."""
 
 from __future__ import annotations
 
@@ -33,16 +33,18 @@ METHODS = {
 
 
 class Representatives(Rule):
-    """One sample for each cluster, the nearest to its middle.
+    """One sample of each cluster, the nearest to its center.
 
-    k-means: as many clusters as labeled samples and budget together, at most ``max_clusters``, and
-    of each the candidate nearest its mean, then the next, those with fewest labeled samples first.
+    k-means: there are as many clusters as labeled samples plus budget, at most ``max_clusters``. The
+    candidate nearest to each cluster's mean is chosen, then the next nearest of each. Clusters with
+    the fewest labeled samples come first.
 
-    k-medoids: the labeled samples are medoids that stay, and as many as the budget are found among
-    the candidates: k-center's to begin with, then in turn each sample goes to its nearest medoid and
-    each cluster takes as medoid the candidate with the least distance to all of it, until none changes
-    or 100 times (Park and Jun 2009). The largest clusters come first. Of a cluster of more than 4,000
-    so many, evenly taken, are measured against, and the 1,000 candidates nearest its mean are tried.
+    k-medoids: the labeled samples are fixed medoids, and the budget is the number of further medoids,
+    found among the candidates. The first guess comes from k-center. Then each sample is assigned to its
+    nearest medoid, and each cluster's medoid becomes the candidate with the least total distance to the
+    cluster; this repeats until no medoid changes, at most 100 times (Park and Jun 2009). The largest
+    clusters come first. In a cluster of more than 4,000 samples, distances are measured to 4,000 of
+    them at equal steps; of more than 1,000 candidates, the 1,000 nearest to the mean are tried.
     """
 
     about: ClassVar[About] = About(
@@ -112,7 +114,7 @@ def _k_center(
 
 
 def _nearest(vectors: torch.Tensor, medoids: np.ndarray) -> np.ndarray:
-    """(n,) position of each vector's nearest medoid, ties to the first."""
+    """(n,) int64, the position of each vector's nearest medoid; ties to the first."""
     out = np.empty(len(vectors), dtype=np.int64)
     centers = vectors[torch.from_numpy(medoids).to(vectors.device)]
     lengths = squared_lengths(centers)
@@ -127,7 +129,7 @@ def _nearest(vectors: torch.Tensor, medoids: np.ndarray) -> np.ndarray:
 
 
 def _medoid(vectors: torch.Tensor, mine: np.ndarray, may: np.ndarray, now: int) -> int:
-    """The candidate of a cluster with the least distance to all of it; the one it has, if as good."""
+    """The candidate with the least total distance to its cluster; the present medoid where it ties."""
     choices = mine[may[mine]]
     if len(choices) == 0:
         return now
@@ -147,5 +149,5 @@ def _medoid(vectors: torch.Tensor, mine: np.ndarray, may: np.ndarray, now: int) 
 
 
 def _evenly(rows: np.ndarray, most: int) -> np.ndarray:
-    """At most so many of some rows, at equal steps."""
+    """At most ``most`` of the rows, at equal steps."""
     return rows if len(rows) <= most else rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]

@@ -1,4 +1,4 @@
-"""Similarity: samples like some examples; with a negative strength, unlike all of them."""
+"""Similarity: samples similar to given examples; with a negative strength, dissimilar to all."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .common.vocabulary import About, Basic, Family, Vectors
 
 
 class Similarity(Strategy):
-    """Samples like the nearest of some examples; negative strength: unlike all of them."""
+    """Samples similar to the nearest of given examples; negative strength: dissimilar to all."""
 
     about: ClassVar[About] = About(
         favors="like some examples, or unlike them",

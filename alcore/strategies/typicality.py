@@ -1,4 +1,4 @@
-"""Typicality: samples in dense surroundings; with a negative strength, outliers."""
+"""Typicality: samples in dense regions; with a negative strength, outliers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .common.vocabulary import About, Basic, Family, Metric, Vectors
 
 
 class Typicality(Strategy):
-    """Samples in dense surroundings; negative strength: outliers."""
+    """Samples in dense regions; negative strength: outliers."""
 
     about: ClassVar[About] = About(
         favors="in dense surroundings: the common case; a negative strength: outliers",

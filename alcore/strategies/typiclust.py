@@ -18,15 +18,15 @@ from .common.vocabulary import About, Basic, Family, Metric, Vectors
 
 
 class TypiClust(Rule):
-    """The most typical sample of each cluster, those without labeled samples first.
+    """The most typical sample of each cluster; clusters without labeled samples come first.
 
-    Clusters as many as labeled samples and budget together, at most ``max_clusters``; those with
-    fewest labeled samples first, then the larger, one pick from each in turn (Hacohen et al., Active
-    Learning on a Budget, 2022, algorithm 1). Clusters of 5 or fewer are left out, as in the authors'
-    code, while others are left.
+    There are as many clusters as labeled samples plus budget, at most ``max_clusters``. One sample is
+    picked from each in turn: first from those with the fewest labeled samples, then from the larger
+    (Hacohen et al., Active Learning on a Budget, 2022, algorithm 1). As in the authors' code, clusters
+    of 5 or fewer samples are used only once all others are exhausted.
 
-    Typicality is 1 / mean distance to the 20 nearest of the cluster that are neither labeled nor
-    chosen, or to half of them where there are fewer.
+    Typicality is 1 / (mean distance to the 20 nearest samples of the cluster that are neither labeled
+    nor chosen). Where the cluster has fewer than 40 such samples, half of them count.
     """
 
     about: ClassVar[About] = About(

@@ -1,4 +1,4 @@
-"""Uncertainty: samples that the model is unsure of, by predictions of samples, objects or pixels."""
+"""Uncertainty: samples that the model is unsure of; predictions of samples, objects or pixels."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ OverPixels = Literal["mean", "quantile", "top_share", "share_above", "boundary"]
 
 
 class Uncertainty(Strategy):
-    """Samples the model is unsure of."""
+    """Samples that the model is unsure of."""
 
     about: ClassVar[About] = About(
         favors="the model is unsure",
@@ -133,17 +133,21 @@ class Uncertainty(Strategy):
             report["temperature"] = fitted_temperature(self, task)
             options = self.model_copy(update=report)
         values = options.measured(task, task.candidates)
-        # Sums over objects, stored numbers and the like have no bound of their own.
+        # Sums over objects and stored numbers have no upper bound, so the highest value is the scale.
         return task.score(values, max(1.0, float(values.max(initial=0))), report)
 
     def summands(self, task: Task, rows: np.ndarray) -> np.ndarray:
         column = task.pool.columns[self.column]
-        if isinstance(column, np.ndarray) and column.ndim == 1:  # scores made elsewhere
+        if isinstance(column, np.ndarray) and column.ndim == 1:  # scores that were computed elsewhere
             return np.nan_to_num(task.pool.numbers(self.column, task.user))[rows]
         return super().summands(task, rows)
 
     def measured(self, task: Task, rows: np.ndarray) -> np.ndarray:
-        """(R,) float64, the uncertainty of some rows of the pool; higher = more worth labeling."""
+        """(R,) float64, the uncertainty of ``rows`` of the pool; higher = more worth labeling.
+
+        Raises:
+            InvalidInput: the column and the options do not fit, or predictions are not usable.
+        """
         column = task.pool.column(self.column, task.user)
         if isinstance(column, Objects):
             return _of_objects(self, task, column)[rows]
@@ -166,10 +170,10 @@ class Uncertainty(Strategy):
 
 
 def fitted_temperature(options: Uncertainty, task: Task) -> float:
-    """The temperature that fits the labeled samples' predictions best.
+    """The temperature at which the labeled samples' predictions have the least negative log likelihood.
 
     Raises:
-        InvalidInput: labels are missing or are of other classes, or predictions cannot be fitted.
+        InvalidInput: labels are missing or of unknown classes, or the predictions cannot be fitted.
     """
     pool = task.pool
     if options.labels is None:
@@ -204,7 +208,7 @@ def fitted_temperature(options: Uncertainty, task: Task) -> float:
 
 
 def _of_objects(options: Uncertainty, task: Task, objects: Objects) -> np.ndarray:
-    """(N,) for the whole pool, whose other samples say what one without objects is taken as."""
+    """(N,) float64 for the whole pool, because the value of an empty sample depends on the others."""
     _refuse_temperature(options, task)
     how = _aggregate_of(options, task, OVER_OBJECTS, "objects", "max")
     here = ~task.pool.missing[options.column]
@@ -218,7 +222,7 @@ def _of_objects(options: Uncertainty, task: Task, objects: Objects) -> np.ndarra
 def _aggregated(options: Uncertainty, task: Task, objects: Objects, how: str) -> np.ndarray:
     if options.measure == "stored":
         raise InvalidInput(f"{task.user}: measure: 'stored' is for maps")
-    # Whether vectors are distributions is seen from their sums, unless it is said.
+    # Unless the options say so, the sums of the vectors show whether they are distributions.
     independent = options.multi_label or options.column in task.pool.independent
     each = scores.object_scores(objects, options.measure, independent or None)
     keep = None
@@ -249,7 +253,7 @@ def _class_weights(options: Uncertainty, task: Task, objects: Objects) -> np.nda
             f"{task.user}: class_weights: {what}; the classes are {first_names(classes) or 'not known'}"
         )
     factors = np.array([*(options.class_weights.get(name, 1.0) for name in classes), 1.0])
-    return factors[labels]  # a label of -1, of no known class, takes the last
+    return factors[labels]  # a label of -1 (unknown) takes the last factor, 1
 
 
 def _of_maps(options: Uncertainty, task: Task, maps: Maps, rows: np.ndarray) -> np.ndarray:
@@ -270,7 +274,7 @@ def _of_maps(options: Uncertainty, task: Task, maps: Maps, rows: np.ndarray) -> 
 def _aggregate_of(
     options: Uncertainty, task: Task, known: tuple[str, ...], of: str, default: str | None
 ) -> str:
-    """The aggregate, refused where it is of another kind of prediction."""
+    """The aggregate or its default. An aggregate for another kind of prediction is refused."""
     if options.aggregate is not None and options.aggregate not in known:
         takes = f"over {of} take {', '.join(known)}" if known else f"of {of} there is none to take"
         raise InvalidInput(f"{task.user}: aggregate: {options.aggregate!r} does not fit; {takes}")

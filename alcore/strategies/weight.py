@@ -1,4 +1,4 @@
-"""Weight: samples with a number, or of a category, as preferred."""
+"""Weight: samples with a preferred number or category."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from .base import Strategy
 from .common.task import Task
 from .common.vocabulary import About, Basic, Family, Finite, Numbers, Options, Reads, Width, Words
 
-# The natural logarithm of about the least positive number.
+# About the natural logarithm of the smallest positive float64.
 LOWEST_EXPONENT = -700.0
 PREFERENCES = {
     "high": Words("a number is high", "a wrong number comes first"),
@@ -44,7 +44,7 @@ Values = Annotated[list[Any], AfterValidator(_values)]
 
 
 class Bell(Options):
-    """Worth 1 at ``around`` and less the farther from it: exp(-((x - around) / width)^2 / 2)."""
+    """A Gaussian preference: exp(-((x - around) / width)^2 / 2), which is 1 at ``around``."""
 
     around: Finite
     width: Width
@@ -86,7 +86,7 @@ Preference = Annotated[
 
 
 class Weight(Strategy):
-    """Samples with a number, or of a category, as preferred."""
+    """Samples with a preferred number or category."""
 
     about: ClassVar[About] = About(
         favors="a number is high or low, or a category is preferred",
@@ -135,27 +135,27 @@ class Weight(Strategy):
         return task.score(preferred(numbers[task.candidates], self.prefer, low, high))
 
     def summands(self, task: Task, rows: np.ndarray) -> np.ndarray:
-        if self.prefer == "high":  # the numbers themselves, which are not brought to 0 to 1
+        if self.prefer == "high":  # the numbers themselves, not scaled to 0 to 1
             numbers = numbers_or_counts(task.pool, self.column, self.classes, task.user)
             return np.nan_to_num(numbers)[rows]
         return super().summands(task, rows)
 
 
 def preferred(numbers: np.ndarray, prefer: Any, low: float, high: float) -> np.ndarray:
-    """(n,) in [0, 1], 1 where a number is as preferred.
+    """(n,) in [0, 1]; 1 where a number is as preferred.
 
     Args:
         numbers: (n,) finite.
-        prefer: high, low, a range or a bell, as ``Weight`` has them. Outside a range the value falls
-            by 1 over the distance from ``low`` to ``high``.
+        prefer: "high", "low", a range or a ``Bell``, as in ``Weight``. Outside a range the value falls
+            linearly, by 1 over the distance from ``low`` to ``high``.
         low: the lowest number of the pool.
-        high: its highest.
+        high: the highest number of the pool.
     """
     spread = high - low if high > low else 1.0
     if isinstance(prefer, Bell):
         with np.errstate(over="ignore"):
             exponent = -(((numbers - prefer.around) / prefer.width) ** 2) / 2
-        # Above 0, or a product would forget what other strategies say.
+        # Kept above 0, because a 0 in a product would erase the values of the other strategies.
         return np.exp(np.maximum(exponent, LOWEST_EXPONENT))
     if isinstance(prefer, tuple):
         outside = np.maximum(prefer[0] - numbers, numbers - prefer[1])
@@ -168,7 +168,7 @@ def preferred(numbers: np.ndarray, prefer: Any, low: float, high: float) -> np.n
 def category_worths(
     prefer: list[Any] | dict[Any, float],
 ) -> tuple[dict[Any, float], float]:
-    """What each named category is worth, and what any other is."""
+    """The value of each named category in [0, 1] (or as given), and the value of any other."""
     if isinstance(prefer, dict):
         return prefer, min(prefer.values())
     steps = len(prefer) + 1
@@ -176,10 +176,10 @@ def category_worths(
 
 
 def _worth_of_each(worths: dict[Any, float], other: float, options: Weight, task: Task) -> np.ndarray:
-    """(n,) of the candidates, what each one's category is worth.
+    """(n,) float64, the value of each candidate's category.
 
     Raises:
-        InvalidInput: another kind of column, or a category that no sample has.
+        InvalidInput: the column does not hold categories, or no sample has a named category.
     """
     name = options.column
     column = task.pool.column(name, task.user)
@@ -187,7 +187,7 @@ def _worth_of_each(worths: dict[Any, float], other: float, options: Weight, task
         raise InvalidInput(f"{task.user}: column {name!r} must hold one category a sample")
 
     def called(value: Any) -> str:
-        # A recipe in JSON says true of what may be stored as 1.
+        # A recipe in JSON may say true where the column stores 1.
         word = str(value).lower() if column.dtype != object else ""
         return {"true": "1", "false": "0"}.get(word) or class_name(value)
 

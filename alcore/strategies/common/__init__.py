@@ -1,1 +1,1 @@
-"""What several strategies share. No file here is a strategy."""
+"""Code that several strategies share. No file here is a strategy."""

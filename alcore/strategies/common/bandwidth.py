@@ -1,4 +1,4 @@
-"""The width of a gaussian kernel, from the vectors."""
+"""The bandwidth of a Gaussian kernel, from the vectors."""
 
 from __future__ import annotations
 
@@ -14,22 +14,28 @@ SAME = 1e-12
 def auto_bandwidth(
     prepare: Vectors, covered: np.ndarray, centers: int, generator: np.random.Generator
 ) -> float:
-    """The distance within which each of ``centers`` samples finds its share of the pool.
+    """The typical distance within which a sample has n / centers neighbors.
 
-    The median, over 1,000 samples drawn, of the distance to the one of rank n / centers among up to
-    10,000 drawn: an estimate, within a few percent of the whole pool's. On photos and on digits it
-    chose as well as the best fixed bandwidth, and it shrinks as more is labeled.
+    It is the median, over 1,000 random samples, of the distance to the neighbor of rank n / centers,
+    estimated on up to 10,000 random samples; this is within a few percent of the value for the whole
+    pool. On photos and on digits it chose as well as the best fixed bandwidth. It shrinks as more
+    samples are labeled.
 
     Args:
+        prepare: the vectors of the pool.
         covered: (n,) rows of the pool.
-        centers: how many samples are labeled and will be chosen.
+        centers: how many samples are labeled or will be chosen.
+        generator: the source of random numbers.
+
+    Returns:
+        a distance above 0.
     """
     drawn = generator.permutation(covered)[:OTHERS]
     others = prepare(drawn)
     squared = squared_distances(others[:SAMPLES], others)
     rank = min(len(others), max(2, round(len(others) / max(1, centers)) + 1))
     typical = float(squared.kthvalue(rank, dim=1).values.median()) ** 0.5
-    # Where half the pool are duplicates the nearest distance above 0 is the scale there is.
+    # Where half of the pool are duplicates, the smallest distance above 0 is the only scale left.
     apart = squared[squared > SAME * squared.max()]
     smallest = float(apart.min()) ** 0.5 if len(apart) else 1.0
     return max(typical, smallest)

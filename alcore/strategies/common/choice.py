@@ -1,4 +1,4 @@
-"""What a strategy that stands alone has chosen."""
+"""The result of a strategy that chooses by its own rule."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Choice:
-    """Candidates in the order chosen.
+    """The chosen candidates, in the order chosen.
 
     Attributes:
         rows: (k,) int64 positions among the task's candidates.
-        values: (k,) float64, what the strategy says for each.
-        report: what it has reached.
-        before: the same before anything was chosen, where there is something to compare.
+        values: (k,) float64, the strategy's value of each.
+        report: the state after the choice.
+        before: the state before the choice, to compare with; empty where there is none.
     """
 
     rows: np.ndarray

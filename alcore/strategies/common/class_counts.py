@@ -1,4 +1,4 @@
-"""What each sample counts for in a balance: classes, categories, bins of numbers, parts of dates."""
+"""The classes that each sample has in a balance: classes, categories, bins or parts of dates."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Target = Literal["uniform", "input"] | dict[str, float]
 
 
 class HasClasses(Protocol):
-    """Options that say what is counted, and as what."""
+    """Options that say which column is counted and how."""
 
     @property
     def column(self) -> Any: ...
@@ -75,18 +75,19 @@ class Counts(HasClasses, Protocol):
 
 @dataclass(frozen=True)
 class ClassCounts:
-    """The classes that are counted, and what samples count for.
+    """The classes that are counted, and how much each sample counts for each class.
 
     Attributes:
-        names: of the C classes.
-        of: from rows of the pool to (U, C) class rows and (R,) which of them each row has.
+        names: the names of the C classes.
+        of: takes (R,) rows of the pool and returns (U, C) distinct rows of counts per class, and (R,)
+            the index into them of each row of the pool.
     """
 
     names: list[str]
     of: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
     def total(self, rows: np.ndarray) -> np.ndarray:
-        """(C,) float64, the class rows of some rows of the pool together."""
+        """(C,) float64, the sum of the counts of these rows of the pool."""
         kinds, codes = self.of(rows)
         often = np.bincount(codes, minlength=len(kinds)).astype(np.float64)
         total: np.ndarray = often @ kinds.astype(np.float64)
@@ -94,10 +95,10 @@ class ClassCounts:
 
 
 def class_counts(options: Counts, task: Task) -> ClassCounts:
-    """The classes that a column holds, or that several columns hold jointly.
+    """The classes of a column, or the combinations of values of several columns.
 
     Raises:
-        InvalidInput: a column of another kind, or without what it takes to divide it into classes.
+        InvalidInput: a column of the wrong kind, or one that the options do not divide into classes.
     """
     if isinstance(options.column, list):
         return _jointly(options, task)
@@ -114,7 +115,11 @@ def class_counts(options: Counts, task: Task) -> ClassCounts:
 
 
 def labeled_counts(options: HasClasses, counted: ClassCounts, task: Task) -> np.ndarray:
-    """(C,) float64, what the labeled samples count for, by their true classes where these are given."""
+    """(C,) float64, the counts of the labeled samples: of their true classes where those are given.
+
+    Raises:
+        InvalidInput: true classes that are not among the classes counted.
+    """
     pool, labeled = task.pool, np.flatnonzero(task.pool.labeled)
     if options.labels is None:
         here = pool.present(options.judged_by())
@@ -125,10 +130,10 @@ def labeled_counts(options: HasClasses, counted: ClassCounts, task: Task) -> np.
 
 
 def target_of(options: HasClasses, counted: ClassCounts, task: Task) -> np.ndarray:
-    """(C,) float64 shares wanted, which sum to 1.
+    """(C,) float64 target shares, which sum to 1.
 
     Raises:
-        InvalidInput: shares of unknown classes, or that do not make 1.
+        InvalidInput: shares of unknown classes, or shares that do not sum to 1.
     """
     target, classes = options.target, counted.names
     if target == "input":
@@ -151,11 +156,12 @@ def target_of(options: HasClasses, counted: ClassCounts, task: Task) -> np.ndarr
 
 
 def merged(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(U, C) distinct rows and (R,) which of them each is; all of them, where few are the same."""
+    """(U, C) distinct rows and (R,) the index of each row in them; all R rows where few are equal."""
     everyone = np.arange(len(rows))
     if len(rows) < 2:
         return rows, everyone
-    # Whole numbers, whose sums do not depend on the order. Unequal rows with equal sums are not merged.
+    # A hash from integers, whose sums do not depend on the order. The comparison below makes sure that
+    # unequal rows with equal hashes are not merged.
     bits = rows.view(np.uint32 if rows.dtype.itemsize == 4 else np.uint64)
     keys = np.zeros(len(rows), dtype=np.uint64)
     factors: Any = np.random.default_rng(0).integers(1 << 63, size=bits.shape[1], dtype=np.uint64)
@@ -168,7 +174,7 @@ def merged(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _true_counts(labels: str, classes: Sequence[str], rows: np.ndarray, task: Task) -> np.ndarray:
-    """(C,) float64, how many of some rows a column of true classes, or of true objects, has of each."""
+    """(C,) float64, how often each class occurs at ``rows`` of a column of true classes or objects."""
     column = task.pool.column(labels, task.user)
     if isinstance(column, Objects):
         inside = column.take(rows)
@@ -196,7 +202,7 @@ def _soft(options: Counts, task: Task, rows: np.ndarray, width: int) -> np.ndarr
 
 
 def _of_objects(options: Counts, objects: Objects, task: Task) -> ClassCounts:
-    """How many objects of each class a sample has; softly, by what each may be."""
+    """How many objects of each class a sample has; with "soft" the sum of their probabilities."""
     classes = objects.classes or task.pool.classes.get(options.column)
     nameless = objects.labels is None and objects.probabilities is None and objects.total > 0
     if classes is None or nameless:
@@ -212,7 +218,7 @@ def _of_objects(options: Counts, objects: Objects, task: Task) -> ClassCounts:
 
 
 def _object_rows(options: Counts, objects: Objects, width: int) -> np.ndarray:
-    """(M, C), a row an object: its probabilities, or a one at its class."""
+    """(M, C), one row per object: its probabilities, or a 1 at its class."""
     out = np.zeros((objects.total, width), dtype=np.float32)
     if objects.labels is not None:
         known = np.flatnonzero(objects.labels >= 0)
@@ -249,14 +255,16 @@ def _jointly(options: Counts, task: Task) -> ClassCounts:
 
 
 def categories_of(options: Counts, name: str, pool: Pool, user: str) -> tuple[list[str], np.ndarray]:
-    """The classes of a column of single values, and (N,) which each sample has; missing ones any.
+    """The classes of a column of single values, and (N,) int64 the class of each sample.
+
+    The class of a sample without a value is arbitrary.
 
     Args:
-        options: how numbers are put into bins, and dates divided.
-        user: who asks, for errors.
+        options: how numbers are put into bins, and dates are divided.
+        user: what uses the column; error messages start with it.
 
     Raises:
-        InvalidInput: a column of another kind, or dates without a part by which they are divided.
+        InvalidInput: a column of the wrong kind, or dates without the option ``by``.
     """
     column = pool.column(name, user)
     here = ~pool.missing[name]
@@ -282,7 +290,7 @@ def categories_of(options: Counts, name: str, pool: Pool, user: str) -> tuple[li
 def _category_names(
     pool: Pool, labels: str | None, name: str, here: np.ndarray, user: str
 ) -> list[str]:
-    """The categories that occur, among the true classes too."""
+    """The categories that occur in the column or among the true classes."""
     column = pool.columns[name]
     names = {class_name(value) for value in set(column[here].tolist())}
     truth = pool.columns.get(labels) if labels else None

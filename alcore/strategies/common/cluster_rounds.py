@@ -17,13 +17,16 @@ def choose_in_rounds(
     judge: Callable[[np.ndarray], np.ndarray],
     task: Task,
 ) -> Choice:
-    """The best of each cluster, then the next best, those with fewest labeled samples first.
+    """Choose the best sample of each cluster, then the next best of each, and so on.
+
+    Clusters with few labeled samples come first; clusters of up to 5 samples come after all others.
 
     Args:
         rows: (n,) rows of the pool, ascending.
-        clusters: (n,) the cluster of each.
-        judge: from rows of a cluster that are neither labeled nor chosen to their values, higher =
-            better.
+        clusters: (n,) the cluster of each row; negative where it is in none.
+        judge: takes the rows of a cluster that are neither labeled nor chosen and returns their
+            values, higher = better.
+        task: the candidates and how many to choose.
     """
     count = int(clusters.max()) + 1
     sizes = np.bincount(clusters, minlength=count)
@@ -57,7 +60,7 @@ def choose_in_rounds(
 
 
 def grouped(clusters: np.ndarray, count: int) -> list[np.ndarray]:
-    """For each of ``count`` clusters the positions in it, ascending; negative ones are in none."""
+    """The ascending positions in each of ``count`` clusters; negative clusters are left out."""
     order = np.argsort(clusters, kind="stable")
     bounds = np.searchsorted(clusters[order], np.arange(count + 1))
     return [order[a:b] for a, b in pairwise(bounds.tolist())]

@@ -19,7 +19,7 @@ ROWS_A_CHUNK = 1 << 14
 
 
 def _plain(given: Any) -> Any:
-    """Arrays as lists, so that a recipe is JSON whatever it was written with."""
+    """Arrays as lists, so that a recipe can always be written as JSON."""
     if isinstance(given, np.ndarray | np.generic):
         given = given.tolist()
     return [_plain(one) for one in given] if isinstance(given, list | tuple) else given
@@ -47,11 +47,11 @@ def cosines(
     device: torch.device,
     tick: Callable[[], None] = lambda: None,
 ) -> np.ndarray:
-    """(N,) float64 cosine of each sample to the nearest of ``to``, NaN where missing.
+    """(N,) float64 in [-1, 1], the cosine of each sample to its nearest example; NaN where missing.
 
     Args:
-        to: ids of samples of the pool, or vectors.
-        user: who asks, for errors.
+        to: the examples: ids, or vectors.
+        user: what compares; error messages start with it.
 
     Raises:
         InvalidInput: an id that is not in the pool or has no vector, or a vector that does not fit.
@@ -69,7 +69,7 @@ def cosines(
 
 
 def examples_of(pool: Pool, column: str, to: list[Any], user: str) -> np.ndarray:
-    """(E, d) the vectors of examples.
+    """(E, d), the vectors of the examples.
 
     Raises:
         InvalidInput: as ``cosines``.

@@ -1,4 +1,4 @@
-"""Several predictions of each sample: committees, dropout passes."""
+"""Several predictions of each sample: the members of a committee, or dropout passes."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from .task import Task
 
 
 def names_of(column: str | list[str]) -> list[str]:
-    """The columns that hold the members: one array of all, or one each."""
+    """The columns that hold the members: one with all of them, or one for each."""
     return [column] if isinstance(column, str) else column
 
 
 def members_of(column: str | list[str], task: Task) -> list[np.ndarray]:
-    """T arrays (N, C), of one column or of several.
+    """T arrays (N, C), one per member, from one column or several.
 
     Raises:
-        InvalidInput: columns of another kind or of other classes, or fewer than two members.
+        InvalidInput: columns of the wrong kind or with different classes, or fewer than two members.
     """
     members: list[np.ndarray] = []
     widths: dict[str, int] = {}
@@ -54,7 +54,7 @@ def need_two(count: int, column: str | list[str], task: Task) -> None:
     """Refuse fewer than two members.
 
     Raises:
-        InvalidInput: members that cannot disagree.
+        InvalidInput: there are fewer than two members, so that none can disagree.
     """
     if count < 2:
         raise InvalidInput(
@@ -66,10 +66,10 @@ def need_two(count: int, column: str | list[str], task: Task) -> None:
 def member_probabilities(
     column: str | list[str], given: str, task: Task, members: list[np.ndarray], rows: np.ndarray
 ) -> Iterator[np.ndarray]:
-    """(T, R, C) float64 probabilities of some rows of the pool, a part of the rows at a time.
+    """(T, R, C) float64 probabilities of ``rows`` of the pool, a part of the rows at a time.
 
     Raises:
-        InvalidInput: values that are no probabilities or logits.
+        InvalidInput: values that are not probabilities or logits.
     """
     given = task.pool.given.get(names_of(column)[0], given)
     step = max(1, chunk_size(NUMBERS_A_CHUNK) // (len(members) * members[0].shape[-1] or 1))

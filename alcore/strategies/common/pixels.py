@@ -1,4 +1,4 @@
-"""Maps of pixels as one number a sample."""
+"""The scores of a sample's pixels as one number."""
 
 from __future__ import annotations
 
@@ -40,7 +40,13 @@ class HasAggregate(Protocol):
 
 
 def over_pixels(options: HasAggregate, pixels: np.ndarray, one: np.ndarray, how: str) -> float:
-    """One number of a map's (H, W) scores; ``one`` is the map itself."""
+    """Aggregate the scores of a map's pixels into one number.
+
+    Args:
+        pixels: (H, W) scores, higher = more worth labeling.
+        one: the map itself, (C, H, W) or (H, W).
+        how: a name in ``AGGREGATES``.
+    """
     decision = pixel_decision(one, options.given) if how == "boundary" else None
     return scores.aggregate_pixels(
         pixels,
@@ -54,7 +60,7 @@ def over_pixels(options: HasAggregate, pixels: np.ndarray, one: np.ndarray, how:
 
 @contextmanager
 def naming(task: Task, row: int) -> Iterator[None]:
-    """Let what is wrong with a sample's map say which sample it is."""
+    """Add the sample's id to an InvalidInput that is raised within the ``with`` block."""
     try:
         yield
     except InvalidInput as error:

@@ -1,4 +1,4 @@
-"""Predictions of whole samples, as checked probabilities."""
+"""Predictions for whole samples, as checked probabilities."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NUMBERS_A_CHUNK = 1 << 21
 
 
 class HasPredictions(Protocol):
-    """Options that say how a column of predictions is to be taken."""
+    """Options that say how a column of predictions is read."""
 
     @property
     def column(self) -> Any: ...
@@ -43,13 +43,13 @@ def class_vectors(name: str, task: Task) -> np.ndarray:
 def probabilities(
     options: HasPredictions, task: Task, rows: np.ndarray, *, independent: bool = False
 ) -> Iterator[np.ndarray]:
-    """(R, C) float64 probabilities of some rows of the pool, a part of the rows at a time.
+    """(R, C) float64 probabilities of ``rows`` of the pool, a part of the rows at a time.
 
     Args:
         independent: whether the classes do not exclude each other.
 
     Raises:
-        InvalidInput: a column of another kind, or values that are no probabilities or logits.
+        InvalidInput: a column of the wrong kind, or values that are not probabilities or logits.
     """
     column = class_vectors(options.column, task)
     convert = as_independent if independent else as_probabilities

@@ -1,4 +1,4 @@
-"""What a strategy judges."""
+"""The candidates that a strategy judges, and what it needs to judge them."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from ...objectives import Score
 
 @dataclass(frozen=True)
 class Task:
-    """What a stage chooses from, as its strategies see it.
+    """The input of a strategy: a pool, the candidates, and how many to choose.
 
     Attributes:
         pool: the samples.
         candidates: (n,) int64, the rows of the pool that may be chosen, ascending.
         picks: how many will be chosen.
-        seed: of all that is drawn.
-        device: where the heavy arrays live.
-        user: the strategy's place in the recipe, for errors.
-        tick: called now and then in long work; what it raises ends it.
-        cache: what is costly to find and may serve another strategy, or another stage.
+        seed: the seed of all random draws.
+        device: the device of large arrays.
+        user: the strategy's place in the recipe; error messages start with it.
+        tick: called from time to time in long work; an exception that it raises stops the work.
+        cache: costly results that another strategy or stage may use again.
     """
 
     pool: Pool
@@ -40,15 +40,25 @@ class Task:
     cache: dict[Any, Any] = field(default_factory=dict)
 
     def of(self, rows: np.ndarray) -> Task:
-        """The same task with other candidates."""
+        """A copy with ``rows`` of the pool as candidates."""
         return replace(self, candidates=rows)
 
     def vectors(self, column: str, metric: str) -> Vectors:
-        """A column of vectors as its metric compares them."""
+        """A column of vectors, prepared for a metric ("euclidean" or "cosine").
+
+        Raises:
+            InvalidInput: the column does not hold usable vectors.
+        """
         return vectors_of(self.pool, column, metric, self.user, self.device)
 
     def score(
         self, values: np.ndarray, scale: float = 1.0, report: dict[str, Any] | None = None
     ) -> Score:
-        """An objective of values that no pick changes, (n,) one a candidate."""
+        """An objective whose values do not depend on the picks.
+
+        Args:
+            values: (n,), one per candidate, higher = more worth labeling.
+            scale: the highest possible value, by which combine: "sum" divides; 0 counts as 1.
+            report: what the report says about them.
+        """
         return Score(to_tensor(values, torch.float64, self.device), scale or 1.0, report or {})

@@ -1,4 +1,4 @@
-"""Typicality in the whole pool, kept for all strategies and stages that take it."""
+"""Typicality in the whole pool, cached because several strategies and stages may use it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,20 @@ from .task import Task
 
 
 def typicality_of(column: str, metric: str, neighbors: int, task: Task) -> tuple[np.ndarray, str]:
-    """(N,) float64 typicality in the whole pool, NaN where missing; how neighbors were found."""
+    """Typicality of each sample in the whole pool, and how its neighbors were found.
+
+    Args:
+        column: a column of vectors.
+        metric: "euclidean" or "cosine".
+        neighbors: how many neighbors count.
+        task: the pool, the device and the cache.
+
+    Returns:
+        (N,) float64 above 0, higher = more typical, NaN where missing; and the method of search.
+
+    Raises:
+        InvalidInput: the column does not hold usable vectors.
+    """
     key = (typicality_of, column, metric, neighbors)
     if key not in task.cache:
         here = np.flatnonzero(~task.pool.missing[column])

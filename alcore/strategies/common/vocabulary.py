@@ -1,4 +1,4 @@
-"""The words in which strategies describe themselves: what columns are read as, options, phrases."""
+"""The types with which strategies describe themselves: kinds of columns, options, short texts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 
 
 class Reads(Enum):
-    """What a column is read as: the only vocabulary that the engine and the plugin share."""
+    """The kinds of data that a strategy reads from a column; the plugin loads columns by them."""
 
     CLASS_PROBABILITIES = "class probabilities"
     PREDICTIONS = "predictions of samples, objects or pixels"
@@ -27,7 +27,7 @@ class Reads(Enum):
 
 
 class Asks(Enum):
-    """What a form asks for an option that is no column, number or choice."""
+    """The input that a form shows for an option that is not a column, a number or a choice."""
 
     MATRIX = "a matrix of costs"
     EXAMPLES = "examples to compare with"
@@ -47,7 +47,7 @@ class Family(Enum):
 
 @dataclass(frozen=True)
 class Words:
-    """What a strategy, or a value of an option, favors, and when it misleads: a phrase each."""
+    """Two phrases: what a strategy, or a value of an option, favors, and when it misleads."""
 
     favors: str
     misleads: str
@@ -59,12 +59,12 @@ class Words:
 
 @dataclass(frozen=True)
 class About(Words):
-    """The words of a strategy.
+    """The description of a strategy.
 
     Attributes:
         title: its name in forms.
-        family: what kind of reason it is.
-        paper: where it was published, with the part that defines it; empty where there is no paper.
+        family: the kind of reason that it gives to label a sample.
+        paper: the paper, with the section or equation that defines it; empty where there is none.
     """
 
     title: str
@@ -74,14 +74,14 @@ class About(Words):
 
 @dataclass(frozen=True)
 class Basic:
-    """Marks an option that a form shows at once; the others come under "More".
+    """Marks an option that a form always shows; the others are shown under "More".
 
     Attributes:
-        label: what the form calls it.
-        choices: for an option of a few values, the words of each.
+        label: its name in the form.
+        choices: for an option with a few values, a description of each.
         when: the kinds of column for which it is offered: "samples", "objects", "pixels", "numbers",
             "dates"; empty for all.
-        usual: what a form begins with, where that is not the option's default.
+        usual: the initial value in a form, where that is not the option's default.
     """
 
     label: str
@@ -92,11 +92,11 @@ class Basic:
 
 @dataclass(frozen=True)
 class CountsClasses:
-    """Marks an option that is the number of classes, which a form fills in where another says so.
+    """Marks an option that is the number of classes. A form fills it in where another option needs it.
 
     Attributes:
-        option: the other option.
-        value: what it says.
+        option: the name of the other option.
+        value: the value of the other option with which the number of classes is needed.
     """
 
     option: str
@@ -104,7 +104,7 @@ class CountsClasses:
 
 
 class _OfLabeled:
-    """Marks a column that is read of the labeled samples alone: others are chosen without it."""
+    """Marks a column that is read only for labeled samples, so that a candidate needs no value."""
 
 
 OF_LABELED = _OfLabeled()
@@ -133,7 +133,7 @@ Matrix = Annotated[
 Given = Literal["probabilities", "logits"]
 Metric = Literal["euclidean", "cosine"]
 
-# Columns, by what they are read as.
+# Columns, by their kind.
 Predictions = Annotated[str, Reads.PREDICTIONS]
 ClassProbabilities = Annotated[str, Reads.CLASS_PROBABILITIES]
 Members = Annotated[str, Reads.MEMBERS] | Annotated[Several, Reads.MEMBER]
@@ -146,13 +146,18 @@ TrueObjects = Annotated[str, Reads.CLASSES, OF_LABELED]
 
 
 class Options(BaseModel):
-    """Part of a recipe: unknown options are refused, and nothing changes once it is made."""
+    """Part of a recipe: immutable, and unknown options are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 def column_kinds(field: FieldInfo) -> list[tuple[type, Reads, bool]]:
-    """For an option that names a column: the types that do (str, list), and what each is read as."""
+    """How an option names columns; empty where it names none.
+
+    Returns:
+        for each type of value (str, list) that names columns: the type, the kind of the columns, and
+        whether they are read only for labeled samples.
+    """
     found = []
     for arm, metadata in _arms(field.annotation, tuple(field.metadata)):
         reads = next((one for one in metadata if isinstance(one, Reads)), None)
@@ -163,7 +168,7 @@ def column_kinds(field: FieldInfo) -> list[tuple[type, Reads, bool]]:
 
 
 def _arms(annotation: Any, metadata: tuple[Any, ...]) -> Iterator[tuple[Any, tuple[Any, ...]]]:
-    """The types of a union, each with its metadata; a plain type is the only one of its own."""
+    """The types of a union, each with its metadata; a plain type counts as a union of one."""
     if get_origin(annotation) is Annotated:
         inner, *more = get_args(annotation)
         yield from _arms(inner, (*metadata, *more))
@@ -175,11 +180,11 @@ def _arms(annotation: Any, metadata: tuple[Any, ...]) -> Iterator[tuple[Any, tup
 
 
 def asks_for(field: FieldInfo) -> Asks | None:
-    """What a form asks for an option, where that is something of its own kind."""
+    """The special input that a form shows for an option; None where it needs none."""
     marks = (one for _, metadata in _arms(field.annotation, tuple(field.metadata)) for one in metadata)
     return next((one for one in marks if isinstance(one, Asks)), None)
 
 
 def basics_of(field: FieldInfo) -> list[Basic]:
-    """How a form shows an option at once, by the kind of column; empty where it is under "More"."""
+    """The ``Basic`` marks of an option, one per kind of column; empty where it is under "More"."""
     return [one for one in field.metadata if isinstance(one, Basic)]

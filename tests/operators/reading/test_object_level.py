@@ -786,9 +786,7 @@ def test_listed_and_undone_by_the_operators(street, run, operator):
     before = everything(street)
     run(street, tag="one")
     (row,) = operator("list_selections")(street).result["selections"]
-    assert row["what"].startswith("6 objects of boxes, in ") and row["strategies"].startswith(
-        "uncert"
-    )
+    assert row["what"].startswith("6 objects of boxes, in ") and row["strategies"].startswith("uncert")
     assert operator("undo_selection")(street, "one").result == {"run_key": "one", "objects": 6}
     assert everything(street) == before
 
