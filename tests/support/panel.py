@@ -10,7 +10,7 @@ from support.browser import WAY_TO_FIELD, Kind, form_field, open_panel
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page, Request
 
-QUIET = 4  # idle frames without an event of the panel under way
+QUIET = 7  # idle frames without an event of the panel under way
 # Passes when the page has nothing else to do, has drawn what there is, and 80 ms have gone by.
 IDLE_FRAME = """() => new Promise(
     done => requestAnimationFrame(
