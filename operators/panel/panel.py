@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import fiftyone.operators as foo
@@ -11,6 +12,7 @@ from fiftyone.core.expressions import ViewExpression, ViewField
 from ...alcore import InvalidInput
 from ...alcore.strategies import BY_NAME
 from ..dataset.fields import Choice, label_fields, prediction_fields
+from ..dataset.fiftyone_private import plain_stages, stages_of
 from ..dataset.labeled_samples import count_labeled
 from ..dataset.selection_records import earlier_ranks, selections, strategies_of
 from ..evaluation.stopping import NAMES, StoppingRequest, advise_view
@@ -162,6 +164,7 @@ class ActiveLearning(foo.Panel):
 
     def on_advise(self, ctx: Any) -> None:
         """Whether another round is worth it, by what the panel knows."""
+        ctx.panel.set_state("advised_on", self._stages(ctx))
         try:
             advice = advise_view(self._view(ctx), self._stop_request(ctx))
         except InvalidInput as error:
@@ -211,6 +214,10 @@ class ActiveLearning(foo.Panel):
                 return ctx.dataset.load_run_view(one["run_key"])
         return ctx.view
 
+    def _stages(self, ctx: Any) -> str:
+        """Where to choose from, as a text to compare."""
+        return json.dumps(plain_stages(stages_of(self._view(ctx))), default=str)
+
     def _count(self, ctx: Any) -> None:
         known = [self._labels(ctx)]
         if ctx.panel.get_state("start.skip_chosen"):
@@ -231,9 +238,13 @@ class ActiveLearning(foo.Panel):
             for one in _latest(ctx.dataset)
         ]
         keys = [row["selection"] for row in rows]
-        ctx.panel.set_state(
-            {"count_selections": len(rows), "listed": keys, "advised": "", "stop_error": ""}
-        )
+        # The App reports a change of view after every drawing: what still holds stays to be read.
+        if (keys, self._stages(ctx)) != (
+            ctx.panel.get_state("listed"),
+            ctx.panel.get_state("advised_on"),
+        ):
+            ctx.panel.set_state({"advised": "", "stop_error": ""})
+        ctx.panel.set_state({"count_selections": len(rows), "listed": keys})
         ctx.panel.set_data("selections", rows)
         self._look_for_labels(ctx)
 

@@ -79,8 +79,7 @@ def test_after_a_round_the_panel_says_whether_to_go_on(
     page.get_by_role("option").get_by_text("predictions_before", exact=True).first.click()
     panel.settle()
     panel.fill("Price of a label", "0.5")
-    # Without waiting for the panel to come to rest: its next drawing clears the answer.
-    panel.root.get_by_role("button", name="Is it time to stop?").click()
+    panel.click("Is it time to stop?")
     expect(panel.root.get_by_text("of 29 predictions")).to_be_visible()
     expect(panel.root.get_by_text("of 29 samples are worth their price")).to_be_visible()
     screenshot(page, "panel-stop")
