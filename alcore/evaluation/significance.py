@@ -1,8 +1,8 @@
-"""Sets of samples compared by their outcomes: p-values and intervals, of many sets at once.
+"""Compare sets of samples by their outcomes: p-values and intervals of many sets at once.
 
-Outcomes of 0 and 1 alone are ``exact``: tested by Fisher's test, with Wilson's interval (1927) and
-Newcombe's of a difference (1998, method 10). Others are tested by Welch's test (1947), with intervals
-of Student's t. Higher is better.
+Outcomes that are all 0 or 1 are ``exact``: they are tested by Fisher's test, with Wilson's interval
+(1927) and Newcombe's interval of a difference (1998, method 10). Others are tested by Welch's test
+(1947), with intervals of Student's t. Higher outcomes are better.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ ROUNDING = 1e-12
 
 
 class Sums(NamedTuple):
-    """Of S sets of samples: how many, and the sums of their outcomes and of the squares."""
+    """For S sets of samples, each (S,): the count, the sum of outcomes and the sum of their squares."""
 
     n: np.ndarray
     sum: np.ndarray
@@ -39,13 +39,16 @@ class Sums(NamedTuple):
 
     @property
     def variance(self) -> np.ndarray:
-        """Unbiased."""
+        """(S,) the unbiased variance of the outcomes."""
         off = np.maximum(self.squares - self.sum**2 / self.n, 0)
         return np.asarray(off / np.maximum(self.n - 1, 1))
 
 
 def p_worse(mine: Sums, others: Sums, exact: bool) -> np.ndarray:
-    """(S,) how likely means so far below others' are by chance, one-sided; 1 where they are not."""
+    """(S,) one-sided p-values that the means of ``mine`` are below those of ``others``.
+
+    1 where a mean is not below.
+    """
     p = np.ones(len(mine.n))
     below = np.flatnonzero(mine.mean < others.mean)
     mine, others = mine.take(below), others.take(below)
@@ -68,7 +71,7 @@ def _welch(mine: Sums, others: Sums) -> np.ndarray:
             equal_var=False,
             alternative="less",
         ).pvalue
-    # Of constant outcomes the means differ for certain, or by rounding alone.
+    # Where outcomes are constant, the means differ with certainty, or only by rounding.
     off = np.abs(mine.mean - others.mean)
     same = off <= ROUNDING * np.maximum(np.abs(mine.mean), np.abs(others.mean))
     constant = (deviations[0] == 0) & (deviations[1] == 0)
@@ -84,7 +87,7 @@ def _standard_error(mine: Sums, others: Sums) -> tuple[np.ndarray, np.ndarray]:
 
 
 def difference_high(mine: Sums, others: Sums, exact: bool, confidence: float) -> np.ndarray:
-    """(S,) the upper end of the difference's interval."""
+    """(S,) the upper end of the interval of ``mine.mean - others.mean``."""
     off = mine.mean - others.mean
     if exact:
         _, high = interval(mine, exact, confidence)
@@ -95,7 +98,7 @@ def difference_high(mine: Sums, others: Sums, exact: bool, confidence: float) ->
 
 
 def interval(of: Sums, exact: bool, confidence: float) -> tuple[np.ndarray, np.ndarray]:
-    """(S,) and (S,): Wilson's, or Student's."""
+    """(S,) lower and (S,) upper ends of the means' intervals: Wilson's if exact, else Student's."""
     n, mean = of.n, of.mean
     if exact:
         z = float(ndtri((1 + confidence) / 2))

@@ -1,7 +1,7 @@
-"""Self-supervised methods, put together from lightly's losses, heads and transforms.
+"""Self-supervised methods, built from lightly's losses, heads and transforms.
 
-Each is a module that holds all that is trained. ``forward`` takes the views of a batch and gives the
-loss and the (B, d) projections of its first two views.
+Each is a module with everything that is trained. ``forward`` takes the views of a batch and returns the
+loss and the (B, d) projections of its first two views. ``follow`` updates the momentum networks.
 """
 
 import copy
@@ -20,7 +20,7 @@ from lightly.transforms.simsiam_transform import SimSiamTransform
 from lightly.utils.scheduler import cosine_schedule
 from torch import nn
 
-# Smaller images are blurred enough.
+# Smaller images are not blurred, because they have little detail.
 BLUR_FROM = 96
 SMALL_JITTER = 0.5
 PROJECTED = 128
@@ -28,7 +28,7 @@ BANK = 4096
 PROTOTYPES = 2048
 BOTTLENECK = 64
 LOCAL_VIEWS = 4
-# For runs of tens of epochs; the papers begin at 0.996 and train for hundreds.
+# For runs of tens of epochs; the papers start at 0.996 and train for hundreds.
 MOMENTUM = 0.99
 COLD, WARM, WARM_UP_EPOCHS = 0.04, 0.07, 5
 
@@ -49,7 +49,7 @@ class SimCLR(nn.Module):
         return self.loss(first, second), first, second
 
     def follow(self, share: float) -> None:
-        """Called after each step, with the share of the training that is done."""
+        """Called after each step, with the share of training that is done; nothing to update here."""
 
 
 class MoCo(nn.Module):
@@ -63,7 +63,7 @@ class MoCo(nn.Module):
         self.slow_head = copy.deepcopy(self.head)
         deactivate_requires_grad(self.slow_backbone)
         deactivate_requires_grad(self.slow_head)
-        # A bank as large as the pool would hold each sample's own keys as negatives.
+        # A memory bank as large as the pool would have keys of the sample itself as negatives.
         self.loss = NTXentLoss(
             temperature=0.1, memory_bank_size=(max(1, min(BANK, samples // 2)), PROJECTED)
         )
@@ -163,9 +163,9 @@ METHODS: dict[str, Callable[[nn.Module, int, int], Any]] = {
 
 
 def views_for(method: str, size: int) -> Callable[[Any], list[torch.Tensor]]:
-    """lightly's transform for a method: from a PIL image to its views.
+    """lightly's transform for a method: a function from a PIL image to its views.
 
-    Images below 96 px are not blurred, and their colors jittered half as much, as lightly advises.
+    For images below 96 pixels there is no blur, and SimCLR's color jitter is halved, as lightly advises.
     """
     small = size < BLUR_FROM
     options: dict[str, Any] = {"gaussian_blur": 0.0} if small else {}

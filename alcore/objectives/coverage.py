@@ -160,7 +160,7 @@ class Coverage(Objective):
                 torch.maximum(best, kernel.amax(0), out=best)
 
     def _update(self, rows: torch.Tensor, earlier: int) -> bool:
-        """Subtract from the gains of ``rows``, computed at state ``earlier``, what they have lost since.
+        """Subtract from the gains of ``rows``, computed at state ``earlier``, what they lost since.
 
         Returns False where that state is no longer kept, or so much has changed that recomputing is
         cheaper.
