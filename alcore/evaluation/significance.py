@@ -25,16 +25,20 @@ class Sums(NamedTuple):
 
     @staticmethod
     def join(parts: list[Sums]) -> Sums:
+        """The sums of several groups of sets, one after another."""
         return Sums(*map(np.concatenate, zip(*parts, strict=True)))
 
     def less(self, other: Sums) -> Sums:
+        """The sums of these sets without the samples of ``other``."""
         return Sums(*(mine - its for mine, its in zip(self, other, strict=True)))
 
     def take(self, which: np.ndarray) -> Sums:
+        """The sums of the sets at ``which``."""
         return Sums(*(one[which] for one in self))
 
     @property
     def mean(self) -> np.ndarray:
+        """(S,) the mean outcome of each set."""
         return np.asarray(self.sum / self.n)
 
     @property

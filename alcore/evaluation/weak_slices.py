@@ -86,7 +86,8 @@ class Slice:
 class WeakSlices:
     """Slices that are worse than the rest, those with the highest ``worse_by`` first.
 
-    ``tested`` is how many slices were tested; ``count`` and ``mean`` are of all samples with an outcome.
+    ``tested`` is how many slices were tested. ``count`` and ``mean`` are of all samples that have an
+    outcome.
     """
 
     slices: list[Slice]

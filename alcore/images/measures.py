@@ -168,14 +168,17 @@ class Pixels:
 
     @cached_property
     def gray(self) -> np.ndarray:
+        """(H, W) uint8 gray values."""
         return gray_of(self.image)
 
     @cached_property
     def histogram(self) -> np.ndarray:
+        """(256,) float64 counts of the gray values."""
         return histogram_of(self.gray)
 
     @cached_property
     def colors(self) -> Colors:
+        """The sums for the color measures."""
         return colors_of(self.image)
 
 

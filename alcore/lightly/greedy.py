@@ -20,7 +20,7 @@ def choose_accumulating(
     budget: int,
     progress: Progress | None,
 ) -> Picks:
-    """Choose, each time, the candidate with the highest ``sum of strength * log P(chosen + candidate)``.
+    """Choose candidates one by one by the highest ``sum of strength * log P(chosen + candidate)``.
 
     P is the accumulated value of labeled and chosen samples together. For diversity it is the sum of
     squared distances to the nearest other sample; for weights (numbers, measures, typicality,

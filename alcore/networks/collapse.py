@@ -30,6 +30,7 @@ class Spread:
 
     @property
     def collapsed(self) -> bool:
+        """Whether spread or effective rank is too low, or NaN."""
         return not (self.spread >= LEAST_SPREAD and self.effective_rank >= LEAST_RANK)  # NaN too
 
     def __str__(self) -> str:

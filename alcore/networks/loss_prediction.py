@@ -181,7 +181,7 @@ class LossPredictionModule(nn.Module):
     """Predicts a network's loss from several of its feature maps, preferably of different depths.
 
     Each feature passes through global average pooling, a linear layer and ReLU; all together pass
-    through a linear layer to one number. Read the feature maps by forward hooks on the network's layers.
+    through a linear layer to one number. Read the feature maps by forward hooks on the layers.
 
     Args:
         channels: of each feature.

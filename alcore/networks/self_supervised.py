@@ -331,7 +331,7 @@ def _copied(start: nn.Module) -> nn.Module:
 
 
 def _write(path: Path, state: _State, settings: Settings) -> None:
-    """Write a checkpoint to a temporary file first, so that an interruption leaves the old one intact."""
+    """Write a checkpoint by way of a temporary file, so that an interruption keeps the old one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_suffix(f".{os.getpid()}.part")
     torch.save(

@@ -45,6 +45,7 @@ class SimCLR(nn.Module):
         self.loss = NTXentLoss(temperature=0.2)
 
     def forward(self, views: Sequence[torch.Tensor], epoch: int) -> Projected:
+        """The loss, and the (B, d) projections of the first two views, for the views of a batch."""
         first, second = (self.head(self.backbone(view)) for view in views)
         return self.loss(first, second), first, second
 
@@ -69,12 +70,14 @@ class MoCo(nn.Module):
         )
 
     def forward(self, views: Sequence[torch.Tensor], epoch: int) -> Projected:
+        """The loss, and the (B, d) projections of the first two views, for the views of a batch."""
         query = self.head(self.backbone(views[0]))
         with torch.no_grad():
             key = self.slow_head(self.slow_backbone(views[1]))
         return self.loss(query, key), query, key
 
     def follow(self, share: float) -> None:
+        """Update the momentum networks; ``share`` in [0, 1] is the share of training that is done."""
         update_momentum(self.backbone, self.slow_backbone, MOMENTUM)
         update_momentum(self.head, self.slow_head, MOMENTUM)
 
@@ -90,6 +93,7 @@ class SimSiam(nn.Module):
         self.loss = NegativeCosineSimilarity()
 
     def forward(self, views: Sequence[torch.Tensor], epoch: int) -> Projected:
+        """The loss, and the (B, d) projections of the first two views, for the views of a batch."""
         first, second = (self.head(self.backbone(view)) for view in views)
         one = self.loss(self.predictor(first), second.detach())
         other = self.loss(self.predictor(second), first.detach())
@@ -109,6 +113,7 @@ class BarlowTwins(nn.Module):
         self.loss = BarlowTwinsLoss()
 
     def forward(self, views: Sequence[torch.Tensor], epoch: int) -> Projected:
+        """The loss, and the (B, d) projections of the first two views, for the views of a batch."""
         first, second = (self.head(self.backbone(view)) for view in views)
         return self.loss(first, second), first, second
 
@@ -136,12 +141,14 @@ class DINO(nn.Module):
         )
 
     def forward(self, views: Sequence[torch.Tensor], epoch: int) -> Projected:
+        """The loss, and the (B, d) projections of the first two views, for the views of a batch."""
         with torch.no_grad():
             taught = [self.slow_head(self.slow_backbone(view)) for view in views[:2]]
         learned = [self.head(self.backbone(view)) for view in views]
         return self.loss(taught, learned, epoch=epoch), learned[0], learned[1]
 
     def follow(self, share: float) -> None:
+        """Update the momentum networks; ``share`` in [0, 1] is the share of training that is done."""
         momentum = cosine_schedule(int(1000 * min(share, 1)), 1000, MOMENTUM, 1.0)
         update_momentum(self.backbone, self.slow_backbone, momentum)
         update_momentum(self.head, self.slow_head, momentum)

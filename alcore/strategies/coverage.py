@@ -78,6 +78,7 @@ class Coverage(Strategy):
     )
 
     def objective(self, task: Task) -> Objective:
+        """The objective that values the candidates of ``task``; see ``Strategy.objective``."""
         pool = task.pool
         if self.kernel == "cosine" and self.metric != "cosine":
             raise InvalidInput(

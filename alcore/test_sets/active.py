@@ -69,8 +69,8 @@ def draw(
 def weights_of(chances: np.ndarray, population: int) -> np.ndarray:
     """(M,) float64 weights that make the weighted mean of M drawn losses unbiased (LURE).
 
-    ``v_m = 1 + (N - M) / (N - m) * (1 / ((N - m + 1) q_m) - 1)``. All are 1 where every sample is drawn,
-    or where all probabilities were equal.
+    ``v_m = 1 + (N - M) / (N - m) * (1 / ((N - m + 1) q_m) - 1)``. All are 1 where every sample is
+    drawn, or where all probabilities were equal.
 
     Source: Farquhar et al., On Statistical Bias in Active Learning (2021), where it is R_LURE; used for
     testing by Kossen et al., Active Testing (2021).

@@ -54,7 +54,7 @@ def spread(
     *,
     unbiased: bool = False,
 ) -> float:
-    """The mean similarity of all pairs of x; with ``unbiased`` without pairs of a vector with itself."""
+    """The mean similarity of all pairs of x; ``unbiased`` leaves out pairs of a vector with itself."""
     n = len(x)
     similarity = mean_similarity(x, x, kernel, weights)
     if weights is not None:

@@ -67,7 +67,7 @@ def near(
     distance: float,
     tick: Callable[[], None] = lambda: None,
 ) -> np.ndarray:
-    """(k,) the members of ``rows`` that are nearer than ``distance`` (Euclidean) to one of ``others``."""
+    """(k,) those of ``rows`` that are nearer than ``distance`` (Euclidean) to one of ``others``."""
     if len(rows) == 0 or len(others) == 0:
         return rows[:0]
     found = any_near(lambda part: prepare(rows[part]), len(rows), prepare(others), distance, tick)
