@@ -172,7 +172,8 @@ METHODS: dict[str, Callable[[nn.Module, int, int], Any]] = {
 def views_for(method: str, size: int) -> Callable[[Any], list[torch.Tensor]]:
     """lightly's transform for a method: a function from a PIL image to its views.
 
-    For images below 96 pixels there is no blur, and SimCLR's color jitter is halved, as lightly advises.
+    For images below 96 pixels there is no blur, and SimCLR's color jitter is halved, as
+    lightly advises.
     """
     small = size < BLUR_FROM
     options: dict[str, Any] = {"gaussian_blur": 0.0} if small else {}

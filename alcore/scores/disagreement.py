@@ -67,8 +67,8 @@ def detection_disagreement(
 
     Both are divided by max(1, m), so that each lies in [0, 1]. ``how`` aggregates them to one number
     per image. "mean" weights each by its confidence, s or (s + s') / 2, because otherwise many boxes of
-    low confidence would hide a confident one. An image in which neither member has a box gets 0. With three
-    or more members the result is the mean over all pairs.
+    low confidence would hide a confident one. An image in which neither member has a box gets 0. With
+    three or more members the result is the mean over all pairs.
 
     The idea is that of CALD (Yu et al., Consistency-based Active Learning for Object Detection, 2021).
     CALD takes ``|IoU + (1 - J) (s + s') / 2 - 1.3|`` of each box and its best partner, and the minimum

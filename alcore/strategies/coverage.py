@@ -138,7 +138,8 @@ def _pure_radius(options: Coverage, task: Task, prepare: PreparedVectors) -> flo
     A ball holds one cluster alone while its radius is below the distance from its center to the nearest
     sample of another cluster. The radius is therefore a quantile of these distances (Yehuda et al.
     2022, section 3.3, which tries several radii instead). The clusters come from k-means, as many as
-    there are classes. In a larger pool the distances are measured from 20,000 random samples to all others.
+    there are classes. In a larger pool the distances are measured from 20,000 random samples to
+    all others.
     """
     pool = task.pool
     known = {len(names) for names in pool.classes.values()}
