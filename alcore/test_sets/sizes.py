@@ -99,11 +99,7 @@ def size_for(interval: Interval, population: int | None = None) -> int:
 
 
 def half_width_of(interval: Interval, size: int, population: int | None = None) -> float:
-    """The half-width that ``size`` samples give for the metric of ``interval``.
-
-    Raises:
-        InvalidInput: a size above the population.
-    """
+    """The half-width that ``size`` samples give for the metric of ``interval``, above or equal to 0."""
     some = max(1, round(size * interval.of_share))
     of = None if population is None else max(some, round(population * interval.of_share))
     n, z = _effective(some, of), float(ndtri((1 + interval.confidence) / 2))
