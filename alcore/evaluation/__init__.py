@@ -1,1 +1,1 @@
-"""."""
+"""Evaluation: weak slices, business value, and when to stop labeling."""

@@ -1,7 +1,7 @@
-"""What the decisions about samples of known truth bring in, in money or any other unit.
+"""The gain of decisions about samples of known truth, in money or any other unit.
 
-N samples, C classes. A gain matrix is ``gain[truth][decision]``; a cost matrix is the same with the
-sign turned round. What a sample brings is ``scores.business_value``; here it is summed.
+N samples, C classes. A gain matrix is ``gain[truth][decision]``; a cost matrix has the opposite sign.
+The gain of one sample is ``scores.business_value``; here gains are summed.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class Amount:
-    """What some samples bring together and on average, in the unit of the gains.
+    """The total and the mean gain of a set of samples, in the unit of the gain matrix.
 
     Attributes:
         name: of the class or slice.
         count: how many samples.
-        total: the sum.
-        mean: of a sample; NaN where there is none.
-        low: of the mean's 95% interval (Student's t); minus infinity of a single sample.
-        high: the same.
+        total: the sum of the gains.
+        mean: the mean gain of a sample; NaN where there is none.
+        low: the lower end of the mean's 95% interval (Student's t); minus infinity for one sample.
+        high: the upper end; infinity for one sample.
     """
 
     name: str
@@ -42,7 +42,10 @@ class Amount:
 
 @dataclass(frozen=True)
 class Mistake:
-    """A wrong decision: how often it was taken, and what it lost beside the best one, together."""
+    """A kind of wrong decision: how often it was taken, and its total regret.
+
+    The regret of a decision is how much less it gains than the best one.
+    """
 
     truth: str
     decision: str
@@ -52,19 +55,19 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Judgment:
-    """What a model's decisions bring.
+    """The gains of a model's decisions.
 
     Attributes:
         overall: of all samples.
-        possible: what the best decision about each would have brought.
-        constant: the one decision that would bring most if it were taken about every sample.
-        constant_total: what that would bring.
+        possible: the total gain of the best decision about each sample.
+        constant: the class with the highest total gain if it were decided for every sample.
+        constant_total: that gain.
         classes: by true class, those that occur.
-        costliest: the mistake of each of these that lost most; None where nothing was regret.
+        costliest: for each of these, the mistake with the highest regret; None without regret.
         slices: by column, the values that occur.
         counts: (C, C) int64, how often ``[truth][decision]`` was taken.
-        money: (C, C) float64, what it brought.
-        each: (N,) float64, what each sample brings.
+        money: (C, C) float64, the total gain of ``[truth][decision]``.
+        each: (N,) float64, the gain of each sample.
     """
 
     overall: Amount
@@ -86,18 +89,18 @@ def judge(
     classes: Sequence[str],
     slices: Mapping[str, tuple[Sequence[str], np.ndarray]] | None = None,
 ) -> Judgment:
-    """What decisions bring, beside what is possible and what deciding the same for all would bring.
+    """The gain of decisions, compared with the best possible one and with the best constant decision.
 
     Args:
         truth: (N,) whole numbers, the true classes.
-        decisions: (N,) whole numbers, the classes decided for; or (N, C) probabilities, of which the
-            decision of the highest expected gain is taken.
+        decisions: (N,) whole numbers, the decisions; or (N, C) probabilities, from which the decision
+            with the highest expected gain is taken.
         gain: (C, C), ``gain[truth][decision]``.
         classes: the names of the C classes.
-        slices: by column, the names of its values and (N,) which of them a sample has, -1 where none.
+        slices: by column, the names of its values and (N,) the index of each sample's, -1 for none.
 
     Raises:
-        InvalidInput: no sample, a matrix of another size, or classes that there are not.
+        InvalidInput: no sample, a matrix of the wrong size, or unknown classes.
     """
     matrix = cost_matrix(gain, classes, "gain")
     known = np.asarray(truth)
@@ -136,17 +139,17 @@ def judge(
 
 
 def amount(name: str, values: np.ndarray) -> Amount:
-    """What samples that bring ``values``, (N,), bring together."""
+    """The total and the mean of the gains ``values``, (N,)."""
     return amounts([name], np.zeros(len(values), dtype=np.int64), values)[0]
 
 
 def amounts(names: Sequence[str], codes: np.ndarray, values: np.ndarray) -> list[Amount]:
-    """What the samples of each code bring together; those of code -1 do not count.
+    """The total and the mean gain of the samples of each code.
 
     Args:
         names: of the G codes.
-        codes: (N,) whole numbers from -1 to G - 1.
-        values: (N,) float64.
+        codes: (N,) whole numbers from -1 to G - 1; samples of code -1 do not count.
+        values: (N,) float64 gains.
     """
     inside = codes >= 0
     codes, values = codes[inside], values[inside]
@@ -154,7 +157,7 @@ def amounts(names: Sequence[str], codes: np.ndarray, values: np.ndarray) -> list
     total = np.bincount(codes, values, len(names))
     with np.errstate(divide="ignore", invalid="ignore"):
         mean = total / count
-        # Around the means: squares of the values themselves would lose digits.
+        # Squares of differences from the mean, because squares of the values would lose digits.
         squares = np.bincount(codes, (values - mean[codes]) ** 2, len(names))
         error = np.sqrt(squares / (count - 1) / count)
     quantile = student.ppf((1 + CONFIDENCE) / 2, np.maximum(count - 1, 1))

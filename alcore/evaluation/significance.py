@@ -1,8 +1,8 @@
-"""Sets of samples compared by their outcomes: p-values and intervals, of many sets at once.
+"""Compare sets of samples by their outcomes: p-values and intervals of many sets at once.
 
-Outcomes of 0 and 1 alone are ``exact``: tested by Fisher's test, with Wilson's interval (1927) and
-Newcombe's of a difference (1998, method 10). Others are tested by Welch's test (1947), with intervals
-of Student's t. Higher is better.
+Outcomes that are all 0 or 1 are ``exact``: they are tested by Fisher's test, with Wilson's interval
+(1927) and Newcombe's interval of a difference (1998, method 10). Others are tested by Welch's test
+(1947), with intervals of Student's t. Higher outcomes are better.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ ROUNDING = 1e-12
 
 
 class Sums(NamedTuple):
-    """Of S sets of samples: how many, and the sums of their outcomes and of the squares."""
+    """For S sets of samples, each (S,): the count, the sum of outcomes and the sum of their squares."""
 
     n: np.ndarray
     sum: np.ndarray
@@ -25,27 +25,34 @@ class Sums(NamedTuple):
 
     @staticmethod
     def join(parts: list[Sums]) -> Sums:
+        """The sums of several groups of sets, one after another."""
         return Sums(*map(np.concatenate, zip(*parts, strict=True)))
 
     def less(self, other: Sums) -> Sums:
+        """The sums of these sets without the samples of ``other``."""
         return Sums(*(mine - its for mine, its in zip(self, other, strict=True)))
 
     def take(self, which: np.ndarray) -> Sums:
+        """The sums of the sets at ``which``."""
         return Sums(*(one[which] for one in self))
 
     @property
     def mean(self) -> np.ndarray:
+        """(S,) the mean outcome of each set."""
         return np.asarray(self.sum / self.n)
 
     @property
     def variance(self) -> np.ndarray:
-        """Unbiased."""
+        """(S,) the unbiased variance of the outcomes."""
         off = np.maximum(self.squares - self.sum**2 / self.n, 0)
         return np.asarray(off / np.maximum(self.n - 1, 1))
 
 
 def p_worse(mine: Sums, others: Sums, exact: bool) -> np.ndarray:
-    """(S,) how likely means so far below others' are by chance, one-sided; 1 where they are not."""
+    """(S,) one-sided p-values that the means of ``mine`` are below those of ``others``.
+
+    1 where a mean is not below.
+    """
     p = np.ones(len(mine.n))
     below = np.flatnonzero(mine.mean < others.mean)
     mine, others = mine.take(below), others.take(below)
@@ -68,7 +75,7 @@ def _welch(mine: Sums, others: Sums) -> np.ndarray:
             equal_var=False,
             alternative="less",
         ).pvalue
-    # Of constant outcomes the means differ for certain, or by rounding alone.
+    # Where outcomes are constant, the means differ with certainty, or only by rounding.
     off = np.abs(mine.mean - others.mean)
     same = off <= ROUNDING * np.maximum(np.abs(mine.mean), np.abs(others.mean))
     constant = (deviations[0] == 0) & (deviations[1] == 0)
@@ -84,7 +91,7 @@ def _standard_error(mine: Sums, others: Sums) -> tuple[np.ndarray, np.ndarray]:
 
 
 def difference_high(mine: Sums, others: Sums, exact: bool, confidence: float) -> np.ndarray:
-    """(S,) the upper end of the difference's interval."""
+    """(S,) the upper end of the interval of ``mine.mean - others.mean``."""
     off = mine.mean - others.mean
     if exact:
         _, high = interval(mine, exact, confidence)
@@ -95,7 +102,7 @@ def difference_high(mine: Sums, others: Sums, exact: bool, confidence: float) ->
 
 
 def interval(of: Sums, exact: bool, confidence: float) -> tuple[np.ndarray, np.ndarray]:
-    """(S,) and (S,): Wilson's, or Student's."""
+    """(S,) lower and (S,) upper ends of the means' intervals: Wilson's if exact, else Student's."""
     n, mean = of.n, of.mean
     if exact:
         z = float(ndtri((1 + confidence) / 2))

@@ -1,6 +1,7 @@
-"""When to stop labeling: what predictions say before another round is paid for. N samples, C classes.
+"""When to stop labeling: criteria from predictions, before another round is paid for.
 
-Each criterion says stop, go on, or that it cannot tell yet. None needs more labels than there are.
+N samples, C classes. Each criterion says stop, continue, or that it cannot tell yet. None needs further
+labels.
 """
 
 from __future__ import annotations
@@ -27,14 +28,14 @@ SHARE = 0.95
 
 @dataclass(frozen=True)
 class Advice:
-    """What one criterion says.
+    """The advice of one criterion.
 
     Attributes:
         criterion: its name.
-        value: what was measured.
-        threshold: what it is held against.
-        stop: whether it says stop; None where there is too little to tell.
-        sentence: the same in words.
+        value: the measured value.
+        threshold: the value that it is compared with.
+        stop: whether to stop; None where there is too little data to tell.
+        sentence: the same as a sentence.
     """
 
     criterion: str
@@ -46,12 +47,12 @@ class Advice:
 
 @dataclass(frozen=True)
 class Worth(Advice):
-    """What labels are expected to bring, beside their price.
+    """The expected savings of labels, compared with their price.
 
     Attributes:
-        worth: how many candidates are worth their price.
-        order: (N,) int64 rows, those that bring most first.
-        gains: (N,) float64, what each of these brings, not rising.
+        worth: how many candidates are expected to save at least their price.
+        order: (N,) int64 rows, by descending savings.
+        gains: (N,) float64, the expected savings in that order.
     """
 
     worth: int
@@ -60,9 +61,9 @@ class Worth(Advice):
 
 
 def kappa(first: Any, second: Any) -> float:
-    """Cohen's kappa of two predictions of the same samples: 1 where they agree, 0 as by chance.
+    """Cohen's kappa of two predictions of the same samples: 1 for full agreement, 0 as by chance.
 
-    Where both hold one and the same class throughout, it is 1.
+    It is 1 where both predict one and the same class for every sample.
 
     Args:
         first: (N,) classes, of any kind that can be distinguished.
@@ -85,9 +86,9 @@ def stable_predictions(
     Predictions and the Need for User-Adjustable Stopping (2009), with its 0.99 over 3 agreements.
 
     Args:
-        rounds: (N,) predicted classes of the same samples a round, the oldest first; two at least.
-        threshold: of the mean of the last ``window`` agreements.
-        window: how many agreements it takes to tell.
+        rounds: for each round (N,) predicted classes of the same samples, the oldest first; at least 2.
+        threshold: the least mean kappa, over the last ``window`` pairs of rounds, to stop at.
+        window: how many pairs of successive rounds are needed to tell.
 
     Raises:
         InvalidInput: fewer than two rounds, no sample, unequal numbers of them, or a window below 1.
@@ -107,10 +108,11 @@ def changed_predictions(rounds: Sequence[Any], threshold: float = CHANGED) -> Ad
     """Stop once no more than a share ``threshold`` of the predictions changed since the last round.
 
     Source: Zhu, Wang and Hovy, Multi-Criteria-Based Strategy to Stop Active Learning for Data
-    Annotation (2008), "classification change"; there none may change.
+    Annotation (2008), "classification change", where no prediction may change.
 
     Args:
-        rounds: as of ``stable_predictions``; the last two count.
+        rounds: as in ``stable_predictions``; only the last two are compared.
+        threshold: in [0, 1].
 
     Raises:
         InvalidInput: fewer than two rounds, no sample, or unequal numbers of them.
@@ -126,7 +128,7 @@ def changed_predictions(rounds: Sequence[Any], threshold: float = CHANGED) -> Ad
 
 
 def overall_uncertainty(probabilities: Any, threshold: float = UNCERTAINTY) -> Advice:
-    """Stop once the mean entropy of the pool, 1 being the most there can be, is low.
+    """Stop once the mean normalized entropy of the pool, in [0, 1], is at most ``threshold``.
 
     Source: Zhu, Wang and Hovy, Multi-Criteria-Based Strategy to Stop Active Learning for Data
     Annotation (2008), "overall uncertainty".
@@ -143,16 +145,16 @@ def overall_uncertainty(probabilities: Any, threshold: float = UNCERTAINTY) -> A
 
 
 def confident(probabilities: Any, confidence: float = CONFIDENCE, share: float = SHARE) -> Advice:
-    """Stop once a share of the pool is predicted with a confidence.
+    """Stop once a share of the pool is predicted with at least a certain confidence.
 
-    With a share of 1 the least confident decides, as by entropy in Zhu and Hovy, Active Learning for
-    Word Sense Disambiguation with Methods for Addressing the Class Imbalance Problem (2007); with
-    another it is a quantile. The thresholds here are none that were published.
+    With a share of 1 the least confident sample decides, as with entropy in Zhu and Hovy, Active
+    Learning for Word Sense Disambiguation with Methods for Addressing the Class Imbalance Problem
+    (2007). With a lower share it is a quantile. The default thresholds are not from a paper.
 
     Args:
-        probabilities: (N, C) of samples not labeled.
-        confidence: the least that the best class's probability must be.
-        share: of the samples for which it must be so.
+        probabilities: (N, C) of unlabeled samples.
+        confidence: the least probability of the best class.
+        share: the share of samples that must reach it.
 
     Raises:
         InvalidInput: no sample.
@@ -169,17 +171,17 @@ def confident(probabilities: Any, confidence: float = CONFIDENCE, share: float =
 def worth_labeling(probabilities: Any, cost: Any, price: float, batch: int, volume: Any = 1.0) -> Worth:
     """Stop once the next batch of labels is expected to save less than it costs.
 
-    Knowing a sample's truth saves what the best decision without it is expected to cost (the Bayes
-    risk, which is the expected value of perfect information where right decisions cost nothing), as
-    often as cases like it occur. What a model learns from the label is not counted; the costs and the
-    probabilities are taken at their word.
+    Knowing a sample's true class saves the expected cost of the best decision without it, times the
+    number of cases that the sample represents. That cost is the Bayes risk; where right decisions cost
+    nothing, it is the expected value of perfect information. What a model learns from the label is not
+    counted. The costs and the probabilities are assumed to be correct.
 
     Args:
         probabilities: (N, C) of the candidates.
         cost: (C, C), ``cost[truth][decision]``, right decisions 0.
         price: of a label, in the unit of ``cost``.
         batch: how many labels the next round would have.
-        volume: how many cases a sample stands for; one number, or (N,).
+        volume: how many cases a sample represents; one number, or (N,).
 
     Raises:
         InvalidInput: no sample, numbers below 0, or a batch below 1.
@@ -223,14 +225,18 @@ def advise(
     confidence: float = CONFIDENCE,
     share: float = SHARE,
 ) -> list[Advice]:
-    """What each criterion says for which there is enough: rounds, probabilities, costs and a price.
+    """The advice of each criterion for which the data are given.
+
+    The other options are those of the criteria.
 
     Args:
-        rounds: (N,) predicted classes a round, the oldest first.
-        probabilities: (M, C) of the samples not labeled, by the last round's model.
+        rounds: for each round (N,) predicted classes, the oldest first; needs two.
+        probabilities: (M, C) of unlabeled samples, by the model of the last round.
+        cost: (C, C), ``cost[truth][decision]``; needs probabilities and a price.
+        price: of a label, in the unit of ``cost``.
 
     Raises:
-        InvalidInput: what is wrong.
+        InvalidInput: as for the criteria.
     """
     found: list[Advice] = []
     if len(rounds) > 1:
@@ -245,7 +251,7 @@ def advise(
 
 
 def verdict(advices: Sequence[Advice]) -> str:
-    """What several criteria say together, in a line."""
+    """The joint advice of several criteria, as one line."""
     can_tell = [one for one in advices if one.stop is not None]
     stop = sum(bool(one.stop) for one in can_tell)
     if not can_tell:
@@ -257,7 +263,7 @@ def verdict(advices: Sequence[Advice]) -> str:
 
 
 def _coded(rounds: Sequence[Any]) -> np.ndarray:
-    """(R, N) int64, the classes of all rounds as whole numbers from 0 on."""
+    """(R, N) int64, the classes of all rounds as whole numbers from 0."""
     if len(rounds) < 2:
         raise InvalidInput("rounds: give the predictions of two rounds at least")
     lengths = [len(one) for one in rounds]

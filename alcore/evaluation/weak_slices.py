@@ -1,7 +1,7 @@
-"""Slices: values of metadata, and pairs of them, where an outcome is worse than elsewhere.
+"""Weak slices: values of metadata, and pairs of values, where an outcome is worse than elsewhere.
 
-A slice is compared with all samples outside it. A pair of values is held against each of its two values
-as well, and counts by the weakest of the three comparisons (an intersection-union test), so that it is
+A slice is compared with all samples outside it. A pair of values is also compared with each of its two
+values, and the weakest of the three comparisons counts (an intersection-union test). So a pair is
 listed only where both values together are worse than either alone.
 """
 
@@ -29,7 +29,7 @@ from ..data.numbers import numbers_or_counts
 from ..data.pool import Pool
 from .significance import Sums, difference_high, interval, p_worse
 
-USER = "slices"  # what errors call it
+USER = "slices"  # the start of error messages
 DATE_PARTS: tuple[DatePart, ...] = ("hour", "weekday", "month", "year")
 
 
@@ -37,8 +37,8 @@ DATE_PARTS: tuple[DatePart, ...] = ("hour", "weekday", "month", "year")
 class Value:
     """One value of a column: a category, a bin of numbers, or a part of dates.
 
-    ``filter`` and ``weight`` are entries of a recipe that keep to it or prefer it; None for parts of
-    dates, which no filter tells apart.
+    ``filter`` and ``weight`` are entries of a recipe that select or prefer its samples; None for parts
+    of dates, because no filter selects those.
     """
 
     column: str
@@ -57,14 +57,14 @@ class Slice:
 
     Attributes:
         values: one, or two.
-        count: how many samples with an outcome.
+        count: how many of its samples have an outcome.
         mean: of their outcomes, with its interval from ``low`` to ``high``.
-        difference: ``mean`` less that of all others.
-        worse_by: by how much it is worse than all others at the least, the near end of the
-            difference's interval, above 0 in the worse direction.
-        p: how likely so bad a slice is by chance, one-sided; of a pair, the weakest comparison's.
-        q: ``p`` as it counts among all slices that were looked at.
-        rows: rows of the pool with these values, those without an outcome among them.
+        difference: ``mean`` minus the mean of all other samples.
+        worse_by: by how much it is worse than all others at least: the end of the difference's interval
+            that is nearer to 0, positive where the slice is worse.
+        p: the one-sided p-value; for a pair, that of its weakest comparison.
+        q: the p-value adjusted for all slices that were tested (false discovery rate).
+        rows: all rows of the pool with these values, including those without an outcome.
     """
 
     values: tuple[Value, ...]
@@ -84,9 +84,10 @@ class Slice:
 
 @dataclass(frozen=True)
 class WeakSlices:
-    """Slices that are worse than the rest, the surest and worst first.
+    """Slices that are worse than the rest, those with the highest ``worse_by`` first.
 
-    ``tested`` is how many were looked at, ``count`` and ``mean`` are of all samples with an outcome.
+    ``tested`` is how many slices were tested. ``count`` and ``mean`` are of all samples that have an
+    outcome.
     """
 
     slices: list[Slice]
@@ -121,28 +122,32 @@ def weak_slices(
 ) -> WeakSlices:
     """The slices of a pool in which an outcome is worse than in the rest.
 
-    An outcome of 0 and 1 alone is tested exactly (Fisher), and has Wilson's interval and Newcombe's of
-    the difference (1998, method 10); any other number by Welch's test and intervals of Student's t.
-    Those are listed whose share of false discoveries is held by the procedure of Benjamini and Hochberg
-    (1995) over all slices that were looked at, sorted by how much worse they are at the least: by
-    p-values alone, slices that are large and hardly worse would come first.
+    Outcomes that are all 0 or 1 are tested exactly (Fisher), with Wilson's interval, and Newcombe's
+    interval of the difference (1998, method 10). Other outcomes are tested by Welch's test, with
+    intervals of Student's t. The false discovery rate over all tested slices is limited by the
+    procedure of Benjamini and Hochberg (1995). Slices are sorted by ``worse_by``, because by p-value
+    large slices that are hardly worse would come first.
 
     Args:
+        pool: the samples.
         outcome: a column of numbers or bools, such as whether a prediction is right; samples without
-            it do not count.
-        columns: categories; numbers, in bins of as many samples each, or by value where there are no
-            more than ``bins``; dates, by ``date_parts``; objects, by how many there are.
+            an outcome do not count.
+        columns: categories; numbers, binned in equal counts, or by value where there are at most
+            ``bins`` values; dates, by ``date_parts``; objects, by how many a sample has.
         higher_is: "worse" for a loss.
-        timezone: of the dates; else UTC.
-        pairs: whether pairs of values are looked at, too.
-        minimum: smaller slices are not looked at.
-        false_discoveries: the share of the listed that may be there by chance; 1 lists all that are
-            worse at all.
+        bins: how many bins of numbers, at least 2.
+        date_parts: the parts by which dates are divided.
+        timezone: of the dates; UTC by default.
+        pairs: whether pairs of values are tested too.
+        minimum: the least size of a slice that is tested.
+        false_discoveries: the share of listed slices that may be there by chance; 1 lists all slices
+            that are worse.
         confidence: of the intervals.
-        most: slices listed.
+        most: how many slices are listed at most.
+        tick: called from time to time; an exception that it raises stops the work.
 
     Raises:
-        InvalidInput: a column of another kind, or with too many values; an outcome that no sample has.
+        InvalidInput: a column of the wrong kind or with too many values, or no sample has an outcome.
     """
     _check(bins, minimum, false_discoveries, confidence, date_parts, timezone)
     y = pool.numbers(outcome, "slices: outcome")
@@ -154,7 +159,7 @@ def weak_slices(
     exact = bool(np.isin(y, (0, 1)).all())
     sign = 1 if higher_is == "better" else -1
     center = mean if not exact else 0.0 if sign == 1 else 1.0
-    # Higher is better from here on; around 0, or squares would lose digits.
+    # From here on higher is better. Values are centered at 0, because squares would lose digits.
     y = sign * (y - center)
 
     facets = [
@@ -237,7 +242,7 @@ def _looked_at(
     pairs: bool,
     tick: Callable[[], None],
 ) -> _LookedAt:
-    """Every value, and every pair of values that is not but one of them, of enough outcomes."""
+    """Every value, and every pair that differs from both of its values, with enough outcomes."""
     squares = y * y
     coded = [facet.codes[known] for facet in facets]
     places: list[np.ndarray] = []
@@ -250,7 +255,7 @@ def _looked_at(
         for codes_of, facet in zip(coded, facets, strict=True)
     ]
     for number, of_facet in enumerate(alone):
-        # Of one sample outside alone, nothing is known of how outcomes vary there.
+        # At least two samples must be outside, because one has no variance.
         large = np.flatnonzero((of_facet.n >= minimum) & (of_facet.n <= len(y) - 2))
         places.append(np.tile((number, -1), (len(large), 1)))
         codes.append(np.column_stack([large, np.full(len(large), -1)]))
@@ -281,7 +286,7 @@ def _looked_at(
 
 
 def _sums_of(codes: np.ndarray, size: int, y: np.ndarray, squares: np.ndarray) -> Sums:
-    """Of the samples with each code from 0 to ``size`` - 1; -1 counts nowhere."""
+    """The sums of the samples with each code from 0 to ``size`` - 1; -1 is left out."""
     tables = (np.bincount(codes + 1, of, minlength=size + 1)[1:] for of in (None, y, squares))
     return Sums(*tables)
 
@@ -289,7 +294,7 @@ def _sums_of(codes: np.ndarray, size: int, y: np.ndarray, squares: np.ndarray) -
 def _facets(
     pool: Pool, name: str, bins: int, parts: Sequence[DatePart], zone: str | None, known: np.ndarray
 ) -> list[_Facet]:
-    """How a column is divided; numbers in bins of as many samples with an outcome."""
+    """Divide a column into values; numbers are binned in equal counts of samples with an outcome."""
     column = pool.column(name, USER)
     here = ~pool.missing[name]
     if isinstance(column, np.ndarray) and column.ndim == 1 and column.dtype.kind == "M":
@@ -307,7 +312,8 @@ def _facets(
         return [_by_value(name, numbers, here)]
     inner = quantile_edges(numbers[known][here[known]], bins)
     lows = [float(distinct[0]), *inner.tolist()]
-    # A bin has its lower edge alone, a range both: it ends at the last number below the next bin.
+    # A bin includes only its lower edge, but a range in a filter includes both ends. So the range ends
+    # at the last number below the next bin.
     highs = [*distinct[np.searchsorted(distinct, inner) - 1].tolist(), float(distinct[-1])]
     values = []
     for number, value in enumerate(bin_names(inner)):

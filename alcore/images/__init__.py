@@ -1,4 +1,4 @@
-"""What image files say of themselves: measures of their pixels, hashes, groups of copies, EXIF."""
+"""Metadata from image files: measures of their pixels, hashes, groups of copies, EXIF."""
 
 from .exif import exif_of
 from .hashes import exact_copies, hash_pixels, near_copies, perceptual_hash

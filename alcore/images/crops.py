@@ -1,4 +1,4 @@
-"""Where to cut an image for the object in a box."""
+"""The crop of an image around an object's box."""
 
 import math
 from collections.abc import Sequence
@@ -13,8 +13,8 @@ def crop_box(
     """Left, upper, right and lower edge in pixels, as Pillow crops; None where nothing is left.
 
     Args:
-        box: x and y of the upper left corner, width and height, as shares of the image; of what is not
-            four finite numbers nothing is left.
+        box: x and y of the upper left corner, width and height, as shares of the image. Anything but
+            four finite numbers gives None.
         width: of the image, in pixels.
         height: of the image, in pixels.
         padding: added on each side, as a share of the box's own width and height.
@@ -29,6 +29,6 @@ def crop_box(
     upper, lower = max(0.0, y - padding * h) * height, min(1.0, y + h + padding * h) * height
     if right <= left or lower <= upper:
         return None
-    # 0.3 * 100 is a little above 30.
+    # Rounded first, because rounding errors (1.1 * 100 > 110) would enlarge the crop by a pixel.
     left, upper, right, lower = (round(edge, ROUNDED) for edge in (left, upper, right, lower))
     return math.floor(left), math.floor(upper), math.ceil(right), math.ceil(lower)

@@ -1,4 +1,4 @@
-"""EXIF: when, where and with what a photo was taken, as far as its file says."""
+"""EXIF: when, where and with which camera a photo was taken."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ TIME = "%Y:%m:%d %H:%M:%S"
 
 
 def exif_of(exif: Image.Exif) -> dict[str, Any]:
-    """What is there of these; what is missing, or makes no sense, is left out.
+    """The following entries, of which missing or invalid ones are left out.
 
-    taken: datetime, in UTC where the camera wrote its offset, else the camera's own clock, without one.
+    taken: datetime, in UTC where the camera wrote its offset, else the camera's local time (naive).
     place: (longitude, latitude) in degrees, east and north positive.
     camera, lens: make and model, str.
     exposure_time: seconds. f_number. iso: int.
@@ -57,7 +57,7 @@ def _place(gps: dict[int, Any]) -> tuple[float, float] | None:
 
 
 def _degrees(parts: Any, side: Any, negative: str, most: int) -> float | None:
-    """Of degrees, minutes and seconds."""
+    """Decimal degrees from degrees, minutes and seconds; None where they are invalid."""
     if not isinstance(parts, tuple) or len(parts) != 3:
         return None
     numbers = [_number(part) for part in parts]
@@ -70,7 +70,7 @@ def _degrees(parts: Any, side: Any, negative: str, most: int) -> float | None:
 
 
 def _device(make: Any, model: Any) -> str | None:
-    """Many models begin with their make."""
+    """Make and model; the make is not repeated where the model begins with it."""
     make, model = _text(make), _text(model)
     whole = model if model.lower().startswith(make.lower()) else f"{make} {model}".strip()
     return whole or None
@@ -83,7 +83,7 @@ def _text(value: Any) -> str:
 
 
 def _number(value: Any) -> float | None:
-    """A finite number of 0 or more; some cameras write several, of which the first counts."""
+    """A finite number of at least 0, else None; of several numbers the first counts."""
     if isinstance(value, tuple):
         value = value[0] if value else None
     if not isinstance(value, (int, float, Fraction)) and not hasattr(value, "numerator"):

@@ -1,4 +1,4 @@
-"""Copies of images: a hash of how each looks, and which of them are the same or nearly."""
+"""Copies of images: perceptual hashes, exact copies and near copies."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from PIL import Image
 from ..data.errors import InvalidInput
 
 BITS = 64
-SIDE, KEPT = 32, 8  # of the image that is transformed, and of its lowest frequencies
+SIDE, KEPT = 32, 8  # the side of the image that is transformed, and of its lowest frequencies
 REDUCING_GAP = 3.0
-# Coefficients of a constant image are zeros up to rounding, which must not decide on bits.
+# Coefficients are rounded, because those of a constant image are rounding errors of 0.
 DECIMALS = 3
 # (8, 32), the lowest frequencies of a DCT-II.
 COSINES = 2 * np.cos(np.pi * np.outer(np.arange(KEPT), 2 * np.arange(SIDE) + 1) / (2 * SIDE))
 
 
 def perceptual_hash(gray: np.ndarray) -> int:
-    """The 64 bits of pHash: images that look alike differ in few of them.
+    """The 64 bits of pHash: similar images differ in few of them.
 
-    The image is resized to 32 x 32 (Lanczos); of its DCT-II the 8 x 8 lowest frequencies give a bit
-    each, row by row, the highest bit first: whether it is above their median. So does the package
-    imagehash, but for large images, which are here brought near that size by averaging first: a few
-    bits may differ then.
+    The image is resized to 32 x 32 (Lanczos). Each of the 8 x 8 lowest frequencies of its DCT-II gives
+    a bit, row by row, the highest bit first: whether it is above their median. The result equals that
+    of the package imagehash, except that large images are first reduced by averaging, which may change
+    a few bits.
 
     Args:
         gray: (H, W) uint8.
@@ -45,7 +45,7 @@ def hash_pixels(image: np.ndarray) -> str:
 
 
 def exact_copies(hashes: Sequence[Hashable]) -> np.ndarray:
-    """(N,) int64, the first row with the same hash: itself where there is no earlier one."""
+    """(N,) int64, the first row with the same hash; the row itself where there is no earlier one."""
     first: dict[Hashable, int] = {}
     rows = [first.setdefault(one, row) for row, one in enumerate(hashes)]
     return np.array(rows, dtype=np.int64)
@@ -54,24 +54,25 @@ def exact_copies(hashes: Sequence[Hashable]) -> np.ndarray:
 def near_copies(
     hashes: np.ndarray, distance: int, tick: Callable[[], None] = lambda: None
 ) -> np.ndarray:
-    """(N,) int64, the row that stands for each: itself, or an earlier one whose hash is near.
+    """(N,) int64, the representative of each row: the row itself, or an earlier one with a near hash.
 
-    In their order, a hash that differs in at most ``distance`` bits from one that stands for itself is
-    stood for by the nearest such, else it stands for itself (as ``near_duplicates`` has it of vectors):
-    a group does not grow from neighbor to neighbor. What is equal to an earlier one goes with it.
+    The hashes are taken in order. A hash that differs in at most ``distance`` bits from an earlier
+    representative is represented by the nearest one; otherwise it becomes a representative (as in
+    ``near_duplicates`` for vectors). So groups do not grow from neighbor to neighbor. Equal hashes have
+    the same representative.
 
     Args:
         hashes: (N,) uint64.
         distance: in bits, 0 to 63; the work grows steeply with it.
-        tick: called after each chunk; what it raises ends the work.
+        tick: called after each chunk; an exception that it raises stops the work.
 
     Raises:
-        InvalidInput: a distance that is none.
+        InvalidInput: a distance outside 0 to 63.
     """
     if not 0 <= distance < BITS:
         raise InvalidInput(f"distance: {distance} is not a number of bits; give 0 to {BITS - 1}")
     firsts, inverse = np.unique(hashes, return_index=True, return_inverse=True)[1:]
-    order = np.argsort(firsts)  # the different hashes as they first come
+    order = np.argsort(firsts)  # the distinct hashes in the order of first occurrence
     rows = firsts[order]
     later, earlier, apart = _near_pairs(hashes[rows].astype(np.uint64), distance, tick)
     stands = np.arange(len(rows))
@@ -89,10 +90,10 @@ def near_copies(
 def _near_pairs(
     hashes: np.ndarray, distance: int, tick: Callable[[], None]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(P,) later row, earlier row and bits of difference of all pairs that are near, in that order.
+    """The P near pairs: (P,) later row, (P,) earlier row and (P,) differing bits, sorted by rows.
 
-    Of ``distance`` + 1 bands of bits, hashes that differ in ``distance`` bits have at least one in
-    common, so that only those are compared which share a band (Norouzi et al., 2012).
+    The bits are divided into ``distance`` + 1 bands. Hashes that differ in at most ``distance`` bits
+    agree in at least one band, so only hashes that share a band are compared (Norouzi et al., 2012).
     """
     found = [np.empty(0, dtype=np.int64)]
     edges = np.linspace(0, BITS, distance + 2).round().astype(int).tolist()
@@ -102,7 +103,8 @@ def _near_pairs(
         band = band[order]
         at = np.arange(len(hashes))
         step = 0
-        # Those at the same place of their runs but for ``step``, which are fewer with each.
+        # Compare each hash with the one ``step`` places later in the same run of equal bands. With each
+        # step fewer are left.
         while len(at):
             step += 1
             at = at[at + step < len(band)]

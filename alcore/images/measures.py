@@ -1,4 +1,4 @@
-"""Measures of an image's pixels: how sharp, light, rich in contrast and color it is.
+"""Measures of an image's pixels: its sharpness, brightness, contrast and color.
 
 H, W: rows and columns. Images are (H, W, 3) uint8, red first, with at least one pixel. *Gray* is Rec.
 601 luma, 0.299 R + 0.587 G + 0.114 B, rounded to whole numbers from 0 to 255, as OpenCV does. Every
@@ -17,21 +17,21 @@ import numpy as np
 
 LEVELS = 256
 WHITE = LEVELS - 1
-# Of the planes that colors are summed over, which then stay in a core's cache.
+# The size of a strip of the image, whose planes then stay in a core's cache.
 PIXELS_A_STRIP = 1 << 18
-# From so many pixels on a table of pairs of gray values pays.
+# From this many pixels a table of pairs of gray values is faster.
 PAIRED_FROM = 1 << 20
 
 
 @dataclass(frozen=True)
 class Colors:
-    """Sums over an image's pixels, from which follow the measures of its colors.
+    """Sums over an image's pixels, from which its color measures are computed.
 
     Attributes:
         count: of pixels.
         channels: (3,) sums of red, green and blue.
         apart: (3,) sums of the squares of red - green, red - blue and green - blue.
-        saturation: sum of the saturations, each in whole 255ths.
+        saturation: sum of the saturations, each rounded to a multiple of 1/255 and times 255.
     """
 
     count: int
@@ -60,7 +60,7 @@ def histogram_of(gray: np.ndarray) -> np.ndarray:
 
 
 def colors_of(image: np.ndarray) -> Colors:
-    """What the measures of color need, in one pass, a strip of rows at a time."""
+    """The sums for the color measures of ``image``, (H, W, 3) uint8, in one pass over its rows."""
     height, width = image.shape[:2]
     rows = max(1, min(height, PIXELS_A_STRIP // width))
     planes = np.empty((5, rows, width), dtype=np.uint8)
@@ -75,16 +75,16 @@ def colors_of(image: np.ndarray) -> Colors:
         cv2.max(cv2.max(red, green, dst=most), blue, dst=most)
         cv2.min(cv2.min(red, green, dst=least), blue, dst=least)
         span = cv2.subtract(most, least, dst=least)
-        # Of whole numbers OpenCV makes 0 / 0 to 0: black has no saturation.
+        # For integers OpenCV defines 0 / 0 as 0, so that black has saturation 0.
         saturation += cv2.sumElems(cv2.divide(span, most, dst=span, scale=WHITE))[0]
     return Colors(height * width, channels, apart, saturation)
 
 
 def sharpness(gray: np.ndarray) -> float:
-    """Variance of the Laplacian, 0 or more: the sharper, the higher; noise counts as sharpness, too.
+    """Variance of the Laplacian, 0 or more: higher = sharper; noise counts as sharpness too.
 
-    L(x, y) is the sum of the four neighbors less four times the pixel; beyond the border the image is
-    reflected at its outermost pixels. Gray values count from 0 to 255 (Pech-Pacheco et al., 2000).
+    L(x, y) is the sum of the four neighbors minus four times the pixel; beyond the border the image is
+    reflected at its outermost pixels. Gray values are from 0 to 255 (Pech-Pacheco et al., 2000).
     """
     _, deviation = cv2.meanStdDev(cv2.Laplacian(gray, cv2.CV_16S))
     return float(deviation[0, 0] ** 2)
@@ -103,8 +103,8 @@ def contrast(histogram: np.ndarray) -> float:
 def signal_to_noise(histogram: np.ndarray) -> float:
     """Mean of gray / standard deviation of gray, 0 or more; 0 where all pixels are the same.
 
-    This takes all variation for noise: it is high for even, light images, and low for dark ones and for
-    those rich in contrast.
+    All variation counts as noise, so that the measure is high for uniform, bright images, and low for
+    dark ones and for those of high contrast.
     """
     deviation = _deviation(histogram)
     return float(_mean(histogram) / deviation) if deviation > 0 else 0.0
@@ -148,15 +148,16 @@ def colorfulness(colors: Colors) -> float:
     """
     n, (r, g, b) = colors.count, map(round, colors.channels.tolist())
     red_green, red_blue, green_blue = map(round, colors.apart.tolist())
-    # Four times the sums, in whole numbers again (OpenCV squares a root), so that the variance of a
-    # single color is 0. 2 yb = p + q for p = R - B, q = G - B, and 2 p q = p^2 + q^2 - (R - G)^2.
+    # Everything is times four, in integers (the sums are rounded because OpenCV squares a root), so
+    # that the variance of a single color is exactly 0. With p = R - B and q = G - B: 2 yb = p + q, and
+    # 2 p q = p^2 + q^2 - (R - G)^2.
     squares = 4 * red_green + 2 * red_blue + 2 * green_blue - red_green
     of_means = 4 * (r - g) ** 2 + (r + g - 2 * b) ** 2
     return (math.sqrt(n * squares - of_means) + 0.3 * math.sqrt(of_means)) / (2 * n)
 
 
 class Pixels:
-    """An image, with what several measures need of it, each computed at its first use.
+    """An image and intermediate results that several measures share, each computed at its first use.
 
     Args:
         image: (H, W, 3) uint8, red first.
@@ -167,14 +168,17 @@ class Pixels:
 
     @cached_property
     def gray(self) -> np.ndarray:
+        """(H, W) uint8 gray values."""
         return gray_of(self.image)
 
     @cached_property
     def histogram(self) -> np.ndarray:
+        """(256,) float64 counts of the gray values."""
         return histogram_of(self.gray)
 
     @cached_property
     def colors(self) -> Colors:
+        """The sums for the color measures."""
         return colors_of(self.image)
 
 
@@ -193,11 +197,11 @@ MEASURES: dict[str, Callable[[Pixels], float]] = {
 
 
 def measure(image: np.ndarray | Pixels, names: Iterable[str] = tuple(MEASURES)) -> dict[str, float]:
-    """The measures named of an image; what they share is computed once.
+    """Several measures of an image, by name; shared intermediate results are computed once.
 
     Args:
-        image: (H, W, 3) uint8, red first; or its ``Pixels``, where these serve others, too.
-        names: of ``MEASURES``.
+        image: (H, W, 3) uint8, red first; or its ``Pixels``, where those are used elsewhere too.
+        names: names in ``MEASURES``.
     """
     pixels = image if isinstance(image, Pixels) else Pixels(image)
     return {name: MEASURES[name](pixels) for name in names}

@@ -1,4 +1,4 @@
-"""Image files as pixels, of every kind that Pillow knows, as people see them."""
+"""Read image files of every format that Pillow knows, in the orientation in which they are viewed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from ..data.errors import InvalidInput
 from .exif import exif_of
 
-# What Pillow raises at files that are missing, cut off, or no images.
+# The exceptions of Pillow for files that are missing, truncated, or not images.
 UNREADABLE = (
     OSError,
     SyntaxError,
@@ -37,10 +37,10 @@ class Photo:
     """An image file.
 
     Attributes:
-        pixels: (H, W, 3) uint8, red first, turned as the file's EXIF orientation says.
+        pixels: (H, W, 3) uint8, red first, rotated by the file's EXIF orientation.
         size_bytes: of the file.
         file_hash: SHA-256 of the file, in hexadecimal digits.
-        exif: as ``exif_of`` gives it; empty where the block cannot be read.
+        exif: the result of ``exif_of``; empty where the EXIF data cannot be read.
     """
 
     pixels: np.ndarray
@@ -50,12 +50,13 @@ class Photo:
 
 
 def read_photo(path: str) -> Photo:
-    """Read an image file, its first picture where it holds several.
+    """Read an image file; where it has several images, the first.
 
-    What is transparent has the color that is stored under it. Of 16 bits a channel the upper 8 count.
+    Transparency is ignored: a transparent pixel has its stored color. Of channels with 16 bits the
+    upper 8 bits are used.
 
     Raises:
-        InvalidInput: the file is missing, empty, cut off, no image, or of numbers without a range.
+        InvalidInput: the file is missing, empty, truncated, not an image, or of floats without a range.
     """
     try:
         data = Path(path).read_bytes()
@@ -78,7 +79,8 @@ def _exif(image: Image.Image) -> dict[str, Any]:
 
 def _pixels(image: Image.Image, data: bytes) -> np.ndarray:
     if image.format in ("JPEG", "MPO") and image.mode in ("RGB", "L") and data.endswith(END_OF_JPEG):
-        # The same pixels in half the time, turned, too; of what is cut off it would show what is left.
+        # OpenCV gives the same pixels, rotated too, in half the time. Complete files only, because it
+        # would not report a truncated file.
         decoded = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR_RGB)
         if decoded is not None:
             return np.asarray(decoded, dtype=np.uint8)

@@ -1,4 +1,4 @@
-"""LightlyOne: its selection configs as recipes, and its way to combine."""
+"""LightlyOne: its selection configs as recipes, and its way to combine strategies."""
 
 from .config import recipe_of
 

@@ -27,17 +27,17 @@ OPTIONS = {
 
 
 def recipe_of(config: dict[str, Any] | str, queries: dict[str, list[Any]] | None = None) -> Recipe:
-    """A recipe from a LightlyOne selection config (V4), which combines as LightlyOne does.
+    """A recipe from a LightlyOne selection config (V4), which combines strategies as LightlyOne does.
 
     Columns: EMBEDDINGS is ``embeddings``, METADATA of key k is ``k``, SCORES and PREDICTIONS of
-    task t are ``t``; ``Recipe.columns`` says what asks for each.
+    task t are ``t``; ``Recipe.columns`` lists what uses each.
 
     Args:
         config: a dict or JSON, in snake_case or camelCase.
         queries: for SIMILARITY, by tag name: the ids or vectors of the samples with that tag.
 
     Raises:
-        InvalidInput: what the config has that cannot be taken over.
+        InvalidInput: the config is not valid, or has an option that cannot be converted.
     """
     if isinstance(config, str):
         try:
@@ -52,7 +52,7 @@ def recipe_of(config: dict[str, Any] | str, queries: dict[str, list[Any]] | None
     for number, one in enumerate(plain["strategies"]):
         _take(one, f"lightly: strategies[{number}]", recipe, queries or {})
     if not recipe["strategies"]:
-        recipe["strategies"] = [{"strategy": "random"}]  # thresholds alone: any of those that pass
+        recipe["strategies"] = [{"strategy": "random"}]  # thresholds alone: any samples that pass
     _name(recipe["strategies"])
     stops = [one.pop("stop", None) for one in recipe["strategies"]]
     found = Recipe.of(recipe | {"budget": _budget(plain)})
@@ -191,7 +191,7 @@ def _budget(config: dict[str, Any]) -> int | float:
 
 
 def _name(strategies: list[dict[str, Any]]) -> None:
-    """Give entries that would share a name one of their own."""
+    """Give distinct names to entries that would have the same one."""
     kinds = [(entry["strategy"], entry.get("column")) for entry in strategies]
     for number, (entry, kind) in enumerate(zip(strategies, kinds, strict=True), start=1):
         if kinds.count(kind) > 1:
@@ -206,7 +206,7 @@ def _refuse_unknown(given: Any, known: set[str], at: str) -> None:
         raise InvalidInput(f"{at}: unknown option {unknown[0]!r}; it takes {', '.join(sorted(known))}")
 
 
-# Their keys are given by users, and stay as they are.
+# Options whose keys are named by users, and stay unchanged.
 _NAMED_BY_USERS = {"target"}
 
 

@@ -1,4 +1,4 @@
-"""LightlyOne's way to combine: the product of what the chosen add up to, strategy by strategy."""
+"""LightlyOne's way to combine strategies: the product of their accumulated values."""
 
 from __future__ import annotations
 
@@ -20,20 +20,23 @@ def choose_accumulating(
     budget: int,
     progress: Progress | None,
 ) -> Picks:
-    """The candidate of the highest ``sum of strength * log P(chosen + candidate)``, again and again.
+    """Choose candidates one by one by the highest ``sum of strength * log P(chosen + candidate)``.
 
-    P is of what is chosen and labeled together: of diversity the sum of squared distances to the
-    nearest other, of weights (numbers, measures, typicality, similarity) their sum, of balance
-    ``1 / (1 + KL(target || shares) / H(target))``. So early picks weigh more than late ones. Every
-    candidate is evaluated at every pick; ties go to the lower row. The picks are those of
-    lightly-mundig 0.1.16, except for candidates whose values differ by less than its float32 resolves.
+    P is the accumulated value of labeled and chosen samples together. For diversity it is the sum of
+    squared distances to the nearest other sample; for weights (numbers, measures, typicality,
+    similarity) their sum; for balance ``1 / (1 + KL(target || shares) / H(target))``. So early picks
+    count more than late ones. Every candidate is evaluated at every pick; ties go to the lower row. The
+    picks equal those of lightly-mundig 0.1.16, except where values differ by less than the precision of
+    its float32.
 
     Args:
+        stage: the stage of the recipe.
         names: of the stage's strategies.
-        parts: what each adds up to.
+        parts: the accumulated value of each strategy.
         count: how many candidates there are.
-        budget: how many to choose at most.
-        progress: called with (chosen, budget) after each pick; what it raises ends the selection.
+        budget: the most to choose.
+        progress: called with (chosen, budget) after each pick; an exception that it raises stops the
+            selection.
     """
     strategies = stage.strategies or []
     for name, part in zip(names, parts, strict=True):

@@ -1,1 +1,1 @@
-"""."""
+"""Neural networks: embeddings, dropout members, loss prediction, self-supervised training."""

@@ -1,4 +1,4 @@
-"""Whether vectors have collapsed: all the same, or all on a line."""
+"""Detect collapsed vectors: all equal, or all on a line."""
 
 import math
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-# Of unit vectors that point everywhere the spread is 1, of one and the same vector 0.
+# The spread is 1 for unit vectors in uniformly random directions, and 0 for equal vectors.
 LEAST_SPREAD = 0.1
 LEAST_RANK = 2.0
 ROWS = 4096
@@ -17,10 +17,10 @@ class Spread:
     """How much of their space vectors fill.
 
     Attributes:
-        spread: mean standard deviation of the L2-normalized vectors' dimensions, as a share of
-            1 / sqrt(d), which is that of vectors pointing everywhere; in [0, 1].
-        effective_rank: exp of the entropy of the centered vectors' singular values, which are taken as
-            shares; between 1 and d.
+        spread: the mean standard deviation of the L2-normalized vectors' dimensions, divided by
+            1 / sqrt(d), the value for uniformly random directions; in [0, 1].
+        effective_rank: exp of the entropy of the centered vectors' singular values, divided by their
+            sum; between 1 and d.
         dimensions: d.
     """
 
@@ -30,6 +30,7 @@ class Spread:
 
     @property
     def collapsed(self) -> bool:
+        """Whether spread or effective rank is too low, or NaN."""
         return not (self.spread >= LEAST_SPREAD and self.effective_rank >= LEAST_RANK)  # NaN too
 
     def __str__(self) -> str:
@@ -40,9 +41,9 @@ class Spread:
 
 
 def spread_of(vectors: np.ndarray | torch.Tensor, rows: int = ROWS) -> Spread:
-    """The spread of (N, d) vectors, N at least 2; of more than ``rows``, of evenly spaced ones.
+    """The spread of (N, d) vectors, N at least 2; of more than ``rows`` vectors, rows at equal steps.
 
-    NaN where a vector is not finite.
+    Its values are NaN where a vector is not finite.
 
     Source: Chen and He, Exploring Simple Siamese Representation Learning (2021), on the standard
     deviation; Roy and Vetterli, The Effective Rank (2007).

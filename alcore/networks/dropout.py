@@ -1,7 +1,9 @@
 """Predictions of a torch network with its dropout active: members for disagreement measures.
 
-A member is one set of masks. For BALD each sample might have its own; BatchBALD compares samples, and
-needs one model per member: the same masks for every sample. They depend on seed and member alone.
+A member is one set of masks, the same for every sample, which depends only on seed and member. BALD
+alone would allow other masks for each sample, but BatchBALD compares samples and needs one model per
+member.
+
 Source: Gal and Ghahramani, Dropout as a Bayesian Approximation (2016); on consistent masks Kirsch,
 van Amersfoort and Gal, BatchBALD (2019).
 """
@@ -32,15 +34,15 @@ def predict_members(
 ) -> Iterator[torch.Tensor]:
     """Run a classifier ``members`` times on each batch, each time with the masks of one member.
 
-    A sample's logits depend neither on its batch nor on its place in it, but for rounding. Between
-    batches the model is as it was before.
+    Except for rounding, a sample's logits do not depend on its batch or on its position in it. Between
+    batches the model has its original state.
 
     Args:
-        model: gives (B, C) logits for a batch.
+        model: returns (B, C) logits for a batch.
         batches: (B, ...) inputs.
         members: T, how many members.
         seed: the same seed gives the same members.
-        device: where to run; the model is moved there and stays. Default: where it is.
+        device: where to run; the model is moved there and stays there. Default: where it is.
         autocast: half precision on a GPU; without effect on a CPU.
 
     Yields:
@@ -72,14 +74,14 @@ def predict_members(
 
 @contextmanager
 def dropout_masks(model: nn.Module, seed: int, member: int) -> Iterator[None]:
-    """Within it the model is the network that ``member`` stands for.
+    """A context in which the model is the network of one member.
 
     The whole model is in evaluation mode, batch normalization included, and each Dropout, Dropout1d,
-    Dropout2d and Dropout3d layer multiplies by a mask of its own, scaled by ``1 / (1 - p)``, of one
-    row for the whole batch: the first dimension is the batch. A layer that is called several times in
-    a pass has a mask for each call; every pass of the model has the same masks.
+    Dropout2d and Dropout3d layer multiplies by its own mask, scaled by ``1 / (1 - p)``. The mask is the
+    same for all samples of a batch (the first dimension). A layer that is called several times in a
+    pass has a mask for each call; every pass of the model has the same masks.
 
-    Afterwards, also on an error, the model is as it was before.
+    Afterwards, also after an error, the model has its original state.
 
     Raises:
         InvalidInput: the model has no active dropout layer.
@@ -130,7 +132,7 @@ def dropout_layers(model: nn.Module) -> list[DropoutLayer]:
 
 
 def _mask(layer: DropoutLayer, output: torch.Tensor, key: tuple[int, ...]) -> torch.Tensor:
-    """Drawn on the CPU, so that a GPU gives the same members."""
+    """A mask that broadcasts over the batch; drawn on the CPU, so that a GPU gives the same members."""
     shape = (1, *output.shape[1:])
     if isinstance(layer, CHANNELWISE):
         shape = (1, output.shape[1]) + (1,) * (output.ndim - 2)

@@ -1,4 +1,4 @@
-"""Vectors from a layer of a network, read by a hook: the network's own code stays as it is."""
+"""Vectors from a layer of a network, read by a hook, so that the network's code need not change."""
 
 import difflib
 from collections.abc import Callable, Iterable, Iterator
@@ -10,7 +10,7 @@ from torch import nn
 
 from ..data.errors import InvalidInput
 
-# As in FiftyOne: the tensor that goes into a layer, instead of what comes out.
+# As in FiftyOne: a prefix for the input of a layer instead of its output.
 INPUT = "<"
 OUTPUT = "output"
 CLOSE = 5
@@ -26,28 +26,28 @@ def embed_batches(
     prepare: Prepare | None = None,
     autocast: bool = True,
 ) -> Iterator[torch.Tensor]:
-    """Run a network on each batch and read one vector a sample from a layer of it.
+    """Run a network on each batch and read one vector per sample from one of its layers.
 
-    Activations of 4 dimensions, (B, C, H, W), or (B, H, W, C) where the model's linear layers and
-    norms take them so, are averaged over space, and those of 3, (B, tokens, C), over tokens. Before the
-    first batch another of two or three of its samples tells which axis is the samples'. Between batches
-    the model is as it was before.
+    Activations with 4 dimensions, (B, C, H, W), are averaged over space; so are (B, H, W, C) where the
+    model's linear layers and norms use that order. Those with 3 dimensions, (B, tokens, C), are
+    averaged over tokens. Before the first batch, a small batch of two or three of its samples shows
+    which axis is that of the samples. Between batches the model has its original state.
 
     Args:
         model: any torch module.
-        batches: (B, ...) inputs, or whatever the module takes.
-        layer: a name as in ``model.named_modules()``; with ``<`` before it, the layer's input;
-            "output", what the model gives. Default: ``default_layer``.
-        device: where to run; the model is moved there and stays. Default: where it is.
-        prepare: applied to each batch there.
+        batches: (B, ...) inputs, or another input of the module.
+        layer: a name as in ``model.named_modules()``; with the prefix ``<``, the layer's input; or
+            "output", the output of the model. Default: ``default_layer``.
+        device: where to run; the model is moved there and stays there. Default: where it is.
+        prepare: applied to each batch on the device.
         autocast: half precision on a GPU; without effect on a CPU.
 
     Yields:
         (B, d) float32, on the CPU.
 
     Raises:
-        InvalidInput: there is no such layer, it is not reached, or holds no such activations, one a
-            sample.
+        InvalidInput: the layer does not exist or is not called, or its activations are not one of these
+            kinds, one per sample.
     """
     layer = layer or default_layer(model)
     check_layer(model, layer)
@@ -84,8 +84,9 @@ def embed_batches(
 def default_layer(model: nn.Module) -> str:
     """The input of the last linear layer, as in Core-Set; else of the last convolution; else "output".
 
-    Last is last in the order in which the model names its layers, which in torchvision's classifiers
-    is the one that gives the logits.
+    Layers are in the order of ``model.named_modules()``; in torchvision's classifiers the last linear
+    layer returns the logits.
+
     Source: Sener and Savarese, Active Learning for Convolutional Neural Networks (2018).
     """
     for kind in (nn.Linear, nn.Conv2d):
@@ -99,7 +100,7 @@ def check_layer(model: nn.Module, layer: str) -> None:
     """Refuse a layer that a model does not have.
 
     Raises:
-        InvalidInput: the names that are closest to it.
+        InvalidInput: there is no such layer; names the closest ones.
     """
     name = layer.removeprefix(INPUT)
     names = [one for one, _ in model.named_modules() if one]
@@ -112,7 +113,7 @@ def check_layer(model: nn.Module, layer: str) -> None:
 
 @contextmanager
 def _reading(model: nn.Module, layer: str) -> Iterator[Callable[[], Any]]:
-    """Gives a function that tells what the layer held last; the model is in evaluation mode."""
+    """A context in evaluation mode; it yields a function that returns the layer's last activations."""
     held: list[Any] = []
 
     def keep(module: nn.Module, inputs: Any, output: Any) -> None:
@@ -137,7 +138,7 @@ def _reading(model: nn.Module, layer: str) -> Iterator[Callable[[], Any]]:
 
 
 class _Layout:
-    """Which axes of a layer's activations are samples, channels and space, as a small batch tells."""
+    """The axes of a layer's activations (samples, channels, space), found with a small batch."""
 
     def __init__(self, model: nn.Module, layer: str) -> None:
         self._model, self._layer = model, layer
@@ -157,16 +158,16 @@ class _Layout:
 
         with ExitStack() as restore:
             for module in self._model.modules():
-                # Not its subclasses: torchvision's LayerNorm2d takes channels first.
+                # Not their subclasses, because torchvision's LayerNorm2d has channels first.
                 if type(module) in (nn.Linear, nn.LayerNorm, nn.Conv2d, nn.BatchNorm2d):
                     restore.callback(module.register_forward_hook(note).remove)
             yield
 
     def check(self, held: torch.Tensor, samples: int) -> None:
-        """Refuse activations that are not one a sample, or whose channels may be either axis.
+        """Refuse activations that are not one per sample, or whose channel axis is ambiguous.
 
         Raises:
-            InvalidInput: what they are.
+            InvalidInput: the activations cannot be used.
         """
         if len(held) != samples:
             raise _not_samples(held, self._layer, samples)
@@ -194,7 +195,7 @@ def _few(batch: Any) -> Any:
 
 
 def _tensor(found: Any, layer: str) -> torch.Tensor:
-    """What a layer held, if it may be pooled."""
+    """The activations of a layer, if they can be pooled."""
     if isinstance(found, (tuple, list)) and found:
         found = found[0]
     if not isinstance(found, torch.Tensor) or found.ndim not in (2, 3, 4):

@@ -1,11 +1,11 @@
 """Learning loss: a head that predicts how large a network's loss on a sample is.
 
-Samples of high predicted loss are worth labeling. Two ways to it:
+Samples of high predicted loss are worth labeling. There are two ways to train the head:
 
 - jointly with the network: ``LossPredictionModule`` over its feature maps, trained with ``joint_loss``;
 - afterwards: ``fit_loss_predictor`` over stored embeddings and the losses of the labeled samples.
 
-Only the order of predictions is trained, so they are on no scale: higher is more worth labeling.
+Only the order of predictions is trained, so they have no unit: higher = more worth labeling.
 Source: Yoo and Kweon, Learning Loss for Active Learning (CVPR 2019).
 """
 
@@ -35,7 +35,7 @@ EPOCHS = 50
 BATCH = 64
 LEARNING_RATE = 1e-3
 WEIGHT_DECAY = 1e-2
-# In standard deviations: farther out than that a vector is like nothing that was trained on.
+# In standard deviations. Values beyond this are clipped, because no training sample was like them.
 FARTHEST = 10.0
 SAME, TINY = 1e-6, 1e-30
 NUMBERS_A_CHUNK = 1 << 22
@@ -44,16 +44,20 @@ Progress = Callable[[int, int], None]
 
 
 def ranking_loss(predicted: torch.Tensor, losses: torch.Tensor, margin: float = MARGIN) -> torch.Tensor:
-    """How wrongly predictions order pairs of samples.
+    """The ranking loss of predicted losses: how wrongly they order pairs of samples; at least 0.
 
-    Sample i of a batch is paired with its mirror j from the end; of an odd batch the last is left out.
-    The mean over pairs of ``max(0, -sign(l_i - l_j) (p_i - p_j) + margin)``; no gradient goes into the
-    losses, and none comes of a pair of equal losses. 0 for a batch without a pair.
+    Sample i of a batch is paired with sample i from the end; in a batch of odd size the last sample is
+    left out. The result is the mean over pairs of ``max(0, -sign(l_i - l_j) (p_i - p_j) + margin)``. No
+    gradient flows into the losses, and pairs of equal losses have no gradient. A batch without a pair
+    gives 0.
 
     Args:
         predicted: (B,) predicted losses.
         losses: (B,) true losses.
         margin: by how much predictions must differ for a pair to cost nothing.
+
+    Raises:
+        InvalidInput: shapes other than (B,) and (B,).
     """
     if predicted.ndim != 1 or predicted.shape != losses.shape:
         raise InvalidInput(
@@ -75,11 +79,16 @@ def ranking_loss(predicted: torch.Tensor, losses: torch.Tensor, margin: float = 
 def joint_loss(
     losses: torch.Tensor, predicted: torch.Tensor, weight: float = 1.0, margin: float = MARGIN
 ) -> torch.Tensor:
-    """What network and head are trained on together: ``mean(losses) + weight * ranking_loss``.
+    """The joint loss of network and head: ``mean(losses) + weight * ranking_loss``.
 
     Args:
         losses: (B,) the task's losses, not reduced: ``cross_entropy(..., reduction="none")``.
-        predicted: (B,) what the head predicts of them.
+        predicted: (B,) the head's predictions of these losses.
+        weight: of the ranking loss.
+        margin: as in ``ranking_loss``.
+
+    Raises:
+        InvalidInput: as for ``ranking_loss``.
     """
     return losses.mean() + weight * ranking_loss(predicted, losses, margin)
 
@@ -98,23 +107,26 @@ def fit_loss_predictor(
 ) -> "LossPrediction":
     """Train heads on the labeled samples' losses and score every sample.
 
-    The labeled samples are split into folds, and for each fold a head is trained on the others, so
-    that no labeled sample is judged by a head that saw its loss. A head's outputs are standardized
-    over the pool, for heads agree on no scale. A labeled sample's score is that of the one head which
-    did not see it; any other sample's is the mean over the heads.
+    The labeled samples are split into folds, and for each fold a head is trained on the others, so that
+    no labeled sample is scored by a head that was trained on its loss. The outputs of each head are
+    standardized over the pool, because heads have no common scale. The score of a labeled sample is
+    that of the one head that was not trained on it; the score of any other sample is the mean over the
+    heads.
 
-    The losses must be of a model that did not train on these samples, else all are near 0. Near
-    duplicates among the labeled samples end up in different folds and flatter the correlation.
+    The losses must come from a model that was not trained on these samples, because otherwise all are
+    near 0. Near-duplicates among the labeled samples may be in different folds, which makes the
+    correlation too high.
 
     Args:
-        features: (N, d) vectors, or several such arrays, of different layers, say.
-        losses: (N,) losses; only those of labeled samples are looked at.
+        features: (N, d) vectors, or several such arrays, for example of different layers.
+        losses: (N,) losses; only those of labeled samples are used.
         labeled: (N,) bool.
         folds: how many parts; at least 2.
         minimum: fewer labeled samples than this are refused.
         seed: the same seed gives the same scores on the same machine.
         epochs: how often each head sees its samples.
-        progress: called with (done, total) after each epoch; what it raises ends the run.
+        device: as in ``select``.
+        progress: called with (done, total) after each epoch; an exception that it raises stops the run.
 
     Raises:
         InvalidInput: too few labeled samples, losses that are all equal, NaN or infinite values,
@@ -146,13 +158,13 @@ def fit_loss_predictor(
 
 @dataclass(frozen=True)
 class LossPrediction:
-    """What ``fit_loss_predictor`` gives.
+    """The result of ``fit_loss_predictor``.
 
     Attributes:
-        scores: (N,) float64, higher is more worth labeling; about 0 on average, on no other scale.
+        scores: (N,) float64, higher = more worth labeling; about 0 on average, without a unit.
         correlation: Spearman's, in [-1, 1], between held-out scores and true losses; 0 where all
             scores are equal.
-        labeled: how many samples were trained and judged on.
+        labeled: how many labeled samples the heads were trained and tested on.
     """
 
     scores: np.ndarray
@@ -161,20 +173,23 @@ class LossPrediction:
 
     @property
     def chance(self) -> float:
-        """The correlation that heads which learned nothing stay below 19 times in 20."""
+        """The 95% quantile of the correlation if the heads had learned nothing."""
         return 1.64 / math.sqrt(self.labeled - 1)
 
 
 class LossPredictionModule(nn.Module):
-    """Predicts a network's loss from several of its feature maps, best taken at different depths.
+    """Predicts a network's loss from several of its feature maps, preferably of different depths.
 
-    Each feature: global average pooling, a linear layer, ReLU; together: a linear layer to one number.
-    Feature maps are caught by forward hooks on layers of the network.
+    Each feature passes through global average pooling, a linear layer and ReLU; all together pass
+    through a linear layer to one number. Read the feature maps by forward hooks on the layers.
 
     Args:
         channels: of each feature.
         width: of each feature after its linear layer.
-        device: where the parameters are made.
+        device: the device of the parameters.
+
+    Raises:
+        InvalidInput: no channels.
     """
 
     def __init__(
@@ -251,7 +266,7 @@ def _train(
     vectors = [_float32(one[rows]).to(device) for one in arrays]
     means = [one.mean(0) for one in vectors]
     spreads = [one.std(0) for one in vectors]
-    # A direction in which the training samples differ by rounding alone taught nothing.
+    # A dimension in which the training samples differ only by rounding is ignored.
     scales = [
         torch.where(one > SAME * mean.abs() + TINY, 1 / one, 0)
         for one, mean in zip(spreads, means, strict=True)

@@ -1,4 +1,4 @@
-"""Networks as such: their digest, their tensors by name, and how a head is taken off."""
+"""Networks: their digest, their tensors by name, and how to remove a head."""
 
 import hashlib
 
@@ -7,14 +7,14 @@ from torch import nn
 
 from ..data.errors import InvalidInput
 
-# Under which of these names torchvision's classifiers keep what comes after the pooling.
+# The attributes under which torchvision's classifiers keep the layers after the pooling.
 HEADS = ("fc", "classifier", "head", "heads")
-# Of these the pooled features are not what the head is given, or there are several heads.
+# In these the input of the head is not the pooled features, or there are several heads.
 UNSUITED = ("alexnet", "googlenet", "inception", "maxvit", "squeezenet", "swin", "vgg", "vit")
 
 
 def fingerprint(module: nn.Module) -> str:
-    """A digest of a network's layers and numbers: the same network, the same digest."""
+    """A SHA-256 digest of a network's layers and tensors; equal networks have equal digests."""
     digest = hashlib.sha256(repr(module).encode())
     for name, value in module.state_dict().items():
         digest.update(name.encode())
@@ -25,7 +25,7 @@ def fingerprint(module: nn.Module) -> str:
 
 
 def state_of(module: nn.Module) -> dict[str, torch.Tensor]:
-    """Parameters and buffers by name, those among them that ``state_dict`` leaves out."""
+    """Parameters and buffers by name, including buffers that ``state_dict`` leaves out."""
     return {name: one.detach() for name, one in (*module.named_parameters(), *module.named_buffers())}
 
 
@@ -37,7 +37,7 @@ def load_state(module: nn.Module, state: dict[str, torch.Tensor]) -> None:
 
 
 def architectures() -> list[str]:
-    """torchvision's classifiers whose head can be taken off."""
+    """The names of torchvision's classifiers whose head can be removed."""
     import torchvision
 
     names = torchvision.models.list_models(module=torchvision.models)
@@ -45,10 +45,10 @@ def architectures() -> list[str]:
 
 
 def check_architecture(name: str) -> None:
-    """Refuse a network whose head cannot be taken off.
+    """Refuse a network whose head cannot be removed.
 
     Raises:
-        InvalidInput: torchvision has no such classifier, or it is none of ``architectures()``.
+        InvalidInput: the name is not one of ``architectures()``.
     """
     if name not in architectures():
         raise InvalidInput(
@@ -58,10 +58,10 @@ def check_architecture(name: str) -> None:
 
 
 def headless(architecture: str, seed: int = 0) -> nn.Module:
-    """A torchvision classifier without its head, untrained: gives (B, d) pooled features.
+    """An untrained torchvision classifier without its head, which returns (B, d) pooled features.
 
     Raises:
-        InvalidInput: torchvision has no such classifier, or its head cannot be taken off.
+        InvalidInput: torchvision has no such classifier, or its head cannot be removed.
     """
     import torchvision
 
@@ -73,10 +73,10 @@ def headless(architecture: str, seed: int = 0) -> nn.Module:
 
 
 def without_head(module: nn.Module) -> nn.Module:
-    """The same network, its head an identity and its output flat.
+    """The network itself, changed in place: its head is replaced by ``Flatten``.
 
     Raises:
-        InvalidInput: it keeps its head under none of the names that torchvision uses.
+        InvalidInput: the network has no head under the names that torchvision uses.
     """
     name = next((one for one in HEADS if isinstance(getattr(module, one, None), nn.Module)), None)
     if name is None:

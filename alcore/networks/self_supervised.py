@@ -1,7 +1,7 @@
 """Train a backbone on images alone, without labels, with the methods of lightly.
 
-What is random depends on the seed, the epoch and the sample, and on nothing before it: training that
-was broken off and taken up again ends in the same network as training in one go.
+Random numbers depend only on the seed, the epoch and the sample. So training that was interrupted and
+continued gives the same network as training without interruption.
 """
 
 import copy
@@ -28,7 +28,7 @@ from .collapse import Spread, spread_of
 from .networks import fingerprint, headless, load_state, state_of
 
 METHODS = ("simclr", "moco", "simsiam", "barlow_twins", "dino")
-# Those that pull the two views of a sample together and push others away.
+# Methods that pull the two views of a sample together and push those of other samples away.
 CONTRASTIVE = ("simclr", "moco")
 LEARNING_RATE = 1e-3
 WEIGHT_DECAY = 1e-4
@@ -45,12 +45,12 @@ class Settings:
 
     Attributes:
         method: one of METHODS.
-        architecture: a torchvision classifier, whose head is taken off.
+        architecture: a torchvision classifier, whose head is removed.
         image_size: of the views, in pixels; 64 to 128 suit a small machine.
         epochs: how often each image is seen.
-        batch_size: at least this many images a batch, but for a smaller pool.
-        learning_rate: the highest, of AdamW with a warm-up and cosine decay.
-        seed: of the first weights, the order and the views.
+        batch_size: at least this many images per batch, except for a smaller pool.
+        learning_rate: the highest learning rate of AdamW, with a warm-up and cosine decay.
+        seed: of the initial weights, the order and the views.
     """
 
     method: str = "simclr"
@@ -62,10 +62,10 @@ class Settings:
     seed: int = 0
 
     def check(self) -> None:
-        """Refuse what cannot be.
+        """Refuse values that cannot be used.
 
         Raises:
-            InvalidInput: what is wrong.
+            InvalidInput: a setting is out of range.
         """
         if self.method not in METHODS:
             raise InvalidInput(f"method: there is no {self.method!r}; choose {', '.join(METHODS)}")
@@ -87,16 +87,16 @@ class Settings:
 
 @dataclass
 class Trained:
-    """What ``train`` gives.
+    """The result of ``train``.
 
     Attributes:
-        backbone: gives (B, d) pooled features; in evaluation mode, on the CPU.
+        backbone: returns (B, d) pooled features; in evaluation mode, on the CPU.
         losses: the mean loss of each epoch.
-        spread: of the projections in the last epoch: whether they have collapsed.
+        spread: of the projections in the last epoch; it shows whether they have collapsed.
         agreement: (N,) float64, of contrastive methods: the sum over epochs of the cosine of a
             sample's two projections. The lowest are the coreset of Ju et al. (2021); else None.
-        epochs: how many were trained now; 0 where the checkpoint held all of them.
-        path: the checkpoint, where one is kept.
+        epochs: how many epochs this call trained; 0 where the checkpoint had all of them.
+        path: the checkpoint, where one is written.
     """
 
     backbone: nn.Module
@@ -133,18 +133,18 @@ def train(
     Args:
         images: N arrays (H, W, 3) uint8, of any sizes.
         settings: default: SimCLR, resnet18, 64 pixels.
-        folder: where the checkpoint is kept, one file for each settings, images and first weights,
-            brought up to date after each epoch. The same call takes training up where it was broken
-            off, and reads what is trained already. Default: none is kept.
-        start: a network to start from, which gives (B, d) or (B, d, H, W); it is copied from, not
-            changed. Default: the architecture with weights drawn from the seed.
+        folder: where the checkpoint is written after each epoch, one file for each combination of
+            settings, images and initial weights. The same call continues interrupted training, or reads
+            finished training. By default no checkpoint is written.
+        start: a network to start from, which returns (B, d) or (B, d, H, W). It is copied, not changed.
+            Default: the architecture with random weights from the seed.
         device: "auto", "cpu" or "cuda"; half precision on a GPU.
-        workers: processes that make the views; 0: this one does. Does not change the result.
-        progress: called with (done, total) batches; what it raises ends the run, and the epochs done
-            stay in the checkpoint.
+        workers: how many processes make the views; 0: the calling process. The result is the same.
+        progress: called with (done, total) batches. An exception that it raises stops the run; finished
+            epochs stay in the checkpoint.
 
     Raises:
-        InvalidInput: settings that cannot be, fewer than 4 images, a checkpoint that cannot be read,
+        InvalidInput: settings out of range, fewer than 4 images, a checkpoint that cannot be read, or
             training that diverges.
     """
     settings = settings or Settings()
@@ -172,15 +172,15 @@ def train(
 
 
 def read_trained(path: Path, settings: Settings, start: nn.Module | None = None) -> Trained:
-    """What ``train`` gave and kept.
+    """Read the result of ``train`` from its checkpoint.
 
     Args:
         path: the checkpoint.
-        settings: those it was trained with.
-        start: a network of the same layers as that which training started from.
+        settings: the settings that it was trained with.
+        start: a network with the same layers as the one that training started from.
 
     Raises:
-        InvalidInput: it cannot be read, or training was broken off before its last epoch.
+        InvalidInput: the checkpoint cannot be read, or it does not have all epochs.
     """
     held = _held(path)
     backbone = _copied(start) if start is not None else headless(settings.architecture)
@@ -200,7 +200,7 @@ def _trained(state: _State, settings: Settings, epochs: int, path: Path | None) 
 
 
 def checkpoint_name(images: Sequence[np.ndarray], settings: Settings, backbone: nn.Module) -> str:
-    """A file name that tells one training from another: by settings, pixels and first weights."""
+    """A file name with a digest of the settings, the pixels and the initial weights."""
     digest = hashlib.sha256(json.dumps(asdict(settings), sort_keys=True).encode())
     digest.update(fingerprint(backbone).encode())
     for image in images:
@@ -241,7 +241,7 @@ def _train_epoch(
     method, losses, projected = state.method, [], []
     for number, (rows, made) in enumerate(loader):
         step = epoch * len(batches) + number
-        _seed(settings.seed, 1, epoch, number, on=on)  # of layers that drop
+        _seed(settings.seed, 1, epoch, number, on=on)  # for dropout layers
         for group in state.optimizer.param_groups:
             group["lr"] = settings.learning_rate * _rate(step, total)
         made = [one.to(on, non_blocking=True, memory_format=torch.channels_last) for one in made]
@@ -282,7 +282,7 @@ def _batches(samples: int, settings: Settings, epoch: int) -> list[list[int]]:
 
 
 class _Views(Dataset[tuple[int, list[torch.Tensor]]]):
-    """Rows and their views; what is drawn for a row depends on seed, epoch and row alone."""
+    """Rows and their views; the random numbers of a row depend only on seed, epoch and row."""
 
     def __init__(self, images: Sequence[np.ndarray], settings: Settings, epoch: int) -> None:
         from .self_supervised_methods import views_for
@@ -300,9 +300,9 @@ class _Views(Dataset[tuple[int, list[torch.Tensor]]]):
 
 
 def _seed(*key: int, on: torch.device | None = None) -> None:
-    """Set the three generators that lightly and torchvision draw from, and those of the GPUs.
+    """Seed the three generators that lightly and torchvision use, and those of GPUs.
 
-    These only where ``on`` is one: the processes that make views must not touch them.
+    GPUs are seeded only where ``on`` is one, because processes that make views must not use them.
     """
     first, second, third = np.random.SeedSequence(key).generate_state(3)
     torch.default_generator.manual_seed(int(first))
@@ -314,7 +314,7 @@ def _seed(*key: int, on: torch.device | None = None) -> None:
 
 @contextmanager
 def _own_randomness(on: torch.device) -> Iterator[None]:
-    """Afterwards the global generators are as they were."""
+    """A context after which the global generators have their original states."""
     numbers, python = np.random.get_state(), random.getstate()
     try:
         with torch.random.fork_rng(
@@ -331,7 +331,7 @@ def _copied(start: nn.Module) -> nn.Module:
 
 
 def _write(path: Path, state: _State, settings: Settings) -> None:
-    """Into a file beside it first: a run that ends here leaves the earlier checkpoint whole."""
+    """Write a checkpoint by way of a temporary file, so that an interruption keeps the old one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_suffix(f".{os.getpid()}.part")
     torch.save(
@@ -351,12 +351,12 @@ def _write(path: Path, state: _State, settings: Settings) -> None:
 
 
 def _held(path: Path) -> dict[str, Any]:
-    """What a checkpoint holds."""
+    """The contents of a checkpoint file."""
     try:
         held: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         known = held["format"] == FORMAT
     except Exception as error:
-        raise _unreadable(path, type(error).__name__) from None  # foreign bytes make it raise anything
+        raise _unreadable(path, type(error).__name__) from None  # other files raise any exception
     if not known:
         raise _unreadable(path, "of another version")
     return held
@@ -366,7 +366,7 @@ def _fill(state: _State, held: dict[str, Any], path: Path) -> None:
     try:
         load_state(state.method, held["tensors"])
         state.optimizer.load_state_dict(held["optimizer"])
-        if held["scaler"]:  # a CPU's is empty, which a GPU's does not take
+        if held["scaler"]:  # the state from a CPU is empty, and a GPU's scaler refuses it
             state.scaler.load_state_dict(held["scaler"])
         state.agreement = held["agreement"]
         state.losses = held["losses"]

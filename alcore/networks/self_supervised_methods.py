@@ -1,7 +1,7 @@
-"""Self-supervised methods, put together from lightly's losses, heads and transforms.
+"""Self-supervised methods, built from lightly's losses, heads and transforms.
 
-Each is a module that holds all that is trained. ``forward`` takes the views of a batch and gives the
-loss and the (B, d) projections of its first two views.
+Each is a module with everything that is trained. ``forward`` takes the views of a batch and returns the
+loss and the (B, d) projections of its first two views. ``follow`` updates the momentum networks.
 """
 
 import copy
@@ -20,7 +20,7 @@ from lightly.transforms.simsiam_transform import SimSiamTransform
 from lightly.utils.scheduler import cosine_schedule
 from torch import nn
 
-# Smaller images are blurred enough.
+# Smaller images are not blurred, because they have little detail.
 BLUR_FROM = 96
 SMALL_JITTER = 0.5
 PROJECTED = 128
@@ -28,7 +28,7 @@ BANK = 4096
 PROTOTYPES = 2048
 BOTTLENECK = 64
 LOCAL_VIEWS = 4
-# For runs of tens of epochs; the papers begin at 0.996 and train for hundreds.
+# For runs of tens of epochs; the papers start at 0.996 and train for hundreds.
 MOMENTUM = 0.99
 COLD, WARM, WARM_UP_EPOCHS = 0.04, 0.07, 5
 
@@ -45,11 +45,12 @@ class SimCLR(nn.Module):
         self.loss = NTXentLoss(temperature=0.2)
 
     def forward(self, views: Sequence[torch.Tensor], epoch: int) -> Projected:
+        """The loss, and the (B, d) projections of the first two views, for the views of a batch."""
         first, second = (self.head(self.backbone(view)) for view in views)
         return self.loss(first, second), first, second
 
     def follow(self, share: float) -> None:
-        """Called after each step, with the share of the training that is done."""
+        """Called after each step, with the share of training that is done; nothing to update here."""
 
 
 class MoCo(nn.Module):
@@ -63,18 +64,20 @@ class MoCo(nn.Module):
         self.slow_head = copy.deepcopy(self.head)
         deactivate_requires_grad(self.slow_backbone)
         deactivate_requires_grad(self.slow_head)
-        # A bank as large as the pool would hold each sample's own keys as negatives.
+        # A memory bank as large as the pool would have keys of the sample itself as negatives.
         self.loss = NTXentLoss(
             temperature=0.1, memory_bank_size=(max(1, min(BANK, samples // 2)), PROJECTED)
         )
 
     def forward(self, views: Sequence[torch.Tensor], epoch: int) -> Projected:
+        """The loss, and the (B, d) projections of the first two views, for the views of a batch."""
         query = self.head(self.backbone(views[0]))
         with torch.no_grad():
             key = self.slow_head(self.slow_backbone(views[1]))
         return self.loss(query, key), query, key
 
     def follow(self, share: float) -> None:
+        """Update the momentum networks; ``share`` in [0, 1] is the share of training that is done."""
         update_momentum(self.backbone, self.slow_backbone, MOMENTUM)
         update_momentum(self.head, self.slow_head, MOMENTUM)
 
@@ -90,6 +93,7 @@ class SimSiam(nn.Module):
         self.loss = NegativeCosineSimilarity()
 
     def forward(self, views: Sequence[torch.Tensor], epoch: int) -> Projected:
+        """The loss, and the (B, d) projections of the first two views, for the views of a batch."""
         first, second = (self.head(self.backbone(view)) for view in views)
         one = self.loss(self.predictor(first), second.detach())
         other = self.loss(self.predictor(second), first.detach())
@@ -109,6 +113,7 @@ class BarlowTwins(nn.Module):
         self.loss = BarlowTwinsLoss()
 
     def forward(self, views: Sequence[torch.Tensor], epoch: int) -> Projected:
+        """The loss, and the (B, d) projections of the first two views, for the views of a batch."""
         first, second = (self.head(self.backbone(view)) for view in views)
         return self.loss(first, second), first, second
 
@@ -136,12 +141,14 @@ class DINO(nn.Module):
         )
 
     def forward(self, views: Sequence[torch.Tensor], epoch: int) -> Projected:
+        """The loss, and the (B, d) projections of the first two views, for the views of a batch."""
         with torch.no_grad():
             taught = [self.slow_head(self.slow_backbone(view)) for view in views[:2]]
         learned = [self.head(self.backbone(view)) for view in views]
         return self.loss(taught, learned, epoch=epoch), learned[0], learned[1]
 
     def follow(self, share: float) -> None:
+        """Update the momentum networks; ``share`` in [0, 1] is the share of training that is done."""
         momentum = cosine_schedule(int(1000 * min(share, 1)), 1000, MOMENTUM, 1.0)
         update_momentum(self.backbone, self.slow_backbone, momentum)
         update_momentum(self.head, self.slow_head, momentum)
@@ -163,9 +170,10 @@ METHODS: dict[str, Callable[[nn.Module, int, int], Any]] = {
 
 
 def views_for(method: str, size: int) -> Callable[[Any], list[torch.Tensor]]:
-    """lightly's transform for a method: from a PIL image to its views.
+    """lightly's transform for a method: a function from a PIL image to its views.
 
-    Images below 96 px are not blurred, and their colors jittered half as much, as lightly advises.
+    For images below 96 pixels there is no blur, and SimCLR's color jitter is halved, as
+    lightly advises.
     """
     small = size < BLUR_FROM
     options: dict[str, Any] = {"gaussian_blur": 0.0} if small else {}

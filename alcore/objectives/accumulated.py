@@ -74,12 +74,15 @@ class Sum:
         return cls(weights[candidates], float(weights[labeled].sum()))
 
     def potentials(self) -> np.ndarray | None:
+        """(n,) the accumulated value with each candidate, at least 0; None while all are equal."""
         return self._values + self._sum
 
     def add(self, row: int) -> None:
+        """Record that the candidate at ``row`` is chosen."""
         self._sum += float(self._values[row])
 
     def stops(self, row: int) -> bool:
+        """Whether the selection must stop before it chooses the candidate at ``row``."""
         return bool(self._sum + self._values[row] > self.most or self._values[row] < self.least)
 
 
@@ -105,6 +108,7 @@ class Distances:
             self._of_chosen[number] = others.min(initial=np.inf)
 
     def potentials(self) -> np.ndarray | None:
+        """(n,) the accumulated value with each candidate, at least 0; None while all are equal."""
         if not self._chosen:
             return None
         known = self._of_chosen[np.isfinite(self._of_chosen)]
@@ -112,6 +116,7 @@ class Distances:
         return together
 
     def add(self, row: int) -> None:
+        """Record that the candidate at ``row`` is chosen."""
         now = self._vectors[row]
         if self._chosen:
             apart = squared_to(np.asarray(self._chosen), now)
@@ -122,6 +127,7 @@ class Distances:
         self._nearest = np.minimum(self._nearest, squared_to(self._vectors, now))
 
     def stops(self, row: int) -> bool:
+        """Whether the selection must stop before it chooses the candidate at ``row``."""
         return bool(self._chosen) and bool(np.sqrt(self._nearest[row]) < self._minimum)
 
 
@@ -144,6 +150,7 @@ class Shares:
         self._entropy = float(-(known * np.log2(known)).sum()) + EPSILON
 
     def potentials(self) -> np.ndarray | None:
+        """(n,) the accumulated value with each candidate, at least 0; None while all are equal."""
         together = self._kinds + self._counts
         total = together.sum(1, keepdims=True)
         shares = np.divide(together, total, out=np.zeros_like(together), where=total > 0)
@@ -151,9 +158,11 @@ class Shares:
         return np.asarray(1 / (1 + np.maximum(apart, 0) / self._entropy))[self._codes]
 
     def add(self, row: int) -> None:
+        """Record that the candidate at ``row`` is chosen."""
         self._counts += self._kinds[self._codes[row]]
 
     def stops(self, row: int) -> bool:
+        """Whether the selection must stop before it chooses the candidate at ``row``."""
         return False
 
 

@@ -16,7 +16,7 @@ KINDS_A_CHUNK = 1 << 16
 
 
 class BalanceBlock:
-    """Gains of a block's kinds of samples; each pick adds its classes to the counts."""
+    """The values of a few candidates, updated as some of them are chosen (see ``Block``)."""
 
     def __init__(
         self, kinds: np.ndarray, codes: np.ndarray, target: np.ndarray, counts: np.ndarray
@@ -28,6 +28,7 @@ class BalanceBlock:
         self.values = self._evaluate()
 
     def pick(self, position: int) -> None:
+        """Update ``values`` after the candidate at ``position`` is chosen."""
         self._counts += self._kinds[self._codes[position]]
         self.values = self._evaluate()
 
@@ -69,9 +70,11 @@ class Balance(Objective):
 
     @property
     def group_ids(self) -> torch.Tensor | None:
+        """(n,) int64, equal for candidates of equal counts; None where all differ."""
         return self._codes if len(self._kinds) < len(self._codes) else None
 
     def values(self, rows: torch.Tensor | None) -> torch.Tensor:
+        """(R,) float64, the present values of ``rows`` (all if None), higher = more worth labeling."""
         worth = (self._target / (self._counts + PRIOR)).to(self._kinds.dtype)
         codes = self._codes if rows is None else self._codes[rows]
         if len(codes) < len(self._kinds):
@@ -79,6 +82,7 @@ class Balance(Objective):
         return (self._kinds @ worth).to(torch.float64)[codes]
 
     def block(self, rows: torch.Tensor, values: torch.Tensor) -> BalanceBlock:
+        """A block of the candidates at ``rows``, whose present values are ``values`` up to rounding."""
         present, codes = self._codes[rows].unique(return_inverse=True)
         block = BalanceBlock(
             self._kinds[present].to(torch.float64).cpu().numpy(),
@@ -90,6 +94,7 @@ class Balance(Objective):
         return block
 
     def add(self, rows: torch.Tensor) -> None:
+        """Record that the candidates at ``rows`` are chosen."""
         self._counts += self._sum(self._codes[rows])
 
     def report(self) -> dict[str, Any]:

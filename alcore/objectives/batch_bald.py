@@ -45,6 +45,7 @@ class Outcomes:
 
     @classmethod
     def of_nothing(cls, members: int, device: torch.device) -> Outcomes:
+        """The single outcome before anything is chosen, with equal probabilities of the members."""
         level = torch.full((1, members), 1 / members, dtype=torch.float64, device=device)
         return cls(level, torch.ones(1, dtype=torch.float64, device=device), None, ())
 
@@ -116,7 +117,7 @@ class Outcomes:
 
 
 class BatchBaldBlock:
-    """Gains of a block in information; each pick is one more sample of the joint outcomes."""
+    """The values of a few candidates, updated as some of them are chosen (see ``Block``)."""
 
     def __init__(self, objective: BatchBald, rows: torch.Tensor, values: torch.Tensor) -> None:
         self._objective = objective
@@ -126,6 +127,7 @@ class BatchBaldBlock:
         self.values = values.cpu().numpy()
 
     def pick(self, position: int) -> None:
+        """Update ``values`` after the candidate at ``position`` is chosen."""
         o = self._objective
         self._outcomes = self._outcomes.with_one_more(self._p[position], o.samples, o.seed)
         self.values = o.gain(self._outcomes, self._p, self._expected).cpu().numpy()
@@ -181,6 +183,7 @@ class BatchBald(Objective):
             self.expected[part] = 0 - terms.sum(-1).mean(1)
 
     def values(self, rows: torch.Tensor | None) -> torch.Tensor:
+        """(R,) float64, the present values of ``rows`` (all if None), higher = more worth labeling."""
         rows = torch.arange(len(self._rows), device=self._device) if rows is None else rows
         out = torch.empty(len(rows), dtype=torch.float64, device=self._device)
         done = 0
@@ -191,9 +194,11 @@ class BatchBald(Objective):
         return out
 
     def block(self, rows: torch.Tensor, values: torch.Tensor) -> BatchBaldBlock:
+        """A block of the candidates at ``rows``, whose present values are ``values`` up to rounding."""
         return BatchBaldBlock(self, rows, values)
 
     def add(self, rows: torch.Tensor) -> None:
+        """Record that the candidates at ``rows`` are chosen."""
         for row in rows:
             p, expected = self.members_of(row[None]), self.expected[row]
             self._information += float(self.gain(self.outcomes, p, expected[None]))
@@ -219,6 +224,7 @@ class BatchBald(Objective):
         return p.softmax(-1) if self._logits else p / p.sum(-1, keepdim=True)
 
     def report(self) -> dict[str, Any]:
+        """The state reached so far, as plain values that JSON can hold."""
         return {
             "joint_information": self._information,
             "most_there_is": self.most,

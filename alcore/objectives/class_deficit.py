@@ -10,7 +10,7 @@ NUMBERS_A_CHUNK = 1 << 22
 
 
 class ClassDeficitBlock:
-    """Gains of a block toward the lacking classes; each pick takes its classes off what is lacking."""
+    """The values of a few candidates, updated as some of them are chosen (see ``Block``)."""
 
     def __init__(self, classes: np.ndarray, lacking: np.ndarray) -> None:
         self._classes = classes
@@ -18,6 +18,7 @@ class ClassDeficitBlock:
         self.values = self._evaluate()
 
     def pick(self, position: int) -> None:
+        """Update ``values`` after the candidate at ``position`` is chosen."""
         self._lacking -= self._classes[position]
         self.values = self._evaluate()
 
@@ -45,6 +46,7 @@ class ClassDeficit(Objective):
         self._lacking = lacking.to(torch.float64).clone()
 
     def values(self, rows: torch.Tensor | None) -> torch.Tensor:
+        """(R,) float64, the present values of ``rows`` (all if None), higher = more worth labeling."""
         classes = self._classes if rows is None else self._classes[rows]
         now = self._lacking.abs().sum()
         lacking = self._lacking.to(classes.dtype)
@@ -53,8 +55,10 @@ class ClassDeficit(Objective):
         return 1 + now - torch.cat(apart)
 
     def block(self, rows: torch.Tensor, values: torch.Tensor) -> ClassDeficitBlock:
+        """A block of the candidates at ``rows``, whose present values are ``values`` up to rounding."""
         classes = self._classes[rows].to(torch.float64).cpu().numpy()
         return ClassDeficitBlock(classes, self._lacking.cpu().numpy())
 
     def add(self, rows: torch.Tensor) -> None:
+        """Record that the candidates at ``rows`` are chosen."""
         self._lacking -= self._classes[rows].sum(0, dtype=torch.float64)

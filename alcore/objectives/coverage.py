@@ -35,6 +35,7 @@ class CoverageBlock:
         self.values: np.ndarray = settled(gains, least).cpu().numpy()
 
     def pick(self, position: int) -> None:
+        """Update ``values`` after the candidate at ``position`` is chosen."""
         row = self._kernel[position]
         raised = (row > self._best).nonzero().flatten()
         best, rise = self._best[raised], row[raised] - self._best[raised]
@@ -103,10 +104,12 @@ class Coverage(Objective):
 
     @property
     def rounding_error(self) -> float:
+        """The largest relative error of ``values``; 0 where they are exact."""
         return ROUNDED if self._vectors.dtype != torch.float64 else 0.0
 
     @property
     def fallback(self) -> Callable[[], None] | None:
+        """With balls, a function that switches to a Gaussian kernel; else None."""
         return self._go_on if self._kernel.kind == "ball" else None
 
     def _go_on(self) -> None:
@@ -115,6 +118,7 @@ class Coverage(Objective):
         self._begin(Kernel("gaussian", self._kernel.width, unit=self._kernel.unit))
 
     def values(self, rows: torch.Tensor | None) -> torch.Tensor:
+        """(R,) float64, the present values of ``rows`` (all if None), higher = more worth labeling."""
         if rows is None:
             rows = torch.arange(len(self._vectors), device=self._vectors.device)
         level = self._level[rows]
@@ -132,10 +136,12 @@ class Coverage(Objective):
         return self._gains[rows]
 
     def block(self, rows: torch.Tensor, values: torch.Tensor) -> CoverageBlock:
+        """A block of the candidates at ``rows``, whose present values are ``values`` up to rounding."""
         kernel = self._kernel(self._vectors[rows], self._covered)
         return CoverageBlock(kernel, self._best, self._weights, self._least)
 
     def add(self, rows: torch.Tensor) -> None:
+        """Record that the candidates at ``rows`` are chosen."""
         self._states[self._now] = self._best.clone()
         self._states.pop(self._now - settings.coverage_states, None)
         self._now += 1
@@ -143,6 +149,7 @@ class Coverage(Objective):
         self._raise_best(self._centers[-1])
 
     def report(self) -> dict[str, Any]:
+        """The state reached so far, as plain values that JSON can hold."""
         report = {"covered": float((self._best * self._weights).sum(dtype=torch.float64))}
         if self._kernel.kind != "cosine":
             report["width"] = self._kernel.width

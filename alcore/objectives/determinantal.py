@@ -23,6 +23,7 @@ class DeterminantalBlock:
         self.values: np.ndarray = _residuals(kernel.diagonal()).cpu().numpy()
 
     def pick(self, position: int) -> None:
+        """Update ``values`` after the candidate at ``position`` is chosen."""
         left = self._kernel[position, position]
         if left < NOTHING:
             return
@@ -54,6 +55,7 @@ class Determinantal(Objective):
 
     @property
     def rounding_error(self) -> float:
+        """The largest relative error of ``values``; 0 where they are exact."""
         return 1e-7
 
     def __init__(self, vectors: torch.Tensor, centers: torch.Tensor, kernel: Kernel) -> None:
@@ -67,6 +69,7 @@ class Determinantal(Objective):
             self._span(centers[start : start + CENTERS_A_STEP])
 
     def values(self, rows: torch.Tensor | None) -> torch.Tensor:
+        """(R,) float64, the present values of ``rows`` (all if None), higher = more worth labeling."""
         vectors = self._vectors if rows is None else self._vectors[rows]
         out = torch.empty(len(vectors), dtype=torch.float64, device=vectors.device)
         step = max(1, chunk_size(NUMBERS_A_CHUNK) // (len(self._spanning) + vectors.shape[1]))
@@ -77,12 +80,15 @@ class Determinantal(Objective):
         return out
 
     def block(self, rows: torch.Tensor, values: torch.Tensor) -> DeterminantalBlock:
+        """A block of the candidates at ``rows``, whose present values are ``values`` up to rounding."""
         return DeterminantalBlock(self._given_chosen(self._vectors[rows]))
 
     def add(self, rows: torch.Tensor) -> None:
+        """Record that the candidates at ``rows`` are chosen."""
         self._span(self._vectors[rows])
 
     def report(self) -> dict[str, Any]:
+        """The state reached so far, as plain values that JSON can hold."""
         return {"log_determinant": self._log, "width": self._kernel.width}
 
     def _explained(self, vectors: torch.Tensor) -> torch.Tensor:

@@ -15,13 +15,14 @@ ENOUGH_ROWS = 1024
 
 
 class DiversityBlock:
-    """Distances of a block to the nearest center; each pick is one more center."""
+    """The values of a few candidates, updated as some of them are chosen (see ``Block``)."""
 
     def __init__(self, values: np.ndarray, distances: np.ndarray) -> None:
         self.values = values
         self._distances = distances
 
     def pick(self, position: int) -> None:
+        """Update ``values`` after the candidate at ``position`` is chosen."""
         self.values = np.minimum(self.values, self._distances[position])
 
 
@@ -71,17 +72,21 @@ class Diversity(Objective):
 
     @property
     def needs_first_pick(self) -> bool:
+        """Whether there is no center yet, so that values are the closeness to the mean."""
         return self._count == 0
 
     @property
     def rounding_error(self) -> float:
+        """The largest relative error of ``values``; 0 where they are exact."""
         return ROUNDED if self._vectors.dtype != torch.float64 else 0.0
 
     @property
     def minimum(self) -> float | None:
+        """The least distance to a center of a candidate that may be chosen; None without a limit."""
         return None if self.needs_first_pick else self._minimum_distance
 
     def values(self, rows: torch.Tensor | None) -> torch.Tensor:
+        """(R,) float64, the present values of ``rows`` (all if None), higher = more worth labeling."""
         if self.needs_first_pick:
             return self._closeness if rows is None else self._closeness[rows]
         self._catch_up(rows)
@@ -89,6 +94,7 @@ class Diversity(Objective):
         return self._distance(nearest.to(torch.float64))
 
     def block(self, rows: torch.Tensor, values: torch.Tensor) -> DiversityBlock:
+        """A block of the candidates at ``rows``, whose present values are ``values`` up to rounding."""
         vectors = self._vectors[rows]
         distances = self._distance(squared_distances(vectors, vectors))
         if vectors.dtype != torch.float64 and not self.needs_first_pick:
@@ -98,12 +104,14 @@ class Diversity(Objective):
         return DiversityBlock(values.cpu().numpy(), distances.cpu().numpy())
 
     def add(self, rows: torch.Tensor) -> None:
+        """Record that the candidates at ``rows`` are chosen."""
         new = slice(self._count, self._count + len(rows))
         self._centers[new] = self._vectors[rows]
         self._center_lengths[new] = self._lengths[rows]
         self._count += len(rows)
 
     def report(self) -> dict[str, Any]:
+        """The state reached so far, as plain values that JSON can hold."""
         return {"radius": None if self.needs_first_pick or len(self._nearest) == 0 else self._radius()}
 
     def _radius(self) -> float:

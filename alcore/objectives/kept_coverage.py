@@ -21,12 +21,15 @@ class KeptCoverage(Coverage):
     update_cost = 0
 
     def values(self, rows: torch.Tensor | None) -> torch.Tensor:
+        """(R,) float64, the present values of ``rows`` (all if None), higher = more worth labeling."""
         return self._gains if rows is None else self._gains[rows]
 
     def block(self, rows: torch.Tensor, values: torch.Tensor) -> CoverageBlock:
+        """A block of the candidates at ``rows``, whose present values are ``values`` up to rounding."""
         return CoverageBlock(self._matrix[rows], self._best, self._weights, self._least)
 
     def add(self, rows: torch.Tensor) -> None:
+        """Record that the candidates at ``rows`` are chosen."""
         before = self._best
         self._centers.append(self._vectors[rows])
         self._best = torch.maximum(before, self._matrix[rows].amax(0))

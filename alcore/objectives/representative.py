@@ -11,13 +11,14 @@ ROWS_A_CHUNK = 1 << 14
 
 
 class RepresentativeBlock:
-    """Gains of a block; each pick takes off its similarity to the others."""
+    """The values of a few candidates, updated as some of them are chosen (see ``Block``)."""
 
     def __init__(self, values: np.ndarray, kernel: np.ndarray) -> None:
         self.values = values
         self._kernel = kernel
 
     def pick(self, position: int) -> None:
+        """Update ``values`` after the candidate at ``position`` is chosen."""
         self.values = self.values - self._kernel[position]
 
 
@@ -43,13 +44,16 @@ class Representative(Objective):
         self.scale = 1.0
 
     def values(self, rows: torch.Tensor | None) -> torch.Tensor:
+        """(R,) float64, the present values of ``rows`` (all if None), higher = more worth labeling."""
         return self._values if rows is None else self._values[rows]
 
     def block(self, rows: torch.Tensor, values: torch.Tensor) -> RepresentativeBlock:
+        """A block of the candidates at ``rows``, whose present values are ``values`` up to rounding."""
         mine = self._predictions[rows]
         return RepresentativeBlock(values.cpu().numpy(), similar(mine, mine, self._gamma).cpu().numpy())
 
     def add(self, rows: torch.Tensor) -> None:
+        """Record that the candidates at ``rows`` are chosen."""
         new = self._predictions[rows]
         for chunk in chunks(len(self._predictions), ROWS_A_CHUNK):
             self._values[chunk] -= similar(self._predictions[chunk], new, self._gamma).sum(1)

@@ -9,13 +9,13 @@ from .objective import Objective
 
 
 class ScoreBlock:
-    """Values of a block, which no pick changes."""
+    """The values of a few candidates, updated as some of them are chosen (see ``Block``)."""
 
     def __init__(self, values: np.ndarray) -> None:
         self.values = values
 
     def pick(self, position: int) -> None:
-        pass
+        """Update ``values`` after the candidate at ``position`` is chosen."""
 
 
 class Score(Objective):
@@ -37,13 +37,16 @@ class Score(Objective):
         self._report = report or {}
 
     def values(self, rows: torch.Tensor | None) -> torch.Tensor:
+        """(R,) float64, the present values of ``rows`` (all if None), higher = more worth labeling."""
         return self._values if rows is None else self._values[rows]
 
     def block(self, rows: torch.Tensor, values: torch.Tensor) -> ScoreBlock:
+        """A block of the candidates at ``rows``, whose present values are ``values`` up to rounding."""
         return ScoreBlock(values.cpu().numpy())
 
     def add(self, rows: torch.Tensor) -> None:
-        pass
+        """Record that the candidates at ``rows`` are chosen."""
 
     def report(self) -> dict[str, Any]:
+        """The state reached so far, as plain values that JSON can hold."""
         return self._report

@@ -81,6 +81,7 @@ class LimitsBlock:
     at_most: int
 
     def apply(self, total: np.ndarray) -> np.ndarray:
+        """(B,) combined values per cost; -inf where a candidate may not be chosen."""
         if self.costs is not None:
             total = np.where(total > 0, total / self.costs, total * self.costs)
             total[self.costs > self.spend] = -np.inf
@@ -89,6 +90,7 @@ class LimitsBlock:
         return total
 
     def pick(self, position: int) -> None:
+        """Update ``values`` after the candidate at ``position`` is chosen."""
         if self.costs is not None:
             self.spend -= float(self.costs[position])
         if self.groups is not None and self.taken is not None:

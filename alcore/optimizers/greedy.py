@@ -132,7 +132,7 @@ class _Greedy:
                 term.objective.scale = highest if highest > 0 else 1.0
 
     def _pick_one(self, renew: list[bool]) -> bool:
-        """Choose one candidate, all values being exact; then evaluate the terms in ``renew``."""
+        """Choose one candidate by exact values; then evaluate the terms in ``renew`` for all rows."""
         total = self._total()
         if self._renewed(total):
             total = self._total()

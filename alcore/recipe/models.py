@@ -75,7 +75,7 @@ class Cost(Options):
 
 
 class Groups(Options):
-    """Samples that belong together, such as frames of a video: choose all of a group, or a few."""
+    """Samples that belong together, such as frames of a video: choose whole groups or a few of each."""
 
     column: str = Field(description="categories; a sample without one is a group of its own")
     whole: bool = Field(False, description="all candidates of a group or none")

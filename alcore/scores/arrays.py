@@ -22,7 +22,7 @@ def tensor_of(part: Any) -> torch.Tensor:
 
 
 def device_of(array: Any) -> torch.device:
-    """The device a tensor lies on; the CPU for what is not a tensor."""
+    """The device of a tensor; the CPU for a numpy array."""
     return array.device if isinstance(array, torch.Tensor) else torch.device("cpu")
 
 

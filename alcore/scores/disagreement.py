@@ -65,10 +65,10 @@ def detection_disagreement(
     - A box without a partner disagrees by ``m s``, so that a confident detection that the other member
       lacks counts most.
 
-    Both are divided by max(1, m), so that each lies in [0, 1]. ``how`` makes of them one number per
-    image. "mean" weights each by its confidence, s or (s + s') / 2, because otherwise many boxes of low
-    confidence would hide a confident one. An image in which neither member has a box gets 0. With three
-    or more members the result is the mean over all pairs.
+    Both are divided by max(1, m), so that each lies in [0, 1]. ``how`` aggregates them to one number
+    per image. "mean" weights each by its confidence, s or (s + s') / 2, because otherwise many boxes of
+    low confidence would hide a confident one. An image in which neither member has a box gets 0. With
+    three or more members the result is the mean over all pairs.
 
     The idea is that of CALD (Yu et al., Consistency-based Active Learning for Object Detection, 2021).
     CALD takes ``|IoU + (1 - J) (s + s') / 2 - 1.3|`` of each box and its best partner, and the minimum
@@ -203,7 +203,7 @@ def _field(objects: Objects, columns: np.ndarray, classes: int, min_confidence: 
 
 
 def _best_class(objects: Objects) -> tuple[np.ndarray, np.ndarray]:
-    """(M,) the most probable class of each object, (M,) its probability; -1 and 1 without one."""
+    """(M,) the most probable class of each object, (M,) its probability; -1 and 1 without a vector."""
     best, value = np.full(objects.total, -1), np.ones(objects.total)
     p = objects.probabilities
     if p is not None:

@@ -54,9 +54,11 @@ class Badge(Rule):
     temperature: Positive = 1.0
 
     def compared_by(self) -> tuple[str, str] | None:
+        """The column of vectors that it compares, and the metric."""
         return self.embeddings, "euclidean"
 
     def choose(self, task: Task) -> Choice:
+        """Choose ``task.picks`` candidates; see ``Strategy.choose``."""
         features = task.pool.vectors(self.embeddings, task.user)
         width = features.shape[1] + class_vectors(self.column, task).shape[-1]
         small = len(task.candidates) * width <= settings.float64_up_to

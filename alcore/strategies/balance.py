@@ -94,9 +94,11 @@ class Balance(Strategy):
     min_confidence: Share = Field(0.05, description="objects below it do not count")
 
     def labels_use(self) -> LabelsUse | None:
+        """Whether true classes are needed or helpful; see ``Strategy.labels_use``."""
         return "helpful" if self.labels is None else None
 
     def objective(self, task: Task) -> Objective:
+        """The objective that values the candidates of ``task``; see ``Strategy.objective``."""
         counted = class_counts(self, task)
         kinds, codes = counted.of(task.candidates)
         return ClassBalance(
@@ -108,6 +110,7 @@ class Balance(Strategy):
         )
 
     def accumulated(self, task: Task) -> Accumulated:
+        """The accumulated value for combine: "lightly"; see ``Strategy.accumulated``."""
         counted = class_counts(self, task)
         kinds, codes = counted.of(task.candidates)
         known, target = labeled_counts(self, counted, task), target_of(self, counted, task)

@@ -37,6 +37,7 @@ class BatchBald(Strategy):
     given: Given = "probabilities"
 
     def objective(self, task: Task) -> Objective:
+        """The objective that values the candidates of ``task``; see ``Strategy.objective``."""
         members = members_of(self.column, task)
         for _ in member_probabilities(self.column, self.given, task, members, task.candidates):
             task.tick()  # every value is checked before any is used

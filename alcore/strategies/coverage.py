@@ -74,10 +74,11 @@ class Coverage(Strategy):
         20_000,
         gt=0,
         description="a larger pool is represented by this many of its samples, drawn at random; the "
-        "reported share of the pool covered is then within 0.01 of the true one, 19 times in 20",
+        "reported share that is covered is then within 0.01 of the true one, 19 times in 20",
     )
 
     def objective(self, task: Task) -> Objective:
+        """The objective that values the candidates of ``task``; see ``Strategy.objective``."""
         pool = task.pool
         if self.kernel == "cosine" and self.metric != "cosine":
             raise InvalidInput(
@@ -134,10 +135,11 @@ class Coverage(Strategy):
 def _pure_radius(options: Coverage, task: Task, prepare: PreparedVectors) -> float:
     """ProbCover's rule: the largest radius at which 95% of the balls hold one cluster alone.
 
-    A ball holds one cluster alone while its radius is below the distance from its center to the
-    nearest sample of another cluster. The radius is a quantile of these distances (Yehuda et al. 2022,
-    section 3.3, which tries several radii instead). The clusters come from k-means, as many as there
-    are classes. In a larger pool the distances are measured from 20,000 random samples to all others.
+    A ball holds one cluster alone while its radius is below the distance from its center to the nearest
+    sample of another cluster. The radius is therefore a quantile of these distances (Yehuda et al.
+    2022, section 3.3, which tries several radii instead). The clusters come from k-means, as many as
+    there are classes. In a larger pool the distances are measured from 20,000 random samples to
+    all others.
     """
     pool = task.pool
     known = {len(names) for names in pool.classes.values()}

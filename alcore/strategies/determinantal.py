@@ -43,6 +43,7 @@ class Determinantal(Strategy):
     bandwidth: Width | Literal["auto"] = "auto"
 
     def objective(self, task: Task) -> Objective:
+        """The objective that values the candidates of ``task``; see ``Strategy.objective``."""
         pool = task.pool
         prepare = task.vectors(self.column, "cosine")
         here = ~pool.missing[self.column]

@@ -108,6 +108,7 @@ class Disagreement(Strategy):
     )
 
     def objective(self, task: Task) -> Objective:
+        """The objective that values the candidates of ``task``; see ``Strategy.objective``."""
         columns = [task.pool.column(name, task.user) for name in names_of(self.column)]
         kinds = {_kind(column) for column in columns}
         if len(kinds) > 1:

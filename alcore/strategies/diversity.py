@@ -45,6 +45,7 @@ class Diversity(Strategy):
     )
 
     def objective(self, task: Task) -> Objective:
+        """The objective that values the candidates of ``task``; see ``Strategy.objective``."""
         prepare = task.vectors(self.column, self.metric)
         here = ~task.pool.missing[self.column]
         vectors = prepare(task.candidates)
@@ -73,11 +74,13 @@ class Diversity(Strategy):
         return here[np.argsort(values[here], kind="stable")[:count]]
 
     def why_refused(self) -> str | None:
+        """Why it may refuse candidates; see ``Strategy.why_refused``."""
         if self.minimum_distance is None:
             return None
         return "is nearer than minimum_distance to one labeled or chosen"
 
     def accumulated(self, task: Task) -> Accumulated:
+        """The accumulated value for combine: "lightly"; see ``Strategy.accumulated``."""
         column = task.pool.vectors(self.column, task.user, directions=self.metric == "cosine")
         candidates, labeled = (
             plain_vectors(column[rows], self.metric) for rows in (task.candidates, self.known(task))

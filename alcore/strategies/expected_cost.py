@@ -60,6 +60,7 @@ class ExpectedCost(Strategy):
         return self
 
     def objective(self, task: Task) -> Objective:
+        """The objective that values the candidates of ``task``; see ``Strategy.objective``."""
         width = class_vectors(self.column, task).shape[-1]
         classes = class_names(task.pool, self.column, width)
         name, given = ("gain", self.gain) if self.cost is None else ("cost", self.cost)

@@ -74,9 +74,11 @@ class Minority(Rule):
         return "uniform"
 
     def labels_use(self) -> LabelsUse | None:
+        """Whether true classes are needed or helpful; see ``Strategy.labels_use``."""
         return "helpful" if self.labels is None else None
 
     def choose(self, task: Task) -> Choice:
+        """Choose ``task.picks`` candidates; see ``Strategy.choose``."""
         width = class_vectors(self.column, task).shape[-1]
         names = class_names(task.pool, self.column, width)
         counted = ClassCounts(

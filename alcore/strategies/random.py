@@ -25,6 +25,7 @@ class Random(Strategy):
     strategy: Literal["random"] = "random"
 
     def objective(self, task: Task) -> Objective:
+        """The objective that values the candidates of ``task``; see ``Strategy.objective``."""
         # Drawn for the whole pool, so that a filter does not change what the other samples drew.
         drawn = np.random.default_rng(task.seed).random(task.pool.n)
         return task.score(drawn[task.candidates])

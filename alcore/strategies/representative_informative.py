@@ -67,6 +67,7 @@ class RepresentativeInformative(Strategy):
     temperature: Positive = 1.0
 
     def objective(self, task: Task) -> Objective:
+        """The objective that values the candidates of ``task``; see ``Strategy.objective``."""
         pool = task.pool
         here = ~pool.missing[self.column]
         labeled = np.flatnonzero(here & pool.labeled)

@@ -62,6 +62,7 @@ class Representatives(Rule):
     max_clusters: int = Field(500, gt=0, description="of k_means; beyond, several are chosen of each")
 
     def choose(self, task: Task) -> Choice:
+        """Choose ``task.picks`` candidates; see ``Strategy.choose``."""
         prepare = task.vectors(self.column, self.metric)
         rows = np.flatnonzero(~task.pool.missing[self.column])
         if self.method == "k_medoids":

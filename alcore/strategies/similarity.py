@@ -31,9 +31,11 @@ class Similarity(Strategy):
     to: Annotated[Examples, Basic("Like")] = Field(description="ids of samples of the pool, or vectors")
 
     def examples(self) -> list[tuple[str, list[Any]]]:
+        """The column of vectors and the examples to compare with."""
         return [(self.column, self.to)]
 
     def objective(self, task: Task) -> Objective:
+        """The objective that values the candidates of ``task``; see ``Strategy.objective``."""
         near = cosines(task.pool, self.column, self.to, task.user, task.device, task.tick)
         return task.score((1 + near[task.candidates]) / 2)
 

@@ -34,6 +34,7 @@ class Typicality(Strategy):
     neighbors: int = Field(20, gt=0)
 
     def objective(self, task: Task) -> Objective:
+        """The objective that values the candidates of ``task``; see ``Strategy.objective``."""
         values, how = typicality_of(self.column, self.metric, self.neighbors, task)
         return task.score(values[task.candidates], float(np.nanmax(values)), {"neighbors": how})
 

@@ -44,6 +44,7 @@ class TypiClust(Rule):
     max_clusters: int = Field(500, gt=0)
 
     def choose(self, task: Task) -> Choice:
+        """Choose ``task.picks`` candidates; see ``Strategy.choose``."""
         prepare = task.vectors(self.column, self.metric)
 
         def typical(rows: np.ndarray) -> np.ndarray:

@@ -121,12 +121,15 @@ class Uncertainty(Strategy):
     )
 
     def labels_use(self) -> LabelsUse | None:
+        """Whether true classes are needed or helpful; see ``Strategy.labels_use``."""
         return "needed" if self.temperature == "fit" and self.labels is None else None
 
     def ignored_below(self) -> float:
+        """The confidence in [0, 1] below which objects are ignored."""
         return self.min_confidence
 
     def objective(self, task: Task) -> Objective:
+        """The objective that values the candidates of ``task``; see ``Strategy.objective``."""
         report: dict[str, Any] = {}
         options = self
         if self.temperature == "fit":
@@ -137,6 +140,7 @@ class Uncertainty(Strategy):
         return task.score(values, max(1.0, float(values.max(initial=0))), report)
 
     def summands(self, task: Task, rows: np.ndarray) -> np.ndarray:
+        """(R,) float64, what each row adds under combine: "lightly"; see ``Strategy.summands``."""
         column = task.pool.columns[self.column]
         if isinstance(column, np.ndarray) and column.ndim == 1:  # scores that were computed elsewhere
             return np.nan_to_num(task.pool.numbers(self.column, task.user))[rows]

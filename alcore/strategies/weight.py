@@ -127,6 +127,7 @@ class Weight(Strategy):
         return Reads.CATEGORIES if by_category else reads
 
     def objective(self, task: Task) -> Objective:
+        """The objective that values the candidates of ``task``; see ``Strategy.objective``."""
         if isinstance(self.prefer, list | dict):
             worths, other = category_worths(self.prefer)
             return task.score(_worth_of_each(worths, other, self, task), max(worths.values()))
@@ -135,6 +136,7 @@ class Weight(Strategy):
         return task.score(preferred(numbers[task.candidates], self.prefer, low, high))
 
     def summands(self, task: Task, rows: np.ndarray) -> np.ndarray:
+        """(R,) float64, what each row adds under combine: "lightly"; see ``Strategy.summands``."""
         if self.prefer == "high":  # the numbers themselves, not scaled to 0 to 1
             numbers = numbers_or_counts(task.pool, self.column, self.classes, task.user)
             return np.nan_to_num(numbers)[rows]

@@ -1,4 +1,4 @@
-"""Test sets: samples that stand for where the model will be applied, kept apart from training."""
+"""Test sets: samples that represent the data of the application, kept apart from training."""
 
 from .active import weighted_estimate
 from .select import select_test_set

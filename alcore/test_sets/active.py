@@ -11,18 +11,20 @@ from ..data.errors import InvalidInput
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean, and how far it is likely to be off."""
+    """A mean and its standard error, both in the unit of the losses."""
 
     mean: float
     standard_error: float
 
 
 def proposal(expected_losses: np.ndarray, floor: float) -> np.ndarray:
-    """(N,) float64 chances to be drawn first, sum 1: a part ``floor`` even, the rest by expected loss.
+    """(N,) float64 probabilities to be drawn first, which sum to 1.
+
+    A share ``floor`` is divided evenly; the rest is in proportion to the expected losses.
 
     Args:
-        expected_losses: (N,) not below 0, in any unit; where all are 0 every chance is the same.
-        floor: above 0. A weight is then at most about 1 / floor, however wrong the expected losses.
+        expected_losses: (N,) at least 0, in any unit; where all are 0, probabilities are equal.
+        floor: in (0, 1]. It keeps weights below about 1 / floor, however wrong the expected losses are.
 
     Raises:
         InvalidInput: expected losses below 0, or not finite.
@@ -32,7 +34,7 @@ def proposal(expected_losses: np.ndarray, floor: float) -> np.ndarray:
     if bad:
         raise InvalidInput(f"expected_loss: {bad} values are below 0 or not finite; correct them")
     even = np.full(len(losses), 1 / max(1, len(losses)))
-    # Scaled first: a sum of very large or very small numbers says nothing.
+    # Scaled first, because a sum of very large or very small numbers would overflow or be 0.
     largest = losses.max(initial=0)
     if largest == 0:
         return even
@@ -43,37 +45,39 @@ def proposal(expected_losses: np.ndarray, floor: float) -> np.ndarray:
 def draw(
     chances: np.ndarray, size: int, generator: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Draw one after the other without replacement, each in proportion to its chance among the rest.
+    """Draw samples one by one without replacement, each in proportion to its probability.
 
-    Keys to which Gumbel noise is added are sorted, which is the same.
+    Gumbel noise is added to the log probabilities and the sums are sorted, which is equivalent.
 
     Args:
-        chances: (N,) above 0.
-        size: at most N.
+        chances: (N,) probabilities above 0.
+        size: how many to draw, at most N.
+        generator: the source of random numbers.
 
     Returns:
-        (size,) int64 in the order drawn, and (size,) float64 chances that each had when it was drawn.
+        (size,) int64 in the order drawn, and (size,) float64, the probability of each when it was
+        drawn.
     """
     keys = np.log(chances) + generator.gumbel(size=len(chances))
     order = np.argsort(-keys, kind="stable")
     drawn = order[:size]
-    # Summed from the last on: what is left is then never the small difference of large numbers.
+    # Summed from the last to the first, to avoid small differences of large numbers.
     left = np.cumsum(chances[order][::-1])[::-1][:size]
     return drawn.astype(np.int64), chances[drawn] / left
 
 
 def weights_of(chances: np.ndarray, population: int) -> np.ndarray:
-    """(M,) float64 weights by which the mean of M drawn losses is unbiased for that of all (LURE).
+    """(M,) float64 weights that make the weighted mean of M drawn losses unbiased (LURE).
 
-    ``v_m = 1 + (N - M) / (N - m) * (1 / ((N - m + 1) q_m) - 1)``; all 1 where every sample is drawn, or
-    where the draw was even.
+    ``v_m = 1 + (N - M) / (N - m) * (1 / ((N - m + 1) q_m) - 1)``. All are 1 where every sample is
+    drawn, or where all probabilities were equal.
 
     Source: Farquhar et al., On Statistical Bias in Active Learning (2021), where it is R_LURE; used for
     testing by Kossen et al., Active Testing (2021).
 
     Args:
-        chances: (M,) q_m, the chance of the m-th drawn when it was drawn.
-        population: N, how many it was drawn from.
+        chances: (M,) q_m, the probability of the m-th sample when it was drawn.
+        population: N, how many samples they were drawn from.
     """
     M, N = len(chances), population
     if M == N:
@@ -85,15 +89,15 @@ def weights_of(chances: np.ndarray, population: int) -> np.ndarray:
 def weighted_estimate(losses: np.ndarray, weights: np.ndarray, population: int) -> Estimate:
     """The mean loss over all samples, from those drawn: ``1 / M sum v_m l_m``.
 
-    It is a weighted sum of M unbiased estimates, the m-th of which takes the first m - 1 losses as
-    known and the m-th for all the rest; their weights are
-    ``N (N - M) / (M (N - m) (N - m + 1))``. What each is off by is uncorrelated with the others, which
-    gives the standard error.
+    It is a weighted sum of M unbiased estimates. The m-th estimate takes the first m - 1 losses as
+    known, and estimates the sum of the others from the m-th loss. Their weights are
+    ``N (N - M) / (M (N - m) (N - m + 1))``. Their errors are uncorrelated, which gives the standard
+    error.
 
     Args:
-        losses: (M,) in the order drawn (the rank); any metric that is a mean over samples. Of the loss
-            that was expected the estimate is good: give errors rather than right answers.
-        weights: (M,) as chosen with them.
+        losses: (M,) in the order drawn (the rank): any metric that is a mean over samples. The estimate
+            is best for a loss like the expected one, so give errors (0 or 1) rather than right answers.
+        weights: (M,) the weights of the test set.
         population: N, how many they were drawn from: ``report["population"]``.
 
     Raises:

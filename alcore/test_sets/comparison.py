@@ -1,4 +1,4 @@
-"""How far a test set lies from its target, beside random sets of the same size."""
+"""The distance of a test set from its target, compared with random sets of the same size."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ from .discrepancy import mean_similarity, spread
 from .strata import total_variation
 
 LOW, HIGH = 5, 95
-# So many pairs of samples are compared within all random sets together; of large sets fewer are drawn.
+# The most pairs of samples that are compared within all random sets together. Where sets are large,
+# fewer sets are drawn.
 MOST_PAIRS, FEWEST_SETS = 1_000_000_000, 5
 
 
 @dataclass(frozen=True)
 class TargetVectors:
-    """Vectors that stand for the target.
+    """Vectors that represent the target.
 
     Attributes:
         vectors: (m, d).
-        weights: (m,) float64, sum 1; None where they are even.
-        drawn: whether they are but a part of it.
+        weights: (m,) float64 that sum to 1; None where all are equal.
+        drawn: whether they are only a random part of the target.
     """
 
     vectors: torch.Tensor
@@ -37,10 +38,13 @@ class TargetVectors:
 def random_sets(
     units: np.ndarray, size: int, count: int, generator: np.random.Generator
 ) -> list[np.ndarray]:
-    """Rows of random sets: units in random order, until the size is met as nearly as they allow.
+    """Random sets of rows, each made of whole units in random order, as near to ``size`` as possible.
 
     Args:
-        units: (n,) int64, numbered 0 to U - 1.
+        units: (n,) int64 unit of each row, numbered 0 to U - 1.
+        size: how many rows a set should have.
+        count: how many sets; fewer where sets are large.
+        generator: the source of random numbers.
     """
     sizes = np.bincount(units)
     rows = np.argsort(units, kind="stable")
@@ -66,12 +70,17 @@ def discrepancies(
     width: float,
     tick: Callable[[], None],
 ) -> np.ndarray:
-    """(len(sets),) float64 maximum mean discrepancy of each set of rows from the target.
+    """(len(sets),) float64 maximum mean discrepancy of each set from the target, at least 0.
 
-    Where the target is but drawn, what drawing adds to the distance is taken off.
+    Where the target is only a random part, the bias that this adds is subtracted.
 
     Args:
-        weights: of the first set's rows, sum 1; None for even ones.
+        prepare: the vectors of the pool.
+        sets: rows of the pool.
+        weights: of the first set's rows, which sum to 1; None where all are equal.
+        target: the vectors of the target.
+        width: of the kernel ``exp(-d^2 / width^2)``.
+        tick: called after each set; an exception that it raises stops the work.
     """
     kernel = Kernel("gaussian", width, unit=False)
     rows, place = np.unique(np.concatenate(sets), return_inverse=True)
@@ -92,11 +101,13 @@ def discrepancies(
 def variations(
     strata: np.ndarray, sets: list[np.ndarray], weights: np.ndarray | None, shares: np.ndarray
 ) -> np.ndarray:
-    """(len(sets),) float64 total variation of each set's strata from the target's shares.
+    """(len(sets),) float64 in [0, 1], the total variation between each set's strata and the target's.
 
     Args:
-        strata: (N,) int64 of the pool.
-        weights: of the first set's rows, sum 1; None for even ones.
+        strata: (N,) int64 stratum of each sample of the pool.
+        sets: rows of the pool.
+        weights: of the first set's rows, which sum to 1; None where all are equal.
+        shares: (S,) target share of each stratum.
     """
     found = []
     for number, rows in enumerate(sets):
@@ -107,7 +118,7 @@ def variations(
 
 
 def compared(values: np.ndarray) -> dict[str, Any]:
-    """The first value beside the others: plain values for a report."""
+    """The first value (the test set's) and statistics of the others (random sets), for the report."""
     first, others = float(values[0]), values[1:]
     if len(others) == 0:
         return {"chosen": first, "random": None}

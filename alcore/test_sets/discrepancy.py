@@ -1,7 +1,7 @@
-"""The parts of the maximum mean discrepancy: how far two sets of vectors lie apart as distributions.
+"""The parts of the maximum mean discrepancy (MMD), a distance between two sets of vectors.
 
 ``MMD^2 = mean k(x, x') - 2 mean k(x, y) + mean k(y, y')`` (Gretton et al., A Kernel Two-Sample Test,
-2012, equations 3 and 5). Unbiased, pairs of a vector with itself are left out.
+2012, equations 3 and 5). The unbiased form leaves out the pairs of a vector with itself.
 """
 
 from __future__ import annotations
@@ -26,7 +26,15 @@ def mean_similarity(
     weights: np.ndarray | None = None,
     tick: Callable[[], None] = lambda: None,
 ) -> np.ndarray:
-    """(n,) float64 mean similarity of each vector of x to all of y, by weights that sum to 1."""
+    """(n,) float64 weighted mean similarity of each vector of x to all of y, in [0, 1].
+
+    Args:
+        x: (n, d).
+        y: (m, d).
+        kernel: the similarity of two vectors.
+        weights: (m,) that sum to 1; None where all are equal.
+        tick: called after each block; an exception that it raises stops the work.
+    """
     w = torch.full((len(y),), 1 / max(1, len(y)), dtype=torch.float64)
     if weights is not None:
         w = torch.from_numpy(np.asarray(weights, dtype=np.float64))
@@ -46,7 +54,7 @@ def spread(
     *,
     unbiased: bool = False,
 ) -> float:
-    """The mean similarity of a set's pairs; unbiased: of those of two different vectors."""
+    """The mean similarity of all pairs of x; ``unbiased`` leaves out pairs of a vector with itself."""
     n = len(x)
     similarity = mean_similarity(x, x, kernel, weights)
     if weights is not None:
@@ -56,7 +64,7 @@ def spread(
 
 
 def median_distance(vectors: torch.Tensor) -> float:
-    """The median distance of pairs of different vectors, of up to 1,000 of them evenly taken.
+    """The median distance between different vectors, over up to 1,000 vectors at equal steps.
 
     As the bandwidth of ``exp(-d^2 / bandwidth^2)`` it is the median heuristic (Garreau et al., Large
     sample analysis of the median heuristic, 2018). 1 where all are equal.

@@ -1,4 +1,4 @@
-"""Kernel herding: each pick is that with which the chosen are most like the target."""
+"""Kernel herding: each pick brings the chosen samples as near to the target as possible."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..objectives import Kernel
 from .stratified import Units
 
 ROWS_A_BLOCK, PICKS_A_BLOCK = 1 << 13, 256
-# Values equal to so many binary places are ties.
+# Values that agree to 30 binary places are ties.
 PLACES = 2.0**30
 
 
@@ -25,21 +25,22 @@ def herd(
     units: Units,
     tick: Callable[[int], None] = lambda taken: None,
 ) -> np.ndarray:
-    """Rows in the order taken: greedily, that which makes the discrepancy from the target least.
+    """(k,) int64 rows in the order taken, chosen greedily to minimize the discrepancy from the target.
 
-    With S chosen the squared maximum mean discrepancy is ``mean k(S, S) - 2 mean s(S)`` and a
-    constant; of all units that may be taken, the one with which it is least is next, ties to the one
-    that comes first. Of single samples that is the sample i with the highest
+    For chosen samples S the squared maximum mean discrepancy is ``mean k(S, S) - 2 mean s(S)`` plus a
+    constant. The next unit is the one, of those that may be taken, with which it is least; ties go to
+    the first. For single samples that is the sample i with the highest
     ``mean_similarity_i - sum_{s in S} k(i, s) / (|S| + 1)``.
 
     Source: Chen, Welling and Smola, Super-Samples from Kernel Herding (2010).
 
     Args:
         vectors: (n, d) candidates; float64 is compared pair by pair, float32 by matrix products.
-        mean_similarity: (n,) mean similarity of each to the target.
+        mean_similarity: (n,) mean similarity of each candidate to the target.
         width: of the kernel ``exp(-d^2 / width^2)``.
-        units: what may be taken, of the n candidates.
-        tick: called with how many are taken, after each pick; what it raises ends the work.
+        units: the units of the n candidates, and the quotas.
+        tick: called with the number of samples taken, after each pick; an exception that it raises
+            stops the work.
     """
     similar = _Similar(vectors, width)
     mean = units.sums(mean_similarity)
@@ -67,7 +68,7 @@ def herd(
 
 
 class _Similar:
-    """Sums of similarities; lengths are computed once."""
+    """Sums of similarities; the vectors' lengths are computed only once."""
 
     def __init__(self, vectors: torch.Tensor, width: float) -> None:
         self._vectors = vectors
@@ -76,7 +77,7 @@ class _Similar:
         self._scale = -1 / width**2
 
     def to(self, rows: np.ndarray) -> np.ndarray:
-        """(n,) float64 sum of each vector's similarities to some."""
+        """(n,) float64, the sum of each vector's similarities to those at ``rows``."""
         x = self._vectors
         found = torch.zeros(len(x), dtype=torch.float64, device=x.device)
         for start in range(0, len(rows), PICKS_A_BLOCK):
@@ -95,7 +96,7 @@ class _Similar:
         return np.asarray(found.cpu().numpy())
 
     def inside(self, units: Units) -> np.ndarray:
-        """(U,) float64 sum over all pairs within each unit; of those that may be taken at all."""
+        """(U,) float64, the sum over all pairs within each unit; infinite for units that are closed."""
         found = np.full(len(units.sizes), np.inf)
         for unit in np.flatnonzero(units.open()).tolist():
             mine = units.rows(unit)

@@ -1,16 +1,16 @@
-"""Keeping a test set apart from training: groups that stay whole, near-duplicates held out.
+"""Keep a test set apart from training: groups are not split, and near-duplicates are held out.
 
-A *unit* is a group (a video, a day, a patient), or a sample of no group. A unit is chosen, trainable or
-held out, as a whole:
+A *unit* is a group (a video, a day, a patient), or a sample without a group. Each unit as a whole is
+chosen, trainable or held out:
 
-- the training side is every unit with a labeled sample; nothing of it is chosen;
-- a unit with a near-duplicate of the training side is not chosen either, and stays trainable;
-- once the test set is chosen, every other unit with a near-duplicate of a chosen sample is held out:
-  not tested on, and not to be trained on. A unit that is held out holds no other out, so that chains of
-  near-duplicates do not swallow everything;
-- what cannot be chosen of a chosen unit, for want of a value, is held out.
+- The training side is every unit with a labeled sample. None of its samples is chosen.
+- A unit with a near-duplicate of the training side is not chosen either; it stays trainable.
+- Once the test set is chosen, every other unit with a near-duplicate of a chosen sample is held out: it
+  is not tested on, and must not be trained on. Near-duplicates of held-out units are not held out, so
+  that chains of near-duplicates do not hold out everything.
+- Samples of a chosen unit that cannot be chosen, because they lack a value, are held out.
 
-So no chosen sample has a near-duplicate among those trainable or labeled, and no group has samples on
+So no chosen sample has a near-duplicate among trainable or labeled samples, and no group has samples on
 both sides.
 """
 
@@ -27,10 +27,12 @@ from ..geometry.vectors import Vectors
 
 
 def units_of(pool: Pool, groups: str | None) -> np.ndarray:
-    """(N,) int64 unit of each sample; one without a group is a unit of its own. Dates count by day.
+    """(N,) int64 unit of each sample; a sample without a group is a unit of its own.
+
+    Dates are grouped by day.
 
     Raises:
-        InvalidInput: not a column of one value a sample.
+        InvalidInput: the column does not hold a single value per sample.
     """
     if groups is None:
         return np.arange(pool.n)
@@ -52,7 +54,7 @@ def units_of(pool: Pool, groups: str | None) -> np.ndarray:
 
 
 def whole(units: np.ndarray, some: np.ndarray) -> np.ndarray:
-    """(N,) bool, every sample of the units that have one among ``some`` (N,) bool."""
+    """(N,) bool, true for every sample of a unit that has a sample in ``some``, (N,) bool."""
     has = np.zeros(int(units.max(initial=-1)) + 1, dtype=bool)
     has[units[some]] = True
     return has[units]
@@ -65,7 +67,7 @@ def near(
     distance: float,
     tick: Callable[[], None] = lambda: None,
 ) -> np.ndarray:
-    """Those of some rows, ascending, that are nearer than a Euclidean distance to one of the others."""
+    """(k,) those of ``rows`` that are nearer than ``distance`` (Euclidean) to one of ``others``."""
     if len(rows) == 0 or len(others) == 0:
         return rows[:0]
     found = any_near(lambda part: prepare(rows[part]), len(rows), prepare(others), distance, tick)

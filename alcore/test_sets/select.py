@@ -1,4 +1,4 @@
-"""Pool + spec -> test set."""
+"""Choose a test set from a pool by a spec."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ from .spec import HERDED, STRATIFIED, Interval, TestSetSpec
 from .strata import Strata, shares_of, strata_of
 from .stratified import Units, allocate, draw, draw_units
 
-# The target is drawn anew to measure by: what was chosen to be like a draw is too like it.
+# To measure the distance, the target is drawn again, because the test set was fitted to the first draw.
 MEASURED_BY = 5_000
 KEYS, TARGET, MEASURE, RANDOM = range(4)
 
 
 @dataclass(frozen=True)
 class ChosenTestSet:
-    """A test set, and what must not be trained on beside it.
+    """A test set, and the other samples that must not be trained on.
 
     Attributes:
         indices: (m,) int64 rows of the pool, in the order taken.
         ids: their ids.
-        held_out: (h,) int64 rows, ascending, that are neither tested on nor to be trained on: near a
-            chosen one, or of its unit (see ``separation``).
-        weights: (m,) float64 for ``weighted_estimate``; None but for ``active``.
-        report: counts, strata, distances to the target; plain values that JSON takes.
+        held_out: (h,) int64 ascending rows that are not tested on and must not be trained on: near a
+            chosen sample, or of its unit (see ``leakage.py``).
+        weights: (m,) float64 for ``weighted_estimate``; None except for ``active``.
+        report: counts, strata and distances to the target; plain values that JSON can hold.
     """
 
     indices: np.ndarray
@@ -62,23 +62,27 @@ def select_test_set(
     device: str | torch.device = "auto",
     progress: Progress | None = None,
 ) -> ChosenTestSet:
-    """Choose a test set that stands for a target, and keep it apart from training.
+    """Choose a test set that represents a target, and keep it apart from training.
 
-    ``random`` draws; ``stratified`` draws the target's share of every stratum; ``herding`` makes the
-    distance to the target's embeddings least; ``both`` does so within the strata; ``active`` draws by
-    expected loss, with weights that make the mean of a metric unbiased. Labeled samples are the
-    training side. Same input, same seed, same set; ties go to the lower row.
+    ``random`` draws at random. ``stratified`` draws the target's share of every stratum. ``herding``
+    minimizes the distance to the target's embeddings; ``both`` does so within the strata. ``active``
+    draws by expected loss, with weights that make the mean of a metric unbiased. Labeled samples are
+    the training side. The same input and seed give the same set; ties go to the lower row.
 
     Args:
-        pool: the samples, those trained on labeled.
-        spec: see ``TestSetSpec``; a dict or JSON.
-        reference: what the set is to be like, with the same columns; default: the whole pool, with its
+        pool: the samples; those that are trained on are labeled.
+        spec: a ``TestSetSpec``, a dict or JSON.
+        reference: the target, a pool with the same columns; by default the whole pool, including its
             labeled samples.
         device: "auto" (a GPU where there is one), "cpu", "cuda" or a torch device.
-        progress: called with (taken, size) now and then; what it raises ends the selection.
+        progress: called with (taken, size) from time to time; an exception that it raises stops the
+            selection.
+
+    Returns:
+        the test set, the rows held out, and a report.
 
     Raises:
-        InvalidInput: what is wrong with the spec or the data, in one sentence.
+        InvalidInput: the spec or the data cannot be used; one sentence says why.
     """
     started = time.perf_counter()
     run = _Run(pool, TestSetSpec.of(spec), reference, resolve_device(device), progress)
@@ -94,7 +98,7 @@ def select_test_set(
 
 
 class _Run:
-    """One selection: what may be chosen, and how it is."""
+    """One selection: its candidates, and how they are chosen."""
 
     def __init__(
         self,
@@ -128,7 +132,7 @@ class _Run:
         self.near_training = self._near(~self.training, self.training)
         self.candidates = np.flatnonzero(usable & ~whole(self.units, self.near_training))
         self.without_value = int((~self.training & ~usable).sum())
-        # The metric is one of these samples, unless they stand for others.
+        # The metric is a mean over the candidates, unless they represent other samples.
         same = reference is None and not spec.shares
         self.population = len(self.candidates) if same else None
         self.size = self._size()
@@ -153,7 +157,7 @@ class _Run:
         units = _as_they_appear(self.units[rows])
         if method in HERDED:
             return rows[self._herded(Units(units, strata, quotas))], None
-        # Drawn for the whole pool, so that a sample's chance does not hang on what else is left out.
+        # Drawn for the whole pool, so that a sample's key does not depend on which others are left out.
         generator = self._generator(KEYS)
         if self.spec.groups is None:
             return rows[draw(strata, quotas, generator.random(self.pool.n)[rows])], None
@@ -161,7 +165,7 @@ class _Run:
         return rows[draw_units(Units(units, strata, quotas), order)], None
 
     def why_none(self) -> str:
-        """Why nothing was taken, though there is something to choose from."""
+        """The error message where nothing was taken although there are candidates."""
         smallest = int(np.bincount(_as_they_appear(self.units[self.candidates])).min())
         if smallest > 1:
             return (
@@ -171,7 +175,7 @@ class _Run:
         return "shares: no sample of the strata that they ask for may be chosen; widen them"
 
     def held_out(self, rows: np.ndarray) -> np.ndarray:
-        """(N,) bool."""
+        """(N,) bool, true for samples that are held out once ``rows`` are chosen."""
         chosen = np.zeros(self.pool.n, dtype=bool)
         chosen[rows] = True
         near_chosen = self._near(~chosen & ~self.training, chosen)
@@ -220,13 +224,13 @@ class _Run:
             "seed": spec.seed,
         }
 
-    # What there is
+    # The input
 
     def _generator(self, purpose: int) -> np.random.Generator:
         return np.random.default_rng([self.spec.seed, purpose])
 
     def _expected_losses(self) -> np.ndarray | None:
-        """(N,), of probabilities how likely the predicted class is wrong."""
+        """(N,) expected losses; from probabilities, the least-confidence score."""
         name = self.spec.expected_loss
         if name is None:
             return None
@@ -258,7 +262,7 @@ class _Run:
         return np.flatnonzero(some & ~self.pool.missing[self.spec.embeddings or ""])
 
     def _distance(self) -> float | None:
-        """The distance below which two samples are near-duplicates, as the metric has it."""
+        """The distance, in the metric, below which two samples are near-duplicates."""
         spec = self.spec
         if spec.embeddings is None:
             self.notes.append("near-duplicates were not looked for: no embeddings are named")
@@ -272,7 +276,7 @@ class _Run:
         return suggested_distance(found)
 
     def _near(self, some: np.ndarray, others: np.ndarray) -> np.ndarray:
-        """(N,) bool, those of some that are near-duplicates of others."""
+        """(N,) bool, true for samples in ``some`` that are near-duplicates of samples in ``others``."""
         found = np.zeros(self.pool.n, dtype=bool)
         if self._vectors is not None and self.distance is not None:
             d = self.distance
@@ -285,7 +289,7 @@ class _Run:
         """How many to choose.
 
         Raises:
-            InvalidInput: none, or not so many, may be chosen.
+            InvalidInput: there are no candidates, or fewer than the size.
         """
         count, spec = len(self.candidates), self.spec
         why = (
@@ -309,7 +313,7 @@ class _Run:
     # The target
 
     def _target_vectors(self, most: int, purpose: int) -> TargetVectors:
-        """The target's vectors, or as many drawn of them."""
+        """The target's vectors, or ``most`` of them drawn at random where there are more."""
         assert self._vectors is not None
         name, target = self.spec.embeddings or "", self.target
         here = np.flatnonzero(~target.missing[name])
@@ -349,7 +353,7 @@ class _Run:
         progress = self._progress or (lambda taken, size: None)
         return herd(vectors, similarity, width, units, lambda taken: progress(taken, self.size))
 
-    # What came of it
+    # The result
 
     def _strata_told(self, rows: np.ndarray) -> list[dict[str, Any]]:
         if not self.strata.columns:

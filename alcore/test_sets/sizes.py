@@ -1,4 +1,4 @@
-"""How many samples a wanted confidence interval takes, and which interval a size gives."""
+"""The sample size that a confidence interval requires, and the interval that a size gives."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scipy.special import ndtri
 from ..data.errors import InvalidInput
 from .spec import Interval
 
-# A size beyond this is a typing slip.
+# A larger size is a typing error.
 MOST = 1 << 40
 
 
@@ -20,8 +20,15 @@ def proportion_interval(
     """The Wilson interval of a proportion found in ``size`` samples: (low, high), within [0, 1].
 
     Args:
-        population: of how many the samples were drawn, without replacement; None for infinitely many.
-            The size then counts as ``size * (population - 1) / (population - size)``.
+        proportion: the proportion found, in [0, 1].
+        size: how many samples it was found in.
+        confidence: the confidence level, in (0, 1).
+        population: how many samples these were drawn from without replacement; None for infinitely
+            many. With a population, the size counts as ``size * (population - 1) / (population -
+            size)``.
+
+    Raises:
+        InvalidInput: a size that is not from 1 to the population.
 
     Source: Wilson, Probable inference (1927); the correction for a finite population is that of the
     variance of a mean drawn without replacement (Cochran, Sampling Techniques, 1977, section 2.6).
@@ -43,7 +50,10 @@ def size_for_proportion(
     """The least size whose Wilson interval is no wider than ``half_width`` to each side.
 
     Args:
-        expected: about what the proportion will be; 0.5 takes the most samples.
+        half_width: of the interval, above 0.
+        expected: a guess of the proportion, in [0, 1]; 0.5 requires the most samples.
+        confidence: the confidence level, in (0, 1).
+        population: as in ``proportion_interval``.
 
     Raises:
         InvalidInput: a half-width that is not above 0.
@@ -57,6 +67,12 @@ def size_for_mean(
 ) -> int:
     """The least size whose normal interval of a mean is no wider than ``half_width`` to each side.
 
+    Args:
+        half_width: of the interval, above 0, in the unit of the values.
+        deviation: a guess of the standard deviation of the values.
+        confidence: the confidence level, in (0, 1).
+        population: as in ``proportion_interval``.
+
     Raises:
         InvalidInput: a half-width that is not above 0.
     """
@@ -65,7 +81,13 @@ def size_for_mean(
 
 
 def size_for(interval: Interval, population: int | None = None) -> int:
-    """The size that an interval takes; of a metric of some samples, so many that these are enough."""
+    """The size that an interval requires.
+
+    Where the metric concerns only a share of the samples (``of_share``), enough of those are included.
+
+    Raises:
+        InvalidInput: a half-width that is not above 0.
+    """
     some = None if population is None else max(1, round(population * interval.of_share))
     if interval.metric == "mean":
         assert interval.deviation is not None
@@ -77,7 +99,7 @@ def size_for(interval: Interval, population: int | None = None) -> int:
 
 
 def half_width_of(interval: Interval, size: int, population: int | None = None) -> float:
-    """The half-width that a size gives, of the metric that an interval is of."""
+    """The half-width that ``size`` samples give for the metric of ``interval``, above or equal to 0."""
     some = max(1, round(size * interval.of_share))
     of = None if population is None else max(some, round(population * interval.of_share))
     n, z = _effective(some, of), float(ndtri((1 + interval.confidence) / 2))
@@ -95,7 +117,7 @@ def _wilson_half(proportion: float, n: float, z: float) -> float:
 
 
 def _effective(size: int, population: int | None) -> float:
-    """As many drawn of infinitely many would say as much."""
+    """The size of a sample from an infinite population with the same variance of the mean."""
     if population is None:
         return float(size)
     if not 1 <= size <= population:
@@ -104,7 +126,7 @@ def _effective(size: int, population: int | None) -> float:
 
 
 def _least(half: Callable[[float], float], wanted: float, population: int | None) -> int:
-    """The least size whose half-width, which falls with it, is as wanted."""
+    """The least size whose half-width is at most ``wanted``; the half-width falls with the size."""
     if not 0 < wanted < np.inf:
         raise InvalidInput(f"half_width: {wanted} is not a number above 0")
     low, high = 1, 1 if population is None else population

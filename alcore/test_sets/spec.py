@@ -1,4 +1,4 @@
-"""The declaration of a test set: how large, like what, chosen how, kept apart by what."""
+"""The spec of a test set: its size, target and method, and how it is kept apart from training."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Shares = dict[str, Part]
 
 
 class Interval(Options):
-    """How sure a metric is to be, from which the size follows."""
+    """How precise the estimate of a metric must be; the size of the test set follows from it."""
 
     half_width: Positive = Field(description="of the confidence interval")
     confidence: OpenPart = 0.95
@@ -42,7 +42,7 @@ class Interval(Options):
 
 
 class TestSetSpec(Options):
-    """A whole test set. Columns are those of the pool."""
+    """The spec of a test set. Columns are those of the pool."""
 
     size: Budget | None = Field(
         None, description="a count, or a share of the samples that may be chosen"
@@ -69,7 +69,9 @@ class TestSetSpec(Options):
     )
     random_sets: int = Field(100, ge=0, description="of the same size, to compare with")
     max_target: int = Field(
-        20_000, gt=1, description="a larger target is stood for by so many of its samples, drawn"
+        20_000,
+        gt=1,
+        description="a larger target is represented by this many of its samples, drawn at random",
     )
     seed: int = Field(0, ge=0)
 
@@ -101,7 +103,7 @@ class TestSetSpec(Options):
 
     @property
     def how(self) -> Method:
-        """The method, as named or as the columns allow."""
+        """The method: the one named, else the one that fits the columns."""
         if self.method is not None:
             return self.method
         if self.expected_loss is not None:
@@ -111,7 +113,11 @@ class TestSetSpec(Options):
         return "herding" if self.embeddings is not None else "random"
 
     def shares_by_column(self) -> dict[str, Shares]:
-        """Given shares, by column."""
+        """The given shares, by column and value.
+
+        Raises:
+            InvalidInput: shares of a column that is not among the strata, or not by column.
+        """
         if not self.shares:
             return {}
         nested, plain = {}, {}
@@ -132,16 +138,16 @@ class TestSetSpec(Options):
 
     @classmethod
     def of(cls, spec: TestSetSpec | dict[str, Any] | str) -> TestSetSpec:
-        """TestSetSpec from spec, a dict or JSON.
+        """A spec from a spec, a dict or JSON.
 
         Raises:
-            InvalidInput: one sentence that names what is wrong and what may stand there.
+            InvalidInput: the spec is not valid; one sentence says why, and what is allowed there.
         """
         return validated(cls, spec, "test set", lambda error, _: _sentence(error))
 
 
 def _sentence(error: ValidationError) -> str:
-    """The first thing wrong, where, and what may stand there."""
+    """A sentence on the first error: where it is, and what is allowed there."""
     errors = error.errors()
     first = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
     place = [str(part) for part in first["loc"] if str(part) in {*_TAKES, *Interval.model_fields}]

@@ -1,4 +1,4 @@
-"""Strata: samples grouped by the values of some columns, and what the target has of each."""
+"""Strata: samples grouped by the values of some columns, and the target's share of each."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ ROUNDS, CLOSE = 1000, 1e-9
 
 @dataclass(frozen=True)
 class Strata:
-    """The strata of a pool and of what it is to be like.
+    """The strata of a pool and of the target.
 
     Attributes:
-        columns: the S columns, none for a single stratum of everything.
-        values: per stratum, its value in each column.
+        columns: the columns; empty for a single stratum of all samples.
+        values: for each of the S strata, its value in each column.
         pool: (N,) int64 stratum of each sample of the pool.
         target: (B,) int64 stratum of each sample of the target.
     """
@@ -34,15 +34,15 @@ class Strata:
     target: np.ndarray
 
     def name(self, stratum: int) -> str:
-        """What a stratum is called."""
+        """The name of a stratum."""
         return ", ".join(self.values[stratum]) or "all"
 
 
 def strata_of(pool: Pool, target: Pool, columns: list[str]) -> Strata:
-    """Number the joint values of some columns; a missing value is a value of its own.
+    """Number the combinations of values of ``columns``; a missing value counts as a value.
 
     Raises:
-        InvalidInput: a column that does not hold categories, or a great many different ones.
+        InvalidInput: a column that does not hold categories, or more than 1,000 strata.
     """
     joint = np.zeros(pool.n + target.n, dtype=np.int64)
     values: list[tuple[str, ...]] = [()]
@@ -62,14 +62,14 @@ def strata_of(pool: Pool, target: Pool, columns: list[str]) -> Strata:
 
 
 def shares_of(strata: Strata, given: Mapping[str, Mapping[str, float]]) -> np.ndarray:
-    """(S,) float64 share of each stratum in the target, sum 1.
+    """(S,) float64 share of each stratum in the target, which sum to 1.
 
-    Where shares of a column's values are given, the target's samples are weighed until they have them,
-    and otherwise stay as near to what they are as that allows (raking: Deming and Stephan, 1940).
-    Values that are not named share what is left, in the proportions they have.
+    Where shares of a column's values are given, the target's samples are weighted until they have these
+    shares, while the distribution changes as little as possible (raking: Deming and Stephan, 1940).
+    Values that are not named divide the rest, in their present proportions.
 
     Raises:
-        InvalidInput: an unknown value, shares that do not add up, or that no weighing reaches.
+        InvalidInput: an unknown value, shares that do not sum to 1, or shares that no weights reach.
     """
     counts = np.bincount(strata.target, minlength=len(strata.values)).astype(np.float64)
     shares = counts / counts.sum()
@@ -98,7 +98,7 @@ def shares_of(strata: Strata, given: Mapping[str, Mapping[str, float]]) -> np.nd
 
 
 def total_variation(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """(...,) half the sum of differences between shares, from 0 (equal) to 1, over the last axis."""
+    """(...,) half the sum of absolute differences over the last axis, from 0 (equal shares) to 1."""
     return np.asarray(np.abs(a - b).sum(-1) / 2)
 
 
@@ -122,7 +122,7 @@ def _margin(column: str, names: list[str], now: np.ndarray, wanted: Mapping[str,
 
 
 def _numbered(pool: Pool, target: Pool, column: str) -> tuple[list[str], np.ndarray]:
-    """A column's values in order, and (N + B,) which each sample has; one more where it has none."""
+    """The sorted values of a column, and (N + B,) the index of each sample's; the last + 1 for none."""
     parts = [_named(one, column) for one in (pool, target)]
     names = sorted({name for some, _ in parts for name in some})
     if len(names) > MOST_VALUES:
@@ -139,7 +139,7 @@ def _numbered(pool: Pool, target: Pool, column: str) -> tuple[list[str], np.ndar
 
 
 def _named(pool: Pool, column: str) -> tuple[list[str], np.ndarray]:
-    """The different values of a column, and (N,) which each sample has, the last for none."""
+    """The distinct values of a column, and (N,) the index of each sample's; the last + 1 for none."""
     values = pool.column(column, "strata")
     if not isinstance(values, np.ndarray) or values.ndim != 1 or values.dtype.kind == "M":
         raise InvalidInput(f"strata: column {column!r} must hold one category a sample")

@@ -1,24 +1,25 @@
-"""Stratification: how many of each stratum, and which, drawn by chance."""
+"""Stratification: how many samples of each stratum, and which, drawn at random."""
 
 from __future__ import annotations
 
 import numpy as np
 from scipy import sparse
 
-# Of so many units drawn, the best is taken.
+# How many units in random order are compared; the best of them is taken.
 LOOKED_AT = 32
 
 
 def allocate(shares: np.ndarray, available: np.ndarray, size: int) -> np.ndarray:
     """(S,) int64 how many to take of each stratum: its share of ``size``, by largest remainder.
 
-    A stratum with fewer samples than that gives all it has, and the others share what is left, in
-    proportion; those of share 0 give none. So the sum is ``size``, or all that those strata have.
+    A stratum with fewer samples gives all of them, and the others divide the rest in proportion. Strata
+    of share 0 give none. So the sum is ``size``, or all samples of the other strata if there are fewer.
     Equal remainders go to the larger share, then to the earlier stratum.
 
     Args:
-        shares: (S,) of the target, sum 1.
+        shares: (S,) of the target, which sum to 1.
         available: (S,) int64 samples that may be chosen.
+        size: how many to choose in all.
     """
     taken = np.where(shares > 0, available, 0).astype(np.int64)
     free = (shares > 0) & (available > 0)
@@ -31,7 +32,7 @@ def allocate(shares: np.ndarray, available: np.ndarray, size: int) -> np.ndarray
         free &= ~short
     if not free.any():
         return taken
-    # What is whole but for rounding is whole.
+    # Numbers that are whole up to rounding count as whole.
     counts = np.floor(ideal + 1e-9).astype(np.int64)
     remainders = np.where(free & (counts < available), (ideal - counts).round(9), -np.inf)
     order = np.lexsort((-shares, -remainders))
@@ -40,12 +41,12 @@ def allocate(shares: np.ndarray, available: np.ndarray, size: int) -> np.ndarray
 
 
 def draw(strata: np.ndarray, quotas: np.ndarray, keys: np.ndarray) -> np.ndarray:
-    """(sum of quotas,) int64 rows: of each stratum those with the lowest keys, all in order of keys.
+    """(sum of quotas,) int64 rows: in each stratum those with the lowest keys, all sorted by key.
 
     Args:
-        strata: (n,) int64.
-        quotas: (S,) int64, at most what there is.
-        keys: (n,) drawn by chance.
+        strata: (n,) int64 stratum of each row.
+        quotas: (S,) int64, at most the size of each stratum.
+        keys: (n,) random numbers.
     """
     order = np.lexsort((keys, strata))
     counts = np.bincount(strata, minlength=len(quotas))
@@ -57,12 +58,12 @@ def draw(strata: np.ndarray, quotas: np.ndarray, keys: np.ndarray) -> np.ndarray
 
 
 class Units:
-    """What is taken or left as a whole, and how near the counts are to the quotas.
+    """Units, which are taken or left as a whole, and the counts of the strata against their quotas.
 
-    A unit may be taken while that brings the counts of the strata nearer to their quotas, by the sum of
-    ``(count - quota)^2 / quota``. Of single samples these are those of strata that are not full; of one
-    stratum alone, units that bring the size nearer to the one wanted. Once a unit may not be taken it
-    never may again, for counts only grow.
+    A unit is open while taking it brings the counts of the strata nearer to their quotas, by the sum of
+    ``(count - quota)^2 / quota``. For single samples, those of strata that are not full are open. For a
+    single stratum, units are open that bring the size nearer to the quota. A closed unit never opens
+    again, because counts only grow.
 
     Args:
         units: (n,) int64 unit of each candidate, numbered 0 to U - 1 as they first appear.
@@ -96,29 +97,29 @@ class Units:
         return np.asarray(self._rows[start : start + self.sizes[unit]])
 
     def open(self) -> np.ndarray:
-        """(U,) bool, those that may be taken."""
+        """(U,) bool, true for units that may be taken."""
         over = (self._counts - self._quotas) * self._scale
         return np.asarray((self._alone + 2 * (self._has @ over) < -1e-9) & ~self._taken)
 
     def imbalance(self, some: np.ndarray) -> np.ndarray:
-        """(len(some),) how far the strata's shares are from the quotas' once one of some is taken."""
+        """(len(some),) how far the strata's shares would be from the quotas' after taking each unit."""
         after = self._counts + self._has[some].toarray()
         shares = after / after.sum(1, keepdims=True)
         return np.asarray(((shares - self._quotas / self._quotas.sum()) ** 2 * self._scale).sum(1))
 
     def take(self, unit: int) -> np.ndarray:
-        """Take one; gives its rows, ascending."""
+        """Take a unit, and return its rows, ascending."""
         self._taken[unit] = True
         self._counts += self._has[unit].toarray()[0]
         return self.rows(unit)
 
 
 def draw_units(units: Units, order: np.ndarray) -> np.ndarray:
-    """Rows of units that may be taken: each time, of the next 32 in a given order, the best.
+    """Rows of the units that are taken: each time the best of the next 32 open units in ``order``.
 
-    That is the one after which the shares of the strata are nearest to those of the quotas; of a single
-    stratum all are as good, and units come in the order given. So that units are drawn by chance, yet
-    fit together, not the best of all is taken.
+    The best is the one after which the shares of the strata are nearest to those of the quotas. With a
+    single stratum all are equal, and units are taken in ``order``. Only 32 are compared, so that the
+    units are random and yet fit the quotas.
     """
     rows = [np.zeros(0, dtype=np.int64)]
     while True:

@@ -34,43 +34,55 @@ class HasClasses(Protocol):
     """Options that say which column is counted and how."""
 
     @property
-    def column(self) -> Any: ...
+    def column(self) -> Any:
+        """The column, or columns, to read."""
 
     @property
-    def labels(self) -> str | None: ...
+    def labels(self) -> str | None:
+        """The column of true classes, if there is one."""
 
     @property
-    def target(self) -> Target: ...
+    def target(self) -> Target:
+        """The target shares of the classes."""
 
     @property
-    def given(self) -> str: ...
+    def given(self) -> str:
+        """ "probabilities" or "logits"."""
 
     @property
-    def temperature(self) -> Any: ...
+    def temperature(self) -> Any:
+        """Divides the logits, above 0."""
 
-    def judged_by(self) -> list[str]: ...
+    def judged_by(self) -> list[str]:
+        """The columns in which a sample must have a value."""
 
 
 class Counts(HasClasses, Protocol):
     """The same for columns of every kind."""
 
     @property
-    def count(self) -> str: ...
+    def count(self) -> str:
+        """ "soft" or "predicted"."""
 
     @property
-    def bins(self) -> int | list[float] | None: ...
+    def bins(self) -> int | list[float] | None:
+        """How many bins of numbers, or their edges."""
 
     @property
-    def by(self) -> DatePart | None: ...
+    def by(self) -> DatePart | None:
+        """The part by which dates are divided."""
 
     @property
-    def timezone(self) -> str | None: ...
+    def timezone(self) -> str | None:
+        """The time zone of dates; None is UTC."""
 
     @property
-    def multi_label(self) -> bool: ...
+    def multi_label(self) -> bool:
+        """Whether classes do not exclude each other."""
 
     @property
-    def min_confidence(self) -> float: ...
+    def min_confidence(self) -> float:
+        """The confidence in [0, 1] below which objects do not count."""
 
 
 @dataclass(frozen=True)

@@ -27,16 +27,20 @@ class HasAggregate(Protocol):
     """Options that say how the scores of pixels become one number."""
 
     @property
-    def given(self) -> str: ...
+    def given(self) -> str:
+        """ "probabilities" or "logits"."""
 
     @property
-    def quantile(self) -> float: ...
+    def quantile(self) -> float:
+        """The quantile in [0, 1]."""
 
     @property
-    def share(self) -> float: ...
+    def share(self) -> float:
+        """The share of the highest pixels, in (0, 1]."""
 
     @property
-    def threshold(self) -> float: ...
+    def threshold(self) -> float:
+        """The threshold in the unit of the scores."""
 
 
 def over_pixels(options: HasAggregate, pixels: np.ndarray, one: np.ndarray, how: str) -> float:

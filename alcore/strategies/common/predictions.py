@@ -19,13 +19,16 @@ class HasPredictions(Protocol):
     """Options that say how a column of predictions is read."""
 
     @property
-    def column(self) -> Any: ...
+    def column(self) -> Any:
+        """The column, or columns, to read."""
 
     @property
-    def given(self) -> str: ...
+    def given(self) -> str:
+        """ "probabilities" or "logits"."""
 
     @property
-    def temperature(self) -> Any: ...
+    def temperature(self) -> Any:
+        """Divides the logits, above 0."""
 
 
 def class_vectors(name: str, task: Task) -> np.ndarray:

@@ -54,6 +54,7 @@ class Words:
 
     @property
     def line(self) -> str:
+        """Both phrases as one line."""
         return f"{self.favors}; {self.misleads}"
 
 
