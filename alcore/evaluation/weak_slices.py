@@ -366,7 +366,8 @@ def _check(
         raise InvalidInput(f"slices: minimum: {minimum} is not a count of at least 2")
     for name, share in (("false_discoveries", false_discoveries), ("confidence", confidence)):
         if not 0 < share <= 1 or (name == "confidence" and share == 1):
-            raise InvalidInput(f"slices: {name}: {share} is not a share above 0 and below 1")
+            most = "below 1" if name == "confidence" else "at most 1"
+            raise InvalidInput(f"slices: {name}: {share} is not a share above 0 and {most}")
     unknown = [part for part in parts if part not in DATE_PARTS]
     if unknown:
         raise InvalidInput(

@@ -116,7 +116,7 @@ def _weight(given: dict[str, Any], how: dict[str, Any], at: str) -> dict[str, An
     wanted = how.get("target_range") or {}
     if wanted.get("min_sum"):
         raise InvalidInput(f"{at}: target_range with min_sum cannot be taken over; leave it out")
-    most = wanted.get("max_sum", most)
+    most = most if wanted.get("max_sum") is None else wanted["max_sum"]
     bound = {} if most is None else {"stop": {"max_sum": most}}
     if given.get("type") == "RANDOM":
         if bound:
