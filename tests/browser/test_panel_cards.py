@@ -33,7 +33,7 @@ def test_cards_are_added_removed_and_changed(
     screenshot(page, "panel-costs-refused")
     panel.choose(2, "Strategy", "balance")
     panel.choose(1, "Strategy", "diversity")
-    panel.choose(1, "Metric", "cosine")
+    panel.choose(1, "Distance", "cosine")
     panel.choose(3, "Strategy", "uncertainty")
     panel.choose(3, "Measure", "entropy")
     panel.card_field(3, "Strength", "text").fill("2")

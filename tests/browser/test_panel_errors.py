@@ -33,7 +33,7 @@ def test_what_cannot_be_chosen_from_is_said_and_nothing_is_written(
     screenshot(page, "panel-tag-refused")
 
     panel.fill("Tag and saved view", "fresh")
-    panel.choose(1, "Field", "broken")
+    panel.choose(1, "Embeddings", "broken")
     for button in ("Preview", "Select"):
         panel.click(button)
         expect(panel.root.get_by_text("'broken'").first).to_be_visible()
