@@ -216,7 +216,7 @@ class ActiveLearning(foo.Panel):
 
     def _stages(self, ctx: Any) -> str:
         """Where to choose from, as a text to compare."""
-        return json.dumps(plain_stages(stages_of(self._view(ctx))), default=str)
+        return json.dumps(plain_stages(stages_of(self._view(ctx).view())), default=str)
 
     def _count(self, ctx: Any) -> None:
         known = [self._labels(ctx)]
