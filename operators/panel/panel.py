@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any
 
@@ -84,22 +85,29 @@ class ActiveLearning(foo.Panel):
                 "previewed": "",
             }
         )
-        self._count(ctx)
-        self._list(ctx)
+        self._update(ctx)
+
+    def execute(self, ctx: Any) -> Any:
+        """Handle an event and draw; a change of view only if it changes anything.
+
+        The App reports a change of view several times after every drawing, and a drawing takes a page
+        seconds.
+        """
+        if ctx.params.get("__method__") == "on_change_view" and self._is_up_to_date(ctx):
+            return None
+        return super().execute(ctx)
 
     def on_change_dataset(self, ctx: Any) -> None:
         self.on_load(ctx)
 
     def on_change_view(self, ctx: Any) -> None:
         if _cards(ctx):
-            self._count(ctx)
-            self._list(ctx)
+            self._update(ctx)
 
     def on_start(self, ctx: Any) -> None:
         """Which samples are meant has changed: the labels' field, or where to choose from."""
         if _cards(ctx):
-            self._count(ctx)
-            self._look_for_labels(ctx)
+            self._update(ctx)
 
     def on_strategy(self, ctx: Any) -> None:
         """A card has another strategy; its path is ``form.card_<number>.strategy``."""
@@ -154,8 +162,7 @@ class ActiveLearning(foo.Panel):
             ctx.panel.set_state("error", str(error))
             return
         ctx.panel.set_state({"error": "", "previewed": "", "wanted.tag": ""})
-        self._list(ctx)
-        self._count(ctx)
+        self._update(ctx)
         ctx.ops.reload_dataset()
         ctx.ops.set_view(view=view_of(ctx.dataset, result))
         ctx.ops.notify(
@@ -164,7 +171,6 @@ class ActiveLearning(foo.Panel):
 
     def on_advise(self, ctx: Any) -> None:
         """Whether another round is worth it, by what the panel knows."""
-        ctx.panel.set_state("advised_on", self._stages(ctx))
         try:
             advice = advise_view(self._view(ctx), self._stop_request(ctx))
         except InvalidInput as error:
@@ -188,13 +194,12 @@ class ActiveLearning(foo.Panel):
     def on_undo(self, ctx: Any) -> None:
         one = self._row(ctx)
         if one is None:
-            self._list(ctx)
+            self._update(ctx)
             return
         shown = _is_chosen_view(ctx.view, one)  # found first: its saved view may be what is open
         undo(ctx.dataset, one["run_key"])
         ctx.panel.set_state("previewed", "")
-        self._list(ctx)
-        self._count(ctx)
+        self._update(ctx)
         if shown:
             ctx.ops.clear_view()
         ctx.ops.reload_dataset()
@@ -214,20 +219,13 @@ class ActiveLearning(foo.Panel):
                 return ctx.dataset.load_run_view(one["run_key"])
         return ctx.view
 
-    def _stages(self, ctx: Any) -> str:
-        """Where to choose from, as a text to compare."""
-        return json.dumps(plain_stages(stages_of(self._view(ctx).view())), default=str)
-
-    def _count(self, ctx: Any) -> None:
+    def _facts(self, ctx: Any) -> dict[str, Any]:
+        """What the panel shows of the dataset: counts, earlier selections, whether labels are back."""
+        view = self._view(ctx)
         known = [self._labels(ctx)]
         if ctx.panel.get_state("start.skip_chosen"):
             known += earlier_ranks(ctx.dataset)
-        total, labeled = count_labeled(self._view(ctx), known)
-        ctx.panel.set_state(
-            "counts", f"**{total - labeled:,}** to choose from, **{labeled:,}** labeled"
-        )
-
-    def _list(self, ctx: Any) -> None:
+        total, labeled = count_labeled(view, known)
         rows = [
             {
                 "selection": one["run_key"],
@@ -237,32 +235,42 @@ class ActiveLearning(foo.Panel):
             }
             for one in _latest(ctx.dataset)
         ]
-        keys = [row["selection"] for row in rows]
-        # The App reports a change of view after every drawing: what still holds stays to be read.
-        if (keys, self._stages(ctx)) != (
-            ctx.panel.get_state("listed"),
-            ctx.panel.get_state("advised_on"),
-        ):
-            ctx.panel.set_state({"advised": "", "stop_error": ""})
-        ctx.panel.set_state({"count_selections": len(rows), "listed": keys})
-        ctx.panel.set_data("selections", rows)
-        self._look_for_labels(ctx)
+        return {
+            "counts": f"**{total - labeled:,}** to choose from, **{labeled:,}** labeled",
+            "rows": rows,
+            "labels_are_back": self._labels_are_back(ctx),
+            "stages": json.dumps(plain_stages(stages_of(view.view())), default=str),
+        }
 
-    def _look_for_labels(self, ctx: Any) -> None:
+    def _update(self, ctx: Any) -> None:
+        """Show what is now known of the dataset; advice on anything else is taken back."""
+        facts = self._facts(ctx)
+        if facts != ctx.panel.get_state("facts"):
+            ctx.panel.set_state({"advised": "", "stop_error": ""})
+        ctx.panel.set_state("facts", facts)
+        ctx.panel.set_data("selections", facts["rows"])
+
+    def _is_up_to_date(self, ctx: Any) -> bool:
+        """Whether the panel, drawn anew, would look as it does."""
+        if ctx.panel.get_state("facts") != self._facts(ctx):
+            return False
+        return bool(ctx.panel.get_state("drawn") == _digest(self._draw(ctx)))
+
+    def _labels_are_back(self, ctx: Any) -> bool:
         """Whether any sample of an earlier selection is labeled by now: after a round, that is."""
         names = [one["names"] for one in _latest(ctx.dataset) if one.get("to_label", True)]
         ranks = [one["rank_field"] for one in names if not one.get("objects")]
         ranks = [path for path in ranks if ctx.dataset.get_field(path) is not None]
-        label, back = self._labels(ctx), False
-        if ranks and label and ctx.dataset.get_field(label) is not None:
-            chosen = ViewExpression.any([ViewField(path).exists() for path in ranks])
-            back = len(ctx.dataset.match(chosen & ViewField(label).exists()).limit(1)) > 0
-        ctx.panel.set_state("labels_are_back", back)
+        label = self._labels(ctx)
+        if not ranks or not label or ctx.dataset.get_field(label) is None:
+            return False
+        chosen = ViewExpression.any([ViewField(path).exists() for path in ranks])
+        return len(ctx.dataset.match(chosen & ViewField(label).exists()).limit(1)) > 0
 
     def _row(self, ctx: Any) -> dict[str, Any] | None:
         # By its name: since the table was drawn others may have come, or this one gone.
-        listed, row = ctx.panel.get_state("listed") or [], ctx.params["row"]
-        key = listed[row] if row < len(listed) else None
+        listed, row = ctx.panel.get_state("facts.rows") or [], ctx.params["row"]
+        key = listed[row]["selection"] if row < len(listed) else None
         return next((one for one in selections(ctx.dataset) if one["run_key"] == key), None)
 
     def _recipe(self, ctx: Any) -> dict[str, Any]:
@@ -312,6 +320,11 @@ class ActiveLearning(foo.Panel):
     # Drawing
 
     def render(self, ctx: Any) -> Any:
+        drawn = self._draw(ctx)
+        ctx.panel.set_state("drawn", _digest(drawn))
+        return drawn
+
+    def _draw(self, ctx: Any) -> Any:
         panel = types.Object()
         if ctx.panel.get_state("cards") is None:
             return types.Property(panel)  # on_load has not been heard of yet
@@ -327,7 +340,7 @@ class ActiveLearning(foo.Panel):
         return types.Property(panel, view=view)
 
     def _draw_start(self, ctx: Any, panel: Any) -> None:
-        panel.md(ctx.panel.get_state("counts") or "", name="counts_text")
+        panel.md(ctx.panel.get_state("facts.counts") or "", name="counts_text")
         start = panel.h_stack("start", gap=2, align_y="bottom")
         labels = [Choice(NONE, "no sample is labeled"), *label_fields(ctx.dataset)]
         dropdown(start, "labels", "Labels", labels, self._labels(ctx), self.on_start)
@@ -395,7 +408,7 @@ class ActiveLearning(foo.Panel):
                 shown.plot(name, layout=layout, height=280, config={"displayModeBar": False})
 
     def _draw_selections(self, ctx: Any, panel: Any) -> None:
-        if not ctx.panel.get_state("count_selections"):
+        if not ctx.panel.get_state("facts.rows"):
             return
         panel.md("**Earlier selections**", name="selections_text")
         table = types.TableView(
@@ -408,7 +421,7 @@ class ActiveLearning(foo.Panel):
         panel.list("selections", types.Object(), view=table)
 
     def _draw_stop(self, ctx: Any, panel: Any) -> None:
-        if not ctx.panel.get_state("labels_are_back"):
+        if not ctx.panel.get_state("facts.labels_are_back"):
             return
         panel.md("**Stop?** Labels are back: is another round worth it?", name="stop_text")
         entered = ctx.panel.get_state("stop") or {}
@@ -426,6 +439,21 @@ class ActiveLearning(foo.Panel):
         advised = ctx.panel.get_state("advised")
         if advised:
             panel.md(advised, name="advised_text")
+
+
+def _digest(drawn: Any) -> str:
+    """A text that differs for every other drawing.
+
+    Defaults are left out: an input that is there keeps what was entered.
+    """
+
+    def shown(part: Any) -> Any:
+        if isinstance(part, dict):
+            return {name: shown(value) for name, value in part.items() if name != "default"}
+        return [shown(one) for one in part] if isinstance(part, list) else part
+
+    text = json.dumps(shown(drawn.to_json()), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _cards(ctx: Any) -> list[dict[str, Any]]:
