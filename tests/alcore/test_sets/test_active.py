@@ -59,6 +59,22 @@ def test_the_standard_error_is_how_far_estimates_are_off(estimates):
     assert np.mean(np.abs(means - truth) < 1.96 * errors) == pytest.approx(0.95, abs=0.03)
 
 
+@given(SEEDS, st.integers(2, 6), st.integers(7, 12))
+def test_the_standard_error_is_that_of_the_estimates_after_each_draw(seed, size, n):
+    rng = np.random.default_rng(seed)
+    rows, had = draw(proposal(rng.random(n), 0.1), size, rng)
+    losses = rng.random(size)
+    singles, parts = [], []
+    for m in range(1, size + 1):
+        singles.append((losses[: m - 1].sum() + losses[m - 1] / had[m - 1]) / n)
+        parts.append(n * (n - size) / (size * (n - m) * (n - m + 1)))
+    found = weighted_estimate(losses, weights_of(had, n), n)
+    assert sum(parts) == pytest.approx(1)
+    assert np.dot(parts, singles) == pytest.approx(found.mean)
+    squares = [(part * (one - found.mean)) ** 2 for part, one in zip(parts, singles, strict=True)]
+    assert found.standard_error == pytest.approx((sum(squares) * size / (size - 1)) ** 0.5)
+
+
 def test_an_even_draw_has_even_weights_and_the_usual_standard_error():
     rng = np.random.default_rng(0)
     losses = rng.normal(size=400)
