@@ -48,6 +48,18 @@ def test_chunks_change_nothing(monkeypatch, dtype):
     np.testing.assert_array_equal(whole, by_hand(X.astype(float), 0.2, np.zeros(400, dtype=bool)))
 
 
+def test_distances_below_the_rounding_of_float32_are_found(monkeypatch):
+    monkeypatch.setattr(settings, "largest_chunk", 50)
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(100, 64))
+    X /= np.linalg.norm(X, axis=1)[:, None]
+    shift = rng.normal(size=(100, 64))
+    shift *= np.linspace(0.5e-4, 1.5e-4, 100)[:, None] / np.linalg.norm(shift, axis=1)[:, None]
+    both = np.concatenate([X, X + shift]).astype(np.float32)
+    expected = by_hand(both.astype(float), 1e-4, np.zeros(200, dtype=bool))
+    np.testing.assert_array_equal(near_duplicates(torch.from_numpy(both), 1e-4), expected)
+
+
 def test_a_filter_leaves_one_of_each_group_and_none_where_one_is_labeled():
     X = np.array([[0, 0], [0, 0.1], [5, 0], [5, 0.1], [9, 9], [9, 9]], dtype=float)
     pool = alcore.Pool(
