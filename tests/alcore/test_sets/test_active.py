@@ -62,7 +62,7 @@ def test_the_standard_error_is_how_far_estimates_are_off(estimates):
 @given(SEEDS, st.integers(2, 6), st.integers(7, 12))
 def test_the_standard_error_is_that_of_the_estimates_after_each_draw(seed, size, n):
     rng = np.random.default_rng(seed)
-    rows, had = draw(proposal(rng.random(n), 0.1), size, rng)
+    _, had = draw(proposal(rng.random(n), 0.1), size, rng)
     losses = rng.random(size)
     singles, parts = [], []
     for m in range(1, size + 1):
