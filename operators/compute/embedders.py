@@ -128,8 +128,8 @@ class _FiftyOne(nn.Module):
 
     def forward(self, batch: Any) -> torch.Tensor:
         model = self._theirs
-        # The reading threads have already preprocessed the images. Also, this module may have been moved
-        # to another device.
+        # The reading threads have already preprocessed the images. Also, this module may have been
+        # moved to another device.
         attributes: dict[str, Any] = {"preprocess": False}
         device = next((one.device for one in self.parameters()), None)
         if device is not None and hasattr(model, "_device"):

@@ -113,8 +113,8 @@ def measured(request: MetadataRequest, job: Todo) -> dict[str, dict[str, Any] | 
     """Measure an image, or its objects.
 
     Returns:
-        The values by id, with None for a box without area inside the image. It is None as a whole if the
-        image cannot be opened.
+        The values by id, with None for a box without area inside the image. If the image cannot be
+        opened, None instead of the dict.
     """
     try:
         photo = read_photo(job.path)

@@ -32,9 +32,9 @@ Made = TypeVar("Made")
 class Squared:
     """Transform that resizes the whole image to a square and normalizes it for ImageNet networks.
 
-    Calling it gives a (3, size, size) uint8 tensor; threads do this. ``prepare`` then normalizes a batch
-    on the device of the network. This saves the threads most of the work, and the transfer to a GPU
-    needs only a quarter of the bytes.
+    Calling it gives a (3, size, size) uint8 tensor; threads do this. ``prepare`` then normalizes a
+    batch on the device of the network. This saves the threads most of the work, and the transfer to a
+    GPU needs only a quarter of the bytes.
 
     Args:
         size: the width and height in pixels.
@@ -237,8 +237,8 @@ def _open(path: str, wanted: int | None = None) -> Any:
 
     Args:
         path: the path of the file.
-        wanted: the size in pixels to which the image will be resized. A much larger JPEG is decoded at a
-            reduced size.
+        wanted: the size in pixels to which the image will be resized. A much larger JPEG is decoded at
+            a reduced size.
     """
     try:
         with Image.open(path) as image:

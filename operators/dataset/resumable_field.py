@@ -42,7 +42,7 @@ def check_field_name(name: str) -> None:
     """Check that a text can be the name of a field.
 
     Raises:
-        InvalidInput: if it is not an identifier, or if it starts with "_" like FiftyOne's private fields.
+        InvalidInput: if it is not an identifier, or starts with "_" like FiftyOne's private fields.
     """
     if not name.isidentifier() or name.startswith("_"):
         raise InvalidInput(
