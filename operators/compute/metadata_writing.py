@@ -105,7 +105,7 @@ class InSamples:
         return self._request.field
 
     def path_of(self, name: str) -> str:
-        """Where one of the values is."""
+        """Return the path of a value by its name."""
         return f"{self._request.field}.{name}"
 
     def make(self, info: dict[str, Any]) -> None:
@@ -180,7 +180,7 @@ class InLabels:
         return next(iter(self._recorded()), self.path_of(names_of(self._request)[0]))
 
     def path_of(self, name: str) -> str:
-        """Where one of the values is."""
+        """Return the path of a value by its name."""
         return f"{self.path}.{_attribute(self._request, name)}"
 
     def make(self, info: dict[str, Any]) -> None:
