@@ -1,4 +1,4 @@
-"""Dropout predictions on a dataset: predict, write in parts, go on where a run was broken off."""
+"""Dropout predictions for a dataset: predict, write in parts, resume an interrupted run."""
 
 from __future__ import annotations
 
@@ -34,7 +34,16 @@ Progress = Callable[[float, str], None]
 
 @dataclass
 class DropoutRequest:
-    """How to predict, and into which field."""
+    """How to predict, and into which field.
+
+    Attributes:
+        field: the field to write.
+        members: the number T of dropout members, at least 2.
+        batch_size: images per batch.
+        seed: determines which units each member drops.
+        overwrite: whether predictions of other settings are replaced.
+        device: "auto", "cpu" or "cuda".
+    """
 
     field: str = "dropout"
     members: int = MEMBERS
@@ -45,10 +54,10 @@ class DropoutRequest:
 
 
 def check_request(dataset: Any, request: DropoutRequest) -> None:
-    """Refuse numbers and field names that cannot be, before any model is loaded.
+    """Check numbers and field names, before any model is loaded.
 
     Raises:
-        InvalidInput: what is wrong.
+        InvalidInput: if an option is wrong.
     """
     if request.members < 2:
         raise InvalidInput(f"members: {request.members} cannot disagree; give 2 or more")
@@ -64,16 +73,19 @@ def check_request(dataset: Any, request: DropoutRequest) -> None:
 def predict_with_dropout(
     view: Any, model: Classifier, request: DropoutRequest, progress: Progress | None = None
 ) -> dict[str, Any]:
-    """Predict every image of a view, and write as it goes.
+    """Predict every image of a view, and write the predictions in parts.
 
-    Samples that hold predictions of the same model and settings are left as they are; a model is known
-    by its layers and numbers, a transform by its name or ``repr``. Nothing is written before the first
-    predictions are there; what is written stays if the run breaks off, and the same call goes on from
-    it.
+    Samples that already hold predictions of the same model and settings are skipped. Models are the
+    same if their layers and weights are equal; transforms are the same if their name or ``repr`` is
+    equal. Nothing is written before there are predictions. If the run is interrupted, what was written
+    stays, and the same call resumes from there.
+
+    Returns:
+        Counts and notes as plain values.
 
     Raises:
-        InvalidInput: what is wrong; nothing was written.
-        Unfinished: the run broke off after something was written.
+        InvalidInput: if something is wrong; nothing was written.
+        Unfinished: if the run was interrupted after some predictions were written.
     """
     started = time.perf_counter()
     report = progress or (lambda share, label: None)
@@ -128,7 +140,7 @@ def _nothing(todo: list[tuple[str, str]], broken: list[str], left_out: list[str]
 def _predict(
     model: Classifier, todo: list[tuple[str, str]], request: DropoutRequest, broken: list[str]
 ) -> Generator[tuple[list[str], np.ndarray], None, None]:
-    """Ids and (T, B, C) logits, batch by batch."""
+    """Yield ids and (T, B, C) logits, batch by batch. The ids of unreadable images go to ``broken``."""
     names: list[str] = []
     prepare = prepare_of(model.transform)
 
@@ -144,7 +156,7 @@ def _predict(
 
 
 class _Writer:
-    """From logits to labels, and these to the field."""
+    """Converts logits to labels, and writes these to the field."""
 
     def __init__(self, dataset: Any, model: Classifier, request: DropoutRequest) -> None:
         self.classes: list[str] = list(model.classes or [])
@@ -184,7 +196,7 @@ class _Writer:
         return self._parts.count
 
     def what_is_left(self, view: Any) -> tuple[list[tuple[str, str]], int]:
-        """Ids and paths of samples to predict, and how many are there already."""
+        """Return the ids and paths of the samples to predict, and how many samples are already done."""
         ids, paths = view.values(["id", "filepath"])
         resumes = self._parts.resumes
         there = set(view.exists(f"{self._field}.members").values("id")) if resumes else set()
@@ -192,7 +204,7 @@ class _Writer:
         return todo, len(ids) - len(todo)
 
     def put(self, ids: list[str], logits: np.ndarray) -> None:
-        """Take (T, B, C) logits of samples; write once there are enough."""
+        """Take the (T, B, C) logits of B samples, and write labels once there are enough."""
         self._name_classes(logits.shape[2])
         tensor = torch.from_numpy(logits).to(torch.float64)
         mean = torch.logsumexp(torch.log_softmax(tensor, dim=2), dim=0) - np.log(len(logits))
@@ -239,7 +251,7 @@ class _Writer:
         self._dataset.add_sample_field(
             f"{self._field}.members", fo.ArrayField, description=MEMBERS_DESCRIPTION
         )
-        # Which position of the logits is which class stands nowhere else that FiftyOne reads.
+        # FiftyOne reads the order of the classes in the logits only from here.
         self._dataset.classes[self._field] = self.classes
         self._dataset.save()
 

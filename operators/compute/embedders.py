@@ -1,4 +1,4 @@
-"""Networks to embed with: a FiftyOne model's own embeddings, or a layer of any other network."""
+"""Networks that compute embeddings: FiftyOne models with embeddings, or a layer of any network."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ DEFAULT = "DEFAULT"
 
 @dataclass(frozen=True)
 class Embedder:
-    """A network, and what goes with it.
+    """A network that computes embeddings, and what it needs.
 
     Attributes:
-        name: what it is called in records.
+        name: its name in records.
         module: any network.
-        transform: from an RGB PIL image to what goes into a batch.
-        layer: which layer's activations are the vectors, as ``networks.layers.embed_batches``
-            takes it.
-        collate: makes a batch, where stacking does not.
-        trained: of a network trained on the images themselves, how.
+        transform: converts an RGB PIL image to one element of a batch.
+        layer: the layer whose activations are the vectors, in the form that
+            ``networks.layers.embed_batches`` accepts.
+        collate: makes a batch from a list of elements; None to stack them.
+        trained: the record of the training, if the network was trained on the images of the dataset.
     """
 
     name: str
@@ -46,21 +46,21 @@ def load_embedder(
     image_size: int = IMAGE_SIZE,
     transform: Transform | None = None,
 ) -> Embedder:
-    """A network to embed with, from its name or from an object.
+    """Load a network that computes embeddings, from a name or an object.
 
     Args:
-        model: a zoo model's name; a torchvision classifier's; a factory that the server allows; or from
-            Python a torch module, a FiftyOne model, or a function without arguments that gives a
-            module, or a module and its transform.
-        weights: of a torchvision classifier, a state file or the name of weights that torchvision
-            downloads; default: "DEFAULT", which are downloaded. Of a module, a state file.
-        layer: default: a FiftyOne model's own embeddings, else the input of the last linear layer.
-        image_size: where the model brings no transform, images are resized to this square.
-        transform: takes the place of the model's own.
+        model: the name of a zoo model or a torchvision classifier, or a factory that the server allows.
+            In Python it may also be a torch module, a FiftyOne model, or a function without arguments
+            that returns a module, or a module and its transform.
+        weights: for a torchvision classifier, a state file or the name of weights that torchvision
+            downloads; None for "DEFAULT". For a module, a state file.
+        layer: None for a FiftyOne model's own embeddings, else for the input of the last linear layer.
+        image_size: if the model has no transform, images are resized to this width and height.
+        transform: replaces the model's own transform.
 
     Raises:
-        InvalidInput: a name that is not known or not allowed, a file that is no state file or does not
-            fit, a layer that the network does not have.
+        InvalidInput: if the name is unknown or not allowed, if the file is not a state file or does not
+            fit, or if the network does not have the layer.
     """
     name = model if isinstance(model, str) else type(model).__name__
     if isinstance(model, str) and is_architecture(model):
@@ -80,21 +80,21 @@ def load_embedder(
 
 
 def is_architecture(name: str) -> bool:
-    """Whether torchvision has a classifier of that name."""
+    """Return whether torchvision has a classifier with this name."""
     import torchvision
 
     return name in torchvision.models.list_models(module=torchvision.models)
 
 
 def zoo_embedders() -> list[str]:
-    """Zoo models that have embeddings of their own."""
+    """Return the names of the zoo models that compute embeddings themselves."""
     import fiftyone.zoo as foz
 
     return list(foz.list_zoo_models(tags=["torch", "embeddings"]))
 
 
 def architectures() -> list[str]:
-    """torchvision's classifiers."""
+    """Return the names of torchvision's classifiers."""
     import torchvision
 
     return list(torchvision.models.list_models(module=torchvision.models))
@@ -128,7 +128,8 @@ class _FiftyOne(nn.Module):
 
     def forward(self, batch: Any) -> torch.Tensor:
         model = self._theirs
-        # The threads that read images have prepared them; and this module may have been moved.
+        # The reading threads have already preprocessed the images. Also, this module may have been
+        # moved to another device.
         attributes: dict[str, Any] = {"preprocess": False}
         device = next((one.device for one in self.parameters()), None)
         if device is not None and hasattr(model, "_device"):

@@ -1,4 +1,4 @@
-"""Embeddings on a dataset: embed images or objects, write in parts, go on where a run broke off."""
+"""Embeddings of a dataset: embed images or objects, write in parts, resume an interrupted run."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ EMBED_SHARE = 0.9
 
 
 def check_request(dataset: Any, request: EmbeddingRequest) -> None:
-    """Refuse numbers and names that cannot be, before any model is loaded.
+    """Check numbers and names, before any model is loaded.
 
     Raises:
-        InvalidInput: what is wrong.
+        InvalidInput: if an option is wrong.
     """
     check_field_name(request.field)
     if request.batch_size < 1:
@@ -60,10 +60,10 @@ def check_request(dataset: Any, request: EmbeddingRequest) -> None:
 
 
 def path_of(dataset: Any, request: EmbeddingRequest) -> str:
-    """Where the vectors go: the field, or the attribute of the objects.
+    """Return the path to which the vectors are written: a field, or an attribute of the objects.
 
     Raises:
-        InvalidInput: there are no such objects, or they have no boxes.
+        InvalidInput: if there is no such field of objects, or if its objects have no bounding boxes.
     """
     if not request.objects:
         return request.field
@@ -71,23 +71,28 @@ def path_of(dataset: Any, request: EmbeddingRequest) -> str:
 
 
 def pool_field_of(request: EmbeddingRequest) -> str:
-    """The field of the pooled vectors of a sample's objects, ``<objects>_<pool>`` unless named."""
+    """Return the field for the pooled vectors of a sample's objects; default: ``<objects>_<pool>``."""
     return request.pool_field or f"{request.objects}_{request.pool}"
 
 
 def embed_view(
     view: Any, embedder: Embedder, request: EmbeddingRequest, progress: Progress | None = None
 ) -> dict[str, Any]:
-    """Embed every image of a view, or every object, and write as it goes.
+    """Embed every image or object of a view, and write the vectors in parts.
 
-    What holds vectors of the same network and settings is left as it is. Nothing is written before the
-    first vectors are there; what is written stays if the run breaks off, and the same call goes on
-    from it. With ``components`` all vectors of the field are brought to them once those of the view are
-    there; those that come later are brought to the same basis.
+    Images or objects that already hold vectors of the same network and settings are skipped. Nothing is
+    written before there are vectors. If the run is interrupted, what was written stays, and the same
+    call resumes from there.
+
+    With ``components``, all vectors of the field are reduced by PCA once the view is embedded. Vectors
+    that are added later are projected on the same PCA basis.
+
+    Returns:
+        Counts and notes as plain values.
 
     Raises:
-        InvalidInput: what is wrong; nothing was written.
-        Unfinished: the run broke off after something was written.
+        InvalidInput: if something is wrong; nothing was written.
+        Unfinished: if the run was interrupted after some vectors were written.
     """
     started = time.perf_counter()
     report = throttled(progress)
@@ -146,7 +151,7 @@ def embed_view(
 def _vectors(
     embedder: Embedder, batches: Iterator[tuple[list[str], Any]], request: EmbeddingRequest
 ) -> Iterator[tuple[list[str], np.ndarray]]:
-    """Ids and (B, d) float32, batch by batch."""
+    """Yield ids and (B, d) float32 vectors, batch by batch."""
     names: list[str] = []
 
     def given() -> Iterator[Any]:
@@ -175,7 +180,7 @@ def _check_components(request: EmbeddingRequest, count: int, length: int) -> Non
 
 
 def _finish(view: Any, work: EmbeddingField, request: EmbeddingRequest) -> list[str]:
-    """What is done once all vectors are there."""
+    """Do the steps that need all vectors: PCA, pooling, brain runs. Return notes."""
     dataset = dataset_of(view)
     notes = []
     if request.components is not None:
@@ -192,12 +197,12 @@ def _finish(view: Any, work: EmbeddingField, request: EmbeddingRequest) -> list[
 
 
 def _reduce(work: EmbeddingField, request: EmbeddingRequest) -> str:
-    """Bring all vectors of the field to its PCA basis; once they are, its record says so."""
+    """Project all vectors of the field on its PCA basis, then note this in the field's record."""
     dataset, path, components = work.dataset, work.path, int(request.components or 0)
     field, basis = dataset.get_field(path), work.basis
     if basis is None or PCA not in field.info:
         ids, vectors = work.place.stored(path)
-        # A run that broke off right here has left some that were brought to the basis.
+        # If a run was interrupted at this point, some vectors are already reduced.
         raw = [row for row, one in enumerate(vectors) if basis is None or len(one) != components]
         if basis is None:
             basis = pca.fit_basis(vectors, components, request.seed)

@@ -1,4 +1,4 @@
-"""A field of embeddings: what is left to embed, how it is written, and what there is to say of it."""
+"""A field of embeddings: what is left to embed, how vectors are written, and notes for the user."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from .models import describe
 
 KIND = EMBEDDINGS
 NOT_FINITE = "NaN or infinite vectors"
-PCA = "pca"  # of a field's record: its vectors have been brought to fewer dimensions
+PCA = "pca"  # the entry of a field's record which says that its vectors are reduced
 
 
 def digest(settings: dict[str, Any]) -> str:
-    """A short name of settings, the same for equal ones."""
+    """Return a hash of 16 hexadecimal digits, equal for equal settings."""
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -36,9 +36,18 @@ def digest(settings: dict[str, Any]) -> str:
 class EmbeddingRequest:
     """How to embed, and into which field.
 
-    With ``objects``, a field of Detections, each box is cut out with ``padding`` (a share of its sides)
-    and embedded, and ``field`` is an attribute of the objects; ``pool`` ("mean" or "max") then also
-    gives each image a vector of its objects', in ``pool_field``.
+    Attributes:
+        field: the field of the vectors; with ``objects``, the attribute of the objects.
+        batch_size: images or objects per batch.
+        components: the number of dimensions after PCA; None for no PCA.
+        brain_key: the key of a similarity run to create; None for no run.
+        objects: a field of Detections, each box of which is cut out and embedded; None for images.
+        padding: how much is cut out around a box, as a share of its sides, from 0 to 10.
+        pool: "mean" or "max": each image also gets the pooled vector of its objects; None for neither.
+        pool_field: the field of the pooled vectors; None for a default.
+        seed: the seed of the PCA.
+        overwrite: whether vectors of other settings are replaced.
+        device: "auto", "cpu" or "cuda".
     """
 
     field: str = "embeddings"
@@ -55,12 +64,19 @@ class EmbeddingRequest:
 
 
 class EmbeddingField:
-    """The vectors of samples, or of objects, in one field."""
+    """The vectors of samples or objects in one field.
+
+    Attributes:
+        broken: the ids of samples whose images cannot be opened; for objects, the paths of the images.
+        empty: the ids of objects without a box, or whose box has no area inside the image.
+        parts: writes the vectors.
+        basis: the PCA basis of the vectors that are stored already, if any.
+    """
 
     def __init__(self, dataset: Any, path: str, embedder: Embedder, request: EmbeddingRequest) -> None:
         self.dataset, self.path = dataset, path
         self.place = LabelPlace(dataset, request.objects) if request.objects else SamplePlace(dataset)
-        self.broken: list[str] = []  # ids of samples, or paths of images of objects
+        self.broken: list[str] = []
         self.empty: list[str] = []
         self._embedder, self._request = embedder, request
         self._settings = {
@@ -84,16 +100,16 @@ class EmbeddingField:
         self.basis = self._kept_basis()
 
     def left(self, view: Any) -> tuple[list[Todo], int]:
-        """What of a view to embed, and how much has been.
+        """Return what in a view is left to embed, and the number of images or objects already done.
 
         Raises:
-            InvalidInput: the view holds no images.
+            InvalidInput: if the view holds no images.
         """
         check_images(view, "embed")
         return self.place.left(view, self.path if self.parts.resumes else None)
 
     def read(self, todo: list[Todo]) -> Any:
-        """The images or objects in batches; what cannot be read is noted."""
+        """Iterate over ids and batches of images or objects; note what cannot be read."""
         request, embedder = self._request, self._embedder
         size, transform, collate = request.batch_size, embedder.transform, embedder.collate
         if request.objects:
@@ -108,11 +124,11 @@ class EmbeddingField:
         self.place.write(self.path, values)
 
     def held(self) -> int:
-        """How many in the dataset have a vector."""
+        """Return how many vectors of the same settings the dataset holds."""
         return int(self.place.everything().count(self.path)) if self.parts.resumes else 0
 
     def length(self) -> int | None:
-        """Of the vectors that are there, before they were brought to fewer dimensions."""
+        """Return the dimension of the stored vectors before PCA; None if there are none to keep."""
         if not self.parts.resumes:
             return None
         if self.basis is not None:
@@ -125,7 +141,7 @@ class EmbeddingField:
         return next((len(one) for one in first if one is not None), None)
 
     def notes(self, skipped: int) -> list[str]:
-        """What was skipped, and what could not be read."""
+        """Return notes on what was skipped and what could not be read."""
         thing = self.place.thing
         notes = []
         if skipped:
@@ -145,7 +161,7 @@ class EmbeddingField:
         return notes
 
     def nothing(self, todo: int, not_finite: int) -> str:
-        """Why nothing could be embedded."""
+        """Return the text of the error that nothing could be embedded."""
         what = f"{len(self.broken)} cannot be opened as images" if self.broken else ""
         what += " and " if self.broken and not_finite else ""
         what += f"for {not_finite} the network gives {NOT_FINITE}" if not_finite else ""
@@ -153,19 +169,20 @@ class EmbeddingField:
         return f"nothing could be embedded: of {todo} {self.place.thing} {what}{first}"
 
     def _kept_basis(self) -> Basis | None:
-        """What the field's vectors are brought to, once that has begun."""
+        """Return the PCA basis of the stored vectors; None if they are not reduced."""
         if not self.parts.resumes or self._request.components is None:
             return None
         basis = pca.kept_basis(self.dataset, self.path)
         reduced = basis is not None and len(basis.mean) == self._request.components
         if reduced and PCA not in (self.parts.known or {}):
-            # Broken off while they were reduced, and nothing says which were: they are made anew.
+            # A run was interrupted while it reduced the vectors, and it is not known which of them are
+            # reduced. Therefore all are computed again.
             self.parts.resumes = False
             return None
         return basis
 
     def _make(self) -> None:
-        pca.forget_basis(self.dataset, self.path)  # of a field that was deleted by hand
+        pca.forget_basis(self.dataset, self.path)  # it may be left from a field that a user deleted
         embedder = self._embedder
         about = f"Embeddings: {embedder.name}, layer {embedder.layer}"
         if self._request.components is not None:

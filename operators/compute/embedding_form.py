@@ -1,4 +1,4 @@
-"""The form of compute_embeddings, and what its answers mean."""
+"""The form of compute_embeddings, and the conversion of its parameters."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ EPOCHS, TRAINING_SIZE = Settings.epochs, Settings.image_size
 
 
 def source_inputs(ctx: Any, inputs: Any, source: str) -> None:
-    """What a form asks of one source of networks: its model, weights and image size."""
+    """Add the inputs for one source of networks: model, weights, layer and image size."""
     source_input(inputs, "Network", SOURCES, source, "torchvision")
     if source == "self_supervised":
         training_inputs(ctx, inputs)
@@ -71,7 +71,7 @@ def source_inputs(ctx: Any, inputs: Any, source: str) -> None:
 
 
 def training_inputs(ctx: Any, inputs: Any) -> None:
-    """What a form asks of self-supervised training."""
+    """Add the inputs for self-supervised training."""
     pieces.choice_input(inputs, "self_supervised", "Method", WAYS, "simclr")
     name_input(ctx, inputs, "architecture", "Architecture", networks.architectures(), "resnet18")
     inputs.str(
@@ -102,7 +102,7 @@ def training_inputs(ctx: Any, inputs: Any) -> None:
 
 
 def objects_inputs(ctx: Any, inputs: Any) -> None:
-    """Whether objects are embedded, with how much around them, and how they are pooled."""
+    """Add the inputs for objects: their field, the padding and the pooling."""
     pieces.boxes_input(ctx, inputs, "Embed")
     if ctx.params.get("objects"):
         inputs.float(
@@ -118,7 +118,7 @@ def objects_inputs(ctx: Any, inputs: Any) -> None:
 
 
 def further_inputs(ctx: Any, inputs: Any, objects: str | None) -> None:
-    """PCA, the brain run and the options that every source has."""
+    """Add the inputs that every source has, such as PCA and the brain key."""
     inputs.int(
         "components",
         label="PCA",
@@ -145,7 +145,7 @@ def further_inputs(ctx: Any, inputs: Any, objects: str | None) -> None:
 
 
 def source_for(model: str) -> str:
-    """The source that brings a model of this name."""
+    """Return the source that provides a model with this name."""
     if model in METHODS:
         return "self_supervised"
     if ":" in model:
@@ -154,16 +154,16 @@ def source_for(model: str) -> str:
 
 
 def source_of(params: dict[str, Any]) -> str:
-    """The source that a form has chosen; torchvision where it has chosen none."""
+    """Return the source that is chosen in a form; default: torchvision."""
     source = params.get("source") or "torchvision"
     return source if source in SOURCES else "torchvision"
 
 
 def name_of(params: dict[str, Any]) -> str:
-    """The model that a form has chosen.
+    """Return the name of the model that is chosen in a form.
 
     Raises:
-        InvalidInput: If none is chosen.
+        InvalidInput: if none is chosen.
     """
     name = params.get(source_of(params))
     if not name:
@@ -172,18 +172,18 @@ def name_of(params: dict[str, Any]) -> str:
 
 
 def usual_labels(dataset: Any) -> str | None:
-    """The field ``ground_truth`` where it holds classifications, else None."""
+    """Return "ground_truth" if that field holds Classifications, else None."""
     kind = document_type(dataset.get_field("ground_truth"))
     return "ground_truth" if kind is fo.Classification else None
 
 
 def labels_of(params: dict[str, Any]) -> str | None:
-    """The labels that the report of a training compares the vectors with, if any."""
+    """Return the label field by which the embeddings are evaluated; None if there is none."""
     return params.get("label_field") or None
 
 
 def request_of(params: dict[str, Any]) -> EmbeddingRequest:
-    """A form's parameters as a request."""
+    """Convert the parameters of a form to a request."""
     objects = params.get("objects") or None
     if source_of(params) == "self_supervised":
         objects = None
@@ -204,7 +204,7 @@ def request_of(params: dict[str, Any]) -> EmbeddingRequest:
 
 
 def training_of(params: dict[str, Any]) -> Training:
-    """A form's parameters as the settings of a self-supervised training."""
+    """Convert the parameters of a form to the settings of self-supervised training."""
     settings = Settings(
         method=params.get("self_supervised") or "simclr",
         architecture=params.get("architecture") or Settings.architecture,

@@ -1,4 +1,4 @@
-"""Image metadata on a dataset: measure images or objects, write in parts, find copies of each other."""
+"""Image metadata of a dataset: measure images or objects, write in parts, find duplicates."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from .metadata_writing import KIND, ImageMetadata, MetadataRequest, fields_of, n
 
 FARTHEST = 16
 MEASURE_SHARE = 0.9
-AHEAD = 16  # images a thread
+AHEAD = 16  # images per thread that are read ahead
 LISTED = 1000
 
 
 def check_request(dataset: Any, request: MetadataRequest) -> None:
-    """Refuse numbers and names that cannot be, before any image is opened.
+    """Check numbers and names, before any image is opened.
 
     Raises:
-        InvalidInput: what is wrong.
+        InvalidInput: if an option is wrong.
     """
     if request.field or not request.objects:
         check_field_name(request.field)
@@ -56,15 +56,19 @@ def check_request(dataset: Any, request: MetadataRequest) -> None:
 def measure_view(
     view: Any, request: MetadataRequest, progress: Progress | None = None
 ) -> dict[str, Any]:
-    """Measure every image of a view, or every object, and write as it goes.
+    """Measure every image or object of a view, and write the values in parts.
 
-    What has been measured with the same settings is left as it is. Nothing is written before something
-    has been measured; what is written stays if the run breaks off, and the same call goes on from it.
-    Copies are looked for among all that the field holds, once those of the view are there.
+    What was already measured with the same settings is skipped. Nothing is written before something is
+    measured. If the run is interrupted, what was written stays, and the same call resumes from there.
+    When the view is measured, duplicates are searched among all images or objects with metadata in the
+    dataset.
+
+    Returns:
+        Counts and notes as plain values.
 
     Raises:
-        InvalidInput: what is wrong; nothing was written.
-        Unfinished: the run broke off after something was written.
+        InvalidInput: if something is wrong; nothing was written.
+        Unfinished: if the run was interrupted after some values were written.
     """
     started = time.perf_counter()
     report = throttled(progress)
@@ -106,7 +110,12 @@ def measure_view(
 
 
 def measured(request: MetadataRequest, job: Todo) -> dict[str, dict[str, Any] | None] | None:
-    """Values by id, None for a box without area; None where the image cannot be opened."""
+    """Measure an image, or its objects.
+
+    Returns:
+        The values by id, with None for a box without area inside the image. If the image cannot be
+        opened, None instead of the dict.
+    """
     try:
         photo = read_photo(job.path)
     except InvalidInput:

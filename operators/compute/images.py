@@ -1,4 +1,4 @@
-"""Images from disk in batches, opened by threads ahead of their use, whole or cut into objects."""
+"""Reads images from disk in batches, as a whole or cut into objects. Threads read them in advance."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ...alcore.images.crops import crop_box
 
 THREADS = max(4, min(16, os.cpu_count() or 4))
 BATCHES_AHEAD = 2
-# JPEGs may be decoded at a half, quarter or eighth, if that is still this many times the size wanted.
+# A JPEG may be decoded at 1/2, 1/4 or 1/8 of its size if that is at least this many times the target.
 SPARE = 2
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -30,10 +30,14 @@ Made = TypeVar("Made")
 
 
 class Squared:
-    """The whole image resized to a square, normalized as networks pretrained on ImageNet want it.
+    """Transform that resizes the whole image to a square and normalizes it for ImageNet networks.
 
-    Threads bring images to bytes, (3, size, size) uint8; ``prepare`` normalizes a batch of these, where
-    the network is, which spares the threads most of the work and the way to a GPU three quarters.
+    Calling it gives a (3, size, size) uint8 tensor; threads do this. ``prepare`` then normalizes a
+    batch on the device of the network. This saves the threads most of the work, and the transfer to a
+    GPU needs only a quarter of the bytes.
+
+    Args:
+        size: the width and height in pixels.
     """
 
     def __init__(self, size: int) -> None:
@@ -46,7 +50,7 @@ class Squared:
         return torch.from_numpy(np.array(resized)).permute(2, 0, 1)
 
     def prepare(self, batch: torch.Tensor) -> torch.Tensor:
-        """(B, 3, size, size) float32 of bytes; anything else is given back as it is."""
+        """Return uint8 images as a normalized (B, 3, size, size) float32 batch; others unchanged."""
         if batch.dtype != torch.uint8:
             return batch
         mean, std = self._mean.to(batch.device), self._std.to(batch.device)
@@ -57,13 +61,20 @@ class Squared:
 
 
 def prepare_of(transform: Transform) -> Callable[[Any], Any] | None:
-    """What is still to be done to a batch of a transform's tensors; None for nothing."""
+    """Return the function that finishes a batch of a transform's tensors; None if none is needed."""
     return transform.prepare if isinstance(transform, Squared) else None
 
 
 @dataclass(frozen=True)
 class Cuts:
-    """The objects of an image: their ids, and their boxes as shares of the image."""
+    """The objects of an image.
+
+    Attributes:
+        path: the path of the image file.
+        ids: the ids of the objects.
+        boxes: their bounding boxes (left, top, width, height) as shares of the image; None for no box.
+        padding: how much is cut out around a box, as a share of its sides.
+    """
 
     path: str
     ids: list[str]
@@ -78,15 +89,16 @@ def read_batches(
     broken: list[str],
     collate: Collate | None = None,
 ) -> Iterator[tuple[list[str], Any]]:
-    """Ids and (B, ...) tensors of up to ``size`` images.
+    """Yield ids and (B, ...) tensors of up to ``size`` images.
 
-    Images that come out of the transform in other shapes go in batches of their own.
+    Tensors of different shapes go into separate batches.
 
     Args:
         samples: ids and paths.
-        transform: from an RGB PIL image to a tensor; called by several threads.
-        broken: is given the ids of images that cannot be opened.
-        collate: from a list of what the transform gives to a batch, in place of stacking.
+        transform: converts an RGB PIL image to a tensor; called by several threads.
+        size: the greatest number of images per batch.
+        broken: the ids of images that cannot be opened are appended to this list.
+        collate: makes a batch from the list of what ``transform`` returned; None to stack tensors.
     """
 
     def make(path: str) -> Any:
@@ -114,15 +126,16 @@ def read_crops(
     empty: list[str],
     collate: Collate | None = None,
 ) -> Iterator[tuple[list[str], Any]]:
-    """Ids and (B, ...) tensors of objects, each cut out of its image; an image is opened once.
+    """Yield ids and (B, ...) tensors of objects that are cut out of images. Each image is opened once.
 
     Args:
-        images: which objects lie where.
-        transform: from an RGB PIL image to a tensor; called by several threads.
-        size: objects a batch.
-        broken: is given the paths of images that cannot be opened.
-        empty: is given the ids of objects without a box, or whose box has no area inside the image.
-        collate: from a list of what the transform gives to a batch, in place of stacking.
+        images: the images and their objects.
+        transform: converts an RGB PIL image to a tensor; called by several threads.
+        size: the greatest number of objects per batch.
+        broken: the paths of images that cannot be opened are appended to this list.
+        empty: the ids of objects without a box, or whose box has no area inside the image, are appended
+            to this list.
+        collate: makes a batch from the list of what ``transform`` returned; None to stack tensors.
     """
 
     def make(cuts: Cuts) -> list[Any] | None:
@@ -148,7 +161,10 @@ def read_crops(
 def read_arrays(
     samples: Sequence[tuple[str, str]], least: int, broken: list[str]
 ) -> Iterator[tuple[str, np.ndarray]]:
-    """Ids and (H, W, 3) uint8 images, made smaller so that the shorter side has ``least`` pixels."""
+    """Yield ids and (H, W, 3) uint8 images, reduced so that the shorter side has ``least`` pixels.
+
+    Smaller images keep their size. The ids of images that cannot be opened are appended to ``broken``.
+    """
 
     def make(path: str) -> np.ndarray | None:
         image = _open(path, least)
@@ -171,7 +187,14 @@ def read_arrays(
 def ahead(
     given: Iterable[Given], make: Callable[[Given], Made], waiting: int, workers: int = THREADS
 ) -> Iterator[Made]:
-    """What ``make`` makes of each, in order, by threads that are up to ``waiting`` ahead."""
+    """Yield ``make(one)`` for each item, in order, computed in advance by threads.
+
+    Args:
+        given: the items.
+        make: the function to call; it must be safe to call from several threads.
+        waiting: the greatest number of results computed in advance.
+        workers: the number of threads.
+    """
     queue: deque[Future[Made]] = deque()
     with ThreadPoolExecutor(workers) as threads:
         try:
@@ -199,9 +222,10 @@ def _batches(batch: list[tuple[str, Any]], collate: Collate | None) -> Iterator[
 
 
 def _stacked(tensors: list[torch.Tensor]) -> torch.Tensor:
-    """(B, ...); images that lie in memory pixel by pixel stay so, which spares a slow copy.
+    """Stack tensors to a (B, ...) batch.
 
-    Convolutions take them as fast, or faster.
+    Images whose memory layout is channels-last keep it, which avoids a slow copy. Convolutions are as
+    fast with this layout, or faster.
     """
     if all(one.ndim == 3 and one.permute(1, 2, 0).is_contiguous() for one in tensors):
         return torch.stack([one.permute(1, 2, 0) for one in tensors]).permute(0, 3, 1, 2)
@@ -209,12 +233,18 @@ def _stacked(tensors: list[torch.Tensor]) -> torch.Tensor:
 
 
 def _open(path: str, wanted: int | None = None) -> Any:
-    """An RGB image, or None; a JPEG much larger than the size wanted is decoded smaller."""
+    """Open an RGB image; return None if it cannot be opened.
+
+    Args:
+        path: the path of the file.
+        wanted: the size in pixels to which the image will be resized. A much larger JPEG is decoded at
+            a reduced size.
+    """
     try:
         with Image.open(path) as image:
             if wanted is not None:
                 image.draft(None, (SPARE * wanted, SPARE * wanted))
-            ImageOps.exif_transpose(image, in_place=True)  # as the App shows it, and boxes lie in it
+            ImageOps.exif_transpose(image, in_place=True)  # as in the App, to which boxes refer
             return image.convert("RGB")
     except UNREADABLE:
         return None

@@ -1,4 +1,4 @@
-"""Predicted losses on a dataset: read, learn, write."""
+"""Predicted losses for a dataset: read, train, write."""
 
 from __future__ import annotations
 
@@ -38,7 +38,20 @@ DESCRIPTION = (
 
 @dataclass
 class LossRequest:
-    """What to learn from, and into which field."""
+    """What to learn from, and the field to write.
+
+    Attributes:
+        embeddings: one or more fields of vectors, the inputs of the loss predictor.
+        predictions: the field of the predictions whose loss is learned.
+        label_field: the field of the true classes.
+        field: the field to write.
+        folds: the number of folds of the cross-validation.
+        minimum: the smallest number of labeled samples.
+        seed: the seed of the training.
+        bad: what happens to values that cannot be used: "error" or "leave_out".
+        overwrite: whether an earlier field of predicted losses is replaced.
+        device: "auto", "cpu" or "cuda".
+    """
 
     embeddings: list[str]
     predictions: str
@@ -53,13 +66,16 @@ class LossRequest:
 
 
 def predict_loss(view: Any, request: LossRequest, progress: Progress | None = None) -> dict[str, Any]:
-    """Learn to predict losses from the labeled samples of a view, and write a score for each sample.
+    """Train a loss predictor on the labeled samples of a view, and write a score for each sample.
 
-    The loss is the cross-entropy of the stored prediction against the label. Samples without an
+    The loss is the cross-entropy between the stored prediction and the label. Samples without an
     embedding get no score.
 
+    Returns:
+        Figures and notes as plain values.
+
     Raises:
-        InvalidInput: what is wrong; nothing was written.
+        InvalidInput: if something is wrong; nothing was written.
     """
     report = throttled(progress)
     dataset = dataset_of(view)
@@ -108,10 +124,10 @@ def predict_loss(view: Any, request: LossRequest, progress: Progress | None = No
 
 
 def check_request(view: Any, request: LossRequest) -> None:
-    """Refuse fields that are not there, do not fit or are taken, without reading any sample.
+    """Check that fields exist, fit and may be written, without reading any sample.
 
     Raises:
-        InvalidInput: what is wrong.
+        InvalidInput: if an option is wrong.
     """
     dataset = dataset_of(view)
     check_field_name(request.field)
@@ -129,7 +145,7 @@ def check_request(view: Any, request: LossRequest) -> None:
 
 
 def _columns(request: LossRequest, label_path: str) -> dict[str, Reads]:
-    """What is read: predictions, embeddings, and the labels as they are."""
+    """Return the columns to read: predictions, embeddings, and the labels as plain values."""
     return {
         request.predictions: Reads.PREDICTIONS,
         **dict.fromkeys(request.embeddings, Reads.VECTORS),
@@ -138,7 +154,11 @@ def _columns(request: LossRequest, label_path: str) -> dict[str, Reads]:
 
 
 def _losses(pool: Any, request: LossRequest, path: str, rows: np.ndarray) -> np.ndarray:
-    """Cross-entropy of the predictions of ``rows`` against their labels."""
+    """Return the (len(rows),) cross-entropy between predictions and labels of the given rows.
+
+    Raises:
+        InvalidInput: if there are no rows, or if a label is not a class of the predictions.
+    """
     if len(rows) == 0:
         raise InvalidInput(
             f"label_field: no sample has a label in {request.label_field!r}, a prediction and an "
@@ -160,7 +180,13 @@ def _losses(pool: Any, request: LossRequest, path: str, rows: np.ndarray) -> np.
 
 
 def _verdict(found: LossPrediction, p: np.ndarray, losses: np.ndarray) -> list[str]:
-    """Whether what was learned is of use, in plain words."""
+    """Return notes on whether the predicted losses are useful.
+
+    Args:
+        found: the result of the training.
+        p: (L, C) probabilities of the labeled samples.
+        losses: (L,) their true losses.
+    """
     notes = []
     least = max(USELESS_BELOW, found.chance)
     if found.correlation < least:
@@ -197,7 +223,7 @@ def _write(dataset: Any, request: LossRequest, found: LossPrediction, scores: di
 
 
 def _rows(column: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Some rows; no copy where it is all of them."""
+    """Return the given rows of a column; without a copy if these are all rows."""
     return column if len(rows) == len(column) else column[rows]
 
 

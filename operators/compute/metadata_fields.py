@@ -1,4 +1,4 @@
-"""The fields of image metadata: their names, types, and what each says of itself in the App."""
+"""The fields of image metadata: their names, types, and descriptions in the App."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import fiftyone as fo
 from ...alcore.images import MEASURES
 
 SIZES = ("width", "height", "aspect_ratio", "size_bytes")
-# Which files, or which objects' pixels, are the same; which look alike.
+# Hashes that find equal files, objects with equal pixels, and images or objects that look alike.
 FILE_HASH, PIXEL_HASH, LOOK_HASH = "file_hash", "pixel_hash", "perceptual_hash"
 EXACT_GROUP, NEAR_GROUP = "exact_duplicate_group", "near_duplicate_group"
 
@@ -46,7 +46,7 @@ NUMBERS = {*MEASURES, "aspect_ratio", "exposure_time", "f_number"}
 
 
 def type_of(name: str) -> Any:
-    """The type of the field that holds a measure."""
+    """Return the FiftyOne field type for a measure."""
     if name in WHOLE:
         return fo.IntField
     if name in NUMBERS:
@@ -55,5 +55,5 @@ def type_of(name: str) -> Any:
 
 
 def measures_for(objects: str | None) -> list[str]:
-    """All that can be measured: of objects all but the size of a file."""
+    """Return the names of all measures; objects have no file size."""
     return [name for name in (*MEASURES, *SIZES) if not (objects and name == "size_bytes")]

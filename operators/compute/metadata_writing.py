@@ -1,4 +1,4 @@
-"""Image metadata as fields: what is left to measure, where values are written, which are copies."""
+"""Image metadata as fields: what is left to measure, where values are written, and duplicates."""
 
 from __future__ import annotations
 
@@ -38,10 +38,16 @@ GROUPS = (EXACT_GROUP, NEAR_GROUP)
 class MetadataRequest:
     """What to measure, and into which field.
 
-    With ``objects``, a field of Detections, each box is cut out and measured. Its values are attributes
-    of the object, for the App filters labels by these alone; their names begin with ``field``, if it is
-    not empty. ``measures`` are all that there are where none are named. ``distance`` is in how many of
-    its 64 bits a near-duplicate's hash may differ.
+    Attributes:
+        field: the field to write. With ``objects``, the prefix of the attribute names, or "" for none.
+        measures: the names of the measures; empty for all.
+        objects: a field of Detections, each box of which is cut out and measured; None for images. The
+            values become attributes of the object, because the App filters labels only by attributes.
+        exif: whether to read EXIF data; only for images.
+        duplicates: whether to search for duplicates.
+        distance: in how many of their 64 bits the hashes of near-duplicates may differ.
+        workers: the number of threads.
+        overwrite: whether metadata of other settings is replaced.
     """
 
     field: str = FIELD
@@ -55,16 +61,16 @@ class MetadataRequest:
 
 
 def names_of(request: MetadataRequest) -> list[str]:
-    """What is measured, in one order."""
+    """Return the names of the measures of a request, in a fixed order."""
     known = measures_for(request.objects)
     return [name for name in known if name in request.measures] if request.measures else known
 
 
 def fields_of(dataset: Any, request: MetadataRequest) -> list[str]:
-    """The fields of the dataset that a request takes for itself.
+    """Return the fields of the dataset that a request writes.
 
     Raises:
-        InvalidInput: there are no such objects, or they have no boxes.
+        InvalidInput: if there is no such field of objects, or if its objects have no bounding boxes.
     """
     if not request.objects:
         return [request.field, *([location_field_of(request)] if request.exif else [])]
@@ -74,7 +80,7 @@ def fields_of(dataset: Any, request: MetadataRequest) -> list[str]:
 
 
 def location_field_of(request: MetadataRequest) -> str:
-    """Of samples, for the App's map knows no fields inside others."""
+    """Return the field of the locations. It is not nested, because the App's map needs it so."""
     return f"{request.field}_location"
 
 
@@ -83,7 +89,7 @@ def _attribute(request: MetadataRequest, name: str) -> str:
 
 
 class InSamples:
-    """Metadata in a field of samples, one document each."""
+    """Metadata in a field of samples, one embedded document per sample."""
 
     thing = "images"
     exact_hash = FILE_HASH
@@ -95,11 +101,11 @@ class InSamples:
 
     @property
     def marker(self) -> str:
-        """The field whose record says how the values were made."""
+        """The field whose record tells how the values were computed."""
         return self._request.field
 
     def path_of(self, name: str) -> str:
-        """Where one of the values is."""
+        """Return the path of a value by its name."""
         return f"{self._request.field}.{name}"
 
     def make(self, info: dict[str, Any]) -> None:
@@ -115,7 +121,11 @@ class InSamples:
         self._make_missing([*names_of(self._request), *groups])
 
     def write(self, values: dict[str, dict[str, Any]], info: dict[str, Any]) -> None:
-        """Places first, for what has metadata is not measured again."""
+        """Write the values of samples by id.
+
+        Locations are written first. If the run is interrupted between the two writes, these samples
+        have no metadata yet and are measured again.
+        """
         places = {
             one: fo.GeoLocation(point=list(found.pop("place")))
             for one, found in values.items()
@@ -135,7 +145,7 @@ class InSamples:
         delete_fields(self._dataset, [self.path, *([location] if ours else [])])
 
     def _make_missing(self, names: Collection[str]) -> None:
-        """Fields of EXIF are made where a photo has any."""
+        """Add the named fields that do not exist yet. EXIF fields are added when a photo has them."""
         for name in ABOUT:
             path = self.path_of(name)
             if name in names and self._dataset.get_field(path) is None:
@@ -154,7 +164,7 @@ class InSamples:
 
 
 class InLabels:
-    """Metadata in attributes of objects, for the App filters labels by these alone."""
+    """Metadata in attributes of objects, because the App filters labels only by attributes."""
 
     thing = "objects"
     exact_hash = PIXEL_HASH
@@ -166,11 +176,11 @@ class InLabels:
 
     @property
     def marker(self) -> str:
-        """The attribute whose record says how the values were made."""
+        """The attribute whose record tells how the values were computed."""
         return next(iter(self._recorded()), self.path_of(names_of(self._request)[0]))
 
     def path_of(self, name: str) -> str:
-        """Where one of the values is."""
+        """Return the path of a value by its name."""
         return f"{self.path}.{_attribute(self._request, name)}"
 
     def make(self, info: dict[str, Any]) -> None:
@@ -180,7 +190,7 @@ class InLabels:
             self._dataset.add_sample_field(path, type_of(name), description=ABOUT[name], info=info)
 
     def write(self, values: dict[str, dict[str, Any]], info: dict[str, Any]) -> None:
-        """All attributes of an object at once."""
+        """Write the values of objects by id, all attributes of an object at once."""
         named = {
             one: {_attribute(self._request, name): value for name, value in found.items()}
             for one, found in values.items()
@@ -193,13 +203,13 @@ class InLabels:
         delete_fields(self._dataset, self._recorded())
 
     def _recorded(self) -> list[str]:
-        """The attributes that are there of an earlier run with the same names."""
+        """Return the attributes with these names that an earlier run wrote."""
         paths = [self.path_of(name) for name in ABOUT]
         return [path for path in paths if record_of(self._dataset, path, KIND.method)]
 
 
 class ImageMetadata:
-    """Metadata of samples or objects: what is left to measure, and which are copies of each other."""
+    """Metadata of samples or objects: what is left to measure, and which are duplicates."""
 
     def __init__(self, dataset: Any, request: MetadataRequest) -> None:
         self.dataset, self._request = dataset, request
@@ -225,16 +235,20 @@ class ImageMetadata:
         )
 
     def left(self, view: Any) -> tuple[list[Todo], int]:
-        """What of a view to measure, and how much has been.
+        """Return what in a view is left to measure, and the number of images or objects already done.
 
         Raises:
-            InvalidInput: the view holds no images.
+            InvalidInput: if the view holds no images.
         """
         check_images(view, "measure")
         return self._kept.place.left(view, self._kept.marker if self.parts.resumes else None)
 
     def group(self, tick: Callable[[], None]) -> dict[str, Any]:
-        """Write which are copies of each other, where that has changed; count the groups."""
+        """Find exact and near-duplicates, write the groups that changed, and return their counts.
+
+        Args:
+            tick: called now and then during the comparison.
+        """
         names = (self._kept.exact_hash, LOOK_HASH, *GROUPS)
         marker = self._kept.marker
         ids, _, exact, look, *known = self._kept.place.stored(

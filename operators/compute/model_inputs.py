@@ -1,4 +1,4 @@
-"""Pieces of forms of operators that run a network."""
+"""Form inputs shared by operators that run a network."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .models import IMAGE_SIZE, factories
 
 
 def source_input(inputs: Any, label: str, sources: dict[str, str], given: str, default: str) -> None:
-    """Where the network comes from; factories are offered where the server allows any."""
+    """Add the input for the network's source. Factories are offered only if the server allows any."""
     offered = {name: about for name, about in sources.items() if name != "factory" or factories()}
     pieces.choice_input(inputs, "source", label, {given: sources[given], **offered}, default)
 
@@ -20,9 +20,9 @@ def source_input(inputs: Any, label: str, sources: dict[str, str], given: str, d
 def name_input(
     ctx: Any, inputs: Any, name: str, label: str, names: list[str], default: str | None = None
 ) -> None:
-    """A dropdown of names."""
+    """Add a dropdown of names."""
     view = types.DropdownView()
-    # A name from Python stays a choice: whether it can be loaded is judged on loading.
+    # A name given in Python is kept as a choice. Loading the model checks whether it is valid.
     given = ctx.params.get(name)
     for one in [*names, *([given] if given and given not in names else [])]:
         view.add_choice(one, label=one)
@@ -30,22 +30,22 @@ def name_input(
 
 
 def size_input(inputs: Any) -> None:
-    """The input of the size that images are brought to."""
+    """Add the input for the size to which images are resized."""
     about = "Images are resized to this square, unless the model brings a transform"
     inputs.int("image_size", label="Image size", description=about, default=IMAGE_SIZE, min=1)
 
 
 def whole(params: dict[str, Any], name: str, default: int) -> int:
-    """A whole number, which a form may give as it likes, or leave empty."""
+    """Return a parameter as an integer. A form may give it as a float, or leave it empty."""
     value = params.get(name)
     return default if value is None else int(value)
 
 
 def refuse_delegation(delegate: bool) -> None:
-    """Refuse to delegate what was given as a Python object.
+    """Check that a call with a model or transform as a Python object is not delegated.
 
     Raises:
-        InvalidInput: it is to be delegated.
+        InvalidInput: if ``delegate`` is True.
     """
     if delegate:
         raise InvalidInput(

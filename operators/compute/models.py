@@ -1,7 +1,8 @@
-"""Classifiers to predict with: where they come from, and how images are brought to them.
+"""Loads classifiers and their image transforms.
 
-Nothing that a form names is unpickled or imported, but for the factories that whoever runs the server
-lists in the environment variable ALCORE_MODEL_FACTORIES, as ``package.module:function``, by commas.
+What a form names is never unpickled or imported. The only exception are the factories that the server's
+administrator lists in the environment variable ALCORE_MODEL_FACTORIES, as ``package.module:function``,
+separated by commas.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ from ...alcore import InvalidInput
 from .images import Squared, Transform
 
 FACTORIES = "ALCORE_MODEL_FACTORIES"
-# Architectures with dropout layers that drop, by how their names begin.
+# The first parts of the names of architectures with active dropout layers.
 WITH_DROPOUT = ("alexnet", "efficientnet", "mnasnet", "mobilenet", "squeezenet", "vgg")
-# They rescale their input, or not, as their pretrained weights had it: a state file does not say.
+# These rescale their input or not, depending on the weights. A state file does not tell which.
 UNTOLD = ("googlenet", "inception_v3")
 IMAGE_SIZE = 224
 SHOWN = 2
@@ -32,13 +33,13 @@ SHOWN = 2
 
 @dataclass(frozen=True)
 class Classifier:
-    """A network, and what goes with it.
+    """A classifier, and what it needs.
 
     Attributes:
-        name: what it is called in records.
-        module: gives (B, C) logits.
-        transform: from an RGB PIL image to a tensor.
-        classes: the names of its outputs, where it knows them.
+        name: its name in records.
+        module: the network, which returns (B, C) logits.
+        transform: converts an RGB PIL image to a tensor.
+        classes: the names of its C outputs; None if they are unknown.
     """
 
     name: str
@@ -49,7 +50,7 @@ class Classifier:
 
 @contextmanager
 def back_on_device(module: nn.Module) -> Iterator[None]:
-    """Bring a network back to the device that it was on: a caller may still use it."""
+    """Context that moves a network back to its original device at the end, as a caller may use it."""
     device = next((p.device for p in module.parameters()), torch.device("cpu"))
     try:
         yield
@@ -58,7 +59,7 @@ def back_on_device(module: nn.Module) -> Iterator[None]:
 
 
 def source_of(model: str, weights: str | None = None) -> str:
-    """What a name stands for: "factory", "torchvision" (with a state file) or "zoo"."""
+    """Return the source of a model: "factory", "torchvision" (if weights are given) or "zoo"."""
     if ":" in model:
         return "factory"
     return "torchvision" if weights else "zoo"
@@ -71,21 +72,21 @@ def load(
     image_size: int = IMAGE_SIZE,
     transform: Transform | None = None,
 ) -> Classifier:
-    """A classifier from its name, or from an object.
+    """Load a classifier from a name or an object.
 
     Args:
-        model: a zoo model's name; a torchvision architecture's, with ``weights``; a factory that the
-            server allows; or from Python a module, a FiftyOne torch model, or a function without
-            arguments that gives a module, or a module and its transform.
-        weights: a state file, written by ``torch.save(module.state_dict(), path)``; of a torchvision
-            architecture also a name under which torchvision has weights to download, or "DEFAULT".
-        classes: names of the outputs, in order.
-        image_size: images are resized to this square, and normalized as for ImageNet, where the
-            model brings no transform.
-        transform: takes the place of the model's own.
+        model: the name of a zoo model, of a torchvision architecture (with ``weights``), or of a
+            factory that the server allows. In Python it may also be a torch module, a FiftyOne torch
+            model, or a function without arguments that returns a module, or a module and its transform.
+        weights: a state file, written by ``torch.save(module.state_dict(), path)``. For a torchvision
+            architecture, it may also be the name of weights that torchvision downloads, or "DEFAULT".
+        classes: the names of the outputs, in order.
+        image_size: if the model has no transform, images are resized to this width and height, and
+            normalized as for ImageNet.
+        transform: replaces the model's own transform.
 
     Raises:
-        InvalidInput: a name that is not known or not allowed, or a file that is no state file or does
+        InvalidInput: if the name is unknown or not allowed, or if the file is not a state file or does
             not fit.
     """
     if isinstance(model, str):
@@ -119,13 +120,13 @@ def load(
 
 
 def describe(transform: Transform) -> str:
-    """A transform in words that stay the same from one process to the next."""
+    """Return a text for a transform that is the same in every process: without memory addresses."""
     named = getattr(transform, "__qualname__", None)
     return re.sub(r" at 0x[0-9a-f]+", "", str(named) if named else repr(transform))
 
 
 def zoo_names() -> list[str]:
-    """Zoo models that give logits over classes and have dropout layers."""
+    """Return the names of zoo models that return class logits and have dropout layers."""
     import fiftyone.zoo as foz
 
     names = foz.list_zoo_models(tags=["torch", "classification", "logits", "imagenet"])
@@ -133,7 +134,7 @@ def zoo_names() -> list[str]:
 
 
 def architectures() -> list[str]:
-    """torchvision's classifiers that have dropout layers."""
+    """Return the names of torchvision's classifiers that have dropout layers."""
     import torchvision
 
     names = torchvision.models.list_models(module=torchvision.models)
@@ -141,11 +142,11 @@ def architectures() -> list[str]:
 
 
 def factories() -> list[str]:
-    """What the server allows to be imported."""
+    """Return the factories that the server allows to be imported."""
     return [one.strip() for one in os.environ.get(FACTORIES, "").split(",") if one.strip()]
 
 
-# Each source gives a name, a module, its transform and its classes, the last two where it has them.
+# Name, module, transform and classes of a model; the last two are None if the source has none.
 Found = tuple[str, nn.Module, Transform | None, list[str] | None]
 
 
@@ -154,14 +155,18 @@ def _from_zoo(name: str) -> Found:
 
 
 def zoo_model(name: str, tags: tuple[str, ...] = ("torch",)) -> Any:
-    """A model of FiftyOne's zoo, downloaded where needed.
+    """Load a model of FiftyOne's zoo; it is downloaded if needed.
+
+    Args:
+        name: the name of the model.
+        tags: tags that the model must have in the zoo.
 
     Raises:
-        InvalidInput: the zoo has no such model.
+        InvalidInput: if the zoo has no such model with these tags.
     """
     import fiftyone.zoo as foz
 
-    # Only names: load_zoo_model would also take an address, and run what it finds there.
+    # Only known names are accepted, because load_zoo_model also accepts a URL and runs code from there.
     if name not in foz.list_zoo_models(tags=list(tags)):
         raise InvalidInput(
             f"model: {name!r} is not a torch model of FiftyOne's zoo; for a torchvision architecture "
@@ -235,14 +240,19 @@ def _from_factory(factory: Callable[[], Any], name: str) -> Found:
 
 
 def _read_state(path: str) -> dict[str, torch.Tensor]:
-    """The tensors of a state file, by name."""
+    """Return the tensors of a state file by name.
+
+    Raises:
+        InvalidInput: if the file does not exist or is not a state file.
+    """
     name = Path(path).name
     if not Path(path).is_file():
         raise InvalidInput(f"weights: there is no file {path!r} on the machine that runs this")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        # Foreign bytes make it raise anything; what it says may hold some of them, so it is not shown.
+        # An arbitrary file can cause any error, and its message may contain bytes of the file.
+        # Therefore the message is not shown.
         raise InvalidInput(
             f"weights: {name!r} cannot be read as a state file ({type(error).__name__}); write it with "
             "torch.save(module.state_dict(), path), for whole pickled objects are not opened"
@@ -261,7 +271,11 @@ def _read_state(path: str) -> dict[str, torch.Tensor]:
 
 
 def _fill(module: nn.Module, state: dict[str, torch.Tensor], path: str, name: str) -> None:
-    """Give a network its numbers, or refuse where one is missing, unknown or of another shape."""
+    """Load the tensors of a state file into a network.
+
+    Raises:
+        InvalidInput: if a tensor is missing, unknown or of another shape.
+    """
     wanted = module.state_dict()
     faults = {
         "it lacks": [key for key in wanted if key not in state],

@@ -1,4 +1,4 @@
-"""How well a field of vectors tells the known classes apart."""
+"""Measures how well a field of vectors separates known classes."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ LEAST_SAMPLES = 10
 
 
 def accuracy_of(view: Any, field: str, label_field: str) -> float | None:
-    """The share of labeled samples that have the label of most of their nearest neighbors.
+    """Return the share of labeled samples whose label is the most frequent one of their neighbors.
+
+    Only the first 20,000 samples with a vector and a label are used.
 
     Returns:
-        None where fewer than 10 samples have both, or all the same label; of more than 20,000 the
-        first are looked at.
+        The share, from 0 to 1. It is None if fewer than 10 samples have both, or if all labels are
+        equal.
     """
     if view.get_field(label_field) is None or view.get_field(field) is None:
         return None

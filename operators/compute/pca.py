@@ -1,4 +1,4 @@
-"""PCA of a field of vectors: fitted once, kept with the dataset, applied to what comes later too."""
+"""PCA of a field of vectors: fitted once, stored with the dataset, and applied to later vectors too."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ METHOD = "alcore/embeddings_pca"
 
 
 def run_key_of(path: str) -> str:
-    """Under which key the basis of a field is kept: ``embeddings_pca``."""
+    """Return the run key under which the basis of a field is stored, such as ``embeddings_pca``."""
     return f"{path.replace('.', '_')}_pca"
 
 
 def check_run_key(dataset: Any, path: str) -> None:
-    """Refuse a key that is taken by a run of another kind.
+    """Check that the run key of a field's basis is not used by a run of another kind.
 
     Raises:
-        InvalidInput: it is.
+        InvalidInput: if it is.
     """
     key = run_key_of(path)
     if key in dataset.list_runs() and key not in dataset.list_runs(method=METHOD):
@@ -46,7 +46,7 @@ def keep_basis(dataset: Any, path: str, basis: Basis) -> None:
 
 
 def kept_basis(dataset: Any, path: str) -> Basis | None:
-    """The basis that a field's vectors were brought to, if any."""
+    """Return the stored basis of a field's vectors; None if there is none."""
     key = run_key_of(path)
     if key not in dataset.list_runs(method=METHOD):
         return None
@@ -61,16 +61,16 @@ def kept_basis(dataset: Any, path: str) -> Basis | None:
 
 
 def forget_basis(dataset: Any, path: str) -> None:
-    """Delete the stored basis of a field, where there is one."""
+    """Delete the stored basis of a field, if there is one."""
     if run_key_of(path) in dataset.list_runs(method=METHOD):
         dataset.delete_run(run_key_of(path))
 
 
 def fit_basis(vectors: list[np.ndarray], components: int, seed: int) -> Basis:
-    """The basis of a PCA of N vectors of D values, fitted by `fit_pca`."""
+    """Return the PCA basis of N vectors of D values, fitted by ``fit_pca``."""
     return fit_pca(np.stack(vectors), components, seed)
 
 
 def digest_of(basis: Basis) -> str:
-    """A text that differs for every other basis."""
+    """Return the SHA-256 of a basis, which differs for different bases."""
     return hashlib.sha256(basis.components.tobytes() + basis.mean.tobytes()).hexdigest()

@@ -1,4 +1,4 @@
-"""A vector an image, from those of its objects."""
+"""Pools the vectors of an image's objects into one vector per image."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ...alcore.geometry.reduction import pool_objects
 from ..dataset.field_swap import NewField, write_fields
 from ..dataset.fiftyone_private import dataset_of
 
-# Of the records of two fields, what says that they hold the same.
+# Two fields hold the same kind of vectors if these entries of their records are equal.
 ALIKE = ("made", "pooled_from", "pool")
 
 
@@ -21,14 +21,16 @@ def pool_on_samples(
     """Write the mean or maximum over each image's objects into a field of vectors.
 
     Args:
-        path: of the vectors on the objects.
-        field: written to it; made anew where it holds vectors of another record, else brought up to
-            date for the images of the view.
+        view: the images.
+        path: the path of the vectors of the objects.
+        field: the field to write. If its record differs, it is replaced; otherwise it is updated for
+            the images of the view.
         how: "mean" or "max".
-        info: the field's record.
+        info: the record of the field.
 
     Returns:
-        how many images have a vector now, and how many have none, for they have no object.
+        The number of images that got a vector, and the number of images without one because they have
+        no objects with vectors.
     """
     dataset = dataset_of(view)
     ids, lists = view.values(["id", path])

@@ -1,4 +1,4 @@
-"""Train a network on a dataset's own images, without labels, to embed with."""
+"""Trains a network for embeddings on the images of a dataset, without labels."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from .scores import check_score_field
 CHECKPOINTS = "ALCORE_CHECKPOINTS"
 AGREEMENT = "alcore/view_agreement"
 MOST_IMAGES = 20_000
-# Views are cut out of images: these are kept a little larger.
+# Images are kept larger than the training size by this factor, because views are cut out of them.
 SPARE = 1.15
 READ_SHARE = 0.1
 AGREEMENT_DESCRIPTION = (
@@ -43,14 +43,15 @@ Report = Callable[[float, str], None]
 
 @dataclass
 class Training:
-    """How to train, and what to keep of it.
+    """How to train, and what to store.
 
     Attributes:
-        settings: the engine's.
-        weights: to start from: a state file, or weights that torchvision downloads; None: from scratch.
-        agreement_field: number field for how alike a sample's two views were; None: not kept.
-        most_images: of a larger view, this many are trained on, drawn by the seed.
-        overwrite: train anew, even if the field is of a network trained on fewer images.
+        settings: the settings of ``alcore``.
+        weights: the initial weights: a state file, or the name of weights that torchvision downloads;
+            None to train from scratch.
+        agreement_field: a number field for the similarity of a sample's two views; None for no field.
+        most_images: if the view has more images, a random subset of this size is used.
+        overwrite: whether to train again even if the field holds embeddings of a trained network.
         device: "auto", "cpu" or "cuda".
     """
 
@@ -63,10 +64,10 @@ class Training:
 
 
 def check_training(dataset: Any, training: Training) -> None:
-    """Refuse what cannot be, before an image is read.
+    """Check the options of a training, before any image is read.
 
     Raises:
-        InvalidInput: what is wrong.
+        InvalidInput: if an option is wrong.
     """
     settings = training.settings
     settings.check()
@@ -85,20 +86,26 @@ def check_training(dataset: Any, training: Training) -> None:
 
 
 def checkpoints() -> Path:
-    """Where trained networks are kept: ALCORE_CHECKPOINTS, else a folder of FiftyOne's zoo."""
+    """Return the folder of trained networks: ALCORE_CHECKPOINTS, else a folder in FiftyOne's zoo."""
     return Path(os.environ.get(CHECKPOINTS) or Path(fo.config.model_zoo_dir) / "alcore")
 
 
 def pretrain(
     view: Any, training: Training, field_name: str, progress: Report | None = None
 ) -> tuple[Embedder, list[str]]:
-    """A network trained on the images of a view, and what there is to say of it.
+    """Train a network on the images of a view; return it with notes for the user.
 
-    Where the field holds embeddings of a network trained by the same settings, that network is taken
-    for what has come since; ``overwrite`` trains anew.
+    If the field already holds embeddings of a network that was trained with the same settings, that
+    network is used again, and only new images are embedded. With ``overwrite`` it is trained again.
+
+    Args:
+        view: the images.
+        training: how to train.
+        field_name: the field of the embeddings.
+        progress: called with the share that is done and a text.
 
     Raises:
-        InvalidInput: what is wrong.
+        InvalidInput: if an option or the view cannot be used.
     """
     report = progress or (lambda share, label: None)
     dataset, settings = dataset_of(view), training.settings
@@ -157,7 +164,7 @@ def _settings_of(training: Training, start: nn.Module | None) -> dict[str, Any]:
 
 
 def _earlier(dataset: Any, field_name: str, kept: dict[str, Any]) -> Path | None:
-    """The checkpoint of the network that a field was made with, if it is one of the same settings."""
+    """Return the checkpoint of a field's network; None if it is missing or had other settings."""
     record = (record_of(dataset, field_name, KIND.method) or {}).get("trained") or {}
     if record.get("settings") != kept:
         return None
@@ -185,7 +192,7 @@ def _read(
 
 
 def _workers(device: str) -> int:
-    """Processes for the views; on a CPU the network needs the cores itself."""
+    """Return the number of processes that create views; 0 on a CPU, where training needs all cores."""
     import fiftyone.utils.torch as fout
 
     from ...alcore.data.device import resolve_device

@@ -1,4 +1,4 @@
-"""Scores of all samples on a dataset, each a field of numbers with a description."""
+"""Scores of all samples of a dataset, each written to a field of numbers with a description."""
 
 from __future__ import annotations
 
@@ -21,7 +21,13 @@ READ_SHARE, SCORE_SHARE = 0.4, 0.4
 
 @dataclass
 class Wanted:
-    """One score: the field it goes to, the recipe's entry, and what the field says of itself."""
+    """A score to compute.
+
+    Attributes:
+        field: the field to write.
+        entry: the strategy, as an entry of a recipe.
+        description: the description of the field in the App.
+    """
 
     field: str
     entry: dict[str, Any]
@@ -38,10 +44,23 @@ def compute_scores(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Write what each entry says of every sample into a field: all of the fields, or none.
+    """Compute scores of all samples and write them to fields, all of the fields or none.
+
+    Args:
+        view: the samples.
+        wanted: the scores.
+        labeled: which samples count as labeled.
+        bad: what happens to values that cannot be used: "error" or "leave_out".
+        overwrite: whether earlier score fields are replaced.
+        device: "auto", "cpu" or "cuda".
+        seed: the seed of the random numbers.
+        progress: called with the share that is done and a text.
+
+    Returns:
+        Counts and notes as plain values.
 
     Raises:
-        InvalidInput: what is wrong; nothing was written.
+        InvalidInput: if something is wrong; nothing was written.
     """
     report = throttled(progress)
     dataset = dataset_of(view)
@@ -73,10 +92,13 @@ def _report(report: Progress, share: float, label: str, done: int, total: int) -
 
 
 def check_scores(view: Any, wanted: list[Wanted], labeled: Labeled | None, overwrite: bool) -> Recipe:
-    """Refuse what cannot be computed or written, without reading any sample.
+    """Check that scores can be computed and written, without reading any sample.
+
+    Returns:
+        A recipe with one strategy for each score.
 
     Raises:
-        InvalidInput: no score, an unknown field, or the name of a field that is taken.
+        InvalidInput: if there is no score, if a column is unknown, or if the name of a field is taken.
     """
     if not wanted:
         raise InvalidInput("scores: name at least one measure")
@@ -98,10 +120,11 @@ def check_scores(view: Any, wanted: list[Wanted], labeled: Labeled | None, overw
 
 
 def check_score_field(dataset: Any, name: str, method: str, overwrite: bool) -> None:
-    """Refuse the name of a field that is no identifier, or taken.
+    """Check that the name of a field is valid and free.
 
     Raises:
-        InvalidInput: what is wrong; with ``overwrite``, only where the field is not of this method.
+        InvalidInput: if it is not an identifier, or if the field exists. With ``overwrite``, an
+            existing field is an error only if it was made by another method.
     """
     check_field_name(name)
     check_free(dataset, name, method, "something else", overwrite)

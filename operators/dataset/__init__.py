@@ -1,1 +1,1 @@
-"""."""
+"""Fields, labels, brain runs and records of a FiftyOne dataset."""

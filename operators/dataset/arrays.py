@@ -1,4 +1,4 @@
-"""Arrays as MongoDB holds them, decoded straight into one of all samples."""
+"""Decodes arrays as MongoDB stores them, directly into one array for all samples."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ NPY_MAGIC = b"\x93NUMPY\x01"
 class ArrayDecoder:
     """Decodes FiftyOne's vectors and arrays: zlib over numpy's npy format.
 
-    numpy parses an npy header as Python text, which costs far more than the numbers behind it; equal
-    headers are parsed once here. What is not of that form goes FiftyOne's own way.
+    numpy parses an npy header as Python source, which takes much longer than reading the numbers. Here
+    equal headers are parsed only once. Values of other formats are decoded by FiftyOne.
     """
 
     def __init__(self) -> None:
         self._headers: dict[bytes, tuple[np.dtype[Any], tuple[int, ...]]] = {}
 
     def __call__(self, value: Any) -> np.ndarray:
-        """The numbers of a stored value: bytes, a list or an array."""
+        """Return a stored value (bytes, a list or an array) as an array."""
         if not isinstance(value, bytes):
             return np.asarray(value)
         data = zlib.decompress(value)
@@ -41,7 +41,18 @@ class ArrayDecoder:
 
 
 class ArrayColumn:
-    """Collects one array a row, all of one shape, as float32, or float64 where stored so."""
+    """Collects one array per row. All must have the shape of the first one.
+
+    The result is float64 if the first array is stored as float64, else float32.
+
+    Args:
+        n: the number of rows.
+        dimensions: the number of dimensions of each array.
+
+    Attributes:
+        missing: (n,) bool, True for rows without a value.
+        odd: (n,) bool, True for rows whose value has another shape or is not an array.
+    """
 
     def __init__(self, n: int, dimensions: int = 1) -> None:
         self._n = n
@@ -53,14 +64,16 @@ class ArrayColumn:
 
     @property
     def width(self) -> int:
+        """The length of the last dimension; 0 if there is no array."""
         return 0 if self._matrix is None else self._matrix.shape[-1]
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of one row; () where there is none."""
+        """The shape of one row's array; () if there is no array."""
         return () if self._matrix is None else self._matrix.shape[1:]
 
     def put(self, row: int, value: Any) -> None:
+        """Take the stored value of a row; None leaves the row missing."""
         if value is None:
             return
         try:
@@ -79,6 +92,7 @@ class ArrayColumn:
         self.missing[row] = False
 
     def matrix(self) -> np.ndarray:
+        """Return the (n, ...) arrays of all rows, with zeros where a row has none."""
         if self._matrix is None:
             return np.zeros((self._n, *[0] * self._dimensions), dtype=np.float32)
         return self._matrix

@@ -1,4 +1,4 @@
-"""FiftyOne brain runs over stored vectors: the App's sort by similarity, and its embeddings panel."""
+"""FiftyOne brain runs over stored vectors, for sorting by similarity and the embeddings panel."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ UNFINISHED = "_unfinished"
 
 
 def check_brain_key(dataset: Any, key: str, field: str, objects: str | None) -> None:
-    """Refuse a key that FiftyOne does not take, or that is taken.
+    """Check that a brain key is valid and free.
 
     Raises:
-        InvalidInput: it is, and not by the run over this field.
+        InvalidInput: if the key is not an identifier, or if a run over another field uses it.
     """
     if not key.isidentifier():
         raise InvalidInput(
@@ -29,10 +29,16 @@ def check_brain_key(dataset: Any, key: str, field: str, objects: str | None) -> 
 
 
 def index(view: Any, key: str, field: str, objects: str | None) -> None:
-    """Make a similarity run under ``key``, and one for the embeddings panel under ``key_plane``.
+    """Create a similarity run ``key``, and a visualization run ``key_plane`` for the embeddings panel.
 
-    The plane is that of the first two principal components. Earlier runs of these keys go once both are
-    made.
+    The visualization shows the first two principal components. Earlier runs with these keys are deleted
+    only when both new runs are complete.
+
+    Args:
+        view: the samples to index.
+        key: the brain key.
+        field: the field of the vectors, or the attribute of the objects.
+        objects: the field of the objects; None for samples.
     """
     dataset = dataset_of(view)
     keys = (key, key + PLANE)

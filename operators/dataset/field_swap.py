@@ -1,4 +1,4 @@
-"""Fields written as a whole: all of them, or none; those they replace stay until all is written."""
+"""Writes several fields, all of them or none. Fields that are replaced stay until all are written."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import fiftyone as fo
 
 @dataclass(frozen=True)
 class NewField:
-    """A field of samples that is to be written.
+    """A sample field that is to be written.
 
     Attributes:
-        values: by sample id.
-        description: what the field says of itself in the App.
-        info: its record, by which it is known again.
-        kind: its type.
+        values: the values by sample id.
+        description: the description of the field that the App shows.
+        info: the record in ``field.info``, by which the plugin recognizes the field later.
+        kind: the FiftyOne field type.
     """
 
     values: dict[str, Any]
@@ -28,9 +28,9 @@ class NewField:
 
 
 def write_fields(dataset: Any, fields: dict[str, NewField]) -> None:
-    """Write fields by name: all of them, or none.
+    """Write fields by name, all of them or none.
 
-    Fields of these names stay as they were until all is written.
+    Existing fields with these names are kept until all new fields are written, then replaced.
     """
     earlier = [name for name in fields if dataset.get_field(name) is not None]
     temporary = {name: f"{name}_{uuid.uuid4().hex[:8]}" for name in earlier}
@@ -47,14 +47,19 @@ def write_fields(dataset: Any, fields: dict[str, NewField]) -> None:
 
 
 def delete_fields(dataset: Any, paths: Iterable[str]) -> None:
-    """Delete those of some fields that there are."""
+    """Delete the given fields; those that do not exist are ignored."""
     there = [path for path in paths if dataset.get_field(path) is not None]
     if there:
         dataset.delete_sample_fields(there)
 
 
 def _swap(dataset: Any, temporary: dict[str, str]) -> None:
-    """Put each temporary field in the place of the field it replaces."""
+    """Rename each temporary field to the name of the field that it replaces.
+
+    Args:
+        dataset: the dataset.
+        temporary: maps the name of each replaced field to the name of its temporary field.
+    """
     aside = {name: f"{path}_old" for name, path in temporary.items()}
     try:
         dataset.rename_sample_fields(aside)

@@ -1,4 +1,4 @@
-"""Which fields of a dataset fit which purpose."""
+"""Finds the fields of a dataset that fit a purpose."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import fiftyone as fo
 
 from ...alcore import InvalidInput
 
-# Where a label may hold one number per class, in the order they are looked for.
+# The attributes in which a label may hold one number per class, in order of preference.
 VECTOR_ATTRIBUTES = ("probs", "probabilities", "logits")
-# The attribute under which a label keeps its list.
+# The attribute in which each type of label stores its list.
 LIST_OF = {
     fo.Detections: "detections",
     fo.Polylines: "polylines",
@@ -24,14 +24,14 @@ NUMBERS = (fo.FloatField, fo.IntField, fo.BooleanField, fo.DateField, fo.DateTim
 
 @dataclass(frozen=True)
 class Choice:
-    """A field that fits, and what it holds, in a few words."""
+    """A field that fits, and a short description of what it holds."""
 
     path: str
     holds: str
 
 
 def prediction_fields(dataset: Any) -> list[Choice]:
-    """Classifications, and plain vectors named like probabilities."""
+    """Return the Classification fields, and plain vectors that are named like probabilities."""
     schema = dataset.get_field_schema()
     flat = dataset.get_field_schema(flat=True)
     choices = []
@@ -46,12 +46,12 @@ def prediction_fields(dataset: Any) -> list[Choice]:
             choices.append(Choice(path, holds))
         elif is_vector(field) and path in VECTOR_ATTRIBUTES:
             choices.append(Choice(path, "a vector a sample"))
-    # A model's output before what is likely to be the truth.
+    # The output of a model comes before ``ground_truth``, which is probably not a prediction.
     return sorted(choices, key=lambda choice: choice.path == "ground_truth")
 
 
 def object_fields(dataset: Any) -> list[Choice]:
-    """Labels with several predictions a sample: boxes, polylines, keypoints, tags."""
+    """Return the fields of label lists, per sample: boxes, polylines, keypoints or tags."""
     flat = dataset.get_field_schema(flat=True)
     choices = []
     for path, field in dataset.get_field_schema().items():
@@ -64,7 +64,7 @@ def object_fields(dataset: Any) -> list[Choice]:
 
 
 def detection_fields(dataset: Any) -> list[Choice]:
-    """Fields of objects that have boxes."""
+    """Return the fields of objects that have bounding boxes."""
     return [
         choice
         for choice in object_fields(dataset)
@@ -73,7 +73,9 @@ def detection_fields(dataset: Any) -> list[Choice]:
 
 
 def map_fields(dataset: Any) -> list[Choice]:
-    """Predictions of pixels: heatmaps, segmentations with class maps, arrays, paths of arrays."""
+    """Return the fields of predictions per pixel: heatmaps, segmentations with class maps, arrays, and
+    paths of arrays.
+    """
     flat = dataset.get_field_schema(flat=True)
     choices = []
     for path, field in dataset.get_field_schema().items():
@@ -86,7 +88,10 @@ def map_fields(dataset: Any) -> list[Choice]:
 
 
 def map_paths(flat: dict[str, Any], path: str) -> tuple[str | None, str | None]:
-    """Where a field holds maps of its samples' pixels: as arrays, and as paths of files."""
+    """Return the path of a field's pixel maps as arrays, and the path of their file names.
+
+    Either is None if the field does not have it.
+    """
     field = flat.get(path)
     kind = document_type(field)
     if kind is fo.Heatmap:
@@ -103,12 +108,12 @@ def map_paths(flat: dict[str, Any], path: str) -> tuple[str | None, str | None]:
 
 
 def is_text(field: Any) -> bool:
-    """Whether a field holds text."""
+    """Return whether a field holds text."""
     return isinstance(field, fo.StringField)
 
 
 def member_fields(dataset: Any) -> list[Choice]:
-    """Arrays of several predictions a sample, such as those of dropout."""
+    """Return the fields with arrays of several predictions per sample, such as those of dropout."""
     return [
         Choice(path, "arrays, (T, C)")
         for path, field in dataset.get_field_schema(flat=True).items()
@@ -119,12 +124,12 @@ def member_fields(dataset: Any) -> list[Choice]:
 
 
 def uncertain_fields(dataset: Any) -> list[Choice]:
-    """Predictions of samples, of objects and of pixels."""
+    """Return the fields of predictions for samples, objects and pixels."""
     return prediction_fields(dataset) + object_fields(dataset) + map_fields(dataset)
 
 
 def embedding_fields(dataset: Any) -> list[Choice]:
-    """Vector fields, and similarity runs of whole images."""
+    """Return the vector fields, and the similarity runs over whole images."""
     flat = dataset.get_field_schema(flat=True)
     choices = [
         Choice(path, "a vector field")
@@ -138,7 +143,7 @@ def embedding_fields(dataset: Any) -> list[Choice]:
 
 
 def number_fields(dataset: Any) -> list[Choice]:
-    """Numbers, booleans and dates, dotted paths included."""
+    """Return the fields of numbers, booleans and dates, including nested fields."""
     return [
         Choice(path, type(field).__name__.removesuffix("Field").lower())
         for path, field in dataset.get_field_schema(flat=True).items()
@@ -147,7 +152,7 @@ def number_fields(dataset: Any) -> list[Choice]:
 
 
 def category_fields(dataset: Any) -> list[Choice]:
-    """Strings and booleans, labels' names among them."""
+    """Return the fields of strings and booleans, including the class names of labels."""
     return [
         Choice(path, "a category")
         for path, field in dataset.get_field_schema(flat=True).items()
@@ -159,7 +164,7 @@ def category_fields(dataset: Any) -> list[Choice]:
 
 
 def group_fields(dataset: Any) -> list[Choice]:
-    """What may tell which samples belong together: strings, whole numbers, the groups themselves."""
+    """Return the fields that may tell which samples belong together: strings, integers, group ids."""
     flat = dataset.get_field_schema(flat=True)
     groups = [Choice(f"{dataset.group_field}.id", "the groups")] if dataset.group_field else []
     return groups + [
@@ -173,7 +178,7 @@ def group_fields(dataset: Any) -> list[Choice]:
 
 
 def class_fields(dataset: Any) -> list[Choice]:
-    """What can be balanced: predictions, objects, categories, numbers and dates."""
+    """Return the fields that can be balanced: predictions, objects, categories, numbers and dates."""
     predictions = prediction_fields(dataset)
     taken = {choice.path for choice in predictions}
     categories = [c for c in category_fields(dataset) if c.path.rsplit(".", 1)[0] not in taken]
@@ -184,14 +189,14 @@ def class_fields(dataset: Any) -> list[Choice]:
 
 
 def declared_classes(dataset: Any, field: str) -> list[str]:
-    """The class names that the dataset declares for a field, or for all of them."""
+    """Return the class names that the dataset declares for a field, else its default classes."""
     names = (field, field.removesuffix(".members"), field.split(".", 1)[0])
     found = next((dataset.classes[one] for one in names if dataset.classes.get(one)), None)
     return list(map(str, found or dataset.default_classes or []))
 
 
 def label_fields(dataset: Any) -> list[Choice]:
-    """Fields that hold labels of any kind."""
+    """Return the fields that hold labels of any type."""
     choices = []
     for path, field in dataset.get_field_schema().items():
         kind = document_type(field)
@@ -201,7 +206,7 @@ def label_fields(dataset: Any) -> list[Choice]:
 
 
 def truth_fields(dataset: Any) -> list[Choice]:
-    """Fields that may hold true classes: Classifications, and strings."""
+    """Return the fields that may hold true classes: Classifications and strings."""
     labels = [one for one in label_fields(dataset) if one.holds == "Classification"]
     texts = [
         one
@@ -212,16 +217,16 @@ def truth_fields(dataset: Any) -> list[Choice]:
 
 
 def usual_truth(dataset: Any) -> str | None:
-    """The field that by its name holds the truth, where it may."""
+    """Return "ground_truth" if there is such a field and it can hold true classes, else None."""
     paths = [one.path for one in truth_fields(dataset)]
     return "ground_truth" if "ground_truth" in paths else None
 
 
 def truth_path(dataset: Any, name: str) -> str:
-    """Where the names of a field's true classes are.
+    """Return the path of the class names in a field of true classes.
 
     Raises:
-        InvalidInput: there is no such field, or it holds something else.
+        InvalidInput: if there is no such field, or if it holds neither Classifications nor strings.
     """
     field = dataset.get_field(name)
     if field is None:
@@ -236,7 +241,7 @@ def truth_path(dataset: Any, name: str) -> str:
 
 
 def similarity_runs(dataset: Any) -> list[str]:
-    """Brain keys of similarity runs over whole images."""
+    """Return the brain keys of the similarity runs over whole images."""
     keys = []
     for key in dataset.list_brain_runs(type="similarity"):
         config = dataset.get_brain_info(key).config
@@ -246,12 +251,12 @@ def similarity_runs(dataset: Any) -> list[str]:
 
 
 def document_type(field: Any) -> Any:
-    """The label class of an embedded document field, else None."""
+    """Return the document class of an embedded document field, such as a label class; else None."""
     return field.document_type if isinstance(field, fo.EmbeddedDocumentField) else None
 
 
 def class_vector_path(flat: dict[str, Any], path: str) -> str | None:
-    """Where a Classification field holds its vector over the classes."""
+    """Return the path of a Classification's vector over the classes; None if it has none."""
     for attribute in VECTOR_ATTRIBUTES:
         if f"{path}.{attribute}" in flat:
             return f"{path}.{attribute}"
@@ -259,7 +264,7 @@ def class_vector_path(flat: dict[str, Any], path: str) -> str | None:
 
 
 def inside_list(dataset: Any, path: str) -> bool:
-    """Whether the path goes through a list, and so has several values a sample."""
+    """Return whether a path goes through a list, so that each sample may have several values."""
     parts = path.split(".")
     return any(
         isinstance(dataset.get_field(".".join(parts[:end])), fo.ListField)
@@ -268,10 +273,10 @@ def inside_list(dataset: Any, path: str) -> bool:
 
 
 def only(choices: list[Choice], what: str) -> str:
-    """The one field that fits, or among several the one with the usual name.
+    """Return the only field that fits; if several fit, the one whose name is ``what``.
 
     Raises:
-        InvalidInput: there is none, or it is not clear which.
+        InvalidInput: if no field fits, or if several fit and none is named ``what``.
     """
     if not choices:
         raise InvalidInput(f"{what}: the dataset has no field that fits; name one")
@@ -283,16 +288,16 @@ def only(choices: list[Choice], what: str) -> str:
 
 
 def first(choices: list[Choice], what: str) -> str:
-    """The first field that fits, as a form proposes it.
+    """Return the first field that fits; forms use it as the default.
 
     Raises:
-        InvalidInput: there is none.
+        InvalidInput: if no field fits.
     """
     return choices[0].path if choices else only(choices, what)
 
 
 def is_vector(field: Any) -> bool:
-    """Whether a field holds vectors: a vector field, or a list of numbers."""
+    """Return whether a field holds vectors: a vector field, or a list of numbers."""
     if isinstance(field, fo.VectorField):
         return True
     return isinstance(field, fo.ListField) and isinstance(field.field, (fo.FloatField, fo.IntField))

@@ -1,7 +1,7 @@
-"""FiftyOne's private names that the plugin uses, each behind a function of its own.
+"""The private names of FiftyOne that the plugin uses, each wrapped in one function.
 
-FiftyOne may change them in any release. Nothing else in the plugin uses a private name of FiftyOne, and
-``tests/operators/dataset/test_fiftyone_private.py`` says which of them broke.
+FiftyOne may change them in any release. No other module of the plugin uses a private name of FiftyOne.
+``tests/operators/dataset/test_fiftyone_private.py`` shows which of them no longer work.
 """
 
 from __future__ import annotations
@@ -14,89 +14,93 @@ from pymongo import UpdateOne
 
 
 def dataset_of(collection: Any) -> Any:
-    """The dataset that the user made, of a dataset or a view; also of a view of patches or frames.
+    """Return the user's dataset of a dataset or view, also of a view of patches or frames.
 
-    ``_dataset`` of a view of patches is a temporary dataset, to which nothing should be written.
+    The attribute ``_dataset`` of a view of patches is a temporary dataset. Nothing should be written to
+    it.
     """
     return collection._root_dataset
 
 
 def shows_parts(collection: Any) -> bool:
-    """Whether a view shows parts of samples: patches, frames or clips."""
+    """Return whether a view shows parts of samples: patches, frames or clips."""
     return bool(collection._is_generated)
 
 
 def shows_patches(collection: Any) -> bool:
-    """Whether a view shows patches, of labels or of an evaluation."""
+    """Return whether a view shows patches, either of labels or of an evaluation."""
     return bool(collection._is_patches)
 
 
 def has_dynamic_groups(collection: Any) -> bool:
-    """Whether a view groups its samples by ``group_by``."""
+    """Return whether a view groups its samples by ``group_by``."""
     return bool(collection._is_dynamic_groups)
 
 
 def stages_of(view: Any) -> list[Any]:
-    """The stages of a view, in order, with those of the views it was made from."""
+    """Return all stages of a view in order, including those of the views it was made from."""
     return list(view._all_stages)
 
 
 def plain_stages(stages: list[Any]) -> list[dict[str, Any]]:
-    """Stages as plain values, equal for stages that show the same.
+    """Return stages as plain values, which are equal for stages that show the same.
 
-    Left out are a stage's own id, and the name of the collection that patches were drawn into.
+    The ids of the stages and the name of the temporary collection of patches are left out.
     """
     plain = [stage._serialize(include_uuid=False) for stage in stages]
     return [{**one, "kwargs": [pair for pair in one["kwargs"] if pair[0] != "_state"]} for one in plain]
 
 
 def plain_collection(collection: Any) -> Any:
-    """A dataset or view as plain values, other ones for any other view of the dataset."""
+    """Return a dataset or view as plain values, which differ between different views of a dataset."""
     return collection._serialize()
 
 
 def shows_the_same(view: Any, other: Any) -> bool:
-    """Whether two views have the same stages, apart from the stages' own ids."""
+    """Return whether two views have the same stages; the ids of the stages are ignored."""
     return bool(view._serialize(include_uuids=False) == other._serialize(include_uuids=False))
 
 
 def label_path(collection: Any, objects: str, attribute: str) -> str:
-    """Where an attribute of a field's labels is: ``predictions.detections.area``, or of patches
+    """Return the path of an attribute of a field's labels.
+
+    In a view of samples it is like ``predictions.detections.area``; in a view of patches it is like
     ``predictions.area``.
     """
     return str(collection._get_label_field_path(objects, attribute)[1])
 
 
 def every_slice(dataset: Any) -> Any:
-    """The samples of all slices of a grouped dataset, whatever their media types."""
+    """Return the samples of all slices of a grouped dataset, of any media type."""
     return dataset.select_group_slices(_allow_mixed=True)
 
 
 def raw_rows(view: Any, paths: list[str]) -> Iterator[Any]:
-    """The values of several fields, sample by sample, as MongoDB holds them, in one query.
+    """Iterate over the values of several fields, sample by sample, as stored, in one query.
 
-    Arrays are bytes, and ids are ObjectIds in the field ``_id``. A version of FiftyOne without this way
-    gives the values by its public one, all at once.
+    Arrays are bytes, and ids are ObjectIds in the field ``_id``. If this version of FiftyOne lacks the
+    private method, the public method is used, which returns all values at once.
     """
     try:
         rows = view._iter_values(paths, _raw=True, _allow_missing=True)
     except (AttributeError, TypeError):
         public = ["id" if path == "_id" else path for path in paths]
         return zip(*view.values(public), strict=True)
-    # Of a single field FiftyOne gives the bare values.
+    # For a single field FiftyOne returns plain values instead of tuples.
     return ((value,) for value in rows) if len(paths) == 1 else iter(rows)
 
 
 def set_label_attributes(
     dataset: Any, root: str, values: dict[str, dict[str, Any]], samples: dict[str, str], now: Any
 ) -> None:
-    """Set several attributes of each label at once, for which FiftyOne has no public call.
+    """Set several attributes of each label at once. FiftyOne has no public method for this.
 
     Args:
+        dataset: the dataset.
         root: the path of the list of labels, such as ``predictions.detections``.
-        values: by label id, values by attribute.
-        samples: by label id, the id of the sample it lies in.
-        now: the time that becomes ``last_modified_at`` of the samples.
+        values: maps label ids to the values by attribute.
+        samples: maps label ids to the ids of their samples.
+        now: the time to store in ``last_modified_at`` of the samples.
     """
     writes = []
     for label, attributes in values.items():

@@ -1,4 +1,4 @@
-"""Which samples of a view are labeled, counted by MongoDB."""
+"""Finds and counts the labeled samples of a view in MongoDB."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 
 def unlabeled(view: Any, fields: Sequence[str | None], tag: str | None = None) -> Any:
-    """The samples that have no value in any of some fields, and do not have a tag.
+    """Return the samples that have no value in any of the fields and do not have the tag.
 
-    Fields that the view does not have label nothing.
+    Fields that the view does not have are ignored.
     """
     for field in fields:
         if field and view.get_field(field) is not None:
@@ -18,6 +18,6 @@ def unlabeled(view: Any, fields: Sequence[str | None], tag: str | None = None) -
 
 
 def count_labeled(view: Any, fields: Sequence[str | None], tag: str | None = None) -> tuple[int, int]:
-    """How many samples a view has, and how many of them are labeled."""
+    """Return the number of samples of a view, and the number of those that are labeled."""
     total = len(view)
     return total, total - len(unlabeled(view, fields, tag))

@@ -1,4 +1,4 @@
-"""Which fields fit which purpose where each object of a label list is a candidate."""
+"""Finds the fields that fit a purpose when each object of a label list is a candidate."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from .fields import (
 )
 
 Find = Callable[[Any], list[Choice]]
-# Lists of numbers that describe a shape, or its parts.
+# Attributes with lists of numbers that are not embeddings.
 NOT_EMBEDDINGS = {"bounding_box", "confidence", *VECTOR_ATTRIBUTES}
 NOT_CATEGORIES = {"mask_path"}
 
 
 def list_path(dataset: Any, objects: str) -> str:
-    """Where a field of labels keeps its list, such as ``predictions.detections``.
+    """Return the path of the list in a label field, such as ``predictions.detections``.
 
     Raises:
-        InvalidInput: there is no such field, or it holds no list of labels.
+        InvalidInput: if there is no such field, or if it does not hold a list of labels.
     """
     field = dataset.get_field(objects)
     kind = document_type(field)
@@ -50,10 +50,10 @@ def list_path(dataset: Any, objects: str) -> str:
 
 
 def boxes_path(dataset: Any, objects: str) -> str:
-    """Where a field keeps its list of objects that have boxes.
+    """Return the path of the list in a field of objects with bounding boxes.
 
     Raises:
-        InvalidInput: there are no such objects, or they have no boxes.
+        InvalidInput: if there is no such field, or if its objects have no bounding boxes.
     """
     root = list_path(dataset, objects)
     if document_type(dataset.get_field(objects)) is not fo.Detections:
@@ -64,9 +64,11 @@ def boxes_path(dataset: Any, objects: str) -> str:
 
 
 def of_objects(find: Find, objects: str | None) -> Find:
-    """A function of ``fields`` that finds fields of samples, with those of objects put before them.
+    """Return a function like ``find`` that lists the fitting fields of objects before those of samples.
 
-    Without ``objects`` it is the function itself.
+    Args:
+        find: a function of ``fields`` that finds fields in a dataset.
+        objects: the field of the objects; without it ``find`` itself is returned.
     """
     if not objects or find not in _INSIDE:
         return find
@@ -75,7 +77,10 @@ def of_objects(find: Find, objects: str | None) -> Find:
 
 
 def nearest(find: Find, objects: str | None) -> Find:
-    """The same to take one from where none is named: fields of objects alone, if there are any."""
+    """Return a function like ``find`` that finds a default field.
+
+    It returns the fitting fields of objects. If there are none, it returns those of samples.
+    """
     if not objects or find not in _INSIDE:
         return find
     inside = _INSIDE[find]
@@ -83,14 +88,18 @@ def nearest(find: Find, objects: str | None) -> Find:
 
 
 def patch_runs(dataset: Any, objects: str) -> list[str]:
-    """Brain keys of similarity runs over the objects of a field."""
+    """Return the brain keys of the similarity runs over the objects of a field."""
     runs = dataset.list_brain_runs(type="similarity")
     configs = {key: dataset.get_brain_info(key).config for key in runs}
     return [key for key in runs if getattr(configs[key], "patches_field", None) == objects]
 
 
 def _of_samples(find: Find, dataset: Any) -> list[Choice]:
-    """What a sample says of each of its objects; several predictions a sample say nothing of one."""
+    """Return the fields of samples whose value is valid for each object of a sample.
+
+    Fields with several predictions per sample are not among them, because these tell nothing about a
+    single object.
+    """
     return (prediction_fields if find is uncertain_fields else find)(dataset)
 
 
@@ -142,7 +151,7 @@ _INSIDE: dict[Find, Callable[[Any, str], list[Choice]]] = {
 
 
 def _attributes(dataset: Any, objects: str) -> list[tuple[str, Any, str]]:
-    """Path, field and name of all that an object has one of."""
+    """Return path, field and name of each attribute with one value per object."""
     root = list_path(dataset, objects)
     found = []
     for path, field in dataset.get_field_schema(flat=True).items():
@@ -153,7 +162,7 @@ def _attributes(dataset: Any, objects: str) -> list[tuple[str, Any, str]]:
 
 
 def several_an_object(dataset: Any, root: str, path: str) -> bool:
-    """Whether a path inside a list of labels goes through another list."""
+    """Return whether a path inside a list of labels goes through another list."""
     parts = path.removeprefix(f"{root}.").split(".")
     return any(
         isinstance(dataset.get_field(".".join([root, *parts[:end]])), fo.ListField)

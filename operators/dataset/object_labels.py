@@ -1,4 +1,4 @@
-"""A selection of objects on a dataset: rank and tag of the chosen labels, and how these are shown."""
+"""A selection of objects in a dataset: the rank and tag of the chosen labels, and the view of them."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ from .fields import document_type
 from .fiftyone_private import dataset_of, every_slice, plain_stages, stages_of
 from .object_fields import list_path
 
-# Sample id and label id: a label that was copied keeps its id.
+# Sample id and label id. A label id alone may be ambiguous, because a copied label keeps its id.
 Pair = tuple[str, str]
 PATCHES = (fo.Detections, fo.Polylines, fo.Keypoints)
 
 
 def all_slices(dataset: Any) -> Any:
-    """The samples of a dataset, those of every slice where it is grouped."""
+    """Return the samples of a dataset; for a grouped dataset, those of all slices."""
     if dataset.media_type == "group":
         return every_slice(dataset)
     return dataset.view()
 
 
 def count_objects(view: Any, objects: str) -> int:
-    """How many labels a field of lists has in a view of samples.
+    """Return the number of labels in a field of label lists, over all samples of a view.
 
     Raises:
-        InvalidInput: the field holds no list of labels.
+        InvalidInput: if the field does not hold a list of labels.
     """
     return int(view.sum(ViewField(list_path(dataset_of(view), objects)).length()) or 0)
 
 
 def without_tag(dataset: Any, objects: str, tag: str, pairs: list[Pair]) -> list[Pair]:
-    """Those of the labels that do not have the tag."""
+    """Return the labels that do not have the tag."""
     found = _tags(dataset, objects, pairs)
     return [pair for pair in pairs if tag not in found.get(pair, [])]
 
 
 def count_tag(dataset: Any, objects: str, tag: str) -> int:
-    """How many labels have the tag."""
+    """Return the number of labels that have the tag."""
     counts = all_slices(dataset).count_values(f"{list_path(dataset, objects)}.tags")
     return int(counts.get(tag, 0))
 
@@ -51,19 +51,22 @@ def add_tag(dataset: Any, objects: str, tag: str, pairs: list[Pair]) -> None:
 
 
 def remove_tag(dataset: Any, objects: str, tag: str, pairs: list[Pair]) -> None:
-    """Labels that were deleted are passed over, and so is a whole field."""
+    """Remove a tag from labels. A label, or the whole field, that no longer exists is ignored."""
     if dataset.get_field(objects) is None:
         return
     _change_tags(dataset, objects, pairs, lambda tags: [one for one in tags if one != tag])
 
 
 def set_ranks(dataset: Any, rank_field: str, pairs: list[Pair]) -> None:
-    """Number the labels from 1."""
+    """Write the ranks of the labels, from 1, in the order of ``pairs``."""
     _set(dataset, rank_field, zip(pairs, range(1, len(pairs) + 1), strict=True))
 
 
 def chosen_objects(dataset: Any, objects: str, rank_field: str) -> Any:
-    """The chosen labels as patches, in the order chosen; as filtered samples where there are none."""
+    """Return a view of the chosen labels as patches, in the order in which they were chosen.
+
+    If FiftyOne cannot show them as patches, it is a view of the samples with only these labels.
+    """
     found = _filtered(dataset, objects, rank_field)
     if not _has_patches(found, objects):
         return _in_order(found, rank_field)
@@ -71,7 +74,7 @@ def chosen_objects(dataset: Any, objects: str, rank_field: str) -> Any:
 
 
 def shows_objects(view: Any, objects: str, rank_field: str) -> bool:
-    """Whether a view is that of ``chosen_objects``; draws no patches to see that."""
+    """Return whether a view equals that of ``chosen_objects``, without creating any patches."""
     dataset = dataset_of(view)
     if dataset.get_field(objects) is None:
         return False
@@ -98,7 +101,7 @@ def _rank_of_patch(objects: str, rank_field: str) -> str:
 
 
 def _in_order(view: Any, rank_field: str) -> Any:
-    """Samples by the first rank among their labels."""
+    """Sort the samples by the lowest rank among their labels."""
     root, name = rank_field.rsplit(".", 1)
     return view.sort_by(ViewField(root).map(ViewField(name)).min())
 
@@ -112,7 +115,7 @@ def _change_tags(
 
 
 def _tags(dataset: Any, objects: str, pairs: list[Pair]) -> dict[Pair, list[str]]:
-    """The tags of labels that there are still."""
+    """Return the tags of those labels that still exist."""
     root = list_path(dataset, objects)
     samples = list(dict.fromkeys(sample for sample, _ in pairs))
     view = all_slices(dataset).select(samples)
@@ -125,7 +128,7 @@ def _tags(dataset: Any, objects: str, pairs: list[Pair]) -> dict[Pair, list[str]
 
 
 def _set(dataset: Any, path: str, values: Iterable[tuple[Pair, Any]]) -> None:
-    # With the samples' ids: by label ids alone MongoDB looks through all labels for each.
+    # Sample ids are included because MongoDB would otherwise search all labels for each label id.
     listed = [
         {"sample_id": sample, "label_id": label, "value": value} for (sample, label), value in values
     ]

@@ -1,4 +1,4 @@
-"""Fields that are filled in parts, so that a run which is broken off can be taken up again."""
+"""Fields that are written in parts, so that an interrupted run can be resumed."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ SAMPLES_A_WRITE = 256
 
 
 class Unfinished(RuntimeError):
-    """A run that broke off, of which something was written: it can be taken up again."""
+    """A run was interrupted after it had written some values. It can be resumed."""
 
 
 @dataclass(frozen=True)
 class Kind:
-    """What a field of parts holds, and the words for it.
+    """The kind of values of a field that is written in parts, and words for messages.
 
     Attributes:
-        method: tells such fields from others, in ``field.info``.
-        holds: "dropout predictions", say.
-        thing: "predictions".
-        done: "predicted".
+        method: the entry ``method`` of ``field.info``, which marks such fields.
+        holds: the full name of the values, such as "dropout predictions".
+        thing: a short name of the values, such as "predictions".
+        done: the participle for finished samples, such as "predicted".
     """
 
     method: str
@@ -34,15 +34,15 @@ class Kind:
     done: str
 
 
-# Their records are asked for by what selects by them, too.
+# Defined here because selections also read the records of embeddings.
 EMBEDDINGS = Kind("alcore/embeddings", "embeddings", "embeddings", "embedded")
 
 
 def check_field_name(name: str) -> None:
-    """Refuse what cannot be the name of a field.
+    """Check that a text can be the name of a field.
 
     Raises:
-        InvalidInput: it is no identifier, or begins as FiftyOne's own do.
+        InvalidInput: if it is not an identifier, or starts with "_" like FiftyOne's private fields.
     """
     if not name.isidentifier() or name.startswith("_"):
         raise InvalidInput(
@@ -51,31 +51,34 @@ def check_field_name(name: str) -> None:
 
 
 def record_of(dataset: Any, path: str, method: str) -> dict[str, Any] | None:
-    """What a field was made with, else None."""
+    """Return the record in ``field.info`` of a field that ``method`` made; else None."""
     field = dataset.get_field(path)
     info = getattr(field, "info", None) or {}
     return dict(info) if info.get("method") == method else None
 
 
 def check_kind(dataset: Any, path: str, kind: Kind) -> None:
-    """Refuse a field that holds something else.
+    """Check that a field is free, or holds values of this kind.
 
     Raises:
-        InvalidInput: it does.
+        InvalidInput: if the field exists and this operator did not make it.
     """
-    # What others made of the kind is not touched, which "holds none" alone would not explain.
+    # The message says "made by this operator" because others may have made such values too.
     check_free(dataset, path, kind.method, f"no {kind.holds} made by this operator", overwrite=True)
 
 
 def check_free(dataset: Any, path: str, method: str, holds: str, overwrite: bool) -> None:
-    """Refuse the name of a field that is taken.
+    """Check that the name of a field is free, or that the field may be replaced.
 
     Args:
-        method: of fields that may be replaced.
-        holds: what to say that any other holds.
+        dataset: the dataset.
+        path: the name of the field.
+        method: the method of fields that may be replaced.
+        holds: what a field of another method holds, for the message.
+        overwrite: whether a field of this method may be replaced.
 
     Raises:
-        InvalidInput: it is; with ``overwrite``, only where the field is not of this method.
+        InvalidInput: if the field exists. With ``overwrite``, only if it was made by another method.
     """
     if dataset.get_field(path) is None:
         return
@@ -86,10 +89,14 @@ def check_free(dataset: Any, path: str, method: str, holds: str, overwrite: bool
 
 
 def check_images(view: Any, what: str) -> None:
-    """Refuse a view that holds no images to predict or embed.
+    """Check that a view has images.
+
+    Args:
+        view: the view.
+        what: the verb for the message, such as "embed".
 
     Raises:
-        InvalidInput: it is empty, of parts of samples, or of other media.
+        InvalidInput: if the view is empty, shows parts of samples, or holds other media.
     """
     if len(view) == 0:
         raise InvalidInput(f"the view is empty: there is nothing to {what}")
@@ -105,19 +112,29 @@ def check_images(view: Any, what: str) -> None:
 
 
 class Parts:
-    """A field made at the first write and filled in parts.
+    """A field that is created at the first write and written in parts.
 
-    Where it holds values of the same settings it is filled up; of others, it is replaced where
-    ``overwrite`` says so.
+    If the field already holds values of the same settings, the missing ones are added. If it holds
+    values of other settings, it is replaced, but only with ``overwrite``.
 
     Args:
-        make: adds the field, with its record; called once, before the first write.
+        dataset: the dataset.
+        path: the path of the field.
+        kind: the kind of values.
+        settings: the settings by which the values are computed.
+        overwrite: whether values of other settings may be replaced.
+        make: adds the field with its record. It is called once, before the first write.
         write: stores values by id.
-        remove: takes the field away again.
-        least: nothing is written before there are so many.
+        remove: deletes the field.
+        least: the number of values to collect before the first write.
+
+    Attributes:
+        count: the number of values taken, including those that are not yet written.
+        known: the record of the existing field, or None.
+        resumes: whether the existing field holds values of the same settings.
 
     Raises:
-        InvalidInput: the field holds values of other settings.
+        InvalidInput: if the field holds values of other settings and ``overwrite`` is not set.
     """
 
     def __init__(
@@ -132,7 +149,7 @@ class Parts:
         remove: Callable[[], None],
         least: int = 1,
     ) -> None:
-        self.count = 0  # taken, of which some may wait to be written
+        self.count = 0
         self.known = record_of(dataset, path, kind.method)
         self.resumes = self.known is not None and self.known["settings"] == settings
         self._kind = kind
@@ -150,7 +167,7 @@ class Parts:
             )
 
     def put(self, values: dict[str, Any]) -> None:
-        """Take values by id; write once there are enough."""
+        """Take values by id, and write them once there are enough."""
         self._waiting |= values
         self.count += len(values)
         if len(self._waiting) >= SAMPLES_A_WRITE and self.count >= self._least:
@@ -158,10 +175,12 @@ class Parts:
 
     @contextmanager
     def filling(self) -> Iterator[None]:
-        """What is put within is written at the end; where it breaks off, nothing half-made is left.
+        """Context in which values are put. The rest is written at its end.
+
+        If an error ends it before anything was written, a new field is deleted again.
 
         Raises:
-            Unfinished: it broke off after something was written.
+            Unfinished: if an error occurred after some values were written.
         """
         try:
             yield
@@ -179,10 +198,10 @@ class Parts:
         self._waiting = {}
 
     def _break_off(self, error: BaseException) -> None:
-        """Leave nothing half-made: remove a field that holds nothing; say what stays.
+        """Clean up after an error: delete a new field without values.
 
         Raises:
-            Unfinished: something was written.
+            Unfinished: if some values were written; the message says how many.
         """
         if self._created and not self._written:
             self._remove()

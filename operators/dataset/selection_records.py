@@ -1,4 +1,4 @@
-"""The records of the selections of a dataset: each is a FiftyOne run, which says all that it added."""
+"""The records of a dataset's selections. Each is a FiftyOne run that lists all that it added."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ METHOD = "alcore/select"
 
 
 def record_of_selection(dataset: Any, run_key: str) -> dict[str, Any] | None:
-    """The record of a selection, else None."""
+    """Return the record of a selection; None if there is no such selection."""
     if run_key not in dataset.list_runs(method=METHOD):
         return None
     config = dataset.get_run_info(run_key).config.serialize()
@@ -16,7 +16,7 @@ def record_of_selection(dataset: Any, run_key: str) -> dict[str, Any] | None:
 
 
 def selections(dataset: Any) -> list[dict[str, Any]]:
-    """The selections of a dataset, the oldest first, each as plain values."""
+    """Return the records of all selections of a dataset as plain values, the oldest first."""
     found = []
     for key in dataset.list_runs(method=METHOD):
         record = record_of_selection(dataset, key)
@@ -26,10 +26,13 @@ def selections(dataset: Any) -> list[dict[str, Any]]:
 
 
 def earlier_ranks(dataset: Any, objects: str | None = None) -> list[str]:
-    """The fields that have a value where an earlier selection is to be labeled, or holds out.
+    """Return the fields that mark what earlier selections chose for labeling or held out.
 
-    Of samples, or of a field's objects. What was found rather than chosen, such as near-duplicates, is
-    not among them.
+    Selections that only list what was found, such as near-duplicates, are not included.
+
+    Args:
+        dataset: the dataset.
+        objects: the field of the objects, for selections of its objects; None for those of samples.
     """
     found = [one["names"] for one in selections(dataset) if one.get("to_label", True)]
     mine = [names for names in found if names.get("objects") == objects]
@@ -38,7 +41,7 @@ def earlier_ranks(dataset: Any, objects: str | None = None) -> list[str]:
 
 
 def strategies_of(recipe: dict[str, Any]) -> str:
-    """A recipe in a few words: ``coverage x balance``, stages joined by ``then``."""
+    """Return a short text for a recipe, such as ``coverage x balance``; ``then`` joins its stages."""
     stages = recipe.get("stages") or [recipe]
     signs = {"sum": " + ", "product": " x "}
     return " then ".join(

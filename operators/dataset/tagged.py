@@ -1,4 +1,4 @@
-"""Samples, or objects, with a tag."""
+"""Finds samples or objects with a tag."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from .object_labels import all_slices
 
 
 def tagged(dataset: Any, tag: str | None, objects: str | None = None) -> list[str]:
-    """The ids of the samples with a tag, or of the objects.
+    """Return the ids of the samples with a tag, or of the objects of a field with it.
 
     Raises:
-        InvalidInput: no tag is named, or nothing has it.
+        InvalidInput: if no tag is given, or if nothing has the tag.
     """
     if not tag:
         raise InvalidInput("example_tag: name the tag of the examples")

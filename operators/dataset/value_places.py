@@ -1,6 +1,6 @@
-"""Where values are kept: in fields of samples, or in attributes of the labels of a list.
+"""Places to store values: fields of samples, or attributes of the labels in a list.
 
-Both places are read and written by id in the same way: what computes values need not know which it is.
+Both have the same methods to read and write values by id, so code that computes values works with both.
 """
 
 from __future__ import annotations
@@ -19,7 +19,14 @@ Box = Sequence[float]
 
 @dataclass(frozen=True)
 class Todo:
-    """An image, and what is left to do of it: the whole, under its sample's id, or objects in boxes."""
+    """An image that still needs values: one for the whole image, or one for each listed object.
+
+    Attributes:
+        sample: the sample's id.
+        path: the path of the image file.
+        ids: the sample's id, or the ids of the objects.
+        boxes: the bounding boxes of the objects; None for the whole image.
+    """
 
     sample: str
     path: str
@@ -28,7 +35,7 @@ class Todo:
 
 
 class SamplePlace:
-    """Fields of samples."""
+    """Stores values in fields of samples."""
 
     thing = "samples"
 
@@ -36,12 +43,14 @@ class SamplePlace:
         self.dataset = dataset
 
     def left(self, view: Any, path: str | None) -> tuple[list[Todo], int]:
-        """What of a view has no value at a path, and how many have one.
+        """Return what in a view has no value at a path, and the number of those that have one.
 
-        Without a path none has one.
+        Args:
+            view: the view.
+            path: the path of the values. Without a path, nothing counts as having a value.
 
         Raises:
-            InvalidInput: the view has nothing that could have a value.
+            InvalidInput: if objects are wanted and the view has none.
         """
         ids, files = view.values(["id", "filepath"])
         there = set(self.having(view, path).values("id")) if path else set()
@@ -50,16 +59,21 @@ class SamplePlace:
         return todo, len(ids) - len(todo)
 
     def having(self, view: Any, path: str) -> Any:
-        """What of a view has a value at a path."""
+        """Return the part of a view that has a value at a path."""
         return view.exists(path)
 
     def everything(self) -> Any:
-        """All images of the dataset."""
+        """Return all images of the dataset; for a grouped dataset, those of all image slices."""
         grouped = self.dataset.media_type == "group"
         return self.dataset.select_group_slices(media_type="image") if grouped else self.dataset
 
     def stored(self, path: str, others: Sequence[str] = ()) -> list[list[Any]]:
-        """Ids of all in the dataset that have a value at a path, their values there and at others."""
+        """Return all values at a path in the dataset.
+
+        Returns:
+            The list of the ids, the list of the values at ``path``, and one such list for each of
+            ``others``.
+        """
         return list(self.having(self.everything(), path).values(["id", path, *others]))
 
     def write(self, path: str, values: dict[str, Any]) -> None:
@@ -68,7 +82,7 @@ class SamplePlace:
 
 
 class LabelPlace(SamplePlace):
-    """Attributes of the labels that a field of Detections lists, by label id."""
+    """Stores values in attributes of the labels of a Detections field, by label id."""
 
     thing = "objects"
 
@@ -76,7 +90,7 @@ class LabelPlace(SamplePlace):
         super().__init__(dataset)
         self.objects = objects
         self.root = boxes_path(dataset, objects)
-        # By label id the sample's: with both MongoDB need not look through all samples.
+        # Maps label ids to sample ids, so that MongoDB need not search all samples for a label.
         self.sample_of: dict[str, str] = {}
 
     def left(self, view: Any, path: str | None) -> tuple[list[Todo], int]:

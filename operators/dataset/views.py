@@ -1,4 +1,4 @@
-"""The samples that an operator is to work on."""
+"""The views on which operators work."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from .fiftyone_private import has_dynamic_groups
 
 
 def target_of(ctx: Any) -> Any:
-    """The view that a form names, its samples one by one: those of dynamic groups in their order."""
+    """Return the view that a form names, as single samples. Dynamic groups are flattened in order."""
     view = ctx.target_view()
-    # FiftyOne's own way asks a dynamic group for its active slice, which it has not.
+    # FiftyOne's own method asks for the active slice, which dynamic groups do not have.
     return view.flatten() if has_dynamic_groups(view) else ctx.target_view(require_flat=True)
 
 
 def samples_of(collection: Any) -> Any:
-    """The samples of a dataset or view, one by one, as a view."""
+    """Return the samples of a dataset or view as a view of single samples."""
     view = collection.view()
     return view.flatten() if has_dynamic_groups(view) else view

@@ -1,4 +1,4 @@
-"""What a model's decisions bring on a dataset: read, judge, tell, and write if asked."""
+"""The business value of a model's decisions on a dataset: computed, reported, optionally written."""
 
 from __future__ import annotations
 
@@ -37,18 +37,25 @@ from ..runs.run import Progress, throttled
 
 METHOD = "alcore/business_value"
 READ_SHARE, JUDGE_SHARE = 0.6, 0.2
-MOST_ROWS = 200  # of slices, and of decisions
+MOST_ROWS = 200  # the greatest number of slices, and of decisions, in a summary
 Decision = Literal["label", "expected_gain"]
 
 
 @dataclass
 class BusinessValueRequest:
-    """What to judge.
+    """The predictions to evaluate, and the options.
 
     Attributes:
-        matrix: ``{"cost": ...}`` or ``{"gain": ...}``, as the engine takes it.
-        slices: fields of single values; ``binning`` says how numbers and dates are divided.
-        field: where each sample's value goes, if anywhere.
+        predictions: the field of the predictions.
+        label_field: the field of the true classes.
+        matrix: ``{"cost": ...}`` or ``{"gain": ...}``, in a form that ``alcore`` accepts.
+        decision: how a sample is decided: for the predicted class ("label"), or for the class with the
+            highest expected gain ("expected_gain").
+        slices: fields with one value per sample, by which the value is also reported.
+        binning: how numbers and dates among the slices are divided into bins.
+        field: the field to which each sample's value is written; None for no field.
+        overwrite: whether an earlier field of this kind is replaced.
+        bad: what happens to values that cannot be used: "error" or "leave_out".
     """
 
     predictions: str
@@ -65,10 +72,13 @@ class BusinessValueRequest:
 def compute_value(
     view: Any, request: BusinessValueRequest, progress: Progress | None = None
 ) -> dict[str, Any]:
-    """Judge the predictions of a view, of the samples that have both a truth and a prediction.
+    """Compute the value of the predictions for the samples with both a true class and a prediction.
+
+    Returns:
+        The summary as plain values.
 
     Raises:
-        InvalidInput: what is wrong; nothing was written.
+        InvalidInput: if something is wrong; nothing was written.
     """
     report = throttled(progress)
     dataset = dataset_of(view)
@@ -95,10 +105,11 @@ def compute_value(
 
 
 def check_request(view: Any, request: BusinessValueRequest) -> None:
-    """Refuse what is not there, does not fit or is taken, without reading any sample.
+    """Check the options and fields, without reading any sample.
 
     Raises:
-        InvalidInput: what is wrong.
+        InvalidInput: if an option is wrong, if a field is unknown or does not fit, or if the field to
+            write is taken.
     """
     dataset = dataset_of(view)
     if request.decision not in get_args(Decision):
@@ -120,7 +131,7 @@ def check_request(view: Any, request: BusinessValueRequest) -> None:
 
 
 class _Judged:
-    """A judgment, beside the one by the other way to decide."""
+    """The value of the decisions, and a comparison with the other way to decide."""
 
     def __init__(
         self, reading: ReadPool, dataset: Any, request: BusinessValueRequest, compares: bool
@@ -160,7 +171,10 @@ class _Judged:
     def _classes(
         self, dataset: Any, truth: np.ndarray, labels: np.ndarray, compares: bool
     ) -> tuple[list[str], list[str] | None]:
-        """All classes in order, and those of the vectors, None where there are none by name."""
+        """Return all class names in order, and the class names of the vectors.
+
+        The latter are None if there are no vectors, or if some of their class names are unknown.
+        """
         request, reading = self._request, self._reading
         seen = {*truth.tolist(), *labels.tolist()} - {None}
         ((kind, matrix),) = request.matrix.items()
@@ -183,17 +197,17 @@ class _Judged:
         return [*base, *sorted(seen - set(base))], mine
 
     def _expected(self, gain: np.ndarray, classes: list[str], mine: list[str]) -> np.ndarray:
-        """(N,) int64, the decisions of the highest expected gain, -1 where there is no prediction."""
+        """Return the (N,) int64 decisions with the highest expected gain; -1 without a prediction."""
         pool, column = self._reading.pool, self._request.predictions
         rows = np.flatnonzero(~pool.missing[column])
-        # A class that the model does not know has no probability, but may be decided for.
+        # A class that the model does not know has probability 0, but can still be the decision.
         unknown = len(classes) - len(mine)
         found = np.full(pool.n, -1, dtype=np.int64)
         found[rows] = best_decisions(np.pad(pool.columns[column][rows], ((0, 0), (0, unknown))), gain)
         return found
 
     def summary(self) -> dict[str, Any]:
-        """The figures in plain values, and in words."""
+        """Return the figures as plain values and as text."""
         found, request = self.judgment, self._request
         by_class = [
             {**_plain(one), "possible": self.possible[self.classes.index(one.name)], "costliest": None}
@@ -226,7 +240,7 @@ class _Judged:
         }
 
     def _decisions(self) -> list[dict[str, Any]]:
-        """What was decided how often, and what it brought; what brought least first."""
+        """Return count and total value of each pair of true class and decision, lowest value first."""
         counts, money = self.judgment.counts, self.judgment.money
         truths, decisions = np.nonzero(counts)
         order = np.argsort(money[truths, decisions], kind="stable")[:MOST_ROWS]
@@ -274,7 +288,7 @@ class _Judged:
 
 
 def value_plots(summary: dict[str, Any]) -> dict[str, Any]:
-    """Bars of what each class brings beside what it could, and of what a slice brings a sample."""
+    """Return bar plots: actual and possible value by class, and mean value per sample by slice."""
     found = {}
     rows = summary["classes"]
     if rows:
@@ -309,7 +323,7 @@ def _gain(matrix: dict[str, Any], classes: list[str]) -> np.ndarray:
 
 
 def _divided(dataset: Any, path: str, request: BusinessValueRequest) -> Balance:
-    """How a column is divided into slices, checked as a recipe checks it."""
+    """Return a balance strategy that divides a column into slices, checked as in a recipe."""
     entry = {"strategy": "balance", "column": path, **binned(dataset, path, request.binning)}
     (found,) = Recipe.of({"budget": 1, "strategies": [entry]}).strategies or []
     return cast(Balance, found)
@@ -318,7 +332,7 @@ def _divided(dataset: Any, path: str, request: BusinessValueRequest) -> Balance:
 def _slice(
     reading: ReadPool, dataset: Any, path: str, request: BusinessValueRequest
 ) -> tuple[list[str], np.ndarray]:
-    """A column's values by name, and (N,) which each sample has, -1 where it has none."""
+    """Return the names of a column's slices, and the (N,) slice index of each sample; -1 for none."""
     pool = reading.pool
     column = pool.columns[path]
     if not isinstance(column, np.ndarray) or column.ndim != 1:
@@ -352,7 +366,7 @@ def _write(dataset: Any, request: BusinessValueRequest, reading: ReadPool, found
 
 
 def _plain(one: Amount) -> dict[str, Any]:
-    """In values that JSON has, no infinity and no NaN; and in words, as tables show it."""
+    """Return an amount as JSON values (None for infinity and NaN), and as text for tables."""
     bounds = {name: getattr(one, name) for name in ("mean", "low", "high")}
     finite = {name: value if math.isfinite(value) else None for name, value in bounds.items()}
     words = {"together": _money(one.total), "each": _money(one.mean) if one.count else ""}
@@ -367,7 +381,7 @@ def _between(one: Amount) -> str:
 
 
 def _money(value: float) -> str:
-    """At most two decimals, or two digits of what is small."""
+    """Return a value as text, with at most two decimals; amounts below 0.005 with two digits."""
     if 0 < abs(value) < 0.005:
         return f"{value:.2g}"
     return f"{value + 0.0:,.2f}".rstrip("0").rstrip(".")

@@ -1,4 +1,4 @@
-"""Whether to go on labeling a dataset: read predictions, ask the engine, tell."""
+"""Advice on whether to continue labeling a dataset, from stored predictions."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from ..reading.decisions import columns_read, decided, decision_path, has_probab
 from ..reading.read import Bad, Labeled, ReadPool, check_columns, read_columns
 from ..runs.run import Progress, throttled
 
-POINTS = 200  # of the curve
+POINTS = 200  # the greatest number of points of the curve
 NAMES = {
     "stable_predictions": "Predictions are stable",
     "changed_predictions": "Predictions that changed",
@@ -41,7 +41,7 @@ SAYS = {True: "stop", False: "go on", None: "cannot tell yet"}
 
 @dataclass
 class Thresholds:
-    """What each criterion is held against, as ``alcore.stopping`` has it."""
+    """The thresholds of the stopping criteria, as in ``alcore.evaluation.stopping``."""
 
     agreement: float = AGREEMENT
     window: int = WINDOW
@@ -53,15 +53,19 @@ class Thresholds:
 
 @dataclass
 class StoppingRequest:
-    """What to judge by.
+    """The predictions and options of the stopping criteria.
 
     Attributes:
-        predictions: the field of this round's.
-        earlier: the fields of the rounds before, the oldest first.
-        matrix: ``{"cost": ...}`` or ``{"gain": ...}``, or ``{"cost": 5.0}``: of any mistake.
-        price: of a label, in the same unit; None where money does not count.
-        batch: how many labels the next round would have.
-        volume: how many cases each sample stands for: a number, or the field that holds it.
+        predictions: the field of the predictions of this round.
+        earlier: the fields of the predictions of earlier rounds, the oldest first.
+        labeled: which samples count as labeled.
+        matrix: ``{"cost": ...}`` or ``{"gain": ...}``. A number, as in ``{"cost": 5.0}``, is the cost
+            of every mistake. Empty if money does not count.
+        price: the price of a label, in the same unit; None if money does not count.
+        batch: the number of labels of the next round.
+        volume: how many cases each sample represents: a number, or the field that holds it.
+        thresholds: the thresholds of the criteria.
+        bad: what happens to values that cannot be used: "error" or "leave_out".
     """
 
     predictions: str
@@ -78,10 +82,13 @@ class StoppingRequest:
 def advise_view(
     view: Any, request: StoppingRequest, progress: Progress | None = None
 ) -> dict[str, Any]:
-    """What each criterion says of the samples of a view that are not labeled, in plain values.
+    """Apply each stopping criterion to the unlabeled samples of a view.
+
+    Returns:
+        The verdict, the result of each criterion, and notes, as plain values.
 
     Raises:
-        InvalidInput: what is wrong.
+        InvalidInput: if an option or the predictions cannot be used.
     """
     check_request(view, request)
     report = throttled(progress)
@@ -106,10 +113,10 @@ def advise_view(
 
 
 def check_request(view: Any, request: StoppingRequest) -> None:
-    """Refuse what is not there or does not fit, without reading any sample.
+    """Check the options and fields, without reading any sample.
 
     Raises:
-        InvalidInput: what is wrong.
+        InvalidInput: if an option is wrong, or if a field is unknown or does not fit.
     """
     rounds = [*request.earlier, request.predictions]
     twice = next((name for name in rounds if rounds.count(name) > 1), None)
@@ -135,7 +142,7 @@ def check_request(view: Any, request: StoppingRequest) -> None:
 
 
 def worth_plot(curve: dict[str, Any]) -> dict[str, Any]:
-    """What the next labels are worth, those first that are worth most, beside their price."""
+    """Return a plot of what the next labels are worth, in descending order, and of their price."""
     return plots.worth_plot(curve["at"], curve["gains"], curve["price"])
 
 
@@ -211,7 +218,7 @@ def _told(one: Advice) -> dict[str, Any]:
 
 
 def _curve(one: Worth, request: StoppingRequest) -> dict[str, Any]:
-    """Points of the curve of gains, few enough to draw."""
+    """Return the curve of gains, reduced to at most ``POINTS`` points."""
     at = np.unique(np.linspace(0, len(one.gains) - 1, POINTS).astype(np.int64))
     return {
         "at": (at + 1).tolist(),

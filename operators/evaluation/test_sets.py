@@ -1,4 +1,4 @@
-"""Test sets: from options to the engine's spec, what is read for it, and what is reported."""
+"""Test sets: the specification from an operator's options, the columns to read, and the report."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ..forms.selection_inputs import labeled_of
 from ..forms.test_set_options import REFERENCES, interval_of
 from ..reading.read import Bad, Labeled, ReadPool, check_columns, read_columns
 
-# What the spec takes as it is named here.
+# Options that are passed to the specification unchanged.
 PLAIN = (
     "size",
     "method",
@@ -41,9 +41,15 @@ HELD_OUT = "{}-held-out"
 
 @dataclass
 class TestSetRequest:
-    """What to choose: the spec, what it is to be like, and what is trained on.
+    """What to choose.
 
-    ``reference`` is a view, None for the samples chosen from; ``like`` is how it was named.
+    Attributes:
+        spec: the specification of the test set.
+        reference: a view of the samples that the test set must resemble; None for the candidates.
+        like: the options that named the reference.
+        labeled: which samples count as labeled, and so are used for training.
+        bad: what happens to values that cannot be used: "error" or "leave_out".
+        device: "auto", "cpu" or "cuda".
     """
 
     spec: TestSetSpec
@@ -55,10 +61,10 @@ class TestSetRequest:
 
 
 def request_of(dataset: Any, params: dict[str, Any]) -> TestSetRequest:
-    """What a call, or a form that has been filled, asks for.
+    """Convert the parameters of a call or a form to a request.
 
     Raises:
-        InvalidInput: which option is wrong.
+        InvalidInput: if an option is wrong.
     """
     return TestSetRequest(
         spec_of(dataset, params),
@@ -71,14 +77,14 @@ def request_of(dataset: Any, params: dict[str, Any]) -> TestSetRequest:
 
 
 def spec_of(dataset: Any, params: dict[str, Any]) -> TestSetSpec:
-    """The spec that a call's options make.
+    """Convert the parameters of a call or a form to the specification of a test set.
 
     Raises:
-        InvalidInput: which is wrong.
+        InvalidInput: if an option is wrong.
     """
     spec = {name: params[name] for name in PLAIN if params.get(name) not in (None, "")}
     if isinstance(spec.get("size"), float) and spec["size"] > 1 and spec["size"].is_integer():
-        spec["size"] = int(spec["size"])  # a form gives every number as it likes
+        spec["size"] = int(spec["size"])  # a form may give an integer as a float
     spec["strata"] = [_label_path(dataset, path) for path in params.get("strata") or []]
     shares = _parsed("shares", params.get("shares"))
     if shares:
@@ -98,10 +104,11 @@ def spec_of(dataset: Any, params: dict[str, Any]) -> TestSetSpec:
 
 
 def reference_of(dataset: Any, params: dict[str, Any]) -> Any:
-    """The view of what the test set is to be like; None for the samples it is chosen from.
+    """Return the view of the samples that the test set must resemble; None for the candidates.
 
     Raises:
-        InvalidInput: there is no such saved view, or nothing has the tag.
+        InvalidInput: if the saved view does not exist, if no sample has the tag, or if both or neither
+            of them are given where one is needed.
     """
     view, tag = params.get("reference_view") or None, params.get("reference_tag") or None
     if params.get("target") == "reference" and not view and not tag:
@@ -124,7 +131,11 @@ def reference_of(dataset: Any, params: dict[str, Any]) -> Any:
 
 
 def check_request(view: Any, request: TestSetRequest) -> None:
-    """Refuse fields that are not there or do not fit, without reading any sample."""
+    """Check that fields exist and fit, without reading any sample.
+
+    Raises:
+        InvalidInput: if a field is unknown or of the wrong type.
+    """
     check_columns(view, columns_of(dataset_of(view), request.spec), request.labeled)
     if request.reference is not None:
         check_columns(request.reference, columns_of(dataset_of(view), request.spec, reference=True))
@@ -136,10 +147,16 @@ def choose(
     reading_progress: Callable[[float], None],
     progress: Callable[[int, int], None],
 ) -> tuple[ReadPool, ChosenTestSet]:
-    """Read and choose; nothing is written.
+    """Read the samples and choose a test set, without writing anything.
+
+    Args:
+        view: the candidates.
+        request: what to choose.
+        reading_progress: called with the share that is read, from 0 to 1.
+        progress: called with the number of steps done and of all steps.
 
     Raises:
-        InvalidInput: what is wrong with the data.
+        InvalidInput: if the data cannot be used.
     """
     spec, dataset = request.spec, dataset_of(view)
     columns = columns_of(dataset, spec)
@@ -158,7 +175,13 @@ def choose(
 
 
 def columns_of(dataset: Any, spec: TestSetSpec, reference: bool = False) -> dict[str, Reads]:
-    """What is read of the columns that a spec names, of what is chosen from or of a reference."""
+    """Return how to read the columns that a specification names.
+
+    Args:
+        dataset: the dataset.
+        spec: the specification.
+        reference: whether a reference is read; it needs no groups and no expected loss.
+    """
     columns = dict.fromkeys(spec.strata, Reads.VALUES)
     if spec.embeddings is not None:
         columns[spec.embeddings] = Reads.VECTORS
@@ -172,7 +195,7 @@ def columns_of(dataset: Any, spec: TestSetSpec, reference: bool = False) -> dict
 
 
 def text_of(report: dict[str, Any]) -> str:
-    """What a test set is like, in a few lines."""
+    """Return a short description of a test set, in Markdown."""
     interval = report["interval"]
     what = "a mean" if interval["metric"] == "mean" else f"a proportion of {interval['expected']:g}"
     lines = [
@@ -191,7 +214,7 @@ def text_of(report: dict[str, Any]) -> str:
 
 
 def plots_of(report: dict[str, Any]) -> dict[str, Any]:
-    """The plots of a report."""
+    """Return the plots of a report by title."""
     found = {}
     labels = {"embeddings": "maximum mean discrepancy", "strata": "total variation"}
     for name, label in labels.items():
@@ -213,7 +236,7 @@ def _beside(compared: dict[str, Any]) -> str:
 
 
 def _add_losses(reading: ReadPool, path: str) -> None:
-    """Put how likely a prediction is wrong in the place of a column of predictions."""
+    """Replace a column of predictions by the expected loss: 1 minus the greatest probability."""
     pool = reading.pool
     if getattr(pool.columns[path], "ndim", 0) == 1:
         return  # numbers, which are the losses themselves
@@ -223,7 +246,7 @@ def _add_losses(reading: ReadPool, path: str) -> None:
 
 
 def _label_path(dataset: Any, path: str) -> str:
-    """Where the names are, of a field of labels."""
+    """Return the path of the class names if ``path`` is a field of labels, else ``path``."""
     return f"{path}.label" if f"{path}.label" in dataset.get_field_schema(flat=True) else path
 
 

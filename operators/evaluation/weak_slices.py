@@ -1,4 +1,4 @@
-"""Weak slices of a dataset: what they are judged by, where they are sought, how they are described."""
+"""Weak slices of a dataset: the outcome, the fields in which they are searched, and the report."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from ..runs.run import READ_SHARE, Progress
 OUTCOME = "the outcome"
 HigherIs = Literal["better", "worse"]
 COUNTS = ("tp", "fp", "fn")
-# Text that takes more values than this is a name, not a category, unless it is asked for.
+# A text field with more distinct values is not treated as a category, unless the user names it.
 MOST_VALUES = 200
 SHOWN = 5
 OPTIONS = ("bins", "minimum", "false_discoveries", "most", "timezone")
@@ -37,13 +37,13 @@ OPTIONS = ("bins", "minimum", "false_discoveries", "most", "timezone")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What says how well a model does on a sample.
+    """A number that tells how well a model performs on each sample.
 
     Attributes:
-        columns: the fields it is computed from.
-        compute: from a pool that holds these to (N,) numbers.
-        higher_is: better or worse.
-        description: in a few words.
+        columns: the fields from which it is computed.
+        compute: computes the (N,) numbers from a pool with these columns.
+        higher_is: whether higher numbers are "better" or "worse".
+        description: a short text.
     """
 
     columns: list[str]
@@ -53,10 +53,10 @@ class Outcome:
 
 
 def outcome_of(dataset: Any, params: dict[str, Any]) -> Outcome:
-    """What a call or a form judges by: an evaluation, a field, or predictions beside labels.
+    """Return the outcome that parameters name: an evaluation, a field, or predictions and labels.
 
     Raises:
-        InvalidInput: there is no such field or evaluation, or it says nothing of samples.
+        InvalidInput: if there is no such field or evaluation, or if it has no value per sample.
     """
     named = params.get("outcome") or None
     if named is None:
@@ -70,16 +70,18 @@ def outcome_of(dataset: Any, params: dict[str, Any]) -> Outcome:
 
 
 def outcome_fields(dataset: Any) -> list[Choice]:
-    """Evaluations, numbers and booleans."""
+    """Return what can be an outcome: evaluations, and fields of numbers and booleans."""
     found = [Choice(key, "an evaluation") for key in dataset.list_evaluations()]
     known = {choice.path for choice in found}
     return found + [one for one in number_fields(dataset) if one.path not in known]
 
 
 def metadata_of(dataset: Any, params: dict[str, Any]) -> list[str]:
-    """The fields in which slices are looked for: those named, else all that a label does not hold.
+    """Return the fields in which slices are searched.
 
-    Of what slices are judged by, and of what this plugin wrote, only the true class is among them.
+    These are the fields that the user names. If none are named, they are all categories and numbers
+    outside labels, without the outcome and without fields that a selection wrote. The true class is
+    added if the outcome comes from labels.
     """
     if params.get("fields"):
         return list(params["fields"])
@@ -100,10 +102,10 @@ def metadata_of(dataset: Any, params: dict[str, Any]) -> list[str]:
 
 
 def check_slices(view: Any, params: dict[str, Any]) -> None:
-    """Refuse fields that are not there or do not fit, without reading any sample.
+    """Check that fields exist and fit, without reading any sample.
 
     Raises:
-        InvalidInput: which.
+        InvalidInput: if a field is unknown or of the wrong type.
     """
     dataset = dataset_of(view)
     check_columns(view, _columns([*outcome_of(dataset, params).columns, *metadata_of(dataset, params)]))
@@ -112,10 +114,18 @@ def check_slices(view: Any, params: dict[str, Any]) -> None:
 def find_slices(
     view: Any, params: dict[str, Any], report: Progress = lambda share, label: None
 ) -> tuple[ReadPool, WeakSlices]:
-    """Read what slices are judged by and looked for in, and find them.
+    """Read the outcome and the fields of a view, and find weak slices.
+
+    Args:
+        view: the samples.
+        params: the parameters of a call or a form.
+        report: called with the share that is done and a text.
+
+    Returns:
+        The pool with its notes, and the slices.
 
     Raises:
-        InvalidInput: fields or values that cannot be used.
+        InvalidInput: if fields or values cannot be used.
     """
     dataset = dataset_of(view)
     outcome, fields = outcome_of(dataset, params), metadata_of(dataset, params)
@@ -156,7 +166,7 @@ def find_slices(
 
 
 def rows_of(found: WeakSlices) -> list[dict[str, Any]]:
-    """The slices as plain values, each with its filters and weights for a recipe."""
+    """Return the slices as plain values, each with its filters and weights for a recipe."""
     return [
         {
             "slice": str(one),
@@ -176,7 +186,7 @@ def rows_of(found: WeakSlices) -> list[dict[str, Any]]:
 
 
 def text_of(outcome: Outcome, found: WeakSlices) -> str:
-    """What was found, in a line."""
+    """Return a summary in one line."""
     listed = len(found.slices)
     return (
         f"{listed:,} of {found.tested:,} slices are worse than the rest, beyond chance; "
@@ -185,14 +195,14 @@ def text_of(outcome: Outcome, found: WeakSlices) -> str:
 
 
 def table_of(rows: list[dict[str, Any]]) -> str:
-    """The slices as a table in Markdown."""
+    """Return the slices as a Markdown table."""
     lines = ["| slice | samples | mean | interval | beside the rest | q |", "|---|---|---|---|---|---|"]
     lines += [f"| {' | '.join(cells_of(row).values())} |" for row in rows]
     return "\n".join(lines)
 
 
 def cells_of(row: dict[str, Any]) -> dict[str, str]:
-    """A row as text."""
+    """Return the cells of a row as text, by column."""
     return {
         "slice": row["slice"].replace("|", "/"),
         "count": f"{row['count']:,}",
@@ -204,10 +214,10 @@ def cells_of(row: dict[str, Any]) -> dict[str, str]:
 
 
 def slice_of(found: WeakSlices, name: str) -> Slice:
-    """The slice of a name.
+    """Return the slice with this name.
 
     Raises:
-        InvalidInput: none that was found is called so.
+        InvalidInput: if no slice with this name was found.
     """
     for one in found.slices:
         if str(one) == name:
@@ -217,23 +227,23 @@ def slice_of(found: WeakSlices, name: str) -> Slice:
 
 
 def fragment_of(filters: list[dict[str, Any]] | None, weights: list[dict[str, Any]] | None) -> str:
-    """What to copy into a recipe, as JSON."""
+    """Return filters and strategies as JSON, to be copied into a recipe."""
     return json.dumps({"filters": filters, "strategies": weights}, indent=2)
 
 
 def _all_of(parts: list[dict[str, Any] | None]) -> list[dict[str, Any]] | None:
-    """None where one of them is: the others alone would not be the slice."""
+    """Return the parts, or None if one of them is None, because the rest would not define the slice."""
     known = [one for one in parts if one is not None]
     return known if len(known) == len(parts) else None
 
 
 def _columns(paths: list[str]) -> dict[str, Reads]:
-    """What is read: columns of single values, or of objects, which are counted."""
+    """Return how to read columns: as values; in a list of labels, the objects are counted."""
     return dict.fromkeys(paths, Reads.VALUES)
 
 
 def _of_labels(dataset: Any, params: dict[str, Any]) -> Outcome:
-    """Whether the predicted class is the true one."""
+    """Return the outcome of whether the predicted class is the true class."""
     truth = _labels_of(dataset, params)
     predicted = params.get("predictions") or first(
         [one for one in prediction_fields(dataset) if one.path != truth], "predictions"
@@ -259,7 +269,11 @@ def _of_labels(dataset: Any, params: dict[str, Any]) -> Outcome:
 
 
 def _labels_of(dataset: Any, params: dict[str, Any]) -> str:
-    """The field with the true classes."""
+    """Return the field of the true classes.
+
+    Raises:
+        InvalidInput: if none is named and there is no usable ``ground_truth``.
+    """
     if params.get("label_field"):
         return str(params["label_field"])
     choices = [one for one in label_fields(dataset) if one.holds == "Classification"]
@@ -277,7 +291,11 @@ def _of_field(path: str, higher_is: HigherIs, description: str) -> Outcome:
 
 
 def _of_evaluation(dataset: Any, key: str) -> Outcome:
-    """What an evaluation of FiftyOne left on each sample."""
+    """Return the outcome from the values that a FiftyOne evaluation stored on each sample.
+
+    Raises:
+        InvalidInput: if the evaluation stored no value per sample.
+    """
     flat = dataset.get_field_schema(flat=True)
     counts = [f"{key}_{name}" for name in COUNTS]
     if all(one in flat for one in counts):
@@ -285,7 +303,7 @@ def _of_evaluation(dataset: Any, key: str) -> Outcome:
         def f1(pool: Pool) -> np.ndarray:
             right, false, missed = (np.nan_to_num(pool.numbers(one, "outcome")) for one in counts)
             total = 2 * right + false + missed
-            # Nothing there and nothing found is right.
+            # A sample without true objects and without predicted objects counts as right.
             return np.divide(2 * right, total, out=np.ones(len(total)), where=total > 0)
 
         return Outcome(counts, f1, "better", f"the mean F1 of samples by {key}")
@@ -306,7 +324,7 @@ def _of_evaluation(dataset: Any, key: str) -> Outcome:
 
 
 def _categories_alone(reading: ReadPool, fields: list[str]) -> list[str]:
-    """The fields without text that has too many values; they are noted."""
+    """Return the fields without text fields that have too many values; a note lists the latter."""
     columns, kept, names = reading.pool.columns, [], []
     for path in fields:
         column = columns[path]

@@ -1,4 +1,4 @@
-"""What a reader of a field gives: a column; and what becomes of values that are unusable."""
+"""The column that a field reader returns, and the handling of values that cannot be used."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ Bad = Literal["error", "leave_out"]
 
 @dataclass
 class Column:
-    """A column as it was read.
+    """The values of one column, as read from the dataset.
 
     Attributes:
-        values: what ``alcore.Pool`` takes as a column.
-        missing: (N,) bool, the rows without a value.
-        classes: the names of its classes, where it has any.
-        notes: what was noticed, a sentence each.
-        given: "probabilities" where the class vectors are known to be that now.
-        independent: whether its classes do not exclude each other.
+        values: the values, in a form that ``alcore.Pool`` accepts as a column.
+        missing: (N,) bool, True for rows without a value.
+        classes: the class names; None if the column has no classes.
+        notes: remarks for the user, one sentence each.
+        given: "probabilities" if the class vectors are known to be probabilities, else None.
+        independent: whether several classes can be true for one row (multi-label).
     """
 
     values: Any
@@ -35,7 +35,7 @@ class Column:
     independent: bool = False
 
     def take(self, rows: np.ndarray) -> Column:
-        """The same with other rows, some of them several times."""
+        """Return a column of the given rows. A row may be taken several times."""
         many = getattr(self.values, "ndim", 1) == 3
         values = self.values[:, rows] if many else self.values[rows]
         return Column(
@@ -45,12 +45,12 @@ class Column:
 
 @dataclass
 class Declared:
-    """What is said of a column beside its values.
+    """What the dataset and the recipe declare about a column.
 
     Attributes:
-        classes: the class names that the dataset declares for the field, or for all of them.
-        logits: whether the recipe says that it holds logits.
-        independent: whether the recipe says that its classes do not exclude each other.
+        classes: the class names that the dataset declares for the field, else its default classes.
+        logits: whether the recipe says that the column holds logits.
+        independent: whether the recipe says that several classes can be true for one row.
     """
 
     classes: list[str] = field(default_factory=list)
@@ -60,14 +60,15 @@ class Declared:
 
 @dataclass
 class BadValues:
-    """What becomes of the values of a column that cannot be used: an error, or their rows are left out.
+    """The handling of values of a column that cannot be used: raise an error, or leave the rows out.
 
     Attributes:
         path: the column's name.
-        ids: (N,) the rows' ids, for errors.
-        thing: what a row is: "sample" or "object".
-        policy: "error" stops at the first fault; "leave_out" makes such rows missing, and says so.
-        notes: what was left out.
+        ids: (N,) the ids of the rows, for error messages.
+        thing: what a row stands for: "sample" or "object".
+        policy: "error" stops at the first fault; "leave_out" marks such rows as missing and adds a
+            note.
+        notes: a sentence for each group of rows that was left out.
     """
 
     path: str
@@ -77,15 +78,15 @@ class BadValues:
     notes: list[str] = field(default_factory=list)
 
     def refuse(self, bad: np.ndarray, what: str, missing: np.ndarray) -> None:
-        """Stop at rows that cannot be used, or make them missing.
+        """Raise an error for rows that cannot be used, or mark them as missing.
 
         Args:
-            bad: (N,) bool.
-            what: is wrong with them, as in "3 samples with ...".
+            bad: (N,) bool, True for rows that cannot be used.
+            what: the fault, as it follows "3 samples with" in the message.
             missing: (N,) bool, changed in place.
 
         Raises:
-            InvalidInput: such rows, under "error", or if none is left.
+            InvalidInput: if there are such rows and the policy is "error", or if no row is left.
         """
         rows = np.flatnonzero(bad)
         if len(rows) == 0:
@@ -100,10 +101,14 @@ class BadValues:
             raise InvalidInput(f"{sentence}; no {self.thing} is left to choose")
 
     def need_some(self, missing: np.ndarray, what: str) -> None:
-        """Refuse a column in which no row has a value.
+        """Raise an error if no row of the column has a value.
+
+        Args:
+            missing: (N,) bool, True for rows without a value.
+            what: the kind of value that is needed, for the message.
 
         Raises:
-            InvalidInput: none has.
+            InvalidInput: if all rows are missing.
         """
         if missing.all():
             raise InvalidInput(

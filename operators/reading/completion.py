@@ -1,4 +1,4 @@
-"""What a recipe leaves open, filled in from the dataset before anything is read."""
+"""Fills in what a recipe leaves open, from the dataset, before anything is read."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Labeled:
     """Which samples count as labeled.
 
     Attributes:
-        field: those with a value there.
-        tag: those with that tag.
-        chosen: whether those of earlier selections do, whose labels are on their way.
+        field: samples with a value in this field are labeled.
+        tag: samples with this tag are labeled.
+        chosen: whether the samples of earlier selections count too, since their labels are expected.
     """
 
     field: str | None = None
@@ -31,14 +31,14 @@ class Labeled:
 
 @dataclass
 class DeclaredColumns:
-    """What a recipe says of its columns: which hold logits, and which independent classes."""
+    """The columns that a recipe declares to hold logits, and those with independent classes."""
 
     logits: set[str] = field(default_factory=set)
     independent: set[str] = field(default_factory=set)
 
     @classmethod
     def by(cls, recipe: Recipe) -> DeclaredColumns:
-        """As a recipe says it."""
+        """Collect what a recipe declares."""
         declared = cls()
         for one in recipe.all_strategies():
             if one.declared_logits():
@@ -48,12 +48,17 @@ class DeclaredColumns:
         return declared
 
     def of(self, column: str, classes: list[str]) -> Declared:
-        """What is said of one column, of which the dataset declares the classes."""
+        """Return what is declared about one column, given the classes that the dataset declares."""
         return Declared(classes, column in self.logits, column in self.independent)
 
 
 def with_default(recipe: Recipe, usual: Callable[[], list[Strategy]]) -> Recipe:
-    """The recipe with the default strategies where it leaves them out."""
+    """Return the recipe with default strategies in each stage that names none.
+
+    Args:
+        recipe: the recipe to complete.
+        usual: returns the default strategies; called only if they are needed.
+    """
     if all(stage.strategies for stage in recipe.in_stages()):
         return recipe
     strategies = usual()
@@ -67,12 +72,14 @@ def with_default(recipe: Recipe, usual: Callable[[], list[Strategy]]) -> Recipe:
 
 
 def with_labels(recipe: Recipe, label: str | None, flat: dict[str, Any]) -> Recipe:
-    """Let balance count the labeled samples by their labels, and a temperature be fitted to them.
+    """Return the recipe with the label field given to each strategy that uses labels.
 
-    Where the labels are classes of the kind that is predicted, that is.
+    Balance then counts the labeled samples by their labels, and a temperature is fitted to the labels.
+    This is done only where the labels and the predictions hold classes of the same kind.
 
     Args:
-        label: the field of the labels.
+        recipe: the recipe to complete.
+        label: the field of the labels; None leaves the recipe unchanged.
         flat: the dataset's flat schema.
     """
     if label is None:
@@ -90,15 +97,18 @@ def with_labels(recipe: Recipe, label: str | None, flat: dict[str, Any]) -> Reci
 
 
 def with_columns(recipe: Recipe, change: Callable[[str, Reads], str]) -> Recipe:
-    """The recipe with columns that stand for others replaced by these."""
+    """Return the recipe with each column name replaced by ``change(column, reads)``."""
     return recipe.mapped(lambda one: one.with_columns(change))
 
 
 def _labels_like(one: Strategy, label: str, flat: dict[str, Any], *, needed: bool) -> str | None:
-    """Where a label field holds the truth of what a strategy's column predicts, if it does.
+    """Return the path of the true classes for a strategy's predictions, or None if there is none.
 
     Args:
-        needed: whether the strategy cannot do without: a column of any kind is then taken as predicted.
+        one: the strategy.
+        label: the label field.
+        flat: the dataset's flat schema.
+        needed: whether the strategy requires labels. If so, a column of any type counts as predictions.
     """
     predicted = [column for column, reads in one.columns().items() if reads in PREDICTED]
     if len(predicted) != 1:
@@ -106,7 +116,7 @@ def _labels_like(one: Strategy, label: str, flat: dict[str, Any], *, needed: boo
     declared = flat.get(predicted[0])
     if document_type(declared) in LIST_OF:
         return label if document_type(flat.get(label)) in LIST_OF else None
-    # A label alone may be of another kind, such as the weather.
+    # A plain label may hold something that is not predicted, such as the weather.
     predicts = document_type(declared) or is_vector(declared)
     path = f"{label}.label"
     return path if path in flat and (predicts or needed) else None

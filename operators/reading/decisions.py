@@ -1,4 +1,4 @@
-"""Predicted and true classes, by name: what is read of them, and their columns."""
+"""Predicted and true classes by name: which columns to read for them, and how to interpret these."""
 
 from __future__ import annotations
 
@@ -16,15 +16,24 @@ from .read import ReadPool
 
 
 def columns_read(labels: Sequence[str], probabilities: Sequence[str]) -> dict[str, Reads]:
-    """What is read: fields as they are, and probabilities."""
+    """Return how to read columns: labels as plain values, probabilities as predictions."""
     return dict.fromkeys(labels, Reads.VALUES) | dict.fromkeys(probabilities, Reads.PREDICTIONS)
 
 
 def decision_path(dataset: Any, field: str, option: str = "predictions") -> str | None:
-    """Where a field's predicted classes are; None of a plain vector, whose greatest value tells them.
+    """Return the path of a field's predicted class names.
+
+    Args:
+        dataset: the dataset.
+        field: the field of the predictions.
+        option: the option that names the field, for error messages.
+
+    Returns:
+        The path, or None for a plain vector, where the class with the greatest value is the predicted
+        one.
 
     Raises:
-        InvalidInput: there is no such field, or it holds no class a sample.
+        InvalidInput: if there is no such field, or if it does not hold one class per sample.
     """
     declared = dataset.get_field(field)
     if declared is None:
@@ -40,7 +49,7 @@ def decision_path(dataset: Any, field: str, option: str = "predictions") -> str 
 
 
 def has_probabilities(view: Any, field: str) -> bool:
-    """Whether any sample of a view has a vector over the classes, or a confidence."""
+    """Return whether any sample of a view has a vector over the classes, or a confidence."""
     if decision_path(dataset_of(view), field) is None:
         return True
     flat = dataset_of(view).get_field_schema(flat=True)
@@ -49,7 +58,7 @@ def has_probabilities(view: Any, field: str) -> bool:
 
 
 def decided(reading: ReadPool, dataset: Any, field: str) -> np.ndarray:
-    """(N,) the class that a field decides for, by name, None where there is no prediction."""
+    """Return the (N,) names of the predicted classes; None where there is no prediction."""
     path = decision_path(dataset, field)
     if path is not None:
         return names_at(reading, path)
@@ -60,20 +69,24 @@ def decided(reading: ReadPool, dataset: Any, field: str) -> np.ndarray:
 
 
 def names_at(reading: ReadPool, path: str) -> np.ndarray:
-    """(N,) the text at a path, None where there is none."""
+    """Return the (N,) texts at a path; None where a sample has none."""
     found = np.array(reading.pool.columns[path], dtype=object)
     found[reading.pool.missing[path]] = None
     return found
 
 
 def codes_of(names: np.ndarray, classes: Sequence[str]) -> np.ndarray:
-    """(N,) int64, each name's place among the classes, -1 where it is none of them."""
+    """Return the (N,) int64 index of each name in ``classes``; -1 if the name is not a class."""
     position = {name: place for place, name in enumerate(classes)}
     values = names.tolist()
     return np.fromiter((position.get(one, -1) for one in values), dtype=np.int64, count=len(values))
 
 
 def unnamed(reading: ReadPool, field: str, seen: set[Any]) -> list[str]:
-    """The classes of a field's vectors that go by their place, for no sample tells their name."""
+    """Return the classes of a field's vectors whose names are unknown.
+
+    Such a class is named by its index, because no sample is predicted to be of it. A name that is in
+    ``seen`` is a real class name, even if it looks like an index.
+    """
     names = reading.pool.classes[field]
     return [name for place, name in enumerate(names) if name == str(place) and name not in seen]

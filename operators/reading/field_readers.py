@@ -1,4 +1,4 @@
-"""Readers of fields with one value a row: numbers, vectors, predictions. Each gives one column."""
+"""Readers of fields with one value per row: numbers, vectors, predictions. Each returns one column."""
 
 from __future__ import annotations
 
@@ -17,34 +17,55 @@ from .column import BadValues, Column, Declared
 
 
 class FieldReader:
-    """Is fed the values of some paths, row by row, and gives a column at the end.
+    """Base class of readers: takes the values of some paths row by row, then returns a column.
 
     Attributes:
-        paths: what to query.
+        paths: the field paths to query.
     """
 
     paths: list[str]
 
     def put(self, row: int, sample: str, values: Sequence[Any]) -> None:
-        """The values of one row, one a path."""
+        """Take the values of one row, one value for each path.
+
+        Args:
+            row: the row's index.
+            sample: the id of the row's sample.
+            values: the values, in the order of ``paths``.
+        """
         raise NotImplementedError
 
     def put_several(self, row: int, ids: list[str], lists: list[list[Any]]) -> None:
-        """Rows from ``row`` on, whose values come as a list for each path."""
+        """Take the values of several rows.
+
+        Args:
+            row: the index of the first of these rows; the others follow it.
+            ids: the ids of the rows.
+            lists: for each path, the list of its values, one for each row.
+        """
         for number, values in enumerate(zip(*lists, strict=True) if lists else [()] * len(ids)):
             self.put(row + number, ids[number], values)
 
     def column(self, bad: BadValues) -> Column:
-        """What was read.
+        """Return the column that was read.
+
+        Args:
+            bad: how to handle values that cannot be used.
 
         Raises:
-            InvalidInput: no row has a value, or some cannot be used.
+            InvalidInput: if no row has a value, or if values cannot be used and the policy is "error".
         """
         raise NotImplementedError
 
 
 class Scalars(FieldReader):
-    """Numbers, dates or categories."""
+    """Reads numbers, dates or categories.
+
+    Args:
+        n: the number of rows.
+        path: the path of the values.
+        numbers: whether NaN and infinite values are faults. Otherwise NaN counts as missing.
+    """
 
     def __init__(self, n: int, path: str, *, numbers: bool) -> None:
         self.paths = [path]
@@ -74,7 +95,7 @@ class Scalars(FieldReader):
 
 
 class Embeddings(FieldReader):
-    """Vectors of one length."""
+    """Reads vectors of equal length."""
 
     def __init__(self, n: int, path: str) -> None:
         self.paths = [path]
@@ -96,9 +117,9 @@ class Embeddings(FieldReader):
 
 
 class StoredEmbeddings(Embeddings):
-    """Vectors that a similarity run keeps itself, by sample id."""
+    """Reads the vectors that a similarity run stores itself, by sample id."""
 
-    ids_at = 1  # FiftyOne gives vectors, sample ids and label ids
+    ids_at = 1  # FiftyOne returns vectors, sample ids and label ids, in this order
 
     def __init__(self, n: int, dataset: Any, key: str) -> None:
         super().__init__(n, key)
@@ -108,7 +129,7 @@ class StoredEmbeddings(Embeddings):
 
     @cached_property
     def _by_id(self) -> dict[str, np.ndarray]:
-        # Loaded anew, for a search in the App shifts the vectors of the instance it keeps.
+        # No cache, because a search in the App changes the vectors of the cached object.
         index = self._dataset.load_brain_results(self._key, cache=False)
         found = index.get_embeddings()
         return dict(zip(map(str, found[self.ids_at]), np.asarray(found[0]), strict=True))
@@ -118,7 +139,15 @@ class StoredEmbeddings(Embeddings):
 
 
 class Predictions(FieldReader):
-    """A Classification's vector, or its label and confidence; or a plain vector."""
+    """Reads predictions: a Classification's vector, else its label and confidence; or a plain vector.
+
+    Args:
+        n: the number of rows.
+        path: the path of the field.
+        flat: the dataset's flat schema.
+        declared: what is declared about the column.
+        plain: whether the field is a plain vector and not a Classification.
+    """
 
     def __init__(
         self, n: int, path: str, flat: dict[str, Any], declared: Declared, *, plain: bool = False
@@ -190,11 +219,21 @@ class Predictions(FieldReader):
 def name_classes(
     declared: list[str], matrix: np.ndarray, labels: list[Any], bad: BadValues, ids: Sequence[str]
 ) -> list[str]:
-    """Name the C classes by the dataset's own list, else by the labels that go with the (M, C) vectors.
+    """Return the names of the C classes of some vectors.
+
+    They are the dataset's class names if their number fits. Otherwise each position gets the label of
+    the vectors that have their greatest value there, and its index if there are none.
+
+    Args:
+        declared: the class names that the dataset declares.
+        matrix: (M, C) vectors over the classes.
+        labels: (M,) the label that is stored with each vector; None where there is none.
+        bad: provides the names for error messages.
+        ids: (M,) the ids of the rows, for error messages.
 
     Raises:
-        InvalidInput: the best class of two vectors is the same position, under two labels; or two
-            positions carry one label.
+        InvalidInput: if two vectors have their greatest value at the same position but different
+            labels, or if two positions have the same label.
     """
     width = matrix.shape[1]
     if declared and len(declared) == width:
@@ -222,13 +261,16 @@ def name_classes(
 
 
 def align(columns: dict[str, Column]) -> None:
-    """Give several fields' predictions the same classes in the same order, by their names.
+    """Give the predictions of several fields the same classes in the same order, matched by name.
 
-    A class that one field does not know has probability 0 there. A number stands for a class that no
-    sample is predicted to be, whose name nobody gave: it may be the one another field names there.
+    A class that a field does not have gets probability 0 there. If a class is named by its index, its
+    real name is unknown. It is then matched with the class that another field has at that index.
+
+    Args:
+        columns: the columns by field; they are changed in place.
 
     Raises:
-        InvalidInput: fields of unequal numbers of classes whose names do not say which is which.
+        InvalidInput: if the classes cannot be matched because some names are unknown.
     """
     names = [one.classes or [] for one in columns.values()]
     if len({len(one) for one in names}) == 1:
@@ -250,6 +292,6 @@ def align(columns: dict[str, Column]) -> None:
 
 
 def _one_name(position: int, names: tuple[str, ...]) -> str | None:
-    """The name that fields agree on for a position, None where they do not."""
+    """Return the name on which all fields agree for a position; None if they do not agree."""
     known = {name for name in names if name != str(position)}
     return str(position) if not known else known.pop() if len(known) == 1 else None

@@ -1,4 +1,4 @@
-"""Readers of labels that hold more than one prediction a sample: of objects, members or pixels."""
+"""Readers of fields with several predictions per sample: of objects, ensemble members or pixels."""
 
 from __future__ import annotations
 
@@ -24,9 +24,22 @@ NPY = (".npy", ".npz")
 
 
 class ObjectList(FieldReader):
-    """The objects of a label list: their class vectors or confidences, and boxes where asked for."""
+    """Reads the objects of a label list: class vectors or confidences, and boxes if needed.
 
-    # How what is wrong with an object is said of its sample.
+    Args:
+        n: the number of rows.
+        path: the label field.
+        kind: the label class of the field, such as ``fo.Detections``.
+        flat: the dataset's flat schema.
+        declared: what is declared about the column.
+        boxes: whether to read the bounding boxes.
+        counted: whether objects are only counted by class, so that a label alone is enough.
+
+    Raises:
+        InvalidInput: if boxes are needed and the field does not hold Detections.
+    """
+
+    # Parts of messages that describe a fault of an object.
     vector_has = "an object whose vector has"
     classes_lie = "an object whose class probabilities lie"
     with_neither = "an object with neither"
@@ -45,7 +58,7 @@ class ObjectList(FieldReader):
         self.root = f"{path}.{LIST_OF[kind]}"
         self._kind = kind
         self._declared = declared
-        self._counted = counted  # by their labels, if they have nothing else
+        self._counted = counted
         vector = next((a for a in VECTOR_ATTRIBUTES if f"{self.root}.{a}" in flat), None)
         self.paths = [f"{self.root}.{name}" for name in ("label", "confidence", "_id")]
         self._is_logits = vector == "logits"
@@ -77,7 +90,7 @@ class ObjectList(FieldReader):
         self._add(row, values)
 
     def _add(self, row: int, values: Sequence[Any]) -> None:
-        """Objects, of which a list of each of their attributes is given."""
+        """Add objects. Each entry of ``values`` lists one attribute of all of them."""
         labels, confidences, ids = values[:3]
         self._ids += ids
         self._labels += labels
@@ -113,7 +126,7 @@ class ObjectList(FieldReader):
                 unknown = np.array([one is None for one in self._labels], dtype=bool) & ~has_vector
                 what = f"{self.with_neither} a label nor a class vector"
             bad.refuse(_any(unknown, offsets), what, missing)
-        # Objects of samples that are left out would be refused once more, by the engine.
+        # Drop the objects of samples that are left out, because the engine would raise errors for them.
         keep = ~np.repeat(missing, self._counts)
         counts = np.where(missing, 0, self._counts)
         classes, codes = self._classes(bad, labels, vectors, has_vector & keep)
@@ -131,7 +144,10 @@ class ObjectList(FieldReader):
     def _matrix(
         self, bad: BadValues, offsets: np.ndarray, missing: np.ndarray
     ) -> tuple[np.ndarray | None, np.ndarray]:
-        """(M, C) class vectors, NaN where there is none, and which have one."""
+        """Return the (M, C) class vectors, and (M,) bool: which objects have one.
+
+        The vectors are None if no object has one.
+        """
         stored = ArrayColumn(int(offsets[-1]))
         for number, value in enumerate(self._vectors):
             stored.put(number, value)
@@ -160,7 +176,7 @@ class ObjectList(FieldReader):
     def _classes(
         self, bad: BadValues, labels: np.ndarray, vectors: np.ndarray | None, usable: np.ndarray
     ) -> tuple[list[str], np.ndarray]:
-        """The class names, and each object's place among them, -1 where it has none."""
+        """Return the class names, and the (M,) class index of each object; -1 if it has no class."""
         known = {label for label in labels.tolist() if label is not None}
         declared = self._declared.classes
         if vectors is not None:
@@ -175,7 +191,10 @@ class ObjectList(FieldReader):
 
 
 class TagList(ObjectList):
-    """Several classes a sample: their logits where these are stored, else each as an object."""
+    """Reads several classes per sample (Classifications).
+
+    If the field stores logits, these are read. Otherwise each classification is read as an object.
+    """
 
     def __init__(self, n: int, path: str, flat: dict[str, Any], declared: Declared) -> None:
         super().__init__(n, path, fo.Classifications, flat, declared)
@@ -202,7 +221,7 @@ class TagList(ObjectList):
 
 
 class Members(FieldReader):
-    """Several predictions of each sample in one array, (T, C)."""
+    """Reads arrays of shape (T, C): T predictions over C classes for each sample."""
 
     def __init__(self, n: int, path: str, declared: Declared) -> None:
         self.paths = [path]
@@ -230,9 +249,17 @@ class Members(FieldReader):
 
 
 class PixelMaps(FieldReader):
-    """A map a sample: an array or a heatmap on disk, whose path a field holds, or in the field itself.
+    """Reads one map of pixels per sample: an array or a heatmap, in the field or in a file.
 
-    Arrays in a field stay in the database until the engine asks for them, some samples at a time.
+    Arrays in a field are loaded from the database only when the engine needs them, some samples at a
+    time.
+
+    Args:
+        n: the number of rows.
+        view: the view that is read.
+        array_path: the path of arrays in the database, if any.
+        file_path: the path of the names of files with maps, if any.
+        declared: what is declared about the column.
     """
 
     def __init__(
@@ -284,7 +311,7 @@ class PixelMaps(FieldReader):
 
 
 class _Prefetch:
-    """Arrays of a field, fetched some samples ahead, for each query costs more than a map."""
+    """Arrays of a field, fetched for many samples at once because each query is slow."""
 
     def __init__(self, view: Any, path: str, ids: Sequence[str], stored: np.ndarray) -> None:
         self._dataset = dataset_of(view)
@@ -321,7 +348,11 @@ def _read_file(path: str) -> np.ndarray:
 
 
 def _scaled(values: np.ndarray, limits: Any) -> np.ndarray:
-    """A heatmap's numbers in [0, 1]; whole ones over their type's range, as FiftyOne takes them."""
+    """Return the values of a heatmap, scaled to [0, 1]; arrays that are not 2-D are left unchanged.
+
+    With ``limits`` (low, high), low becomes 0 and high becomes 1. Without them, integers are divided by
+    255, or by 65535 for uint16, as FiftyOne does.
+    """
     if values.ndim != 2:
         return values
     if limits:
@@ -333,7 +364,11 @@ def _scaled(values: np.ndarray, limits: Any) -> np.ndarray:
 
 
 def confidence_of(value: Any) -> float:
-    """A number; of a list, such as a keypoint's points, the mean of those known."""
+    """Return a confidence as a number.
+
+    For a list, such as the confidences of a keypoint's points, it is the mean of the known values. NaN
+    stands for no confidence.
+    """
     if value is None:
         return float("nan")
     if isinstance(value, list):
@@ -347,6 +382,11 @@ def _in_range(confidences: np.ndarray) -> np.ndarray:
 
 
 def _any(of_objects: np.ndarray, offsets: np.ndarray) -> np.ndarray:
-    """(N,) bool: which samples have such an object."""
+    """Return (N,) bool: which samples have at least one object for which ``of_objects`` is True.
+
+    Args:
+        of_objects: (M,) bool.
+        offsets: (N + 1,) the index of each sample's first object, then M.
+    """
     before = np.append(0, np.cumsum(of_objects))
     return before[offsets[1:]] > before[offsets[:-1]]

@@ -1,4 +1,4 @@
-"""Readers of columns with a row an object, fed object by object."""
+"""Readers of columns with one row for each object."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .label_readers import ObjectList, confidence_of
 
 
 class EachObject(ObjectList):
-    """The objects of a label list, one in each row."""
+    """Reads the objects of a label list, one object per row."""
 
     vector_has = "a vector that has"
     classes_lie = "class probabilities that lie"
@@ -27,14 +27,14 @@ class EachObject(ObjectList):
         self._add(row, lists)
 
     def below(self, confidence: float) -> np.ndarray:
-        """(M,) bool: objects known to be of less confidence."""
+        """Return (M,) bool: which objects have a confidence that is known and below ``confidence``."""
         found = np.full(len(self._counts), np.nan)
         found[~self._missing] = self._confidences
         return np.asarray(found < confidence)
 
 
 class EachPrediction(Predictions):
-    """The class of each object: its vector, or its label and confidence."""
+    """Reads the class of each object: its vector, else its label and confidence."""
 
     def put(self, row: int, sample: str, values: Sequence[Any]) -> None:
         vector, label, confidence = values
@@ -42,10 +42,10 @@ class EachPrediction(Predictions):
 
 
 class EachClass(EachPrediction):
-    """The class of each object as balance counts it: its vector, or its label.
+    """Reads the class of each object for balance: its vector, else its label.
 
-    Vectors count where most are distributions. A confidence says whether there is an object, and
-    nothing of the classes it may be of otherwise.
+    The vectors are used only if most of them are probability distributions. Confidences are not used: a
+    confidence tells whether there is an object, but nothing about its other possible classes.
     """
 
     def column(self, bad: BadValues) -> Column:
@@ -68,7 +68,7 @@ class EachClass(EachPrediction):
         return bool(2 * (in_range & to_one).sum() > len(matrix))
 
     def _filled_in(self, found: Column) -> Column:
-        """Take objects that have a label alone as of that class for certain."""
+        """Give objects that have only a label probability 1 for that class."""
         position = {name: index for index, name in enumerate(found.classes or [])}
         codes = np.array([position.get(label, -1) for label in self._labels], dtype=np.int64)
         rows = np.flatnonzero(self._vectors.missing & (codes >= 0))
@@ -79,6 +79,6 @@ class EachClass(EachPrediction):
 
 
 class StoredPatchEmbeddings(StoredEmbeddings):
-    """Vectors that a similarity run over objects keeps itself, by label id."""
+    """Reads the vectors that a similarity run over objects stores itself, by label id."""
 
     ids_at = 2

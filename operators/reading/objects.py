@@ -1,4 +1,4 @@
-"""Reads objects: each label of a list is a row, with what it holds itself and what its sample does."""
+"""Reads objects: each label of a list is a row, with its own values and those of its sample."""
 
 from __future__ import annotations
 
@@ -27,27 +27,35 @@ from .samples import MEMBERS, ROWS_A_REPORT, Progress, Reading, SampleReader, kn
 
 
 class ObjectReader(SampleReader):
-    """Reads a view once, with the M labels of a list field as rows; their ids are the labels' ids.
+    """Reads a view once, with the M labels of a list field as rows. The row ids are the label ids.
 
-    A column may be
-        the field itself: read as predictions each object alone, by its class vector or confidence;
-            as classes its class, by its vector where most sum to 1, else by its label; as class
-            probabilities its class vector, or its label and confidence,
-        a path inside the list, such as ``predictions.detections.embedding``: a value an object,
-        any other field or similarity run: what the sample has, for each of its objects.
+    A column can be one of these:
+        The field itself. Read as predictions, it gives each object's class vector or confidence. Read
+            as classes, it gives each object's class vector if most vectors sum to 1, else its label.
+            Read as class probabilities, it gives each object's class vector, else its label and
+            confidence.
+        A path inside the list, such as ``predictions.detections.embedding``. It gives one value per
+            object.
+        Any other field or similarity run. Each object gets the value of its sample.
 
-    Labeled are those that have the tag or whose sample has it, those in samples with a value in
-    ``labeled.field`` (for an image whose truth is known needs no label for its boxes), or with one
-    themselves where that is a path inside the list, and those chosen earlier, or their sample.
+    An object counts as labeled in these cases:
+        The object or its sample has the tag ``labeled.tag``.
+        Its sample has a value in ``labeled.field``, because the boxes of an image with known truth need
+            no labels. If ``labeled.field`` is a path inside the list, the object itself has a value
+            there.
+        The object or its sample was chosen earlier, if ``labeled.chosen`` is set.
 
-    Of a view of patches, the objects shown are read.
+    If the view shows patches, only the objects that it shows are read.
 
     Args:
+        view: as in ``SampleReader``; a view of patches is allowed too.
         objects: the field of the objects.
-        view, labeled, bad, progress: as ``SampleReader`` has them.
+        labeled: which objects count as labeled.
+        bad: as in ``SampleReader``.
+        progress: as in ``SampleReader``.
 
     Raises:
-        InvalidInput: no field of objects, or the field of the labels.
+        InvalidInput: if ``objects`` is not a field of objects, or is also the field of the labels.
     """
 
     thing = "object"
@@ -65,7 +73,7 @@ class ObjectReader(SampleReader):
         if labeled.field and self._is_inside(labeled.field):
             labeled = replace(labeled, field=None)
         self._whole = SampleReader(view, labeled, bad, progress)
-        # Which readers are fed object by object: the others are the samples'.
+        # The readers that take the values of objects; all others take the values of samples.
         self._each: set[FieldReader] = set()
         self._judged: EachObject | None = None
         self._owner = np.zeros(0, dtype=np.int64)
@@ -88,7 +96,7 @@ class ObjectReader(SampleReader):
     # What to read
 
     def complete(self, recipe: Recipe) -> Recipe:
-        # A sample's label is none of its objects'.
+        # The label of a sample is not the label of its objects.
         labeled, self.labeled = self.labeled, replace(self.labeled, field=None)
         try:
             return super().complete(recipe)
@@ -210,12 +218,12 @@ class ObjectReader(SampleReader):
             ids, kept = self._kept(values[1] or [])
             start = len(self.ids)
             if row == self._whole.n or start + len(ids) > self.n:
-                break  # the dataset has grown meanwhile
+                break  # samples were added to the dataset during reading
             self._whole.ids.append(str(values[0]))
             if row % ROWS_A_REPORT == 0:
                 self.progress(row / self._whole.n)
             if not ids:
-                continue  # what is wrong with a sample without objects is of no matter
+                continue  # faults of a sample without objects do not matter
             counts[row] = len(ids)
             self.ids += ids
             for reader, places in whole:
@@ -228,7 +236,11 @@ class ObjectReader(SampleReader):
         self.pad()
 
     def _kept(self, ids: list[Any]) -> tuple[list[str], Callable[[list[Any]], list[Any]]]:
-        """The ids of the objects to read, and what picks their values from a list of all."""
+        """Return the ids of the objects to read, and a function that picks their values from a list.
+
+        Args:
+            ids: the ids of all objects of a sample.
+        """
         names = list(map(str, ids))
         if self._shown is None:
             return names, lambda values: values
@@ -238,11 +250,15 @@ class ObjectReader(SampleReader):
     def column_of(self, path: str, reader: FieldReader) -> Column:
         if reader in self._each:
             return super().column_of(path, reader)
-        # Each object has what its sample has.
+        # Each object gets the value of its sample.
         return self._whole.column_of(path, reader).take(self._owner)
 
     def leave_unsure(self, columns: dict[str, Column], recipe: Recipe) -> list[str]:
-        """Leave out objects that do not count: alone in its row such a one would pass for median."""
+        """Mark objects with a confidence below ``min_confidence`` as missing.
+
+        Such objects do not count in the score of a sample. Where each object has its own row, it would
+        have no score, and would be treated like an object with the median score.
+        """
         if self._judged is None:
             return []
         column = columns[self._objects]
@@ -274,7 +290,13 @@ class ObjectReader(SampleReader):
 
 
 def _unpatched(view: Any, objects: str) -> tuple[Any, set[str] | None]:
-    """The samples of a view of patches, and the ids of the objects it shows; None for all of them."""
+    """Return the samples of a view of patches, and the ids of the objects that it shows.
+
+    Any other view is returned as it is, with None for the ids, which stands for all objects.
+
+    Raises:
+        InvalidInput: if the view shows patches of another field.
+    """
     if not shows_patches(view):
         return view, None
     dataset = dataset_of(view)

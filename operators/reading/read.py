@@ -1,4 +1,4 @@
-"""From a FiftyOne collection to a pool: whole columns, in one pass, never sample by sample."""
+"""Reads a FiftyOne collection into a pool: whole columns in one query, not sample by sample."""
 
 from __future__ import annotations
 
@@ -34,20 +34,25 @@ def read(
     progress: Progress | None = None,
     objects: str | None = None,
 ) -> Reading:
-    """Read what a recipe needs of a collection.
+    """Read the columns that a recipe needs from a collection.
 
-    A recipe's columns are field paths, or keys of similarity runs. Predictions come as
-    probabilities: a label's vector that already sums to 1 is taken as it is, another is put through
-    softmax; a plain vector is put through softmax only where the recipe says ``given: logits``; where
-    a label has only a confidence, the rest is shared evenly by the other classes.
+    The columns of a recipe are field paths or keys of similarity runs. Predictions are converted to
+    probabilities:
+        If a label's vectors already sum to 1, they are used as they are. Otherwise softmax is applied.
+        To a plain vector softmax is applied only if the recipe says ``given: logits``.
+        If a label has only a confidence, the other classes share the remaining probability equally.
 
     Args:
-        bad: what happens to samples whose values cannot be used: "error", or "leave_out".
-        objects: a field with a list of labels, each of which is then a candidate, see
-            ``ObjectReader``; without it candidates are samples.
+        view: a dataset or a view.
+        recipe: the recipe; what it leaves open is filled in.
+        labeled: which rows count as labeled; None for no rows.
+        bad: what happens to samples whose values cannot be used: "error" or "leave_out".
+        progress: called now and then with the share that is done, from 0 to 1.
+        objects: a field with a list of labels. If given, each label is a candidate; see
+            ``ObjectReader``. Otherwise the samples are the candidates.
 
     Raises:
-        InvalidInput: an unknown field, one of the wrong type, or values that cannot be used.
+        InvalidInput: if a field is unknown or of the wrong type, or if values cannot be used.
     """
     return _reader(view, labeled, bad, progress, objects).read(recipe)
 
@@ -59,13 +64,17 @@ def read_columns(
     bad: Bad = "error",
     progress: Progress | None = None,
 ) -> ReadPool:
-    """Read some columns of a collection's samples.
+    """Read some columns of the samples of a collection.
 
     Args:
-        columns: field paths or keys of similarity runs, and what each is read as.
+        view: a dataset or a view.
+        columns: maps field paths or keys of similarity runs to how each is read.
+        labeled: as in ``read``.
+        bad: as in ``read``.
+        progress: as in ``read``.
 
     Raises:
-        InvalidInput: as ``read``.
+        InvalidInput: as in ``read``.
     """
     return _reader(view, labeled, bad, progress, None).read_columns(columns)
 
@@ -73,19 +82,19 @@ def read_columns(
 def check(
     view: Any, recipe: Recipe, labeled: Labeled | None = None, objects: str | None = None
 ) -> None:
-    """Refuse a recipe whose fields are not there or do not fit, without reading any sample.
+    """Check that the fields of a recipe exist and fit, without reading any sample.
 
     Raises:
-        InvalidInput: an unknown field, or one of the wrong type.
+        InvalidInput: if a field is unknown or of the wrong type.
     """
     _reader(view, labeled, "error", None, objects).check(recipe)
 
 
 def check_columns(view: Any, columns: dict[str, Reads], labeled: Labeled | None = None) -> None:
-    """Refuse columns that are not there or do not fit, without reading any sample.
+    """Check that columns exist and fit, without reading any sample.
 
     Raises:
-        InvalidInput: an unknown field, or one of the wrong type.
+        InvalidInput: if a field is unknown or of the wrong type.
     """
     _reader(view, labeled, "error", None, None).check_columns(columns)
 

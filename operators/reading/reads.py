@@ -1,6 +1,6 @@
-"""What a column may be read as: the fields that fit, what to say of others, and the readers.
+"""How columns can be read: the fields that fit, the error texts for others, and the readers.
 
-This is the one table between ``alcore``'s ``Reads`` and the fields of a dataset.
+This is the only module that maps the ``Reads`` of ``alcore`` to the fields of a dataset.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ from .label_readers import Members, ObjectList, PixelMaps, TagList
 
 NUMBERS = (fo.FloatField, fo.IntField, fo.BooleanField, fo.DateField, fo.DateTimeField)
 CATEGORIES = (*NUMBERS, fo.StringField)
-VALUES = (*CATEGORIES, fo.ObjectIdField)  # the last such as group.id
+VALUES = (*CATEGORIES, fo.ObjectIdField)  # an ObjectIdField is, for example, group.id
 
 
 @dataclass(frozen=True)
 class Fitting:
-    """The fields that fit one way to read.
+    """The fields that can be read in one way.
 
     Attributes:
-        takes: what these are, for an error.
-        fields: finds them in a dataset.
+        takes: a description of these fields, for error messages.
+        fields: finds these fields in a dataset.
     """
 
     takes: str
@@ -72,7 +72,7 @@ FITTING = {
     Reads.VALUES: Fitting("strings, numbers, booleans or dates", category_fields),
 }
 
-# Of two ways to read a column that serve each other, the one that serves both.
+# If a column is read in two ways that are compatible, the way that serves both.
 _PREDICTED = (Reads.CLASSES, Reads.PREDICTIONS, Reads.CLASS_PROBABILITIES)
 _SERVES_BOTH = {
     frozenset({Reads.CLASSES, Reads.CATEGORIES}): Reads.CLASSES,
@@ -89,10 +89,10 @@ _SERVES_BOTH = {
 
 
 def reads_of(recipe: Recipe) -> dict[str, tuple[Reads, str]]:
-    """What each column of a recipe is read as, and what asks for it first.
+    """Return for each column of a recipe how it is read, and which part of the recipe uses it first.
 
     Raises:
-        InvalidInput: one column is asked for as two things that exclude each other.
+        InvalidInput: if one column is used in two ways that are not compatible.
     """
     found: dict[str, tuple[Reads, str]] = {}
     ordered = sorted(recipe.reads(), key=lambda one: one[2] == "filter")
@@ -117,14 +117,18 @@ def reads_of(recipe: Recipe) -> dict[str, tuple[Reads, str]]:
 def reader_of(
     n: int, view: Any, flat: dict[str, Any], column: str, reads: Reads, declared: Declared
 ) -> FieldReader | None:
-    """The reader of a field with one value a row, None where the field does not fit.
+    """Return the reader of a field, or None if the field cannot be read in this way.
 
     Args:
-        n: how many rows there are room for.
-        flat: the dataset's flat schema, in which the field is.
+        n: the number of rows.
+        view: the view that is read.
+        flat: the dataset's flat schema; it must contain ``column``.
+        column: the path of the field.
+        reads: how the field is read.
+        declared: what is declared about the column.
 
     Raises:
-        InvalidInput: a list of labels of a kind that does not fit.
+        InvalidInput: if the field holds a list of labels of a type that does not fit.
     """
     field = flat[column]
     kind = document_type(field)
@@ -152,7 +156,10 @@ def reader_of(
 def _reader_of_several(
     n: int, view: Any, flat: dict[str, Any], column: str, reads: Reads, declared: Declared
 ) -> FieldReader | None:
-    """The reader of predictions of several objects, or of pixels, or of a number by one member."""
+    """Return the reader of predictions of objects or pixels, or of the number that one member predicts.
+
+    It is None if the field does not fit.
+    """
     field = flat[column]
     kind = document_type(field)
     if reads is Reads.MEMBER and kind is fo.Regression:

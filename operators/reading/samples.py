@@ -1,4 +1,4 @@
-"""Reads samples: each field's reader is fed the values of one query, row by row."""
+"""Reads samples: one query gives all values, and passes them row by row to the reader of each field."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ MEMBERS = (Reads.MEMBER, Reads.CLASS_MEMBER)
 
 @dataclass
 class ReadPool:
-    """A pool, and what was noticed when it was read."""
+    """A pool, and remarks for the user about what was read."""
 
     pool: Pool
     notes: list[str]
@@ -49,8 +49,8 @@ class Reading(ReadPool):
     """A pool that was read for a recipe.
 
     Attributes:
-        recipe: with its defaults, labels and members filled in.
-        samples: (M,) the id of each object's sample, where the pool is of objects.
+        recipe: the recipe with its default strategies, labels and members filled in.
+        samples: (M,) the id of each object's sample if the rows are objects, else None.
     """
 
     recipe: Recipe
@@ -58,16 +58,16 @@ class Reading(ReadPool):
 
 
 class SampleReader:
-    """Reads a view once.
+    """Reads a view once, with samples as rows.
 
     Args:
         view: a view of samples.
-        labeled: which of them count as labeled.
-        bad: what becomes of values that cannot be used.
-        progress: called with a share from 0 to 1 now and then.
+        labeled: which samples count as labeled.
+        bad: what happens to values that cannot be used.
+        progress: called now and then with the share that is done, from 0 to 1.
 
     Raises:
-        InvalidInput: a view of patches, frames or clips.
+        InvalidInput: if the view shows patches, frames or clips.
     """
 
     thing = "sample"
@@ -84,15 +84,15 @@ class SampleReader:
         self.labeled = labeled
         self.bad = bad
         self.progress = progress
-        self.n = 0  # until samples are counted: a check makes its readers without room for any
+        self.n = 0  # until ``count`` is called; a check needs no space for values
         self.ids: list[str] = []
         self.deleted = np.zeros(0, dtype=bool)
 
     def read(self, recipe: Recipe) -> Reading:
-        """A pool with all that a recipe needs.
+        """Read a pool with all columns that a recipe needs.
 
         Raises:
-            InvalidInput: an unknown field, one of the wrong type, or values that cannot be used.
+            InvalidInput: if a field is unknown or of the wrong type, or if values cannot be used.
         """
         self.count()
         recipe = self.complete(recipe)
@@ -105,10 +105,10 @@ class SampleReader:
         return Reading(self._pool(columns, mask, elsewhere), notes, recipe=recipe)
 
     def read_columns(self, reads: dict[str, Reads]) -> ReadPool:
-        """A pool with some columns.
+        """Read a pool with the given columns.
 
         Raises:
-            InvalidInput: as ``read``.
+            InvalidInput: as in ``read``.
         """
         self.count()
         columns, mask = self._columns(_by_column(reads), DeclaredColumns())
@@ -116,29 +116,29 @@ class SampleReader:
         return ReadPool(self._pool(columns, mask, {}), notes)
 
     def check(self, recipe: Recipe) -> None:
-        """Refuse what does not fit, without reading any sample.
+        """Check that the fields of a recipe exist and fit, without reading any sample.
 
         Raises:
-            InvalidInput: an unknown field, or one of the wrong type.
+            InvalidInput: if a field is unknown or of the wrong type.
         """
         recipe = self.complete(recipe)
         self.readers(reads_of(recipe), DeclaredColumns.by(recipe))
         self.label_readers()
 
     def check_columns(self, reads: dict[str, Reads]) -> None:
-        """Refuse columns that do not fit, without reading any sample.
+        """Check that columns exist and fit, without reading any sample.
 
         Raises:
-            InvalidInput: as ``check``.
+            InvalidInput: as in ``check``.
         """
         self.readers(_by_column(reads), DeclaredColumns())
         self.label_readers()
 
     def count(self) -> None:
-        """Make room.
+        """Count the rows, before readers are created.
 
         Raises:
-            InvalidInput: the view is empty.
+            InvalidInput: if the view is empty.
         """
         self.n = len(self.view)
         if self.n == 0:
@@ -147,12 +147,12 @@ class SampleReader:
     # What to read
 
     def complete(self, recipe: Recipe) -> Recipe:
-        """The recipe with its strategies, its labels and the columns that hold members."""
+        """Return the recipe with default strategies, labels and the columns of members filled in."""
         recipe = with_default(recipe, self.default_strategies)
         return with_columns(with_labels(recipe, self.labeled.field, self.flat), self.column_for)
 
     def default_strategies(self) -> list[Strategy]:
-        """The default recipe, whose columns alcore finds by their usual names."""
+        """Return the strategies for a recipe without any. Their columns are found by usual names."""
         predictions, embeddings = prediction_fields(self.dataset), embedding_fields(self.dataset)
         if self.labeled.field:
             predictions = [c for c in predictions if c.path != self.labeled.field]
@@ -163,17 +163,17 @@ class SampleReader:
         )
 
     def column_for(self, column: str, reads: Reads) -> str:
-        """The column that a field stands for: its members, where a classification holds these."""
+        """Return the column to read for a field: its ``members`` if these exist and are read."""
         members = f"{column}.members"
         return members if reads is Reads.MEMBERS and members in self.flat else column
 
     def readers(
         self, reads: dict[str, tuple[Reads, str]], declared: DeclaredColumns
     ) -> dict[str, FieldReader]:
-        """What reads each column.
+        """Return a reader for each column.
 
         Raises:
-            InvalidInput: an unknown field, or one of the wrong type.
+            InvalidInput: if a field is unknown or of the wrong type.
         """
         return {
             column: self._reader(column, one, user, declared.of(column, self.declared_classes(column)))
@@ -181,7 +181,7 @@ class SampleReader:
         }
 
     def declared_classes(self, column: str) -> list[str]:
-        """The class names that the dataset declares for a field, or for all of them."""
+        """Return the class names that the dataset declares for a field, else its default classes."""
         return declared_classes(self.dataset, column)
 
     def _reader(self, column: str, reads: Reads, user: str, declared: Declared) -> FieldReader:
@@ -205,25 +205,25 @@ class SampleReader:
         )
 
     def fitting(self, reads: Reads) -> list[Choice]:
-        """The fields that fit a way to read."""
+        """Return the fields that can be read in this way."""
         return FITTING[reads].fields(self.dataset)
 
     def similarity_runs(self) -> list[str]:
-        """The similarity runs that may be read as vectors."""
+        """Return the keys of the similarity runs that can be read as vectors."""
         return similarity_runs(self.dataset)
 
     def similarity_reader(self, key: str) -> FieldReader:
-        """What reads the vectors of a similarity run."""
+        """Return a reader for the vectors of a similarity run."""
         path = getattr(self.dataset.get_brain_info(key).config, "embeddings_field", None)
         return Embeddings(self.n, path) if path else StoredEmbeddings(self.n, self.dataset, key)
 
     def field_reader(
         self, column: str, reads: Reads, user: str, declared: Declared
     ) -> FieldReader | None:
-        """What reads a field that there is, None where it does not fit.
+        """Return a reader for an existing field, or None if the field cannot be read in this way.
 
         Raises:
-            InvalidInput: a field with several values a sample.
+            InvalidInput: if the field has several values per sample.
         """
         if inside_list(self.dataset, column):
             raise InvalidInput(
@@ -233,10 +233,10 @@ class SampleReader:
         return reader_of(self.n, self.view, self.flat, column, reads, declared)
 
     def label_readers(self) -> list[Scalars]:
-        """What says which rows are labeled.
+        """Return the readers of the values that tell which rows are labeled.
 
         Raises:
-            InvalidInput: an unknown field of labels, or one with several values a sample.
+            InvalidInput: if the label field is unknown or has several values per sample.
         """
         readers: list[Scalars] = []
         if self.labeled.tag:
@@ -268,20 +268,20 @@ class SampleReader:
     def _columns(
         self, reads: dict[str, tuple[Reads, str]], declared: DeclaredColumns
     ) -> tuple[dict[str, Column], np.ndarray]:
-        """The columns, and (N,) which rows are labeled."""
+        """Return the columns, and (N,) bool: which rows are labeled."""
         readers, labels = self.readers(reads, declared), self.label_readers()
         self.one_pass([*readers.values(), *labels])
         columns = {path: self.column_of(path, one) for path, one in readers.items()}
         return columns, self.mask_labeled(labels)
 
     def one_pass(self, readers: list[FieldReader]) -> None:
-        """Query all paths at once, and feed each reader its own."""
+        """Query all paths at once, and pass to each reader its own values."""
         paths = list(dict.fromkeys(path for reader in readers for path in reader.paths))
         place = {path: index + 1 for index, path in enumerate(paths)}
         feeds = [(reader, [place[path] for path in reader.paths]) for reader in readers]
         for row, values in enumerate(raw_rows(self.view, ["_id", *paths])):
             if row == self.n:
-                break  # the dataset has grown meanwhile
+                break  # samples were added to the dataset during reading
             self.ids.append(str(values[0]))
             for reader, places in feeds:
                 reader.put(row, self.ids[row], [values[p] for p in places])
@@ -290,20 +290,20 @@ class SampleReader:
         self.pad()
 
     def pad(self) -> None:
-        """Stand in for rows that were deleted between counting and reading."""
+        """Fill the rows of samples that were deleted between counting and reading."""
         gone = self.n - len(self.ids)
         self.ids += [f"deleted-{number}" for number in range(gone)]
         self.deleted = np.arange(self.n) >= self.n - gone
 
     def column_of(self, path: str, reader: FieldReader) -> Column:
-        """What a reader has read."""
+        """Return the column that a reader has read."""
         bad = BadValues(path, self.ids, self.thing, self.bad)
         column = reader.column(bad)
         column.notes[:0] = bad.notes
         return column
 
     def mask_labeled(self, readers: list[Scalars]) -> np.ndarray:
-        """(N,) bool."""
+        """Return (N,) bool: which rows are labeled. Deleted rows count as labeled."""
         mask = self.deleted.copy()
         for reader in readers:
             mask |= known(reader, self.labeled.tag if reader.paths == ["tags"] else None)
@@ -314,13 +314,13 @@ class SampleReader:
         return mask
 
     def leave_unsure(self, columns: dict[str, Column], recipe: Recipe) -> list[str]:
-        """Leave out rows that are objects that do not count; gives what there is to say of them."""
+        """Mark objects of low confidence as missing, and return notes. Samples are all kept."""
         return []
 
     def _leave_strange_labels(
         self, columns: dict[str, Column], recipe: Recipe, mask: np.ndarray
     ) -> list[str]:
-        """Leave out labels of classes that the predictions do not know; gives what to say of them."""
+        """Mark labels whose class is unknown to the predictions as missing, and return notes."""
         notes = []
         for one in recipe.all_strategies():
             judged = [columns[name] for name in one.judged_by()]
@@ -340,7 +340,7 @@ class SampleReader:
         return notes
 
     def _align_members(self, columns: dict[str, Column], recipe: Recipe) -> None:
-        """Bring members that come from several fields to the same classes, by their names."""
+        """Give members that come from several fields the same classes, matched by name."""
         for one in recipe.all_strategies():
             members = [c for c, reads in one.columns().items() if reads in MEMBERS]
             named = {
@@ -367,10 +367,10 @@ class SampleReader:
         )
 
     def _elsewhere(self, recipe: Recipe) -> dict[str, dict[Hashable, Any]]:
-        """The vectors of examples that the view lacks, by column and id.
+        """Return the vectors of examples that are not in the view, by column and id.
 
         Raises:
-            InvalidInput: there is no such sample in the dataset, or it has no vector.
+            InvalidInput: if an example is not in the dataset, or has no vector.
         """
         found: dict[str, dict[Hashable, Any]] = {}
         here: set[str] | None = None
@@ -399,18 +399,18 @@ class SampleReader:
         return {one: vectors[one] for one in ids}
 
     def holding(self, ids: list[str]) -> SampleReader:
-        """A reader of the rows of these ids, from all of the dataset."""
+        """Return a reader of the rows with these ids, from the whole dataset."""
         view = all_slices(self.dataset).select(ids)
         return SampleReader(view, Labeled(), "leave_out", self.progress)
 
 
 def _by_column(reads: dict[str, Reads]) -> dict[str, tuple[Reads, str]]:
-    """The same, each column asked for by its own name."""
+    """Add to each column its own name as the user of the column, for error messages."""
     return {column: (one, column) for column, one in reads.items()}
 
 
 def known(reader: Scalars, tag: str | None = None) -> np.ndarray:
-    """(n,) bool: which rows have a value; with ``tag``, which have it among their tags."""
+    """Return (n,) bool: which rows have a value. With ``tag``: which rows have this tag."""
     if tag is not None:
         return np.array([bool(v) and tag in v for v in reader.values], dtype=bool)
     return np.array([v is not None for v in reader.values], dtype=bool)

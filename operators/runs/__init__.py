@@ -1,1 +1,1 @@
-"""."""
+"""Selections: how they are run, named, recorded and undone."""

@@ -1,4 +1,4 @@
-"""The names under which a selection is written: filled in, and refused where they are taken."""
+"""The names under which a selection is written: defaults, and checks that they are free."""
 
 from __future__ import annotations
 
@@ -14,11 +14,19 @@ from ..dataset.selection_records import METHOD, record_of_selection
 
 @dataclass
 class Names:
-    """Under which names a selection is written; None for what is not wanted.
+    """The names under which a selection is written; None for what is not written.
 
-    With ``objects``, the field of a list of labels, tag and rank are those of labels, else of samples.
-    ``number_field`` holds numbers that come with the selection, of samples that it may not have chosen.
-    ``held_out_tag`` and ``held_out_field`` mark samples that it keeps from being chosen later.
+    Attributes:
+        run_key: the key of the FiftyOne run that records the selection.
+        tag: the tag of what was chosen.
+        saved_view: the saved view of what was chosen.
+        rank_field: the field of the ranks, from 1, in the order chosen.
+        objects: a field of label lists. If given, the tag and the ranks are written on its labels,
+            else on samples.
+        number_field: a field of numbers that belong to the selection. Samples that were not chosen may
+            have such a number too.
+        held_out_tag: the tag of samples that later selections must not choose.
+        held_out_field: the field that marks these samples.
     """
 
     run_key: str
@@ -38,15 +46,21 @@ def name_selection(
     saved_view: str | None,
     objects: str | None = None,
 ) -> Names:
-    """Fill in the names that are not given: one from another, else the next free number.
+    """Fill in the names that are not given.
 
-    An empty tag or saved view means that none is wanted.
+    A missing run key is made from the tag or the saved view, else it is the next free ``selection_1``,
+    ``selection_2``, ... A missing tag or saved view is named after the others.
 
     Args:
-        objects: the field whose labels are to be written on; None for samples.
+        dataset: the dataset.
+        run_key: the key of the run; None for a default.
+        tag: the tag; None for a default, "" for no tag.
+        saved_view: the saved view; None for a default, "" for no saved view.
+        objects: the field of the labels on which the selection is written; None for samples.
 
     Raises:
-        InvalidInput: a run key that FiftyOne does not take, or a field that holds no list of labels.
+        InvalidInput: if the run key is not an identifier, or if the field does not hold a list of
+            labels.
     """
     if not run_key:
         run_key = re.sub(r"\W+", "_", tag or saved_view or "").strip("_").lower()
@@ -72,11 +86,11 @@ def name_selection(
 
 
 def check_names(dataset: Any, names: Names, overwrite: bool) -> None:
-    """Refuse names that are taken.
+    """Check that names are free.
 
     Raises:
-        InvalidInput: the tag, saved view, run or field exists; with ``overwrite``, only where it is
-            not a selection's own.
+        InvalidInput: if the tag, saved view, run or a field exists. With ``overwrite``, tags may be in
+            use, and what this selection made itself may be replaced.
     """
     ours = record_of_selection(dataset, names.run_key)
     if names.run_key in dataset.list_runs():
@@ -122,10 +136,10 @@ def check_names(dataset: Any, names: Names, overwrite: bool) -> None:
 
 
 def names_in_record(dataset: Any, run_key: str) -> Names:
-    """The names under which a selection was written.
+    """Return the names under which a selection was written.
 
     Raises:
-        InvalidInput: there is no such selection.
+        InvalidInput: if there is no such selection.
     """
     record = record_of_selection(dataset, run_key)
     if record is None:
@@ -147,7 +161,7 @@ def _check_number_field(dataset: Any, names: Names, own: str | None) -> None:
 
 
 def _count_tag(dataset: Any, names: Names) -> int:
-    """How many have the tag already."""
+    """Return the number of samples or objects that already have the tag."""
     if not names.tag:
         return 0
     if names.objects:
@@ -162,6 +176,6 @@ def _count_sample_tag(dataset: Any, tag: str | None) -> int:
 
 
 def counted(count: int, objects: str | None = None) -> str:
-    """How many samples, or objects of a field, in words."""
+    """Return a count of samples, or of objects of a field, as text, such as "3 samples"."""
     thing = "object" if objects else "sample"
     return f"{count} {thing}{'s' if count != 1 else ''}{f' of {objects}' if objects else ''}"

@@ -1,4 +1,4 @@
-"""Selections on a dataset: write one, undo it, show it. What a run added is in its record."""
+"""Writes, undoes and shows selections of a dataset. The record of a selection lists what it added."""
 
 from __future__ import annotations
 
@@ -39,16 +39,25 @@ def write(
     numbers: dict[str, float] | None = None,
     held_out: list[str] | None = None,
 ) -> None:
-    """Write a selection: run record, rank, tag, saved view. All of it, or nothing.
+    """Write a selection completely or not at all: run record, ranks, tag and saved view.
 
-    The record goes first, so that whatever happens to the process, undo knows what to remove.
+    The record is written first. If the process ends early, ``undo`` then knows what to remove.
 
     Args:
-        samples: where objects were chosen, the id of each one's sample. Unless ``names.objects`` says
-            that it is labels that are written on, it is these samples, in the order first chosen.
-        to_tag: the ids of those chosen that get the tag; default: all.
-        numbers: by sample id, what goes into ``names.number_field``.
-        held_out: the ids of samples that it did not choose and keeps from being chosen later.
+        view: the view from which the selection was chosen.
+        chosen: the selection.
+        names: the names under which it is written.
+        recipe: the recipe as plain values.
+        details: further entries of the record.
+        overwrite: whether an earlier selection with this run key is replaced.
+        samples: if objects were chosen, the sample id of each one. If ``names.objects`` is None, the
+            ranks and the tag are written on these samples, in the order in which they first occur.
+        to_tag: the ids of the chosen samples that get the tag; None for all.
+        numbers: maps sample ids to the values of ``names.number_field``.
+        held_out: the ids of samples that were not chosen and that later selections must not choose.
+
+    Raises:
+        InvalidInput: if a name is taken.
     """
     dataset = dataset_of(view)
     check_names(dataset, names, overwrite)
@@ -67,10 +76,13 @@ def write(
 
 
 def undo(dataset: Any, run_key: str) -> int:
-    """Remove exactly what a selection added; returns how many samples, or objects, it had written on.
+    """Remove exactly what a selection added.
+
+    Returns:
+        The number of samples or objects that the selection had marked.
 
     Raises:
-        InvalidInput: there is no such selection.
+        InvalidInput: if there is no such selection.
     """
     names = names_in_record(dataset, run_key)
     results = dataset.load_run_results(run_key)
@@ -92,14 +104,17 @@ def undo(dataset: Any, run_key: str) -> int:
 
 
 def chosen_view(dataset: Any, names: Names) -> Any:
-    """The chosen samples, in the order chosen: a light view, whatever their number. Or objects."""
+    """Return a view of the chosen samples or objects, in the order in which they were chosen.
+
+    The view does not list ids, so it stays small for any number of samples.
+    """
     if names.objects:
         return chosen_objects(dataset, names.objects, names.rank_field)
     return all_slices(dataset).exists(names.rank_field).sort_by(names.rank_field)
 
 
 def shows(view: Any, names: Names) -> bool:
-    """Whether a view is the one that shows a selection."""
+    """Return whether a view is the one that shows this selection."""
     if names.objects:
         return shows_objects(view, names.objects, names.rank_field)
     if shows_parts(view):
@@ -109,7 +124,11 @@ def shows(view: Any, names: Names) -> bool:
 
 
 def describe(selection: dict[str, Any]) -> str:
-    """What one of ``selections`` chose, in a few words."""
+    """Return a short text on what was chosen.
+
+    Args:
+        selection: an entry of ``selections``.
+    """
     objects, chosen = selection.get("objects"), selection["chosen"]
     if not objects:
         return counted(chosen)
@@ -180,7 +199,7 @@ def _write(
 
 
 def _field_of(numbers: dict[str, float]) -> type:
-    """The kind of field that holds some numbers."""
+    """Return the field type that fits all of the numbers."""
     kinds = set(map(type, numbers.values()))
     if kinds == {bool}:
         return fo.BooleanField
@@ -212,7 +231,11 @@ def _results(
     to_tag: list[str] | None,
     held_out: list[str] | None,
 ) -> dict[str, Any]:
-    """``ids`` are those written on; of objects, gains and reasons follow ``label_ids``."""
+    """Return the results of the run as plain values.
+
+    ``ids`` are the samples or labels that get ranks. If objects were chosen, ``gains`` and ``reasons``
+    are in the order of ``label_ids``.
+    """
     results = {
         "ids": list(chosen.ids),
         "gains": [_plain(gain) for gain in chosen.gains.tolist()],
@@ -232,7 +255,7 @@ def _results(
 
 
 def _without_tag(dataset: Any, tag: str, ids: list[str]) -> list[str]:
-    """Those of some samples that do not have a tag yet."""
+    """Return the ids of those samples that do not have the tag yet."""
     theirs = set(all_slices(dataset).select(ids).match_tags(tag).values("id"))
     return [one for one in ids if one not in theirs]
 
@@ -244,7 +267,7 @@ def _plain(value: float) -> float | None:
 def _keep(
     dataset: Any, run_key: str
 ) -> tuple[Any, Names, dict[str, Any], dict[str, Any], dict[str, float]] | None:
-    """What it takes to write a selection again."""
+    """Return the arguments with which ``_write`` restores a selection; None if there is none."""
     record = record_of_selection(dataset, run_key)
     if record is None:
         return None

@@ -1,4 +1,4 @@
-"""The three calls that every selection ends in: read, select, write."""
+"""The steps of every selection: read, select, write."""
 
 from __future__ import annotations
 
@@ -28,10 +28,19 @@ SHORT_SHOWN = 3
 
 @dataclass
 class SelectionRequest:
-    """What is asked for, beside the view and the recipe.
+    """The options of a selection, apart from the view and the recipe.
 
-    With ``objects``, the field of a list of labels, each label is a candidate; ``result`` says whether
-    the chosen labels are written on, or the samples in which they lie, in the order first chosen.
+    Attributes:
+        labeled: which samples or objects count as labeled.
+        tag: the tag for what is chosen; None for a default, "" for no tag.
+        saved_view: the name of the saved view; None for a default, "" for no saved view.
+        run_key: the key of the run; None for a default.
+        overwrite: whether an earlier selection with this run key is replaced.
+        bad: what happens to values that cannot be used: "error" or "leave_out".
+        device: "auto", "cpu" or "cuda".
+        objects: a field of label lists, each label of which is a candidate; None for samples.
+        result: where to write if objects are chosen: on the chosen "labels", or on their "samples", in
+            the order in which these were first chosen.
     """
 
     labeled: Labeled = field(default_factory=Labeled)
@@ -48,10 +57,10 @@ class SelectionRequest:
 def preview(
     view: Any, recipe: Any, request: SelectionRequest, progress: Progress | None = None
 ) -> tuple[Reading, Selection]:
-    """Choose, and write nothing.
+    """Choose without writing anything.
 
     Raises:
-        InvalidInput: what is wrong with the recipe, a field or the data.
+        InvalidInput: if the recipe, a field or the data cannot be used.
     """
     report = throttled(progress)
     reading = read(
@@ -82,7 +91,7 @@ def preview(
 
 
 def shortfalls(chosen: Selection) -> list[str]:
-    """Where a balance was not reached, a line for each strategy."""
+    """Return one line for each balance strategy whose targets were not reached."""
     notes = []
     for name, reached in chosen.report["stages"][-1]["reached"].items():
         short = reached["after"].get("short", {})
@@ -100,10 +109,10 @@ def shortfalls(chosen: Selection) -> list[str]:
 def run_selection(
     view: Any, recipe: Any, request: SelectionRequest, progress: Progress | None = None
 ) -> dict[str, Any]:
-    """Choose and write: the result of every select operator, in plain values.
+    """Choose and write, and return the result that every select operator returns, as plain values.
 
     Raises:
-        InvalidInput: what is wrong; the dataset is then as it was.
+        InvalidInput: if an option, the recipe or the data cannot be used. The dataset stays unchanged.
     """
     started = time.perf_counter()
     dataset = dataset_of(view)
@@ -127,10 +136,11 @@ def run_selection(
 
 
 def names_of(dataset: Any, request: SelectionRequest) -> Names:
-    """Under which names a selection is written, those not given filled in.
+    """Return the names under which a selection is written, with defaults for those not given.
 
     Raises:
-        InvalidInput: a run key that FiftyOne does not take, or a field that holds no list of labels.
+        InvalidInput: if the run key is not an identifier, if ``objects`` does not hold a list of
+            labels, or if ``result`` is unknown.
     """
     if request.result not in get_args(Result):
         takes = " or ".join(map(repr, get_args(Result)))
@@ -144,7 +154,7 @@ def names_of(dataset: Any, request: SelectionRequest) -> Names:
 def write_selection(
     view: Any, reading: Reading, chosen: Selection, names: Names, request: SelectionRequest
 ) -> None:
-    """Write what was chosen, with the recipe as it was applied."""
+    """Write what was chosen, with the recipe in the form in which it was applied."""
     recipe = json.loads(reading.recipe.model_dump_json(exclude_none=True, by_alias=True))
     details: dict[str, Any] = {
         "labeled": asdict(request.labeled),
@@ -154,7 +164,7 @@ def write_selection(
     if used:
         details["embeddings"] = used
     if reading.pool.elsewhere:
-        # The vectors of examples that lie outside the view, by which the selection can be repeated.
+        # Stored so that the selection can be repeated: vectors of examples that are not in the view.
         details["examples"] = {
             column: {str(one): np.asarray(vector).tolist() for one, vector in found.items()}
             for column, found in reading.pool.elsewhere.items()
@@ -166,21 +176,25 @@ def write_selection(
 
 
 def view_of(dataset: Any, result: dict[str, Any]) -> Any:
-    """The samples, or objects, of the selection that a result is of, in the order chosen.
+    """Return a view of the chosen samples or objects, in the order in which they were chosen.
+
+    Args:
+        dataset: the dataset.
+        result: what ``run_selection`` returned.
 
     Raises:
-        InvalidInput: there is no such selection.
+        InvalidInput: if there is no such selection.
     """
     return chosen_view(dataset, names_in_record(dataset, result["run_key"]))
 
 
 def _samples_of(reading: Reading, chosen: Selection) -> list[str] | None:
-    """The sample of each chosen object; None where samples were chosen."""
+    """Return the sample id of each chosen object; None if samples were chosen."""
     return None if reading.samples is None else reading.samples[chosen.indices].tolist()
 
 
 def throttled(progress: Progress | None) -> Progress:
-    """Progress that is reported no more than twice a second."""
+    """Return a function that passes progress on, at most twice per second."""
     last = 0.0
 
     def report(share: float, label: str) -> None:

@@ -1,4 +1,4 @@
-"""Which embeddings a selection was made by, and whether these have been made anew since."""
+"""Finds the embeddings that a selection used, and whether they have been computed again since."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ KEPT = ("made", "model", "layer", "date")
 
 
 def embeddings_used(dataset: Any, columns: Iterable[str]) -> list[dict[str, Any]]:
-    """The records of the embeddings among some columns; similarity runs over them count too.
+    """Return the records of the embeddings that the given columns use.
 
-    Those that compute_embeddings did not make have no record.
+    A column can be the field of the embeddings, or a similarity run over it. Only embeddings that
+    compute_embeddings made have a record.
     """
     found = []
     for column in columns:
@@ -27,7 +28,12 @@ def embeddings_used(dataset: Any, columns: Iterable[str]) -> list[dict[str, Any]
 
 
 def changes_since(dataset: Any, selection: dict[str, Any]) -> str:
-    """What has become of the embeddings that one of ``selections`` was made by; else empty."""
+    """Return a text on changes of the embeddings that a selection used; empty if nothing changed.
+
+    Args:
+        dataset: the dataset.
+        selection: an entry of ``selections``.
+    """
     changes = []
     for used in selection.get("embeddings") or []:
         record = record_of(dataset, used["field"], EMBEDDINGS.method)
@@ -39,7 +45,7 @@ def changes_since(dataset: Any, selection: dict[str, Any]) -> str:
 
 
 def _path_of(dataset: Any, column: str) -> str | None:
-    """Where a column's vectors are stored, which a similarity run may name."""
+    """Return the path of a column's vectors; None for a similarity run that stores them itself."""
     if column not in dataset.list_brain_runs(type="similarity"):
         return column
     config = dataset.get_brain_info(column).config
