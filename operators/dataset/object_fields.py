@@ -17,6 +17,7 @@ from .fields import (
     detection_fields,
     document_type,
     embedding_fields,
+    is_vector,
     member_fields,
     number_fields,
     object_fields,
@@ -111,7 +112,7 @@ def _vectors(dataset: Any, objects: str) -> list[Choice]:
     found = [
         Choice(path, "a vector an object")
         for path, field, name in _attributes(dataset, objects)
-        if name not in NOT_EMBEDDINGS and _is_vector(field)
+        if name not in NOT_EMBEDDINGS and is_vector(field)
     ]
     return found + [Choice(key, "a similarity run") for key in patch_runs(dataset, objects)]
 
@@ -168,9 +169,3 @@ def several_an_object(dataset: Any, root: str, path: str) -> bool:
         isinstance(dataset.get_field(".".join([root, *parts[:end]])), fo.ListField)
         for end in range(1, len(parts))
     )
-
-
-def _is_vector(field: Any) -> bool:
-    if isinstance(field, fo.VectorField):
-        return True
-    return isinstance(field, fo.ListField) and isinstance(field.field, (fo.FloatField, fo.IntField))

@@ -16,6 +16,7 @@ from ...alcore.data.probabilities import convert_in_place
 from ..dataset.arrays import ArrayColumn, ArrayDecoder
 from ..dataset.fields import LIST_OF, VECTOR_ATTRIBUTES
 from ..dataset.fiftyone_private import dataset_of
+from ..dataset.object_labels import all_slices
 from .column import BadValues, Column, Declared
 from .field_readers import FieldReader, name_classes
 
@@ -314,7 +315,7 @@ class _Prefetch:
     """Arrays of a field, fetched for many samples at once because each query is slow."""
 
     def __init__(self, view: Any, path: str, ids: Sequence[str], stored: np.ndarray) -> None:
-        self._dataset = dataset_of(view)
+        self._samples = all_slices(dataset_of(view))
         self._path = path
         self._ids = ids
         self._stored = stored
@@ -325,7 +326,7 @@ class _Prefetch:
         if row not in self._held:
             ahead = row + np.flatnonzero(self._stored[row : row + 8 * MAPS_A_QUERY])[:MAPS_A_QUERY]
             ids = [self._ids[one] for one in ahead.tolist()]
-            found = self._dataset.select(ids).values(["id", self._path])
+            found = self._samples.select(ids).values(["id", self._path])
             place = {one: number for number, one in zip(ahead.tolist(), ids, strict=True)}
             self._held = {place[one]: value for one, value in zip(*found, strict=True)}
         value = self._held[row]

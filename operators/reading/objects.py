@@ -134,7 +134,6 @@ class ObjectReader(SampleReader):
 
     def similarity_reader(self, key: str) -> FieldReader:
         if key not in patch_runs(self.dataset, self._objects):
-            self._whole.n = self._whole.n or 0
             return self._whole.similarity_reader(key)
         name = getattr(self.dataset.get_brain_info(key).config, "embeddings_field", None)
         if name:

@@ -15,6 +15,7 @@ from ...alcore import InvalidInput, Recipe
 from ...alcore.strategies import Reads
 from ..dataset.fields import (
     LIST_OF,
+    NUMBERS,
     Choice,
     category_fields,
     class_fields,
@@ -31,7 +32,6 @@ from .column import Declared
 from .field_readers import Embeddings, FieldReader, Predictions, Scalars
 from .label_readers import Members, ObjectList, PixelMaps, TagList
 
-NUMBERS = (fo.FloatField, fo.IntField, fo.BooleanField, fo.DateField, fo.DateTimeField)
 CATEGORIES = (*NUMBERS, fo.StringField)
 VALUES = (*CATEGORIES, fo.ObjectIdField)  # an ObjectIdField is, for example, group.id
 

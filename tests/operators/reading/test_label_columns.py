@@ -84,6 +84,22 @@ def test_pixels_from_disk_and_from_the_field(scored, scores, arrays, field):
     np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
+def test_heatmaps_of_another_slice_of_a_grouped_dataset(mongod, scored, scores, arrays, kinds):
+    import fiftyone as fo
+
+    grouped = fo.Dataset()
+    grouped.add_group_field("group", default="left")
+    for row, path in enumerate(kinds.values("filepath")):
+        group = fo.Group()
+        left, right = (fo.Sample(filepath=path, group=group.element(one)) for one in ("left", "right"))
+        right["heat"] = fo.Heatmap(map=arrays["heat"][row] * 4, range=[0, 4])
+        grouped.add_samples([left, right], dynamic=True, progress=False)
+    entry = uncertainty("heat", aggregate="mean")
+    found = scored(entry, grouped.select_group_slices("right"))
+    np.testing.assert_allclose(found, scored(entry), atol=1e-6)
+    grouped.delete()
+
+
 @pytest.mark.parametrize(("field", "off"), [("heat", 1e-5), ("heat_file", 0.01)])
 def test_heatmaps_as_probabilities_and_as_uncertainty(scored, scores, arrays, field, off):
     flat = arrays["heat"].reshape(N, -1)
