@@ -9,7 +9,7 @@ import fiftyone.operators.types as types
 from ...alcore import InvalidInput
 from ..dataset.fields import group_fields, label_fields, number_fields, object_fields
 from ..reading.read import Labeled
-from ..runs.names import check_names
+from ..runs.checks import check_names
 from ..runs.run import SelectionRequest, names_of
 from . import counts, pieces
 

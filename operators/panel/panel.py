@@ -21,10 +21,12 @@ from ..forms import plots, words
 from ..forms.pieces import NONE
 from ..forms.previews import counted
 from ..reading.read import Labeled
+from ..runs.marks import chosen_view, shows
 from ..runs.names import Names
-from ..runs.records import chosen_view, describe, shows, undo
+from ..runs.records import describe, summary
 from ..runs.run import SelectionRequest, preview, run_selection, view_of
 from ..runs.used_embeddings import changes_since
+from ..runs.writing import undo
 from .cards import (
     alone_of,
     default_cards,
@@ -230,7 +232,9 @@ class ActiveLearning(foo.Panel):
             {
                 "selection": one["run_key"],
                 "made": one["created_at"][:16].replace("T", " "),
-                "chosen": "; ".join(filter(None, [describe(one), changes_since(ctx.dataset, one)])),
+                "chosen": "; ".join(
+                    filter(None, [summary(ctx.dataset, one), changes_since(ctx.dataset, one)])
+                ),
                 "strategies": strategies_of(one["recipe"]),
             }
             for one in _latest(ctx.dataset)
