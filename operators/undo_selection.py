@@ -11,7 +11,7 @@ from .dataset.fiftyone_private import dataset_of
 from .dataset.selection_records import records_of_key, selections
 from .runs.records import summary
 from .runs.run import Progress
-from .runs.writing import undo
+from .runs.writing import check_there, undo
 
 
 class UndoSelection(PluginOperator):
@@ -35,6 +35,9 @@ class UndoSelection(PluginOperator):
         if not view.choices:
             inputs.view("none", types.Notice(label="This dataset has no selections"))
         inputs.enum("run_key", view.values(), label="Selection", required=True, view=view)
+
+    def check(self, view: Any, options: dict[str, Any]) -> None:
+        check_there(dataset_of(view), options.get("run_key"))
 
     def run(self, view: Any, options: dict[str, Any], report: Progress) -> dict[str, Any]:
         dataset, run_key = dataset_of(view), options["run_key"]

@@ -140,6 +140,12 @@ def pull_tag(dataset: Any, tag: str, ids: Sequence[str]) -> None:
         dataset._bulk_write(writes, ids=list(ids))
 
 
+def make_writable(field: Any) -> None:
+    """Allow to change a read-only field, also if the field around it is read-only."""
+    field.read_only = False
+    field.save(_enforce_read_only=False)
+
+
 def unset(dataset: Any, path: str) -> None:
     """Remove the values of a field that the dataset does not declare."""
     if dataset.get_field(path) is not None:

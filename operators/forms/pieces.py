@@ -201,9 +201,9 @@ def usual_labels(dataset: Any) -> str:
 
 
 def refuse(inputs: Any, at: str, error: InvalidInput, name: str = "error") -> None:
-    """Say what is wrong with the form, and mark the input at which it is refused."""
-    inputs.view(name, types.Error(label=str(error)))
-    mark(inputs.properties[at], error)
+    """Say what is wrong with the form, and mark the input at which it is refused, if it is there."""
+    shown = inputs.view(name, types.Error(label=str(error)))
+    mark(inputs.properties.get(at, shown), error)
 
 
 def mark(prop: Any, error: InvalidInput) -> None:

@@ -120,9 +120,9 @@ def labeled_input(ctx: Any, inputs: Any) -> None:
 
 
 def result_inputs(ctx: Any, inputs: Any) -> None:
-    """Under which names the selection is written, refused at once where they are taken."""
+    """Under which names the selection is written."""
     inputs.view("names", types.Header(label="Result", divider=True))
-    tag = inputs.str(
+    inputs.str(
         "tag",
         label="Tag",
         description="Given to the chosen samples; also the name of the saved view and of the run",
@@ -131,11 +131,6 @@ def result_inputs(ctx: Any, inputs: Any) -> None:
     pieces.overwrite_input(inputs)
     pieces.bad_input(inputs)
     inputs.int("seed", label="Seed", description="The same seed chooses the same", default=0, min=0)
-    try:
-        request = request_of(ctx.params)
-        check_names(ctx.dataset, names_of(ctx.dataset, request), request.overwrite)
-    except InvalidInput as error:
-        pieces.mark(tag, error)
 
 
 def found_inputs(
@@ -186,6 +181,15 @@ def request_of(params: dict[str, Any]) -> SelectionRequest:
         objects=params.get("objects") or None,
         result=params.get("result") or "labels",
     )
+
+
+def check_request(dataset: Any, request: SelectionRequest) -> None:
+    """Refuse names that are taken.
+
+    Raises:
+        InvalidName: which.
+    """
+    check_names(dataset, names_of(dataset, request), request.overwrite)
 
 
 def budget_of(params: dict[str, Any], default: int = 100) -> int | float:

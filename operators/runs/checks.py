@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...alcore import InvalidInput
 from ..dataset.fiftyone_private import saved_view_like
 from ..dataset.object_fields import list_path
 from ..dataset.object_labels import count_tag, has_tag
-from ..dataset.resumable_field import check_field_name
 from ..dataset.selection_records import (
     COMPLETE,
     record_of_selection,
@@ -18,33 +16,33 @@ from ..dataset.selection_records import (
 )
 from ..dataset.views import all_slices, views_of
 from .marks import TOKEN, own_saved_view, owns_field
-from .names import Names, counted
+from .names import InvalidName, Names, check_name, counted
 
 
 def check_names(dataset: Any, names: Names, overwrite: bool) -> None:
     """Check that names are free, and that FiftyOne allows to write the tag.
 
     Raises:
-        InvalidInput: if the tag, saved view, run or a field exists. With ``overwrite``, tags may be in
+        InvalidName: if the tag, saved view, run or a field exists. With ``overwrite``, tags may be in
             use, and what this selection made itself may be replaced. What a killed process left of this
             selection does not count.
     """
     mine = records_of_key(dataset, names.run_key)
     is_whole = any(state_of(one) in COMPLETE for one in mine)
     if names.run_key in dataset.list_runs() and record_of_selection(dataset, names.run_key) is None:
-        raise InvalidInput(f"run_key: {names.run_key!r} is a run of another kind; choose another key")
+        raise InvalidName(f"run_key: {names.run_key!r} is a run of another kind; choose another key")
     if is_whole and not overwrite:
-        raise InvalidInput(
+        raise InvalidName(
             f"the selection {names.run_key!r} exists; choose another name, or set overwrite"
         )
     if names.number_field:
-        check_field_name(names.number_field)
+        check_name("field", names.number_field)
     for path in names.fields():
         if dataset.get_field(path) is not None and not any(
             owns_field(dataset, path, one.get(TOKEN)) for one in mine
         ):
             option = "field: " if path == names.number_field else "field "
-            raise InvalidInput(f"{option}{path!r} exists; choose another name")
+            raise InvalidName(f"{option}{path!r} exists; choose another name")
     _check_saved_view(dataset, names, mine)
     _check_writable(dataset, names)
     if overwrite:
@@ -53,7 +51,7 @@ def check_names(dataset: Any, names: Names, overwrite: bool) -> None:
         count = _count_tag(dataset, tag, objects, mine)
         if count:
             other = "another" if tag == names.tag else f"another tag than {names.tag!r}"
-            raise InvalidInput(
+            raise InvalidName(
                 f"tag: {tag!r} is in use, by {counted(count, objects)}; "
                 f"choose {other}, or set overwrite"
             )
@@ -68,7 +66,7 @@ def _check_saved_view(dataset: Any, names: Names, mine: list[dict[str, Any]]) ->
         return
     name, theirs = names.saved_view, found[0]
     same = "" if name == theirs else f" as {theirs!r}, which is the same to FiftyOne"
-    raise InvalidInput(
+    raise InvalidName(
         f"saved_view: {name!r} exists{same}, and is not this selection's; choose another name"
     )
 
@@ -77,7 +75,7 @@ def _check_writable(dataset: Any, names: Names) -> None:
     """Check that the fields of the tags are not read-only.
 
     Raises:
-        InvalidInput: which is.
+        InvalidName: which is.
     """
     paths = ["tags"] if (names.tag and not names.objects) or names.held_out_tag else []
     if names.objects:
@@ -87,7 +85,7 @@ def _check_writable(dataset: Any, names: Names) -> None:
         field = dataset.get_field(path)
         if field is not None and field.read_only:
             otherwise = "" if names.objects else ", or leave the tag empty"
-            raise InvalidInput(
+            raise InvalidName(
                 f"field {path!r} is read-only, so what is chosen cannot be marked in it; set its "
                 f"read_only to False{otherwise}"
             )

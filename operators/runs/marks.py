@@ -10,6 +10,7 @@ import fiftyone as fo
 from ..dataset.fiftyone_private import (
     dataset_of,
     delete_saved_view,
+    make_writable,
     plain_stages,
     pull_label_tag,
     pull_tag,
@@ -137,8 +138,7 @@ def remove_fields(dataset: Any, names: Names, token: str | None) -> None:
             continue
         field = dataset.get_field(path)
         if field.read_only:
-            field.read_only = False
-            field.save()
+            make_writable(field)
         dataset.delete_sample_field(path)
 
 

@@ -14,6 +14,10 @@ from ..dataset.resumable_field import check_field_name
 from ..dataset.selection_records import METHOD, record_of_selection, selections
 
 
+class InvalidName(InvalidInput):
+    """A name under which a selection cannot be written."""
+
+
 @dataclass
 class Names:
     """The names under which a selection is written; None for what is not written.
@@ -82,16 +86,17 @@ def name_selection(
         objects: the field of the labels on which the selection is written; None for samples.
 
     Raises:
-        InvalidInput: if a name cannot be used, or if the field does not hold a list of labels.
+        InvalidName: if a name cannot be used.
+        InvalidInput: if the field does not hold a list of labels.
     """
     for option, name in (("tag", tag), ("saved_view", saved_view)):
         if name and not name.strip():
-            raise InvalidInput(f"{option}: {name!r} holds blanks alone; choose another, or none")
+            raise InvalidName(f"{option}: {name!r} holds blanks alone; choose another, or none")
     if not run_key:
         run_key = _key_from(dataset, tag, saved_view)
-    check_field_name(run_key, "run_key")
+    check_name("run_key", run_key)
     if saved_view and not _has_slug(saved_view):
-        raise InvalidInput(
+        raise InvalidName(
             f"saved_view: FiftyOne needs a letter from A to Z or a digit in {saved_view!r}, at most "
             "1,551 characters; choose another name"
         )
@@ -104,6 +109,18 @@ def name_selection(
         rank_field=f"{list_path(dataset, objects)}.{run_key}_rank" if objects else f"{run_key}_rank",
         objects=objects or None,
     )
+
+
+def check_name(option: str, name: str) -> None:
+    """Check that a text can be the key of a run or the name of a field.
+
+    Raises:
+        InvalidName: if it cannot; ``option`` is part of the message.
+    """
+    try:
+        check_field_name(name, option)
+    except InvalidInput as error:
+        raise InvalidName(str(error)) from None
 
 
 def _key_from(dataset: Any, tag: str | None, saved_view: str | None) -> str:

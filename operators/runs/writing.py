@@ -128,15 +128,24 @@ def undo(dataset: Any, run_key: str) -> int:
     """
     with locked(dataset) as step:
         refresh(dataset)
+        check_there(dataset, run_key)
         found = records_of_key(dataset, run_key)
-        if not found:
-            known = ", ".join(map(repr, dataset.list_runs(method=METHOD))) or "none"
-            raise InvalidInput(f"there is no selection {run_key!r}; there are: {known}")
         counts = []
         for one in found:
             step()
             counts.append(_remove(dataset, one["run_key"]))
         return max(counts)
+
+
+def check_there(dataset: Any, run_key: str | None) -> None:
+    """Check that a selection exists, whole or not.
+
+    Raises:
+        InvalidInput: if not; it lists those that exist.
+    """
+    if not records_of_key(dataset, run_key or ""):
+        known = ", ".join(map(repr, dataset.list_runs(method=METHOD))) or "none"
+        raise InvalidInput(f"there is no selection {run_key!r}; there are: {known}")
 
 
 def tokens(dataset: Any) -> set[str]:
