@@ -56,22 +56,33 @@ def chosen_objects(dataset: Any, objects: str, rank_field: str) -> Any:
     If FiftyOne cannot show them as patches, it is a view of the samples with only these labels.
     """
     view = all_slices(dataset)
-    for stage in _stages(dataset, objects, rank_field):
+    for stage in _stages(objects, rank_field, _has_patches(dataset, objects)):
         view = view.add_stage(stage)
     return view
 
 
-def chosen_objects_stages(dataset: Any, objects: str, rank_field: str) -> list[Any]:
-    """Return the stages of ``chosen_objects``, without creating any patches."""
-    return [*stages_of(all_slices(dataset)), *_stages(dataset, objects, rank_field)]
+def chosen_objects_stages(
+    dataset: Any, objects: str, rank_field: str, as_patches: bool | None = None
+) -> list[Any]:
+    """Return the stages of ``chosen_objects``, without creating any patches.
+
+    ``as_patches`` says whether FiftyOne could show them as patches when the field existed; None for
+    whether it can now.
+    """
+    as_patches = _has_patches(dataset, objects) if as_patches is None else as_patches
+    return [*stages_of(all_slices(dataset)), *_stages(objects, rank_field, as_patches)]
 
 
-def _stages(dataset: Any, objects: str, rank_field: str) -> list[Any]:
+def _has_patches(dataset: Any, objects: str) -> bool:
+    view = all_slices(dataset)
+    return view.media_type == "image" and document_type(view.get_field(objects)) in PATCHES
+
+
+def _stages(objects: str, rank_field: str, as_patches: bool) -> list[Any]:
     root, name = rank_field.rsplit(".", 1)
     # Not by ViewField, which writes another expression once the stage is part of a view.
     found = fo.FilterLabels(objects, {"$gt": [f"$$this.{name}", None]})
-    view = all_slices(dataset)
-    if view.media_type == "image" and document_type(view.get_field(objects)) in PATCHES:
+    if as_patches:
         return [found, fo.ToPatches(objects), fo.SortBy(f"{objects}.{name}")]
     # The samples are sorted by the lowest rank among their labels.
     return [found, fo.SortBy(ViewField(root).map(ViewField(name)).min())]

@@ -41,8 +41,7 @@ def check_names(dataset: Any, names: Names, overwrite: bool) -> None:
         if dataset.get_field(path) is not None and not any(
             owns_field(dataset, path, one.get(TOKEN)) for one in mine
         ):
-            option = "field: " if path == names.number_field else "field "
-            raise InvalidName(f"{option}{path!r} exists; choose another name")
+            raise InvalidName(f"field {path!r} exists; choose another name")
     _check_saved_view(dataset, names, mine)
     _check_writable(dataset, names)
     if overwrite:

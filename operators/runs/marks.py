@@ -163,9 +163,11 @@ def own_saved_view(dataset: Any, names: Names) -> str | None:
     A saved view of that name that shows something else is not the one that the selection made.
     """
     found = saved_view_like(dataset, names.saved_view) if names.saved_view else None
-    if found is None or found[1] != plain_stages(_chosen_stages(dataset, names)):
+    if found is None:
         return None
-    return found[0]
+    # The field of the objects may be gone, and with it what tells whether they were shown as patches.
+    both = [_chosen_stages(dataset, names, as_patches) for as_patches in (True, False)]
+    return found[0] if any(found[1] == plain_stages(stages) for stages in both) else None
 
 
 def chosen_view(dataset: Any, names: Names) -> Any:
@@ -228,10 +230,10 @@ def _add_ranks(dataset: Any, names: Names, token: str, results: dict[str, Any]) 
         all_slices(dataset).set_values(names.rank_field, ranks, key_field="id")
 
 
-def _chosen_stages(dataset: Any, names: Names) -> list[Any]:
+def _chosen_stages(dataset: Any, names: Names, as_patches: bool | None = None) -> list[Any]:
     """Return the stages of ``chosen_view``, without checking that the fields exist."""
     if names.objects:
-        return chosen_objects_stages(dataset, names.objects, names.rank_field)
+        return chosen_objects_stages(dataset, names.objects, names.rank_field, as_patches)
     stages = stages_of(all_slices(dataset))
     return [*stages, fo.Exists(names.rank_field), fo.SortBy(names.rank_field)]
 
