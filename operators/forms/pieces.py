@@ -1,4 +1,4 @@
-"""Inputs that several forms share. Each function adds its inputs to a form and computes nothing."""
+"""Inputs that several forms share, their fields and defaults, and the errors and notes of forms."""
 
 from __future__ import annotations
 
