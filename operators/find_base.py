@@ -15,6 +15,7 @@ from ..alcore.strategies.common.vocabulary import Metric
 from .base import OptionsOperator, Pick
 from .dataset.fields import embedding_fields
 from .dataset.fiftyone_private import dataset_of
+from .dataset.views import count_outside
 from .forms import embedding_inputs, pieces, previews, selection_inputs
 from .reading.read import Labeled, ReadPool, check_columns, read_columns
 from .runs.checks import check_names
@@ -68,7 +69,13 @@ def _labeled(params: dict[str, Any]) -> Labeled:
 
 
 def _write(
-    view: Any, reading: ReadPool, found: Found, names: Names, params: dict[str, Any], holds: str
+    view: Any,
+    reading: ReadPool,
+    found: Found,
+    names: Names,
+    params: dict[str, Any],
+    holds: str,
+    comparable: bool,
 ) -> None:
     """Write what was found as a selection; later selections may still choose it."""
     pool = reading.pool
@@ -96,7 +103,7 @@ def _write(
         bool(params.get("overwrite")),
         to_tag=[one for one, tagged in zip(ids, found.tagged.tolist(), strict=True) if tagged],
         numbers=numbers,
-        measured=pool.ids,
+        measured=pool.ids if comparable else None,
     )
 
 
@@ -109,6 +116,8 @@ class FindOperator(OptionsOperator):
     ``field`` means that none is wanted. The result has the figures and the names of what was written.
     """
 
+    # Whether the number of a sample means the same beside those of an earlier run on other samples.
+    comparable: ClassVar[bool] = True
     usual_tag: ClassVar[str]
     usual_field: ClassVar[str]
     field_holds: ClassVar[str]
@@ -163,7 +172,9 @@ class FindOperator(OptionsOperator):
         """Refuse what cannot be read or written, without reading any sample."""
         self.check_numbers(options)
         dataset = dataset_of(view)
-        check_names(dataset, _names(dataset, options), bool(options.get("overwrite")))
+        names = _names(dataset, options)
+        check_names(dataset, names, bool(options.get("overwrite")))
+        self._check_outside(view, names)
         check_columns(view, _columns(options), _labeled(options))
 
     def run(self, view: Any, options: dict[str, Any], report: Progress) -> dict[str, Any]:
@@ -172,7 +183,7 @@ class FindOperator(OptionsOperator):
         if len(found.rows) == 0:
             return {**result, "run_key": None, "tag": None, "saved_view": None, "field": None}
         names = _names(dataset_of(view), options)
-        _write(view, reading, found, names, options, self.field_holds)
+        _write(view, reading, found, names, options, self.field_holds, self.comparable)
         return {
             **result,
             "run_key": names.run_key,
@@ -190,6 +201,17 @@ class FindOperator(OptionsOperator):
         outputs.str("field", label="Field")
         outputs.str("saved_view", label="Saved view, in order")
         outputs.str("run_key", label="Run, to show or undo it")
+
+    def _check_outside(self, view: Any, names: Names) -> None:
+        field = names.number_field
+        if self.comparable or not field or dataset_of(view).get_field(field) is None:
+            return
+        outside = count_outside(view, field)
+        if outside:
+            raise InvalidInput(
+                f"field: {field!r} holds values of {outside:,} samples outside this view, which would "
+                "be lost; choose another field, or the whole dataset"
+            )
 
     def _found(
         self, view: Any, params: dict[str, Any], report: Progress = lambda share, label: None

@@ -29,6 +29,7 @@ class FindNearDuplicates(FindOperator):
         "each group, and shows the groups one after the other. Nothing is deleted."
     )
     options = ("distance", "label_field")
+    comparable = False  # the groups of different views have the same numbers
     usual_tag = "near-duplicate"
     usual_field = "near_duplicate_group"
     field_holds = "The number of the group, the largest first; the sample that stays comes first"

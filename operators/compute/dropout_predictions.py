@@ -197,6 +197,7 @@ class _Writer:
 
     def what_is_left(self, view: Any) -> tuple[list[tuple[str, str]], int]:
         """Return the ids and paths of the samples to predict, and how many samples are already done."""
+        self._parts.check_view(view)
         ids, paths = view.values(["id", "filepath"])
         resumes = self._parts.resumes
         there = set(view.exists(f"{self._field}.members").values("id")) if resumes else set()

@@ -106,6 +106,7 @@ class EmbeddingField:
             InvalidInput: if the view holds no images.
         """
         check_images(view, "embed")
+        self.parts.check_view(view)
         return self.place.left(view, self.path if self.parts.resumes else None)
 
     def read(self, todo: list[Todo]) -> Any:

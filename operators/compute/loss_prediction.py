@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -113,7 +114,7 @@ def predict_loss(view: Any, request: LossRequest, progress: Progress | None = No
     scores = {
         pool.ids[row]: score for row, score in zip(rows.tolist(), found.scores.tolist(), strict=True)
     }
-    _write(dataset, request, found, scores)
+    notes += _write(dataset, request, found, scores, pool.ids)
     return {
         "field": request.field,
         "correlation": round(found.correlation, 4),
@@ -206,7 +207,13 @@ def _verdict(found: LossPrediction, p: np.ndarray, losses: np.ndarray) -> list[s
     return notes
 
 
-def _write(dataset: Any, request: LossRequest, found: LossPrediction, scores: dict[str, float]) -> None:
+def _write(
+    dataset: Any,
+    request: LossRequest,
+    found: LossPrediction,
+    scores: dict[str, float],
+    computed: Sequence[str],
+) -> list[str]:
     described = DESCRIPTION.format(predictions=request.predictions, correlation=found.correlation)
     info = {
         "method": METHOD,
@@ -219,7 +226,7 @@ def _write(dataset: Any, request: LossRequest, found: LossPrediction, scores: di
         "seed": request.seed,
     }
     name = request.field
-    write_fields(dataset, {name: NewField(scores, described, info)})
+    return write_fields(dataset, {name: NewField(scores, described, info, computed=computed)})
 
 
 def _rows(column: np.ndarray, rows: np.ndarray) -> np.ndarray:

@@ -241,6 +241,7 @@ class ImageMetadata:
             InvalidInput: if the view holds no images.
         """
         check_images(view, "measure")
+        self.parts.check_view(view)
         return self._kept.place.left(view, self._kept.marker if self.parts.resumes else None)
 
     def group(self, tick: Callable[[], None]) -> dict[str, Any]:

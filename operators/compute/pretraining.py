@@ -147,7 +147,8 @@ def pretrain(
             "these embeddings; train with another method, a smaller learning rate or larger batches"
         )
     if training.agreement_field and trained.agreement is not None:
-        _write_agreement(dataset, training, dict(zip(ids, trained.agreement.tolist(), strict=True)))
+        agreement = dict(zip(ids, trained.agreement.tolist(), strict=True))
+        notes += _write_agreement(dataset, training, agreement)
     assert trained.path is not None
     return _embedder(trained, training, kept, trained.path.name), notes
 
@@ -218,8 +219,8 @@ def _embedder(trained: Trained, training: Training, kept: dict[str, Any], checkp
     )
 
 
-def _write_agreement(dataset: Any, training: Training, values: dict[str, float]) -> None:
+def _write_agreement(dataset: Any, training: Training, values: dict[str, float]) -> list[str]:
     name, settings = str(training.agreement_field), training.settings
     about = AGREEMENT_DESCRIPTION.format(epochs=settings.epochs, method=settings.method)
     info = {"method": AGREEMENT, "settings": asdict(settings)}
-    write_fields(dataset, {name: NewField(values, about, info)})
+    return write_fields(dataset, {name: NewField(values, about, info, computed=list(values))})

@@ -77,8 +77,10 @@ def compute_scores(
     for one, values in zip(wanted, found, strict=True):
         here = np.isfinite(values)
         by_id = dict(zip(ids[here].tolist(), values[here].tolist(), strict=True))
-        columns[one.field] = NewField(by_id, one.description, {"method": METHOD, "entry": one.entry})
-    write_fields(dataset, columns)
+        columns[one.field] = NewField(
+            by_id, one.description, {"method": METHOD, "entry": one.entry}, computed=reading.pool.ids
+        )
+    reading.notes += write_fields(dataset, columns)
     return {
         "fields": [one.field for one in wanted],
         "scored": {name: len(one.values) for name, one in columns.items()},

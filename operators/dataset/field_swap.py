@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import fiftyone as fo
+
+from .views import all_slices
 
 
 @dataclass(frozen=True)
@@ -19,31 +21,52 @@ class NewField:
         description: the description of the field that the App shows.
         info: the record in ``field.info``, by which the plugin recognizes the field later.
         kind: the FiftyOne field type.
+        computed: the ids of all samples for which values were computed. If the field is replaced, the
+            values of all other samples stay; None if no values stay.
     """
 
     values: dict[str, Any]
     description: str
     info: dict[str, Any]
     kind: Any = fo.FloatField
+    computed: Collection[str] | None = None
 
 
-def write_fields(dataset: Any, fields: dict[str, NewField]) -> None:
+def write_fields(dataset: Any, fields: dict[str, NewField]) -> list[str]:
     """Write fields by name, all of them or none.
 
     Existing fields with these names are kept until all new fields are written, then replaced.
+
+    Returns:
+        Notes on the values that stay.
     """
+    notes = []
     earlier = [name for name in fields if dataset.get_field(name) is not None]
     temporary = {name: f"{name}_{uuid.uuid4().hex[:8]}" for name in earlier}
     try:
         for name, one in fields.items():
             path = temporary.get(name, name)
             dataset.add_sample_field(path, one.kind, description=one.description, info=one.info)
-            dataset.set_values(path, one.values, key_field="id")
+            stay = _values_elsewhere(dataset, name, one) if name in earlier else {}
+            dataset.set_values(path, {**stay, **one.values}, key_field="id")
+            if stay:
+                notes.append(
+                    f"field {name!r}: {len(stay):,} samples outside this view keep their earlier values"
+                )
         if earlier:
             _swap(dataset, temporary)
     except BaseException:
         delete_fields(dataset, [temporary.get(name, name) for name in fields])
         raise
+    return notes
+
+
+def _values_elsewhere(dataset: Any, name: str, field: NewField) -> dict[str, Any]:
+    if field.computed is None:
+        return {}
+    again = set(field.computed)
+    found = zip(*all_slices(dataset).values(["id", name]), strict=True)
+    return {one: value for one, value in found if value is not None and one not in again}
 
 
 def delete_fields(dataset: Any, paths: Iterable[str]) -> None:

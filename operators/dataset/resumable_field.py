@@ -9,6 +9,7 @@ from typing import Any
 
 from ...alcore import InvalidInput
 from .fiftyone_private import shows_parts
+from .views import count_outside
 
 SAMPLES_A_WRITE = 256
 
@@ -156,7 +157,7 @@ class Parts:
         self.count = 0
         self.known = record_of(dataset, path, kind.method)
         self.resumes = self.known is not None and self.known["settings"] == settings
-        self._kind = kind
+        self._path, self._kind = path, kind
         self._make, self._write, self._remove = make, write, remove
         self._least = 1 if self.resumes else least
         self._waiting: dict[str, Any] = {}
@@ -168,6 +169,21 @@ class Parts:
             raise InvalidInput(
                 f"field: {path!r} holds {kind.thing} of another {' and '.join(other)}; choose another "
                 "name, or set overwrite"
+            )
+
+    def check_view(self, view: Any) -> None:
+        """Check that no values of samples outside a view would be lost.
+
+        Raises:
+            InvalidInput: if the field holds values of other settings in samples outside the view.
+        """
+        if self.known is None or self.resumes:
+            return
+        outside = count_outside(view, self._path)
+        if outside:
+            raise InvalidInput(
+                f"field: {self._path!r} holds {self._kind.thing} of other settings, {outside:,} of "
+                "them outside this view, which would be lost; choose another name, or the whole dataset"
             )
 
     def put(self, values: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from .fiftyone_private import every_slice, has_dynamic_groups, in_parts
+from .fiftyone_private import dataset_of, every_slice, has_dynamic_groups, in_parts
 
 
 def all_slices(dataset: Any) -> Any:
@@ -22,6 +22,11 @@ def views_of(dataset: Any, ids: Sequence[str]) -> Iterator[Any]:
     """
     for part in in_parts(ids):
         yield all_slices(dataset).select(part)
+
+
+def count_outside(view: Any, path: str) -> int:
+    """Return the number of values that a field has in samples that are not in a view."""
+    return int(all_slices(dataset_of(view)).count(path) - view.count(path))
 
 
 def target_of(ctx: Any) -> Any:

@@ -362,7 +362,8 @@ def _write(dataset: Any, request: BusinessValueRequest, reading: ReadPool, found
         "decision": request.decision,
         kind: matrix if isinstance(matrix, str) else json.dumps(matrix),
     }
-    write_fields(dataset, {name: NewField(values, described, info)})
+    computed = reading.pool.ids
+    reading.notes += write_fields(dataset, {name: NewField(values, described, info, computed=computed)})
 
 
 def _plain(one: Amount) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from ...alcore.recipe.default import strategies_for
 from ...alcore.strategies import Reads, Strategy
 from ...alcore.strategies.uncertainty import Uncertainty
 from ..dataset.fields import Choice, class_vector_path, document_type, embedding_fields, only
-from ..dataset.fiftyone_private import dataset_of, label_path, raw_rows, shows_patches
+from ..dataset.fiftyone_private import IDS_A_COMMAND, dataset_of, label_path, raw_rows, shows_patches
 from ..dataset.object_fields import list_path, nearest, of_objects, patch_runs, several_an_object
 from ..dataset.object_labels import count_objects
 from ..dataset.selection_records import earlier_ranks
@@ -276,7 +276,7 @@ class ObjectReader(SampleReader):
             raise InvalidInput(f"{what}, and no other; lower min_confidence")
         return [f"{what} are not chosen (min_confidence)"]
 
-    def holding(self, ids: list[str]) -> SampleReader:
+    def holding(self, ids: Sequence[str]) -> SampleReader:
         view = all_slices(self.dataset).match_labels(ids=ids, fields=self._objects)
         return ObjectReader(view, self._objects, Labeled(), "leave_out", self.progress)
 
@@ -310,4 +310,7 @@ def _unpatched(view: Any, objects: str) -> tuple[Any, set[str] | None]:
     # A patch of an evaluation holds a list of labels.
     lists = [one if isinstance(one, list) else [one] for one in labels]
     shown = {label for one in lists for label in one if label is not None}
-    return all_slices(dataset).select(list(dict.fromkeys(samples))), shown
+    ids = list(dict.fromkeys(samples))
+    # A view of too many ids is more than MongoDB takes; objects that are not shown are not read anyway.
+    whole = all_slices(dataset)
+    return (whole.select(ids) if len(ids) <= IDS_A_COMMAND else whole), shown

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,7 @@ from ..dataset.fields import (
     prediction_fields,
     similarity_runs,
 )
-from ..dataset.fiftyone_private import dataset_of, raw_rows, shows_parts
+from ..dataset.fiftyone_private import dataset_of, in_parts, raw_rows, shows_parts
 from ..dataset.selection_records import earlier_ranks
 from ..dataset.views import all_slices
 from .column import Bad, BadValues, Column, Declared
@@ -382,14 +382,13 @@ class SampleReader:
         return found
 
     def _vectors_of(self, column: str, ids: list[str]) -> dict[str, Any]:
-        reader = self.holding([one for one in ids if ObjectId.is_valid(one)])
         vectors: dict[str, Any] = {}
-        if len(reader.view):
-            pool = reader.read_columns({column: Reads.VECTORS}).pool
-            usable = ~pool.missing[column]
-            vectors = {
-                one: pool.columns[column][row] for row, one in enumerate(pool.ids) if usable[row]
-            }
+        for part in in_parts([one for one in ids if ObjectId.is_valid(one)]):
+            reader = self.holding(part)
+            if len(reader.view):
+                pool = reader.read_columns({column: Reads.VECTORS}).pool
+                X, usable = pool.columns[column], ~pool.missing[column]
+                vectors |= {one: X[row] for row, one in enumerate(pool.ids) if usable[row]}
         unusable = [one for one in ids if one not in vectors]
         if unusable:
             raise InvalidInput(
@@ -398,7 +397,7 @@ class SampleReader:
             )
         return {one: vectors[one] for one in ids}
 
-    def holding(self, ids: list[str]) -> SampleReader:
+    def holding(self, ids: Sequence[str]) -> SampleReader:
         """Return a reader of the rows with these ids, from the whole dataset."""
         view = all_slices(self.dataset).select(ids)
         return SampleReader(view, Labeled(), "leave_out", self.progress)

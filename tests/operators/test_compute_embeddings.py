@@ -125,10 +125,13 @@ def test_other_settings_need_overwrite(dataset, compute, invalid, change, what):
     with pytest.raises(invalid, match=what):
         compute(**change)
     assert np.array_equal(stored(dataset.limit(20)), before)
-    result = compute(dataset.skip(30), overwrite=True, **change)
+    with pytest.raises(invalid, match="of other settings, 20 of them outside this view"):
+        compute(dataset.skip(30), overwrite=True, **change)
+    assert np.array_equal(stored(dataset.limit(20)), before)
+    result = compute(dataset.limit(25), overwrite=True, **change)
     dataset.reload()
-    assert (result["embedded"], result["skipped"]) == (18, 0) and result["made"] != made
-    assert dataset.exists("vectors").values("id") == dataset.skip(30).values("id")
+    assert (result["embedded"], result["skipped"]) == (25, 0) and result["made"] != made
+    assert dataset.exists("vectors").values("id") == dataset.limit(25).values("id")
 
 
 def test_a_run_that_breaks_off_before_anything_is_written(dataset, compute, state):

@@ -136,9 +136,12 @@ def test_other_settings_need_overwrite(dataset, compute, invalid):
         compute(measures=["width"])
     assert "holds image metadata of another measures; choose another name" in last_line(error)
     assert None not in stored(dataset.limit(20), "sharpness")
-    result = compute(dataset.skip(30), measures=["width"], overwrite=True)
-    assert (result["measured"], result["skipped"]) == (18, 0)
-    assert dataset.exists(FIELD).values("id") == dataset.skip(30).values("id")
+    with pytest.raises(invalid, match=r"of other settings, 20 of them outside this view, which would"):
+        compute(dataset.skip(30), measures=["width"], overwrite=True)
+    assert None not in stored(dataset.limit(20), "sharpness")
+    result = compute(dataset.limit(25), measures=["width"], overwrite=True)
+    assert (result["measured"], result["skipped"]) == (25, 0)
+    assert dataset.exists(FIELD).values("id") == dataset.limit(25).values("id")
     assert dataset.get_field(f"{FIELD}.sharpness") is None
 
 
