@@ -24,8 +24,9 @@ class SelectInformative(SelectOperator):
         temperature, fit_temperature, multi_label, given: how predictions of samples are read.
         aggregate, empty, top_k, quantile, share, threshold, min_confidence, class_weights: how values
             of objects or pixels are combined to a value of the sample.
-        batch: how the batch is chosen: "top" (default), a stochastic batch with ``coldness``, or
-            "batch_bald" with ``samples``, the number of joint labels to keep.
+        batch: how the batch is chosen: "top" (default); "power", "softmax" or "softrank", which draw
+            at random and more often the best with a higher ``coldness``; or "batch_bald" with
+            ``samples``, the number of joint labels to keep.
         embeddings: embeddings by which the chosen samples are kept apart.
         budget: a count, or below 1 a share of the candidates; default: 100.
     """

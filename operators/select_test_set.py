@@ -124,13 +124,14 @@ class SelectTestSet(OptionsOperator):
             (see ``alcore.test_sets.Interval``).
         method: "random", "stratified", "herding", "both" or "active". By default, the other options
             decide.
-        strata: a list of fields of categories; ``shares``: the shares of their values.
+        strata, shares: a list of fields of categories, and the shares of their values; default: the
+            shares in the reference.
         embeddings, metric, bandwidth: the vectors for herding and near-duplicates, and their kernel.
         minimum_distance: nearer samples are near-duplicates; 0 for no search.
         groups: a field; samples with the same value are never split.
         expected_loss, floor: for "active": the expected loss, and the share that is drawn uniformly.
-        reference_view, reference_tag: the samples that the test set must resemble; default: the
-            candidates.
+        reference_view, reference_tag: the samples that the test set must resemble; default: all
+            samples of the view, including labeled ones.
         max_target: of a larger reference, this many random samples are used.
         random_sets: the number of random test sets to compare with.
         label_field, labeled_tag, skip_chosen: which samples count as labeled, and so are used for
