@@ -15,6 +15,7 @@ from .dataset.fields import Choice, first, only
 from .dataset.fiftyone_private import dataset_of
 from .dataset.views import samples_of, target_of
 from .forms import pieces
+from .runs import errors
 from .runs.run import Progress, view_of
 
 Pick = Callable[[list[Choice], str], str]
@@ -175,13 +176,15 @@ class PluginOperator(foo.Operator):
             return pieces.without_dataset(self.label)
         inputs = types.Object()
         inputs.md(self.about, name="about")
-        self.draw_form(ctx, inputs)
         try:
+            self.draw_form(ctx, inputs)
             # At first the App has not sent the defaults of the inputs yet, so they are filled in here.
             options = self.fill(ctx.dataset, self.form_options(ctx), first)
             self.check(self._target(ctx), options)
         except InvalidInput as error:
             self.refuse(ctx, inputs, error)
+        except Exception as error:
+            pieces.refuse(inputs, "", InvalidInput(errors.sentence_of(error, self.uri)), "form_error")
         else:
             self.draw_preview(ctx, inputs)
         return types.Property(inputs, view=types.View(label=self.label))
@@ -195,10 +198,22 @@ class PluginOperator(foo.Operator):
         try:
             filled = self.fill(ctx.dataset, self.form_options(ctx), first)
             return self.preview(self._target(ctx), filled, plane)
-        except InvalidInput as error:
-            return {"error": str(error)}
+        except Exception as error:
+            return {"error": errors.sentence_of(error, self.uri)}
 
     def execute(self, ctx: Any) -> dict[str, Any]:
+        """Run the operator. If it fails, the result holds the error, and the App shows it.
+
+        A delegated run raises the error instead, so that FiftyOne lists the run as failed.
+        """
+        try:
+            return self._execute(ctx)
+        except Exception as error:
+            if ctx.delegated:
+                raise
+            return errors.as_result(ctx, error, self.uri)
+
+    def _execute(self, ctx: Any) -> dict[str, Any]:
         view = self._target(ctx)
         options = self.fill(ctx.dataset, self.form_options(ctx), only)
         self.check(view, options)
@@ -217,9 +232,12 @@ class PluginOperator(foo.Operator):
 
     def resolve_output(self, ctx: Any) -> Any:
         outputs = types.Object()
-        result = ctx.results or {}
-        self.draw_result(outputs, result)
-        pieces.notes_output(result, outputs)
+        result = ctx.results or {"error": "the run failed; the list of runs says why"}
+        if "error" in result:
+            outputs.view("error", types.Error(label="Nothing was done", description=result["error"]))
+        else:
+            self.draw_result(outputs, result)
+            pieces.notes_output(result, outputs)
         return types.Property(outputs, view=types.View(label=self.result_label))
 
     def start(self, sample_collection: Any, options: dict[str, Any], delegate: bool = False) -> Any:
@@ -231,15 +249,15 @@ class PluginOperator(foo.Operator):
             delegate: whether to queue the operator for a worker instead of running it now.
 
         Returns:
-            An ``ExecutionResult``.
+            An ``ExecutionResult``. While an event loop runs, as in a notebook, a task that returns it.
 
         Raises:
-            InvalidInput: if an option is wrong.
+            InvalidInput: if an option, a field or the data cannot be used.
         """
         options = as_form(self.fill(dataset_of(sample_collection), options, only))
         self.check(samples_of(sample_collection), options)
         whole = isinstance(sample_collection, fo.Dataset)
-        return foo.execute_operator(
+        return errors.execute(
             self.uri,
             {"view": sample_collection.view()},
             params={**given(options), "view_target": "DATASET" if whole else "CURRENT_VIEW"},

@@ -17,9 +17,10 @@ from .dataset.fields import embedding_fields
 from .dataset.fiftyone_private import dataset_of
 from .forms import embedding_inputs, pieces, previews, selection_inputs
 from .reading.read import Labeled, ReadPool, check_columns, read_columns
-from .runs.names import Names, check_names, name_selection
-from .runs.records import write
+from .runs.checks import check_names
+from .runs.names import Names, name_selection
 from .runs.run import READ_SHARE, Progress, throttled
+from .runs.writing import write
 
 OPTIONS = ("embeddings", "metric", "field", *selection_inputs.WRITTEN)
 
@@ -99,6 +100,7 @@ def _write(
         bool(params.get("overwrite")),
         to_tag=[one for one, tagged in zip(ids, found.tagged.tolist(), strict=True) if tagged],
         numbers=numbers,
+        measured=pool.ids,
     )
 
 

@@ -18,9 +18,10 @@ from .evaluation import weak_slices
 from .forms import counts, pieces, previews, selection_inputs
 from .forms.binning import DATE_PARTS, bins_input
 from .reading.read import ReadPool
-from .runs.names import Names, check_names, name_selection
-from .runs.records import write
+from .runs.checks import check_names
+from .runs.names import Names, name_selection
 from .runs.run import Progress, throttled
+from .runs.writing import write
 
 USUAL_TAG = "weak-slice"
 HIGHER = {"better": "such as an overlap", "worse": "such as a loss"}
@@ -100,6 +101,7 @@ def _write(
         {"to_label": False, "number_description": f"Whether a sample is in the slice {weak}"},
         bool(params.get("overwrite")),
         numbers=dict(zip(pool.ids, inside.tolist(), strict=True)),
+        measured=pool.ids,
     )
 
 

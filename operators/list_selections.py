@@ -9,7 +9,7 @@ import fiftyone.operators.types as types
 from .base import PluginOperator
 from .dataset.fiftyone_private import dataset_of
 from .dataset.selection_records import selections, strategies_of
-from .runs.records import describe
+from .runs.records import describe, describe_state
 from .runs.run import Progress
 from .runs.used_embeddings import changes_since
 
@@ -17,6 +17,7 @@ COLUMNS = {
     "run_key": "Selection",
     "created_at": "Made",
     "what": "Chosen",
+    "state": "State",
     "tag": "Tag",
     "strategies": "Strategies",
     "changed": "Embeddings",
@@ -46,6 +47,7 @@ class ListSelections(PluginOperator):
                 "created_at": one["created_at"],
                 "chosen": one["chosen"],
                 "what": describe(one),
+                "state": describe_state(dataset, one),
                 "tag": one["names"]["tag"],
                 "saved_view": one["names"]["saved_view"],
                 "strategies": strategies_of(one["recipe"]),

@@ -12,6 +12,7 @@ from .dataset.fiftyone_private import dataset_of
 from .dataset.object_fields import nearest
 from .forms import pieces, previews, selection_inputs
 from .reading.read import check
+from .runs.names import InvalidName
 from .runs.run import Progress, preview, run_selection
 
 
@@ -88,19 +89,19 @@ class SelectOperator(OptionsOperator):
         selection_inputs.result_inputs(ctx, inputs)
 
     def check(self, view: Any, options: dict[str, Any]) -> None:
-        """Check the recipe and its fields, without reading any sample.
-
-        The names of the selection are not checked here, but before samples are chosen.
+        """Check the recipe, its fields and the names of the selection, without reading any sample.
 
         Raises:
-            InvalidInput: if the recipe or a field cannot be used.
+            InvalidInput: if the recipe or a field cannot be used, or if a name is taken.
         """
         recipe = Recipe.of(self._limited(dataset_of(view), options))
         request = selection_inputs.request_of(options)
         check(view, recipe, request.labeled, request.objects)
+        selection_inputs.check_request(dataset_of(view), request)
 
     def refuse(self, ctx: Any, inputs: Any, error: InvalidInput) -> None:
-        pieces.refuse(inputs, self.refused_at, error, "recipe_error")
+        at = "tag" if isinstance(error, InvalidName) else self.refused_at
+        pieces.refuse(inputs, at, error, "recipe_error")
 
     def draw_preview(self, ctx: Any, inputs: Any) -> None:
         previews.preview_inputs(ctx, inputs, self.previewed)

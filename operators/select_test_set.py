@@ -19,10 +19,11 @@ from .forms import pieces, previews, selection_inputs
 from .forms.test_set_inputs import filled, form_inputs
 from .forms.test_set_options import REFERENCES, as_shown
 from .reading.read import ReadPool
-from .runs.names import Names, check_names, name_selection
-from .runs.records import write
+from .runs.checks import check_names
+from .runs.names import Names, name_selection
 from .runs.run import CHOOSE_SHARE, READ_SHARE, Progress, throttled
 from .runs.used_embeddings import embeddings_used
+from .runs.writing import tokens, write
 
 USUAL_TAG = "test"
 
@@ -79,6 +80,7 @@ def _write(
     names: Names,
     request: TestSetRequest,
     overwrite: bool,
+    known: set[str] | None,
 ) -> None:
     pool, weights = reading.pool, chosen.weights
     gains = np.full(len(chosen), np.nan) if weights is None else weights
@@ -113,6 +115,7 @@ def _write(
         overwrite,
         numbers=None if weights is None else dict(zip(chosen.ids, weights.tolist(), strict=True)),
         held_out=[pool.ids[row] for row in chosen.held_out.tolist()],
+        known=known,
     )
 
 
@@ -213,12 +216,13 @@ class SelectTestSet(OptionsOperator):
         report = throttled(report)
         dataset = dataset_of(view)
         request = test_sets.request_of(dataset, options)
+        known = tokens(dataset) if request.labeled.chosen else None
         reading, chosen = _chosen(view, request, report)
         report(READ_SHARE + CHOOSE_SHARE, "Writing")
         names = _names(dataset, request, options)
         if len(chosen.held_out) == 0:
             names = replace(names, held_out_tag=None, held_out_field=None)
-        _write(view, reading, chosen, names, request, bool(options.get("overwrite")))
+        _write(view, reading, chosen, names, request, bool(options.get("overwrite")), known)
         return {**asdict(names), **_figures(chosen), "notes": reading.notes}
 
     def draw_result(self, outputs: Any, result: dict[str, Any]) -> None:

@@ -8,10 +8,10 @@ import fiftyone.operators.types as types
 
 from .base import PluginOperator
 from .dataset.fiftyone_private import dataset_of
-from .dataset.selection_records import selections
-from .runs.names import names_in_record
-from .runs.records import describe, undo
+from .dataset.selection_records import records_of_key, selections
+from .runs.records import summary
 from .runs.run import Progress
+from .runs.writing import check_there, undo
 
 
 class UndoSelection(PluginOperator):
@@ -30,16 +30,20 @@ class UndoSelection(PluginOperator):
     def draw_form(self, ctx: Any, inputs: Any) -> None:
         view = types.DropdownView()
         for one in reversed(selections(ctx.dataset)):
-            about = f"{describe(one)}, {one['created_at'][:16].replace('T', ' ')}"
+            about = f"{summary(ctx.dataset, one)}, {one['created_at'][:16].replace('T', ' ')}"
             view.add_choice(one["run_key"], label=one["run_key"], description=about)
         if not view.choices:
             inputs.view("none", types.Notice(label="This dataset has no selections"))
         inputs.enum("run_key", view.values(), label="Selection", required=True, view=view)
 
+    def check(self, view: Any, options: dict[str, Any]) -> None:
+        check_there(dataset_of(view), options.get("run_key"))
+
     def run(self, view: Any, options: dict[str, Any], report: Progress) -> dict[str, Any]:
         dataset, run_key = dataset_of(view), options["run_key"]
-        objects = names_in_record(dataset, run_key).objects
-        return {"run_key": run_key, "objects" if objects else "samples": undo(dataset, run_key)}
+        found = records_of_key(dataset, run_key)
+        things = "objects" if found and found[0]["names"].get("objects") else "samples"
+        return {"run_key": run_key, things: undo(dataset, run_key)}
 
     def refresh(self, ctx: Any, result: dict[str, Any]) -> None:
         ctx.ops.clear_view()

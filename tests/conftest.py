@@ -20,6 +20,8 @@ from support.browser import PICTURES, find_chromium
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Response
 
+pytest_plugins = ["support.fixtures"]
+
 # What ends here ends after FiftyOne's own clean-up at exit, which hangs without its database.
 AT_EXIT = ExitStack()
 atexit.register(AT_EXIT.close)

@@ -6,11 +6,24 @@ FiftyOne may change them in any release. No other module of the plugin uses a pr
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timezone
 from typing import Any
 
-from bson import ObjectId
-from pymongo import UpdateOne
+from bson import DBRef, ObjectId, json_util
+from fiftyone.core.dataset import _handle_delete_generated_saved_view
+from fiftyone.core.utils import to_slug
+from fiftyone.operators.store import ExecutionStore
+from pymongo import UpdateMany, UpdateOne
+
+IDS_A_COMMAND = 100_000  # about 2 MB; a command to MongoDB must stay below 16 MB
+
+
+def in_parts(ids: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    """Iterate over parts of at most ``IDS_A_COMMAND`` ids."""
+    for start in range(0, len(ids), IDS_A_COMMAND):
+        yield ids[start : start + IDS_A_COMMAND]
 
 
 def dataset_of(collection: Any) -> Any:
@@ -48,7 +61,123 @@ def plain_stages(stages: list[Any]) -> list[dict[str, Any]]:
     The ids of the stages and the name of the temporary collection of patches are left out.
     """
     plain = [stage._serialize(include_uuid=False) for stage in stages]
-    return [{**one, "kwargs": [pair for pair in one["kwargs"] if pair[0] != "_state"]} for one in plain]
+    return _without_state([json.loads(json_util.dumps(one)) for one in plain])
+
+
+def _without_state(stages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        {**one, "kwargs": [pair for pair in one["kwargs"] if pair[0] != "_state"]} for one in stages
+    ]
+
+
+def saved_view_like(dataset: Any, name: str) -> tuple[str, list[dict[str, Any]]] | None:
+    """Return the saved view that FiftyOne regards as having this name; None if there is none.
+
+    FiftyOne compares the names of views by their slugs: "Next Batch" and "next-batch" are the same.
+
+    Returns:
+        Its name, and its stages as ``plain_stages`` returns them.
+    """
+    slug = to_slug(name)
+    for view in dataset._doc.get_saved_views():
+        if name == view.name or slug == view.slug:
+            return view.name, _without_state([json.loads(one) for one in view.view_stages])
+    return None
+
+
+def delete_saved_view(dataset: Any, name: str) -> None:
+    """Delete a saved view.
+
+    FiftyOne deletes the view before the dataset's reference to it. If a process is killed between, no
+    saved view of the dataset can be loaded. Here the reference is deleted first.
+    """
+    dataset._doc.reload("saved_views")
+    view = next(one for one in dataset._doc.get_saved_views() if one.name == name)
+    dataset._doc.saved_views.remove(view)
+    dataset.save()
+    _handle_delete_generated_saved_view(dataset, view)
+    view.delete()
+
+
+def refresh(dataset: Any) -> None:
+    """Read the schema, runs and saved views of a dataset again; the samples in memory stay.
+
+    References to views and runs that a killed process left without a document are removed.
+    """
+    dataset._reload(hard=True)
+    # Not by FiftyOne's patch_saved_views and patch_runs: these also bring back what was deleted.
+    views, runs = dataset._doc.saved_views, dataset._doc.runs
+    dangling = [key for key, run in runs.items() if isinstance(run, DBRef)]
+    for key in dangling:
+        del runs[key]
+    kept = [view for view in views if not isinstance(view, DBRef)]
+    if len(kept) < len(views):
+        dataset._doc.saved_views = kept
+    if dangling or len(kept) < len(views):
+        dataset.save()
+
+
+def has_results(dataset: Any, run_key: str) -> bool:
+    """Return whether the results of a run are stored, and not only a reference to deleted ones."""
+    stored = dataset._doc.runs[run_key].results
+    return bool(stored) and stored.get() is not None
+
+
+def store_of(dataset: Any, name: str) -> Any:
+    """Return FiftyOne's store of this name for a dataset, which is deleted with the dataset."""
+    return ExecutionStore.create(name, dataset_id=dataset._doc.id)
+
+
+def pull_tag(dataset: Any, tag: str, ids: Sequence[str]) -> None:
+    """Remove a tag from samples, also if the field of the tags is read-only."""
+    now = datetime.now(timezone.utc)
+    change = {"$pull": {"tags": tag}, "$set": {"last_modified_at": now}}
+    writes = [
+        UpdateMany({"_id": {"$in": [ObjectId(one) for one in part]}, "tags": tag}, change)
+        for part in in_parts(ids)
+    ]
+    if writes:
+        dataset._bulk_write(writes, ids=list(ids))
+
+
+def make_writable(field: Any) -> None:
+    """Allow to change a read-only field, also if the field around it is read-only."""
+    field.read_only = False
+    field.save(_enforce_read_only=False)
+
+
+def unset(dataset: Any, path: str) -> None:
+    """Remove the values of a field that the dataset does not declare."""
+    if dataset.get_field(path) is not None:
+        return
+    parent, _, name = path.rpartition(".")
+    inside = f"{parent}.$[].{name}" if parent else path
+    dataset._sample_collection.update_many({path: {"$exists": True}}, {"$unset": {inside: ""}})
+
+
+def pull_label_tag(dataset: Any, root: str, tag: str, pairs: Sequence[tuple[str, str]]) -> None:
+    """Remove a tag from labels, also if the field of the labels is read-only.
+
+    Args:
+        dataset: the dataset.
+        root: the path of the list of labels, such as ``predictions.detections``.
+        tag: the tag.
+        pairs: the ids of sample and label of each.
+    """
+    labels: dict[str, list[ObjectId]] = {}
+    for sample, label in pairs:
+        labels.setdefault(sample, []).append(ObjectId(label))
+    now = datetime.now(timezone.utc)
+    writes = [
+        UpdateOne(
+            {"_id": ObjectId(sample), f"{root}._id": {"$in": ids}},
+            {"$pull": {f"{root}.$[one].tags": tag}, "$set": {"last_modified_at": now}},
+            array_filters=[{"one._id": {"$in": ids}}],
+        )
+        for sample, ids in labels.items()
+    ]
+    if writes:
+        dataset._bulk_write(writes, ids=list(labels))
 
 
 def plain_collection(collection: Any) -> Any:

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import fiftyone as fo
 from fiftyone import ViewField
 
 from .fields import document_type
-from .fiftyone_private import dataset_of, every_slice, plain_stages, stages_of
+from .fiftyone_private import dataset_of, stages_of
 from .object_fields import list_path
+from .views import all_slices, views_of
 
 # Sample id and label id. A label id alone may be ambiguous, because a copied label keeps its id.
 Pair = tuple[str, str]
 PATCHES = (fo.Detections, fo.Polylines, fo.Keypoints)
-
-
-def all_slices(dataset: Any) -> Any:
-    """Return the samples of a dataset; for a grouped dataset, those of all slices."""
-    if dataset.media_type == "group":
-        return every_slice(dataset)
-    return dataset.view()
 
 
 def count_objects(view: Any, objects: str) -> int:
@@ -33,10 +27,9 @@ def count_objects(view: Any, objects: str) -> int:
     return int(view.sum(ViewField(list_path(dataset_of(view), objects)).length()) or 0)
 
 
-def without_tag(dataset: Any, objects: str, tag: str, pairs: list[Pair]) -> list[Pair]:
-    """Return the labels that do not have the tag."""
-    found = _tags(dataset, objects, pairs)
-    return [pair for pair in pairs if tag not in found.get(pair, [])]
+def has_tag(dataset: Any, objects: str, tag: str, pairs: list[Pair]) -> set[Pair]:
+    """Return those of the labels that have the tag."""
+    return {pair for pair, tags in _tags(dataset, objects, pairs).items() if tag in tags}
 
 
 def count_tag(dataset: Any, objects: str, tag: str) -> int:
@@ -46,15 +39,10 @@ def count_tag(dataset: Any, objects: str, tag: str) -> int:
 
 
 def add_tag(dataset: Any, objects: str, tag: str, pairs: list[Pair]) -> None:
-    """Add a tag to labels, given as pairs of a sample's id and a label's id."""
-    _change_tags(dataset, objects, pairs, lambda tags: [*tags, tag])
-
-
-def remove_tag(dataset: Any, objects: str, tag: str, pairs: list[Pair]) -> None:
-    """Remove a tag from labels. A label, or the whole field, that no longer exists is ignored."""
-    if dataset.get_field(objects) is None:
-        return
-    _change_tags(dataset, objects, pairs, lambda tags: [one for one in tags if one != tag])
+    """Add a tag to those labels that do not have it, given as pairs of sample id and label id."""
+    found = _tags(dataset, objects, pairs)
+    values = [(pair, [*tags, tag]) for pair, tags in found.items() if tag not in tags]
+    _set(dataset, f"{list_path(dataset, objects)}.tags", values)
 
 
 def set_ranks(dataset: Any, rank_field: str, pairs: list[Pair]) -> None:
@@ -67,63 +55,50 @@ def chosen_objects(dataset: Any, objects: str, rank_field: str) -> Any:
 
     If FiftyOne cannot show them as patches, it is a view of the samples with only these labels.
     """
-    found = _filtered(dataset, objects, rank_field)
-    if not _has_patches(found, objects):
-        return _in_order(found, rank_field)
-    return found.to_patches(objects).sort_by(_rank_of_patch(objects, rank_field))
+    view = all_slices(dataset)
+    for stage in _stages(objects, rank_field, _has_patches(dataset, objects)):
+        view = view.add_stage(stage)
+    return view
 
 
-def shows_objects(view: Any, objects: str, rank_field: str) -> bool:
-    """Return whether a view equals that of ``chosen_objects``, without creating any patches."""
-    dataset = dataset_of(view)
-    if dataset.get_field(objects) is None:
-        return False
-    found = _filtered(dataset, objects, rank_field)
-    if _has_patches(found, objects):
-        order = fo.SortBy(_rank_of_patch(objects, rank_field))
-        stages = [*stages_of(found), fo.ToPatches(objects), order]
-    else:
-        stages = stages_of(_in_order(found, rank_field))
-    return plain_stages(stages_of(view)) == plain_stages(stages)
+def chosen_objects_stages(
+    dataset: Any, objects: str, rank_field: str, as_patches: bool | None = None
+) -> list[Any]:
+    """Return the stages of ``chosen_objects``, without creating any patches.
+
+    ``as_patches`` says whether FiftyOne could show them as patches when the field existed; None for
+    whether it can now.
+    """
+    as_patches = _has_patches(dataset, objects) if as_patches is None else as_patches
+    return [*stages_of(all_slices(dataset)), *_stages(objects, rank_field, as_patches)]
 
 
-def _filtered(dataset: Any, objects: str, rank_field: str) -> Any:
-    name = rank_field.rsplit(".", 1)[1]
-    return all_slices(dataset).filter_labels(objects, ViewField(name).exists())
-
-
-def _has_patches(view: Any, objects: str) -> bool:
+def _has_patches(dataset: Any, objects: str) -> bool:
+    view = all_slices(dataset)
     return view.media_type == "image" and document_type(view.get_field(objects)) in PATCHES
 
 
-def _rank_of_patch(objects: str, rank_field: str) -> str:
-    return f"{objects}.{rank_field.rsplit('.', 1)[1]}"
-
-
-def _in_order(view: Any, rank_field: str) -> Any:
-    """Sort the samples by the lowest rank among their labels."""
+def _stages(objects: str, rank_field: str, as_patches: bool) -> list[Any]:
     root, name = rank_field.rsplit(".", 1)
-    return view.sort_by(ViewField(root).map(ViewField(name)).min())
-
-
-def _change_tags(
-    dataset: Any, objects: str, pairs: list[Pair], change: Callable[[list[str]], list[str]]
-) -> None:
-    found = _tags(dataset, objects, pairs)
-    values = [(pair, change(found[pair])) for pair in pairs if pair in found]
-    _set(dataset, f"{list_path(dataset, objects)}.tags", values)
+    # Not by ViewField, which writes another expression once the stage is part of a view.
+    found = fo.FilterLabels(objects, {"$gt": [f"$$this.{name}", None]})
+    if as_patches:
+        return [found, fo.ToPatches(objects), fo.SortBy(f"{objects}.{name}")]
+    # The samples are sorted by the lowest rank among their labels.
+    return [found, fo.SortBy(ViewField(root).map(ViewField(name)).min())]
 
 
 def _tags(dataset: Any, objects: str, pairs: list[Pair]) -> dict[Pair, list[str]]:
     """Return the tags of those labels that still exist."""
     root = list_path(dataset, objects)
     samples = list(dict.fromkeys(sample for sample, _ in pairs))
-    view = all_slices(dataset).select(samples)
     wanted, found = set(pairs), {}
-    for sample, labels, tags in zip(*view.values(["id", f"{root}.id", f"{root}.tags"]), strict=True):
-        for label, mine in zip(labels or [], tags or [], strict=True):
-            if (sample, label) in wanted:
-                found[sample, label] = list(mine or [])
+    for view in views_of(dataset, samples):
+        rows = view.values(["id", f"{root}.id", f"{root}.tags"])
+        for sample, labels, tags in zip(*rows, strict=True):
+            for label, mine in zip(labels or [], tags or [], strict=True):
+                if (sample, label) in wanted:
+                    found[sample, label] = list(mine or [])
     return found
 
 

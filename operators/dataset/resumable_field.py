@@ -38,15 +38,19 @@ class Kind:
 EMBEDDINGS = Kind("alcore/embeddings", "embeddings", "embeddings", "embedded")
 
 
-def check_field_name(name: str) -> None:
-    """Check that a text can be the name of a field.
+def check_field_name(name: str, option: str = "field") -> None:
+    """Check that a text can be the name of a field, or of a run.
+
+    Args:
+        name: the text.
+        option: the option that names it, for the message.
 
     Raises:
         InvalidInput: if it is not an identifier, or starts with "_" like FiftyOne's private fields.
     """
     if not name.isidentifier() or name.startswith("_"):
         raise InvalidInput(
-            f"field: {name!r} must start with a letter and hold letters, digits and _ alone"
+            f"{option}: {name!r} must start with a letter and hold letters, digits and _ alone"
         )
 
 

@@ -8,7 +8,7 @@ from fiftyone import ViewField
 
 from ...alcore import InvalidInput
 from .object_fields import list_path
-from .object_labels import all_slices
+from .views import all_slices
 
 
 def tagged(dataset: Any, tag: str | None, objects: str | None = None) -> list[str]:

@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from .fiftyone_private import has_dynamic_groups
+from .fiftyone_private import every_slice, has_dynamic_groups, in_parts
+
+
+def all_slices(dataset: Any) -> Any:
+    """Return the samples of a dataset; for a grouped dataset, those of all slices."""
+    if dataset.media_type == "group":
+        return every_slice(dataset)
+    return dataset.view()
+
+
+def views_of(dataset: Any, ids: Sequence[str]) -> Iterator[Any]:
+    """Iterate over views of the samples with these ids, in parts; of all slices of groups.
+
+    Ids that no longer exist are ignored.
+    """
+    for part in in_parts(ids):
+        yield all_slices(dataset).select(part)
 
 
 def target_of(ctx: Any) -> Any:

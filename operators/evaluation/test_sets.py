@@ -15,8 +15,7 @@ from ...alcore.test_sets import TestSetSpec
 from ...alcore.test_sets.select import ChosenTestSet
 from ..dataset.fields import number_fields
 from ..dataset.fiftyone_private import dataset_of
-from ..dataset.object_labels import all_slices
-from ..dataset.views import samples_of
+from ..dataset.views import all_slices, samples_of
 from ..forms import plots
 from ..forms.selection_inputs import labeled_of
 from ..forms.test_set_options import REFERENCES, interval_of

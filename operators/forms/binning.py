@@ -1,4 +1,4 @@
-"""How numbers and dates are divided into classes: the inputs, and what a recipe says of it."""
+"""Inputs for dividing numbers and dates into classes, and the options of a recipe that they make."""
 
 from __future__ import annotations
 
@@ -15,42 +15,51 @@ DATE_PARTS = {
     "month": "January to December",
     "year": "the calendar year",
 }
-# The options of a form or a call that say how.
+# The options of a form or a call that are read here, except the edges.
 OPTIONS = ("bins", "date_part", "timezone")
 
 
 def bins_input(inputs: Any, label: str = "Bins") -> None:
-    """Into how many bins numbers are divided."""
+    """Add the input for the number of bins of numbers, at least 2."""
     inputs.int("bins", label=label, description="With as many samples each", default=5, min=2)
 
 
 def timezone_input(inputs: Any) -> None:
-    """In which time zone dates are divided."""
+    """Add the input for the time zone in which dates are divided; empty for UTC."""
     about = "Such as Europe/Vienna; dates are stored in UTC"
     inputs.str("timezone", label="Time zone", description=about, required=False)
 
 
 def date_part_input(inputs: Any) -> None:
-    """By which part of them dates are divided."""
+    """Add the inputs for the part by which dates are divided, and for their time zone."""
     pieces.choice_input(inputs, "date_part", "Dates by", DATE_PARTS, "hour")
     timezone_input(inputs)
 
 
 def has_numbers(fields: list[Any]) -> bool:
-    """Whether one of some declared fields holds numbers."""
+    """Return whether any of the declared fields holds numbers."""
     return any(isinstance(field, (fo.FloatField, fo.IntField)) for field in fields)
 
 
 def has_dates(fields: list[Any]) -> bool:
-    """Whether one of some declared fields holds dates."""
+    """Return whether any of the declared fields holds dates."""
     return any(isinstance(field, (fo.DateField, fo.DateTimeField)) for field in fields)
 
 
 def binned(dataset: Any, column: str | list[str], params: dict[str, Any]) -> dict[str, Any]:
-    """What a balance's entry says of how a column's numbers or dates are divided into classes.
+    """Return the options of a balance entry that divide a column's numbers or dates into classes.
+
+    Args:
+        dataset: the dataset.
+        column: a field, or several that are balanced jointly.
+        params: the options of a form or a call.
+
+    Returns:
+        for dates, ``by`` and ``timezone``; for numbers, ``bins``, a count or a list of edges; empty for
+        other fields.
 
     Raises:
-        InvalidInput: edges that are no numbers.
+        InvalidInput: if the edges are not numbers.
     """
     declared = [dataset.get_field(c) for c in (column if isinstance(column, list) else [column])]
     found: dict[str, Any] = {}

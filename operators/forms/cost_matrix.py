@@ -1,4 +1,4 @@
-"""What decisions cost or bring in, as a form asks for it: a table of few classes, or text."""
+"""Inputs for the costs or gains of decisions: a table for a few classes, or a text."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ...alcore import InvalidInput
 from ..dataset.fields import declared_classes, is_text
 from . import counts, pieces
 
-MOST_CLASSES = 8  # a table of more is no help
+MOST_CLASSES = 8  # a larger table is hard to fill in; a text is offered instead
 ROWS = {kind: tuple(f"{kind}_{truth}" for truth in range(MOST_CLASSES)) for kind in ("cost", "gain")}
 OPTIONS = ("cost", "gain", "costs_are", "costs_as", "cost_classes", *ROWS["cost"], *ROWS["gain"])
 ARE = {
@@ -38,7 +38,7 @@ HINTS = {
 
 
 def cost_inputs(ctx: Any, inputs: Any, *fields: str | None) -> None:
-    """Ask for what decisions cost or bring in, between the classes of some fields."""
+    """Add the inputs for the cost or gain of each decision, over the classes of the fields."""
     names = _names_shown(ctx, counts.view_key(ctx), *fields)
     ctx.params["cost_classes"] = names
     pieces.choice_input(inputs, "costs_are", "Given are", ARE, "cost")
@@ -65,20 +65,24 @@ def cost_inputs(ctx: Any, inputs: Any, *fields: str | None) -> None:
 
 
 def matrix_of(dataset: Any, params: dict[str, Any], *fields: str | None) -> dict[str, Any]:
-    """What a form or a call gives, as ``{"cost": matrix}`` or ``{"gain": matrix}``.
+    """Return the matrix of a form or a call as ``{"cost": matrix}`` or ``{"gain": matrix}``.
+
+    Both are returned if a call gives both.
 
     Args:
-        fields: whose classes a form's table has.
+        dataset: the dataset.
+        params: the options of a form or a call.
+        fields: the fields whose classes are the rows and columns of a form's table.
 
     Raises:
-        InvalidInput: nothing is given.
+        InvalidInput: if no matrix is given, or if its file or its JSON cannot be read.
     """
     if params.get("costs_as") == "table":
         names = params.get("cost_classes") or class_names(dataset, *fields)
         if 2 <= len(names) <= MOST_CLASSES:
             kind = _kind_of(params)
             return {kind: _of_table(params, kind, names)}
-    # A form keeps the text of the kind that was chosen before.
+    # The App keeps the text of the other kind if it was entered before the kind was changed.
     kinds = (params["costs_are"],) if params.get("costs_are") else ("cost", "gain")
     given = {kind: parsed_matrix(params[kind], kind) for kind in kinds if _is_given(params.get(kind))}
     if not given:
@@ -107,12 +111,16 @@ def _kind_of(params: dict[str, Any]) -> str:
 
 
 def _usual(kind: str, truth: int, decision: int) -> float:
-    """1 for each mistake, or for each right decision."""
+    """Return the default: a cost of 1 for each wrong decision, or a gain of 1 for each right one."""
     return float((truth == decision) == (kind == "gain"))
 
 
 def class_names(dataset: Any, *fields: str | None) -> list[str]:
-    """The classes of some fields, as the dataset declares them or as they occur, each once."""
+    """Return the distinct classes of the fields.
+
+    The classes of a field are those that the dataset declares for it, in that order. If there are
+    none, they are the labels that occur, sorted.
+    """
     names = [name for field in fields if field for name in _names_of(dataset, field)]
     return list(dict.fromkeys(names))
 
@@ -127,12 +135,21 @@ def _names_of(dataset: Any, field: str) -> list[str]:
 
 @foo.execution_cache(prompt_scoped=True, residency="ephemeral")
 def _names_shown(ctx: Any, view: str, *fields: str | None) -> list[str]:
-    """The same, looked up once for a form. ``view`` is part of the key of the cache alone."""
+    """Return ``class_names``, computed once for a form. ``view`` is used only as a cache key."""
     return class_names(ctx.dataset, *fields)
 
 
 def parsed_matrix(given: Any, name: str = "cost") -> Any:
-    """A matrix of costs or gains as a form has it: JSON, or CSV as it is."""
+    """Return a matrix of costs or gains in the form that a recipe takes.
+
+    Args:
+        given: an array, the path of a file, or a text: JSON is parsed, and CSV is returned unchanged.
+            Lists and dicts are returned unchanged.
+        name: the name of the option, for error messages.
+
+    Raises:
+        InvalidInput: if the file cannot be read, or if the JSON is not valid.
+    """
     if isinstance(given, np.ndarray):
         return given.tolist()
     if isinstance(given, Path):

@@ -1,4 +1,4 @@
-"""How many samples or objects a form speaks of, counted once for a form."""
+"""Counts of samples and objects for a form, computed once for each form."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..dataset.views import target_of
 
 
 def view_key(ctx: Any) -> str:
-    """What tells one target view from another, for the cache."""
+    """Return the target view as JSON, which is a cache key."""
     return json.dumps(plain_collection(target_of(ctx)), default=str)
 
 
@@ -28,7 +28,19 @@ def count_samples(
     predictions: str | None,
     objects: str | None,
 ) -> dict[str, Any]:
-    """How many samples the form speaks of. ``view`` is part of the key of the cache alone."""
+    """Count the samples of the target view.
+
+    Args:
+        ctx: the context of the operator.
+        view: the key of the target view; used only as a cache key.
+        label_field: the field of labels; samples with a value in it are labeled.
+        tag: samples with this tag are labeled too.
+        predictions: a field; the text also counts the samples without a value in it.
+        objects: a field of objects; the text then counts its objects.
+
+    Returns:
+        ``total`` and ``labeled``, numbers of samples, and ``text``, a line for the form.
+    """
     samples = target_of(ctx)
     total, labeled = count_labeled(samples, [label_field], tag)
     candidates = total - labeled
@@ -44,11 +56,18 @@ def count_samples(
 
 
 def counts_notice(ctx: Any, inputs: Any, thing: str, kept: str) -> None:
-    """How many samples the view has, and what is not done again."""
+    """Add a notice with the number of samples.
+
+    Args:
+        ctx: the context of the operator.
+        inputs: the inputs of the form.
+        thing: what is counted, such as "images".
+        kept: a sentence on existing values, which are not computed again.
+    """
     total = count_samples(ctx, view_key(ctx), None, None, None, None)["total"]
     inputs.view("counts", types.Notice(label=f"{total} {thing}; {kept}"))
 
 
 def images_or_objects(objects: str | None) -> str:
-    """What is counted, in a few words."""
+    """Return what is counted, in a few words for a form."""
     return f"images, of which the objects of {objects}" if objects else "images"

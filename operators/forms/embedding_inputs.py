@@ -1,4 +1,4 @@
-"""What forms ask of embeddings: the field, its distance, balls, weights, near-duplicates."""
+"""Inputs for embeddings: the field, the distance, balls, weights, near-duplicates."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ METRICS = {"euclidean": "as the vectors are", "cosine": "by direction alone, 0 t
 
 
 def embeddings_input(ctx: Any, inputs: Any) -> None:
-    """The input of the embeddings to choose by."""
+    """Add the input for the field of the embeddings."""
     pieces.field_input(
         ctx,
         inputs,
@@ -29,12 +29,12 @@ def embeddings_input(ctx: Any, inputs: Any) -> None:
 
 
 def metric_input(inputs: Any) -> None:
-    """The input of the distance between embeddings."""
+    """Add the input for the distance between embeddings."""
     pieces.choice_input(inputs, "metric", "Distance", METRICS, "euclidean")
 
 
 def weights_input(ctx: Any, inputs: Any) -> None:
-    """The input of the predictions that weigh the samples to be covered."""
+    """Add the input for the predictions by which the samples to be covered are weighted."""
     about = "Predictions: an uncertain sample counts more when it is covered (UHerding)"
     pieces.optional_field_input(
         ctx, inputs, "predictions", "Weigh by", pieces.fields_for(ctx, uncertain_fields), about
@@ -42,7 +42,10 @@ def weights_input(ctx: Any, inputs: Any) -> None:
 
 
 def company_inputs(ctx: Any, inputs: Any, different: bool = False) -> None:
-    """What a strategy may be combined with."""
+    """Add the inputs for the strategies that may be combined with the main one.
+
+    ``different`` is the initial state of the checkbox for diversity.
+    """
     pieces.uncertain_input(ctx, inputs)
     inputs.bool(
         "different",
@@ -54,7 +57,10 @@ def company_inputs(ctx: Any, inputs: Any, different: bool = False) -> None:
 
 
 def company_of(params: dict[str, Any], metric: str, different: bool = False) -> list[dict[str, Any]]:
-    """The entries of what is combined; ``different`` is what holds where nothing is said."""
+    """Return the recipe's entries of the combined strategies.
+
+    ``different`` tells whether diversity is among them if the options do not say so.
+    """
     entries = []
     if params.get("predictions"):
         entries.append({"strategy": "uncertainty", "column": params["predictions"]})
@@ -65,7 +71,10 @@ def company_of(params: dict[str, Any], metric: str, different: bool = False) -> 
 
 
 def ball_inputs(ctx: Any, inputs: Any) -> None:
-    """Ask for the radius, or for how many classes there are, by which it is found."""
+    """Add the input for the radius. If it is empty, also ask for the number of classes.
+
+    The radius is then estimated from the number of classes.
+    """
     about = "Of the balls, between vectors of length 1; left out, it is found"
     pieces.optional_number_input(inputs, "radius", "Radius", about)
     if ctx.params.get("radius") is None:
@@ -81,7 +90,10 @@ def ball_inputs(ctx: Any, inputs: Any) -> None:
 
 
 def ball_of(dataset: Any, column: str, params: dict[str, Any]) -> dict[str, Any]:
-    """The entry of ProbCover, whose radius is found by the number of classes where it is not given."""
+    """Return the recipe's entry of ProbCover.
+
+    Without a radius it has the number of classes, from which the radius is estimated.
+    """
     entry = {"strategy": "coverage", "kernel": "ball", "column": column}
     if params.get("radius") is not None:
         return {**entry, "radius": params["radius"]}
@@ -90,7 +102,7 @@ def ball_of(dataset: Any, column: str, params: dict[str, Any]) -> dict[str, Any]
 
 
 def duplicates_input(inputs: Any) -> None:
-    """The input of the distance below which only one of two samples is a candidate."""
+    """Add the input for the distance below which only one of two samples is a candidate."""
     about = (
         "Of samples nearer to each other than this (Euclidean) one stays; find "
         "near-duplicates suggests a distance"
@@ -99,7 +111,7 @@ def duplicates_input(inputs: Any) -> None:
 
 
 def duplicates_filter(params: dict[str, Any]) -> list[dict[str, Any]]:
-    """The filter of a recipe that leaves near-duplicates out; empty where none is wanted."""
+    """Return the filter of a recipe that removes near-duplicates; empty if no distance is given."""
     within = params.get("duplicates_within")
     if within is None:
         return []
@@ -107,7 +119,11 @@ def duplicates_filter(params: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def class_count(dataset: Any) -> int | None:
-    """How many classes a dataset has, where it says so: for a field, for all, or by its labels."""
+    """Return the number of classes of a dataset, or None if it cannot be determined.
+
+    It is taken from the classes that the dataset declares, if all declared lists have the same length;
+    else it is the largest number of classes in a field of predictions or labels.
+    """
     declared = [dataset.default_classes, *dataset.classes.values()]
     counts = {len(names) for names in declared if names}
     if len(counts) == 1:
@@ -119,5 +135,5 @@ def class_count(dataset: Any) -> int | None:
 
 @foo.execution_cache(prompt_scoped=True, residency="ephemeral")
 def _count_shown(ctx: Any, view: str) -> int:
-    """The same, looked up once for a form. ``view`` is part of the key of the cache alone."""
+    """Return ``class_count``, or 0, computed once for a form. ``view`` is used only as a cache key."""
     return class_count(ctx.dataset) or 0

@@ -1,4 +1,4 @@
-"""How the values of fields are distributed, and how many samples pass filters: asked of MongoDB."""
+"""Histograms of fields, and the number of samples that pass filters, both computed by MongoDB."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from ..dataset.object_fields import list_path
 from ..dataset.views import target_of
 
 BINS = 40
-MOST_VALUES = 200  # of categories: more can be listed, but not chosen among
+MOST_VALUES = 200  # values of a category in a dropdown; a longer list is not usable
 
 
 def kind_of(dataset: Any, path: str) -> str | None:
-    """Whether a field holds numbers, dates or categories; None for something else."""
+    """Return whether a field holds "numbers", "dates" or "categories"; None for other types."""
     field = dataset.get_field(path)
     if isinstance(field, (fo.DateField, fo.DateTimeField)):
         return "dates"
@@ -32,10 +32,12 @@ def kind_of(dataset: Any, path: str) -> str | None:
 
 @foo.execution_cache(prompt_scoped=True, residency="ephemeral")
 def histogram(ctx: Any, view: str, path: str) -> dict[str, Any]:
-    """The values of a field and how often they occur. ``view`` is part of the key of the cache alone.
+    """Return the histogram of a field in the target view. ``view`` is used only as a cache key.
 
-    Of categories ``values``, the most frequent first; of numbers and dates ``edges``, of dates in
-    seconds since 1970; ``counts`` of both, and ``other``, how many samples have no such value.
+    Returns:
+        for categories, ``values``, the most frequent first; for numbers and dates, ``edges``, one more
+        than there are bins, for dates in seconds since 1970. For both, ``counts``, the number of each
+        value or in each bin, and ``other``, the number of samples without such a value.
     """
     samples = target_of(ctx)
     kind = kind_of(ctx.dataset, path)
@@ -55,12 +57,12 @@ def histogram(ctx: Any, view: str, path: str) -> dict[str, Any]:
         counts, edges, other = samples.histogram_values(path, bins=BINS)
         edges = [one.replace(tzinfo=timezone.utc).timestamp() for one in edges]
     else:
-        # The end of the range is not part of it.
+        # MongoDB excludes the upper end of the range, so it must lie above the largest value.
         end = high + ((high - low) * 1e-9 or 1.0)
         whole = isinstance(ctx.dataset.get_field(path), fo.IntField)
         bins = min(BINS, int(high - low) + 1) if whole else BINS
         counts, _, other = samples.histogram_values(path, bins=bins, range=(low, end))
-        edges = np.linspace(low, end, bins + 1)  # FiftyOne gives those of whole numbers rounded
+        edges = np.linspace(low, end, bins + 1)  # for integers, FiftyOne returns rounded edges
     return {"edges": list(map(float, edges)), "counts": counts, "other": other}
 
 
@@ -73,9 +75,18 @@ def count_remaining(
     tag: str | None,
     objects: str | None,
 ) -> int:
-    """How many samples, or objects, that are not labeled pass all of some filters, in one query.
+    """Count the unlabeled samples, or their objects, that pass all filters, in one query.
 
-    ``view`` is part of the key of the cache alone; ``filters`` are those of a recipe, as JSON.
+    Args:
+        ctx: the context of the operator.
+        view: the key of the target view; used only as a cache key.
+        filters: the filters of a recipe, as JSON.
+        label_field: the field of labels; samples with a value in it are labeled.
+        tag: samples with this tag are labeled too.
+        objects: the field of the objects to count; None to count samples.
+
+    Raises:
+        InvalidInput: if a filter is not valid, or if MongoDB cannot check it.
     """
     left = unlabeled(target_of(ctx), [label_field], tag)
     inside = f"{list_path(ctx.dataset, objects)}." if objects else None
@@ -93,7 +104,11 @@ def count_remaining(
 
 
 def _passes(one: Any, path: str) -> Any:
-    """What MongoDB checks, so that what is missing or NaN passes no filter."""
+    """Return a filter as an expression for MongoDB, which no missing value and no NaN passes.
+
+    Raises:
+        InvalidInput: if the filter has no values and no bounds.
+    """
     value = ViewField(path)
     if one.in_ is not None:
         return value.is_in(one.in_)
@@ -101,7 +116,7 @@ def _passes(one: Any, path: str) -> Any:
         return value.exists() & ~value.is_in(one.not_in)
     if one.min is None and one.max is None:
         raise InvalidInput(f"filters: that of {one.column!r} cannot be counted")
-    # To MongoDB what is missing is less than any number, and NaN, too.
+    # For MongoDB a missing value and NaN are less than any number, so a lower bound excludes them.
     date = isinstance(one.min if one.max is None else one.max, datetime)
     least = datetime.min if date else -float("inf")
     low = value >= (least if one.min is None else one.min)

@@ -1,4 +1,4 @@
-"""What a form asks of fields of metadata, each with its histogram: what is kept, what is preferred."""
+"""Inputs for metadata fields, each with its histogram: filters and preferred values."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PREFER = {
 
 
 def metadata_fields(ctx: Any) -> list[Choice]:
-    """Categories, numbers and dates, of objects first where these are chosen among."""
+    """Return the fields of categories, numbers and dates; if objects are chosen, theirs first."""
     categories = pieces.fields_for(ctx, category_fields)
     known = {choice.path for choice in categories}
     numbers = [c for c in pieces.fields_for(ctx, number_fields) if c.path not in known]
@@ -41,7 +41,10 @@ def metadata_fields(ctx: Any) -> list[Choice]:
 
 
 def fields_inputs(ctx: Any, inputs: Any) -> None:
-    """The fields, and for each what is kept and preferred, on its histogram; and what remains."""
+    """Add the inputs for the fields and for the filters and preferences of each.
+
+    A notice shows how many samples or objects pass all filters.
+    """
     choices = metadata_fields(ctx)
     if not choices:
         inputs.view("fields_missing", types.Error(label="This dataset has no metadata to choose by"))
@@ -61,7 +64,7 @@ def fields_inputs(ctx: Any, inputs: Any) -> None:
 
 
 def filters_of(dataset: Any, params: dict[str, Any]) -> list[dict[str, Any]]:
-    """The filters that a form's inputs make, as a recipe has them."""
+    """Return the filters of a recipe from the inputs of a form; empty inputs add none."""
     filters: list[dict[str, Any]] = []
     for path in _chosen(dataset, params):
         given: dict[str, Any] = {
@@ -78,7 +81,13 @@ def filters_of(dataset: Any, params: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def preferences_of(dataset: Any, params: dict[str, Any]) -> list[dict[str, Any]]:
-    """The weights that a form's inputs make, as a recipe has them; what is not filled in makes none."""
+    """Return the entries of ``weight`` strategies from the inputs of a form.
+
+    A preference whose inputs are not all filled in adds no entry.
+
+    Raises:
+        InvalidInput: if a text is not a date.
+    """
     weights = []
     for path in _chosen(dataset, params):
         how = params.get(_name(path, "prefer"))
@@ -101,10 +110,12 @@ def preferences_of(dataset: Any, params: dict[str, Any]) -> list[dict[str, Any]]
 
 
 def as_numbers(dataset: Any, path: str, prefer: Any) -> Any:
-    """A preference of dates in seconds since 1970, in which a pool has them.
+    """Return a preference with its dates in seconds since 1970, the unit of dates in a pool.
+
+    A preference for another type of field is returned unchanged.
 
     Raises:
-        InvalidInput: text that is no date.
+        InvalidInput: if a text is not a date.
     """
     if kind_of(dataset, path) != "dates":
         return prefer
@@ -120,7 +131,7 @@ def _chosen(dataset: Any, params: dict[str, Any]) -> list[str]:
 
 
 def _name(path: str, what: str) -> str:
-    """Of an input: the App takes a dot for a level."""
+    """Return the name of an input. It has no dots, because the App reads a dot as nesting."""
     return f"{path.replace('.', '__')}_{what}"
 
 
@@ -205,7 +216,7 @@ def _remaining(ctx: Any, inputs: Any, filters: list[dict[str, Any]]) -> None:
             count_remaining(ctx, key, json.dumps(some), labels, tag, objects) for some in (filters, [])
         )
     except InvalidInput:
-        return  # the form says what is wrong, with the recipe
+        return  # the form shows this error when it checks the recipe
     things = "objects" if objects else "samples"
     text = f"{passing:,} of {all_of_them:,} {things} to choose from pass all filters"
     view = types.Notice if passing else types.Error
@@ -215,7 +226,7 @@ def _remaining(ctx: Any, inputs: Any, filters: list[dict[str, Any]]) -> None:
 def _plot(
     dataset: Any, params: dict[str, Any], path: str, kind: str, found: dict[str, Any]
 ) -> dict[str, Any]:
-    """The histogram, with what the inputs of this field say on it, as far as they are filled in."""
+    """Return the histogram with the filters and the preference of this field, if they are filled in."""
     alone = {**params, "fields": [path]}
     try:
         recipe = {
@@ -225,7 +236,7 @@ def _plot(
         }
         parsed = Recipe.of(recipe)
     except InvalidInput:
-        parsed = Recipe.of({"budget": 1})  # what is wrong is said with the recipe
+        parsed = Recipe.of({"budget": 1})  # the form shows the error with the recipe
     weight: Any = next(iter(parsed.strategies or []), None)
     if kind == "categories":
         return _of_categories(parsed.filters, weight, found)
@@ -233,7 +244,7 @@ def _plot(
     middles = (edges[1:] + edges[:-1]) / 2
     low = max((_number(one.min) for one in parsed.filters if one.min is not None), default=-np.inf)
     high = min((_number(one.max) for one in parsed.filters if one.max is not None), default=np.inf)
-    # A bin is kept where any of it is.
+    # A bin counts as kept if any part of it lies within the bounds.
     kept = (edges[1:] >= low) & (edges[:-1] <= high)
     worth = None if weight is None else preferred(middles, weight.prefer, edges[0], edges[-1]).tolist()
     x = [_told(one, kind) for one in middles.tolist()]
@@ -255,7 +266,7 @@ def _of_categories(filters: Any, weight: Any, found: dict[str, Any]) -> dict[str
 
 
 def _as_stored(dataset: Any, path: str, values: list[Any]) -> list[Any]:
-    """Values of a dropdown, which are text."""
+    """Return the values of a dropdown, which are texts, as the field stores them."""
     if not isinstance(dataset.get_field(path), fo.BooleanField):
         return values
     return [value if isinstance(value, bool) else value == "true" for value in values]

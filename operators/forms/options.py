@@ -1,6 +1,6 @@
-"""The options of a strategy, as they can be offered on a dataset, and the entry that the answers make.
+"""The options of a strategy for a dataset, and the recipe entry made of their values.
 
-Everything here is derived from the strategies' own fields and annotations; no strategy is named.
+Everything here is derived from the fields and annotations of the strategies; no strategy is named.
 """
 
 from __future__ import annotations
@@ -31,23 +31,23 @@ from .embedding_inputs import class_count
 from .uncertainty_inputs import kind_of
 
 NONE = ""
-AND = " and "  # between the names of fields with a member each
+AND = " and "  # separates the names of fields that hold one member each
 MOST_PAIRS = 10
 Kind = Literal["field", "choice", "tag", "text", "number", "flag"]
 
 
 @dataclass(frozen=True)
 class Option:
-    """An option of a strategy, as a form offers it.
+    """An option of a strategy, as a form shows it.
 
     Attributes:
-        name: of the option in a recipe.
-        kind: what the form asks for: a field of the dataset, one of a few values, a tag, a text, a
-            number, or yes or no.
+        name: its name in a recipe.
+        kind: the type of input: a field of the dataset, one of a few values, a tag, a text, a number,
+            or a checkbox.
         label: its name in the form.
         description: what it does.
-        choices: of fields and values, each with what it holds or does.
-        default: what the form begins with.
+        choices: the fields or values to choose from, each with a description.
+        default: the initial value in the form.
     """
 
     name: str
@@ -59,7 +59,10 @@ class Option:
 
 
 def column_kind(dataset: Any, column: Any) -> str:
-    """What a field holds, as ``Basic.when`` has it: samples, objects, pixels, numbers or dates."""
+    """Return the kind of a column, as in ``Basic.when``.
+
+    It is "samples", "objects", "pixels", "numbers" or "dates"; for several fields, that of the first.
+    """
     path = column.split(AND)[0] if isinstance(column, str) else (column or [None])[0]
     declared = dataset.get_field(path) if path else None
     if isinstance(declared, (fo.DateField, fo.DateTimeField)):
@@ -72,12 +75,13 @@ def column_kind(dataset: Any, column: Any) -> str:
 def options_of(
     dataset: Any, strategy: str, values: Mapping[str, Any], labels: str | None = None
 ) -> list[Option]:
-    """The options that a form shows at once, those alone that apply to the column as it stands.
+    """Return the basic options that apply to the current column.
 
     Args:
-        strategy: its name.
-        values: the answers so far, by the options' names.
-        labels: the field of the labels, which is no prediction.
+        dataset: the dataset.
+        strategy: the name of the strategy.
+        values: the current values of the options, by their names.
+        labels: the field of the labels, which is not offered as a column.
     """
     found: list[Option] = []
     for name, info in BY_NAME[strategy].model_fields.items():
@@ -86,13 +90,16 @@ def options_of(
                 continue
             found.append(_option(dataset, name, info, basic, labels))
             if name == "column" and not values.get("column"):
-                # What follows depends on the column.
+                # The options after the column depend on it, so its default is used.
                 values = {**values, "column": found[-1].default}
     return found
 
 
 def more_options_of(dataset: Any, strategy: str, labels: str | None = None) -> list[Option]:
-    """The other options, as far as a form can ask for them; the rest stands in a recipe alone."""
+    """Return the options that are not basic, if a form has an input for them.
+
+    All others can be set only in a recipe.
+    """
     found = []
     for name, info in BY_NAME[strategy].model_fields.items():
         if basics_of(info) or name in ("strategy", "name"):
@@ -106,21 +113,21 @@ def more_options_of(dataset: Any, strategy: str, labels: str | None = None) -> l
 
 
 def needs_more(strategy: str) -> bool:
-    """Whether it takes more than fields to begin with: a matrix, or examples."""
+    """Return whether a strategy needs more than fields: a matrix, or examples."""
     return any(_asks_for_text(info) for info in BY_NAME[strategy].model_fields.values())
 
 
 def fields_of(dataset: Any, strategy: str, labels: str | None = None) -> list[Choice]:
-    """The fields that fit a strategy's column; the field of the labels is no prediction."""
+    """Return the fields that fit the column of a strategy, without the field ``labels``."""
     info = BY_NAME[strategy].model_fields.get("column")
     return [] if info is None else _fields(dataset, info, labels)
 
 
 def entry_of(dataset: Any, strategy: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """A strategy's entry in a recipe, from the answers to its options.
+    """Return the recipe entry of a strategy from the values of its options.
 
     Raises:
-        InvalidInput: a tag that nothing has, or a matrix that cannot be read.
+        InvalidInput: if no sample has the tag, or if a matrix cannot be read.
     """
     entry: dict[str, Any] = {"strategy": strategy}
     model = BY_NAME[strategy]
@@ -131,7 +138,7 @@ def entry_of(dataset: Any, strategy: str, values: Mapping[str, Any]) -> dict[str
         if counts is not None and values.get(counts.option) == counts.value and name not in values:
             entry[name] = class_count(dataset)
         value = values.get(name)
-        is_text = asks_for(info) is Asks.MATRIX  # of which an empty one is said to be empty
+        is_text = asks_for(info) is Asks.MATRIX  # an empty one is kept; the recipe reports it
         left_out = value is None or (isinstance(value, str) and value == NONE and not is_text)
         if name not in offered or left_out:
             continue
@@ -142,7 +149,7 @@ def entry_of(dataset: Any, strategy: str, values: Mapping[str, Any]) -> dict[str
 
 
 def values_of(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """The answers that make an entry of a recipe, where it has basic options alone."""
+    """Return the values of the options from a recipe entry, which must have only basic options."""
     values: dict[str, Any] = {}
     for name, value in entry.items():
         if name == "strategy":
@@ -187,7 +194,7 @@ def _option(dataset: Any, name: str, info: Any, basic: Basic, labels: str | None
 
 
 def _answer(dataset: Any, info: Any, value: Any) -> Any:
-    """What an answer to an option is in a recipe."""
+    """Return the value of an option as a recipe takes it."""
     if _nested(info):
         return {"column": value}
     if column_kinds(info) and AND in value:
@@ -200,7 +207,7 @@ def _answer(dataset: Any, info: Any, value: Any) -> Any:
 
 
 def _fields(dataset: Any, info: Any, labels: str | None) -> list[Choice]:
-    """The fields that a column may be, and groups of fields where it may be several."""
+    """Return the fields that fit a column, and the groups of fields if it can be several."""
     found: list[Choice] = []
     for kind, reads, _ in column_kinds(info):
         fitting = [one for one in FITTING[reads].fields(dataset) if one.path != labels]
@@ -212,7 +219,10 @@ def _fields(dataset: Any, info: Any, labels: str | None) -> list[Choice]:
 
 
 def _together(dataset: Any, fitting: list[Choice]) -> list[Choice]:
-    """Fields whose predictions may be compared: two of a kind, and all of it where there are more."""
+    """Return groups of fields of the same type: all of them if they are more than two, and pairs.
+
+    Of each type there are at most ``MOST_PAIRS`` pairs.
+    """
     kinds: dict[str, list[str]] = {}
     for choice in fitting:
         if choice.path != "ground_truth":
@@ -227,7 +237,7 @@ def _together(dataset: Any, fitting: list[Choice]) -> list[Choice]:
 
 
 def _nested(info: Any) -> str | None:
-    """The name of a strategy that an option may hold."""
+    """Return the name of the strategy that an option can hold; None if it holds no strategy."""
     for arm in _arms(info.annotation):
         if isinstance(arm, type) and issubclass(arm, Strategy):
             return str(arm.model_fields["strategy"].default)
@@ -243,7 +253,7 @@ def _literals(annotation: Any) -> list[str]:
 
 
 def _arms(annotation: Any) -> Iterator[Any]:
-    """The types of a union, with their annotations; a plain type is the only one of its own."""
+    """Yield an annotation and, for a union or an annotated type, each of its types."""
     yield annotation
     if get_origin(annotation) not in (None, Literal, list, dict) and not isinstance(annotation, type):
         for arm in get_args(annotation):

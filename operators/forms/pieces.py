@@ -1,4 +1,4 @@
-"""Pieces of forms: each adds its inputs and returns what was entered. A form computes nothing."""
+"""Inputs that several forms share, their fields and defaults, and the errors and notes of forms."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ NONE = ""
 
 
 def without_dataset(label: str) -> Any:
-    """The form of an operator where no dataset is open."""
+    """Return the form of an operator for when no dataset is open."""
     inputs = types.Object()
     inputs.view("none", types.Error(label="Open a dataset first"))
     return types.Property(inputs, view=types.View(label=label))
 
 
 def notes_output(result: dict[str, Any], outputs: Any) -> None:
-    """What a run has to say beside its figures, a line each."""
+    """Show the notes of a result, a line each."""
     for number, note in enumerate(result.get("notes") or []):
         outputs.view(f"note_{number}", types.Notice(label=note))
 
@@ -47,9 +47,20 @@ def field_input(
     required: bool = True,
     default: str | None = None,
 ) -> None:
-    """A dropdown of the fields that fit, each with what it holds; a warning where none does.
+    """Add a dropdown of fields.
 
-    A field named in a call, or typed, stays a choice: whether it can be read is judged with the recipe.
+    A field that a call names or a user types is offered too. It is checked together with the recipe.
+
+    Args:
+        ctx: the context of the operator.
+        inputs: the inputs of the form.
+        name: the name of the input.
+        label: its label.
+        choices: the fields that fit, each with what it holds.
+        missing: the error to show if a field is required and none fits.
+        description: a line below the input.
+        required: whether a field must be chosen; else "none" is offered too.
+        default: the initial value; without it, the first field, or "none" if no field is required.
     """
     if not choices and required:
         inputs.view(f"{name}_missing", types.Error(label=missing))
@@ -83,7 +94,7 @@ def optional_field_input(
     description: str = "",
     default: str | None = None,
 ) -> None:
-    """The same, where none may be chosen."""
+    """Add a dropdown of fields in which "none" can be chosen; see ``field_input``."""
     field_input(
         ctx,
         inputs,
@@ -105,7 +116,7 @@ def fields_input(
     description: str = "",
     default: list[str] | None = None,
 ) -> None:
-    """A dropdown of which several are chosen."""
+    """Add a dropdown of fields in which several can be chosen."""
     view = types.DropdownView(multiple=True)
     for choice in choices:
         view.add_choice(choice.path, label=choice.path, description=choice.holds)
@@ -121,7 +132,7 @@ def fields_input(
 
 
 def choice_input(inputs: Any, name: str, label: str, options: dict[str, str], default: str) -> None:
-    """Radio buttons; ``options`` maps each value to what it does, in a line."""
+    """Add radio buttons; ``options`` maps each value to a line that describes it."""
     view = types.RadioGroup(orientation="vertical")
     for value, line in options.items():
         view.add_choice(value, label=f"{value.replace('_', ' ')}: {line}")
@@ -129,7 +140,7 @@ def choice_input(inputs: Any, name: str, label: str, options: dict[str, str], de
 
 
 def budget_input(inputs: Any, default: int = 100) -> None:
-    """The input of how many samples to choose."""
+    """Add the input for the budget: a number of samples, or below 1 a share of the candidates."""
     inputs.float(
         "budget",
         label="Budget",
@@ -139,7 +150,7 @@ def budget_input(inputs: Any, default: int = 100) -> None:
 
 
 def predictions_input(ctx: Any, inputs: Any, missing: str, description: str = "") -> None:
-    """The input of the predictions to read; ``missing`` is shown where no field fits."""
+    """Add the input for the predictions to read; ``missing`` is the error if no field fits."""
     field_input(
         ctx,
         inputs,
@@ -154,12 +165,12 @@ def predictions_input(ctx: Any, inputs: Any, missing: str, description: str = ""
 def optional_number_input(
     inputs: Any, name: str, label: str, description: str, **bounds: float
 ) -> None:
-    """A number that may be left out."""
+    """Add the input for a number that can be left empty."""
     inputs.float(name, label=label, description=description, required=False, **bounds)
 
 
 def truth_input(ctx: Any, inputs: Any, label: str, description: str = "") -> None:
-    """The input of the field of true labels, ``label_field``."""
+    """Add the input for the field of true labels, ``label_field``."""
     field_input(
         ctx,
         inputs,
@@ -173,7 +184,7 @@ def truth_input(ctx: Any, inputs: Any, label: str, description: str = "") -> Non
 
 
 def temperature_input(inputs: Any) -> None:
-    """The input of the temperature of softmax."""
+    """Add the input for the temperature of softmax."""
     inputs.float(
         "temperature",
         label="Temperature",
@@ -183,7 +194,7 @@ def temperature_input(inputs: Any) -> None:
 
 
 def spread_input(ctx: Any, inputs: Any) -> None:
-    """The input of the embeddings that keep the chosen samples apart."""
+    """Add the input for the embeddings by which the chosen samples differ from each other."""
     about = "Embeddings: also keep the chosen samples apart from each other (k-center)"
     optional_field_input(
         ctx, inputs, "embeddings", "Spread over", fields_for(ctx, embedding_fields), about
@@ -191,29 +202,29 @@ def spread_input(ctx: Any, inputs: Any) -> None:
 
 
 def fields_for(ctx: Any, find: Find) -> list[Choice]:
-    """The fields that fit, those of the objects to choose among first."""
+    """Return the fields that ``find`` finds; those of objects first if objects are chosen."""
     return of_objects(find, ctx.params.get("objects") or None)(ctx.dataset)
 
 
 def usual_labels(dataset: Any) -> str:
-    """The field that a form takes the labels from until another is chosen."""
+    """Return the default field of labels: "ground_truth", or "" if there is none."""
     return next((c.path for c in label_fields(dataset) if c.path == "ground_truth"), NONE)
 
 
 def refuse(inputs: Any, at: str, error: InvalidInput, name: str = "error") -> None:
-    """Say what is wrong with the form, and mark the input at which it is refused."""
-    inputs.view(name, types.Error(label=str(error)))
-    mark(inputs.properties[at], error)
+    """Show an error in the form, and mark the input ``at`` as invalid, if the form has it."""
+    shown = inputs.view(name, types.Error(label=str(error)))
+    mark(inputs.properties.get(at, shown), error)
 
 
 def mark(prop: Any, error: InvalidInput) -> None:
-    """Refuse the form at an input, which says why."""
+    """Mark an input as invalid, with the error as its message."""
     prop.invalid = True
     prop.error_message = str(error)
 
 
 def overwrite_input(inputs: Any, what: str = "an earlier selection") -> None:
-    """The input that allows replacing something of the same name."""
+    """Add the checkbox that allows replacing an existing result of the same name."""
     inputs.bool(
         "overwrite",
         label=f"Replace {what} of that name",
@@ -229,17 +240,17 @@ BAD_CHOSEN_FROM = {
 
 
 def bad_input(inputs: Any, options: dict[str, str] = BAD_CHOSEN_FROM) -> None:
-    """The input of what happens to samples whose values cannot be used."""
+    """Add the input for the treatment of samples whose values cannot be used."""
     choice_input(inputs, "bad", "Samples whose values cannot be used", options, "error")
 
 
 def checkbox_input(inputs: Any, name: str, label: str, default: bool = False) -> None:
-    """A checkbox."""
+    """Add a checkbox."""
     inputs.bool(name, label=label, default=default, view=types.CheckboxView())
 
 
 def uncertain_input(ctx: Any, inputs: Any) -> None:
-    """The input of the predictions by which uncertain samples are preferred."""
+    """Add the input for the predictions by which uncertain samples are preferred."""
     about = "Predictions: times how unsure the model is (margin)"
     optional_field_input(
         ctx, inputs, "predictions", "Prefer uncertain ones of", fields_for(ctx, uncertain_fields), about
@@ -247,7 +258,7 @@ def uncertain_input(ctx: Any, inputs: Any) -> None:
 
 
 def boxes_input(ctx: Any, inputs: Any, label: str) -> None:
-    """Whether whole images are meant, or the objects of a field of boxes."""
+    """Add the input for whole images or the objects of a field of boxes, if there is such a field."""
     boxes = detection_fields(ctx.dataset)
     if not boxes:
         return

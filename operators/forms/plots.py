@@ -1,4 +1,4 @@
-"""Plots of a selection that is not written yet: what would be chosen, and why. Few points, as SVG."""
+"""Plots of selections, as data and layout for Plotly. They have few points, drawn as SVG."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ...alcore.strategies import Family, Strategy
 
 POOL, LABELED, CHOSEN, TARGET = "#8a8f98", "#4c9be8", "#ff6d04", "#59b36b"
 BINS = 40
-REST = 5000  # of each kind in the plane; more can be drawn, and not distinguished
+REST = 5000  # the maximum of points per group; more cannot be distinguished in a plot
 SHARES = np.linspace(0, 1, 101)
 CLASSES = 30
 LETTERS = 18
@@ -26,7 +26,7 @@ LAYOUT: dict[str, Any] = {
     "legend": {"orientation": "h", "y": 1.12, "x": 0, "traceorder": "normal"},
     "bargap": 0.05,
 }
-# Of a plot that is not high, the legend stands above it.
+# In a low plot, the legend is above the axes.
 LOW = {
     "margin": {"l": 50, "r": 10, "t": 35, "b": 30},
     "legend": {**LAYOUT["legend"], "y": 1.02, "yanchor": "bottom"},
@@ -35,7 +35,11 @@ AXIS = {"gridcolor": "rgba(128,128,128,0.25)", "zeroline": False}
 
 
 def score_plot(pool: Pool, recipe: Recipe, chosen: Selection) -> dict[str, Any]:
-    """The distribution of what is not known of the pool, with the chosen marked; else gains by pick."""
+    """Plot the distribution of scores of the unlabeled samples and of the chosen.
+
+    The scores are those of the first strategy of uncertainty or value. If there is none that can be
+    computed at low cost, the gain of each pick is plotted instead.
+    """
     entry = _informativeness(recipe, pool)
     if entry is None:
         return _gains(chosen)
@@ -55,7 +59,11 @@ def score_plot(pool: Pool, recipe: Recipe, chosen: Selection) -> dict[str, Any]:
 
 
 def class_plot(pool: Pool, recipe: Recipe, chosen: Selection) -> dict[str, Any] | None:
-    """Class shares of the labeled before, and with the chosen after, beside the target."""
+    """Plot class shares: of the labeled samples, with and without the chosen, and of the target.
+
+    Without a target, the predicted classes of the unlabeled and the chosen samples are compared. None
+    if there are no class predictions either.
+    """
     reached = chosen.report["stages"][-1]["reached"]
     balance = next((r for r in reached.values() if "target" in r["after"]), None)
     if balance is not None:
@@ -88,7 +96,18 @@ def class_plot(pool: Pool, recipe: Recipe, chosen: Selection) -> dict[str, Any] 
 def plane_plot(
     pool: Pool, recipe: Recipe, chosen: Selection, method: str = "pca", most: int = REST
 ) -> dict[str, Any] | None:
-    """The embeddings in the plane: labeled, chosen and rest, of which at most ``most`` are drawn."""
+    """Plot the embeddings in the plane: the rest of the pool, the labeled and the chosen samples.
+
+    Args:
+        pool: the samples.
+        recipe: the recipe, by which the column of embeddings is found.
+        chosen: the selection.
+        method: the projection, one of ``projection.methods()``.
+        most: the maximum number of samples drawn of each of the three groups.
+
+    Returns:
+        the plot; None if the recipe compares no embeddings, or if there are fewer than two samples.
+    """
     found = _embeddings(recipe)
     if found is None:
         return None
@@ -135,9 +154,11 @@ def plane_plot(
 
 
 def distance_plot(pool: Pool, recipe: Recipe, chosen: Selection) -> dict[str, Any] | None:
-    """How much of the pool has a labeled sample near: before, and with the chosen or others labeled.
+    """Plot the share of the unlabeled samples that have a labeled one within each distance.
 
-    The others are as many as the chosen, by chance. At most ``REST`` of the pool are measured.
+    The three lines are for the samples labeled now, for these and the chosen, and for these and as many
+    drawn at random. The distances of at most ``REST`` samples are computed. None if the recipe compares
+    no embeddings, if nothing is chosen, or if every distance is 0.
     """
     found = _embeddings(recipe)
     if found is None or len(chosen) == 0:
@@ -170,14 +191,14 @@ def distance_plot(pool: Pool, recipe: Recipe, chosen: Selection) -> dict[str, An
                 }
             )
     if not any(any(trace["x"]) for trace in traces):
-        return None  # all are chosen
+        return None  # every distance is 0, for example if all samples are chosen
     share = _of_all("share of the pool", len(drawn), len(rest))
     label = "cosine distance" if metric == "cosine" else "distance"
     return {"data": traces, "layout": _layout(f"{label} within which one is labeled", share)}
 
 
 def nearest_plot(distances: np.ndarray, limit: float, metric: str) -> dict[str, Any]:
-    """The distribution of distances to the nearest other, those below a limit marked."""
+    """Plot the distribution of distances to the nearest other sample; mark those below a limit."""
     edges = np.linspace(0, max(float(distances.max(initial=0)), limit) or 1.0, BINS + 1)
     middle = (edges[1:] + edges[:-1]) / 2
     near = distances < limit
@@ -190,7 +211,7 @@ def nearest_plot(distances: np.ndarray, limit: float, metric: str) -> dict[str, 
 
 
 def beside_chance_plot(chosen: float, random: list[float], label: str) -> dict[str, Any]:
-    """A figure of what is chosen, beside the distribution of that of sets by chance."""
+    """Plot a figure of the chosen set, and its distribution over random sets of the same size."""
     edges = np.linspace(0, max([chosen, *random]) * 1.05 or 1.0, BINS + 1)
     middle = (edges[1:] + edges[:-1]) / 2
     counts = np.histogram(random, edges)[0] / len(random)
@@ -208,7 +229,10 @@ def beside_chance_plot(chosen: float, random: list[float], label: str) -> dict[s
 
 
 def strata_plot(strata: list[dict[str, Any]]) -> dict[str, Any]:
-    """The share of each stratum, in the target and reached; the largest of many."""
+    """Plot the share of each stratum in the target and in the chosen set.
+
+    Only the first ``CLASSES`` strata are drawn; the largest must come first.
+    """
     few = strata[:CLASSES]
     short = _distinct([one["stratum"] for one in few])
     traces = [
@@ -220,7 +244,7 @@ def strata_plot(strata: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def value_plot(values: np.ndarray, is_chosen: np.ndarray, label: str) -> dict[str, Any]:
-    """The distribution of a number, the chosen marked."""
+    """Plot the distribution of finite ``values``, (N,); ``is_chosen``, (N,) bool, marks the chosen."""
     edges = np.linspace(float(values.min()), float(values.max()) or 1.0, BINS + 1)
     middle = (edges[1:] + edges[:-1]) / 2
     traces = [
@@ -233,12 +257,15 @@ def value_plot(values: np.ndarray, is_chosen: np.ndarray, label: str) -> dict[st
 def histogram_plot(
     x: list[Any], counts: list[int], kept: list[bool], worth: list[float] | None, limits: list[Any]
 ) -> dict[str, Any]:
-    """How the values of a field are distributed: those kept, those not, and what each is worth.
+    """Plot the distribution of a field: the values kept, those left out, and the preference.
 
     Args:
-        x: the middles of bins, or the names of categories.
-        worth: in [0, 1], drawn as a line up to the highest bar; None for nothing preferred.
-        limits: where on the axis the kept range ends, drawn upright.
+        x: the centers of the bins, or the names of the categories.
+        counts: the number of values in each bin or category.
+        kept: whether each bin or category passes the filters.
+        worth: the preference of each, in [0, 1], drawn as a line; 1 is the height of the highest bar.
+            None if nothing is preferred.
+        limits: the ends of the kept range on the x axis, drawn as vertical lines.
     """
     names = _distinct(x) if x and isinstance(x[0], str) and not limits else x
     traces = [
@@ -274,7 +301,10 @@ def histogram_plot(
 
 
 def money_plot(names: list[str], series: dict[str, list[float]], unit: str) -> dict[str, Any]:
-    """What each of some classes or slices brings, those first that bring least; of many the first."""
+    """Plot the money that each class or slice brings, in the given order, the lowest first.
+
+    Only the first ``CLASSES`` are drawn.
+    """
     short = _distinct(names[:CLASSES])
     colors = dict(zip(series, (CHOSEN, TARGET), strict=False))
     traces = [_bars(name, short, values[:CLASSES], colors[name]) for name, values in series.items()]
@@ -283,7 +313,10 @@ def money_plot(names: list[str], series: dict[str, list[float]], unit: str) -> d
 
 
 def worth_plot(at: list[int], gains: list[float], price: float) -> dict[str, Any]:
-    """What labels are worth, those first that are worth most, beside the price of one."""
+    """Plot the expected savings of labels, the highest first, and the price of a label.
+
+    ``at`` are the positions of the labels in that order, and ``gains`` their savings, in money.
+    """
     traces = [
         {"type": "scatter", "mode": "lines", "name": name, "x": at, "y": y, "line": {"color": color}}
         for name, y, color in (
@@ -307,7 +340,11 @@ def _gains(chosen: Selection) -> dict[str, Any]:
 
 
 def _informativeness(recipe: Recipe, pool: Pool) -> Strategy | None:
-    """The first strategy that judges what is not known, if it costs little to compute it for all."""
+    """Return the first strategy of uncertainty or value, if its scores can be computed at low cost.
+
+    Strategies that depend on earlier picks are skipped. None if there is none, or if it reads maps of
+    pixels, which are large.
+    """
     for entry in recipe.in_stages()[-1].strategies or []:
         for one in (entry, *entry.nested()):
             judges = one.about.family in (Family.UNCERTAINTY, Family.VALUE)
@@ -318,7 +355,7 @@ def _informativeness(recipe: Recipe, pool: Pool) -> Strategy | None:
 
 
 def _embeddings(recipe: Recipe) -> tuple[str, str] | None:
-    """The first column of vectors that a recipe judges by, and how it compares them."""
+    """Return the first column of vectors that a recipe compares, and its metric; None without any."""
     return next((pair for pair in (one.compared_by() for one in recipe.all_strategies()) if pair), None)
 
 
@@ -331,7 +368,7 @@ def _of_all(name: str, drawn: int, count: int) -> str:
 
 
 def _rounded(values: np.ndarray) -> list[float]:
-    """To four digits, whatever the scale: fewer bytes for the App."""
+    """Round to four significant digits, so that fewer bytes are sent to the App."""
     return [float(f"{value:.4g}") for value in values]
 
 
@@ -341,7 +378,7 @@ def _shares(counts: Any) -> np.ndarray:
 
 
 def _distinct(names: list[str]) -> list[str]:
-    """Names short enough for an axis, still distinct."""
+    """Shorten names for an axis, and number those that are then equal."""
     short = [n if len(n) <= LETTERS else f"{n[: LETTERS - 1]}…" for n in names]
     return [s if short.count(s) == 1 else f"{s} ({i})" for i, s in enumerate(short, start=1)]
 

@@ -1,4 +1,4 @@
-"""The preview in a form: what would be chosen, on demand, as plots. Nothing is written."""
+"""The preview in a form: plots of the samples that would be chosen. Nothing is written."""
 
 from __future__ import annotations
 
@@ -19,14 +19,22 @@ PLANES = {
     "umap": "neighbors stay neighbors; takes a while",
     "pacmap": "neighbors and distant groups; takes a while",
 }
-# What a preview does not depend on, though a form sends it.
+# Options of a form on which a preview does not depend, so that they are not part of its cache key.
 BESIDE = ("tag", "saved_view", "run_key", "overwrite", *OPTIONS)
 
 
 def preview_inputs(
     ctx: Any, inputs: Any, compute: Callable[[Any, str, str, str], Any], *, in_plane: bool = True
 ) -> None:
-    """A checkbox, and below it the plots of what ``compute`` gives for this view and these options."""
+    """Add the checkbox of a preview and, if it is checked, the plots.
+
+    Args:
+        ctx: the context of the operator.
+        inputs: the inputs of the form.
+        compute: returns the preview, as ``draw`` takes it, for the context, the key of the target view,
+            the key of the options and the method of projection.
+        in_plane: whether the preview has a plane, for which a projection can be chosen.
+    """
     about = "Compute it, and show what it would be; nothing is written"
     if not wants_preview(ctx, inputs, "Preview", about):
         return
@@ -40,7 +48,7 @@ def preview_inputs(
 
 
 def wants_preview(ctx: Any, inputs: Any, label: str, description: str) -> bool:
-    """Add the checkbox that a preview is computed by; whether it is checked."""
+    """Add the checkbox of a preview, and return whether it is checked."""
     inputs.bool(
         "preview",
         label=label,
@@ -52,12 +60,12 @@ def wants_preview(ctx: Any, inputs: Any, label: str, description: str) -> bool:
 
 
 def key_of(ctx: Any, answers: dict[str, Any]) -> str:
-    """What tells one preview from another, for the cache."""
+    """Return the options and the selected samples as JSON, which is a cache key."""
     return json.dumps({**answers, "selected": ctx.selected}, sort_keys=True, default=str)
 
 
 def draw(inputs: Any, preview: dict[str, Any]) -> None:
-    """Draw what was computed: a line, and plots with their names."""
+    """Draw a preview: its ``error`` if there is one; else its ``text`` and its named ``plots``."""
     if "error" in preview:
         inputs.view("preview_error", types.Error(label=preview["error"]))
         return
@@ -68,7 +76,10 @@ def draw(inputs: Any, preview: dict[str, Any]) -> None:
 
 
 def shown(reading: Reading, chosen: Selection, method: str) -> dict[str, Any]:
-    """The plots of a selection: the plane and the distances, else scores and classes."""
+    """Return the preview of a selection, as ``draw`` takes it.
+
+    It plots the plane and the distances; if the recipe compares no embeddings, scores and classes.
+    """
     pool, recipe = reading.pool, reading.recipe
     found = {
         "Embedding plane": plots.plane_plot(pool, recipe, chosen, method),
@@ -86,6 +97,6 @@ def shown(reading: Reading, chosen: Selection, method: str) -> dict[str, Any]:
 
 
 def counted(chosen: Selection) -> str:
-    """How many would be chosen, in a line."""
+    """Return a line with the number of samples that would be chosen."""
     of = f"{chosen.report['pool']:,}"
     return f"**{len(chosen):,}** of {of} would be chosen; nothing is written yet"

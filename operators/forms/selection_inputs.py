@@ -1,4 +1,4 @@
-"""What forms of selections ask for beside the strategy: limits, labels, names of the result."""
+"""Inputs of selections other than the strategy: limits, labels, names of the result."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import fiftyone.operators.types as types
 from ...alcore import InvalidInput
 from ..dataset.fields import group_fields, label_fields, number_fields, object_fields
 from ..reading.read import Labeled
-from ..runs.names import check_names
+from ..runs.checks import check_names
 from ..runs.run import SelectionRequest, names_of
 from . import counts, pieces
 
@@ -19,7 +19,7 @@ COMMON = ("label_field", "labeled_tag", "skip_chosen", *WRITTEN, *LIMITS, "seed"
 
 
 def limit_inputs(ctx: Any, inputs: Any) -> None:
-    """What samples cost to label, and which belong together."""
+    """Add the inputs for the labeling cost of samples, and for groups of samples."""
     about = "Chosen by value per cost, such as minutes of labeling"
     pieces.optional_field_input(
         ctx, inputs, "cost_field", "Cost of a sample", pieces.fields_for(ctx, number_fields), about
@@ -46,10 +46,10 @@ def limit_inputs(ctx: Any, inputs: Any) -> None:
 
 
 def limited(recipe: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
-    """A recipe of one stage with the costs and groups that a form or a call names.
+    """Return a recipe with the costs and groups of a form or a call, which apply to its last stage.
 
     Raises:
-        InvalidInput: a field of costs without a budget in its unit.
+        InvalidInput: if a field of costs is given without a budget in its unit.
     """
     more: dict[str, Any] = {}
     if params.get("cost_field"):
@@ -66,7 +66,10 @@ def limited(recipe: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
 
 
 def objects_input(ctx: Any, inputs: Any) -> None:
-    """Whether images are chosen, or objects; and of objects, what becomes of those chosen."""
+    """Add the input for choosing images or objects and, for objects, for the kind of result.
+
+    A dataset without fields of objects gets no input.
+    """
     choices = object_fields(ctx.dataset)
     if not choices:
         return
@@ -89,7 +92,7 @@ def objects_input(ctx: Any, inputs: Any) -> None:
 
 
 def labeled_input(ctx: Any, inputs: Any) -> None:
-    """Which samples are labeled already, and how many of each that makes."""
+    """Add the inputs that define the labeled samples, and a notice with the resulting counts."""
     choices = label_fields(ctx.dataset)
     usual = pieces.usual_labels(ctx.dataset)
     about = "Samples with a value in this field are labeled: not chosen, but counted in"
@@ -120,9 +123,9 @@ def labeled_input(ctx: Any, inputs: Any) -> None:
 
 
 def result_inputs(ctx: Any, inputs: Any) -> None:
-    """Under which names the selection is written, refused at once where they are taken."""
+    """Add the inputs for the names of the selection and its other options."""
     inputs.view("names", types.Header(label="Result", divider=True))
-    tag = inputs.str(
+    inputs.str(
         "tag",
         label="Tag",
         description="Given to the chosen samples; also the name of the saved view and of the run",
@@ -131,11 +134,6 @@ def result_inputs(ctx: Any, inputs: Any) -> None:
     pieces.overwrite_input(inputs)
     pieces.bad_input(inputs)
     inputs.int("seed", label="Seed", description="The same seed chooses the same", default=0, min=0)
-    try:
-        request = request_of(ctx.params)
-        check_names(ctx.dataset, names_of(ctx.dataset, request), request.overwrite)
-    except InvalidInput as error:
-        pieces.mark(tag, error)
 
 
 def found_inputs(
@@ -146,7 +144,15 @@ def found_inputs(
     *,
     otherwise: str = "none is written",
 ) -> None:
-    """Under which tag and field what was found is written; ``otherwise``: with an empty field."""
+    """Add the inputs for the tag and the field under which found samples are written.
+
+    Args:
+        inputs: the inputs of the form.
+        usual_tag: the default tag.
+        usual_field: the default field; empty for none.
+        field_holds: a description of the values of the field.
+        otherwise: what happens if the field is left empty.
+    """
     inputs.str(
         "tag",
         label="Tag",
@@ -165,7 +171,7 @@ def found_inputs(
 
 
 def labeled_of(params: dict[str, Any]) -> Labeled:
-    """What a form or a call says of which samples are labeled."""
+    """Return the options of a form or a call that define the labeled samples."""
     return Labeled(
         params.get("label_field") or None,
         params.get("labeled_tag") or None,
@@ -174,7 +180,7 @@ def labeled_of(params: dict[str, Any]) -> Labeled:
 
 
 def request_of(params: dict[str, Any]) -> SelectionRequest:
-    """What a form or a call asks for, beside the recipe."""
+    """Return the request of a form or a call: all its options for a selection except the recipe."""
     return SelectionRequest(
         labeled=labeled_of(params),
         tag=params.get("tag"),
@@ -188,8 +194,20 @@ def request_of(params: dict[str, Any]) -> SelectionRequest:
     )
 
 
+def check_request(dataset: Any, request: SelectionRequest) -> None:
+    """Check that the names of a selection are valid and free.
+
+    Raises:
+        InvalidName: if one is not.
+    """
+    check_names(dataset, names_of(dataset, request), request.overwrite)
+
+
 def budget_of(params: dict[str, Any], default: int = 100) -> int | float:
-    """A count, or a share; a form gives every number as it likes."""
+    """Return the budget: an int is a count, and a float up to 1 is a share of the candidates.
+
+    A form may send a count as a float such as 20.0, which becomes an int.
+    """
     budget: int | float = params.get("budget", default)
     if isinstance(budget, float) and budget > 1 and budget.is_integer():
         return int(budget)

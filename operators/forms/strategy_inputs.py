@@ -1,4 +1,4 @@
-"""The inputs of any one strategy in a form, drawn from its options."""
+"""The inputs of a strategy in a form, derived from its options."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MORE = "more_options"
 
 
 def strategy_inputs(ctx: Any, inputs: Any) -> None:
-    """Ask for a strategy, and for its options; the others come under "More"."""
+    """Add the inputs for a strategy and its basic options; a checkbox shows the other options."""
     view = types.DropdownView()
     view.add_choice(NONE, label="the default recipe, or the one below")
     for one in STRATEGIES:
@@ -37,13 +37,16 @@ def strategy_inputs(ctx: Any, inputs: Any) -> None:
 
 
 def input_of(strategy: str, option: str) -> str:
-    """The name of an option's input: the App keeps what was entered under a name, also where another
-    strategy offers other values."""
+    """Return the name of an option's input, which contains the name of the strategy.
+
+    The App keeps the value entered under a name. With a common name, it would also appear for another
+    strategy, which may not offer it.
+    """
     return f"{strategy}_{option}"
 
 
 def input_names() -> list[str]:
-    """Every input that a strategy may have."""
+    """Return the names of the inputs of all options of all strategies."""
     return [
         input_of(strategy, option)
         for strategy, one in BY_NAME.items()
@@ -53,7 +56,7 @@ def input_names() -> list[str]:
 
 
 def values_of(params: dict[str, Any], strategy: str) -> dict[str, Any]:
-    """The options of a strategy that a form's params have a value for."""
+    """Return the values of a strategy's options that the params of a form contain."""
     named = {
         option: params.get(input_of(strategy, option)) for option in BY_NAME[strategy].model_fields
     }
@@ -61,16 +64,18 @@ def values_of(params: dict[str, Any], strategy: str) -> dict[str, Any]:
 
 
 def entry_from(dataset: Any, params: dict[str, Any], labels: str | None) -> dict[str, Any] | None:
-    """The entry of the strategy that a form names, its fields filled in; None where it names none.
+    """Return the recipe entry of the strategy of a form; None if no strategy is chosen.
+
+    Basic options without a value get their defaults. ``labels`` is the field of the labels.
 
     Raises:
-        InvalidInput: a tag that nothing has, or a matrix that cannot be read.
+        InvalidInput: if no sample has the tag, or if a matrix cannot be read.
     """
     strategy = params.get("strategy")
     if not strategy:
         return None
     if strategy not in BY_NAME:
-        return {"strategy": strategy}  # the recipe says that there is none
+        return {"strategy": strategy}  # the recipe raises the error for an unknown strategy
     values = values_of(params, strategy)
     for option in options_of(dataset, strategy, values, labels):
         if option.kind in ("field", "choice", "number"):
@@ -79,7 +84,7 @@ def entry_from(dataset: Any, params: dict[str, Any], labels: str | None) -> dict
 
 
 def _add(ctx: Any, inputs: Any, strategy: str, option: Option) -> None:
-    """One option's input."""
+    """Add the input of one option."""
     name, label, description = input_of(strategy, option.name), option.label, option.description
     if option.kind == "field":
         required = bool(option.default) and NONE not in [one.path for one in option.choices]

@@ -1,4 +1,4 @@
-"""The form of test sets: how many, like what, how, kept apart by what."""
+"""The form of test sets: size, target, method, and what separates them from training samples."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ DEFAULT_SIZE = 200
 
 
 def filled(ctx: Any) -> dict[str, Any]:
-    """A form's options, with its defaults until the App has sent them once."""
+    """Return the options of a form, with its defaults if the App has not sent them yet."""
     params = dict(ctx.params)
     if any(params.get(name) for name in ("size", "interval", "size_by")):
         return params
@@ -61,7 +61,7 @@ def filled(ctx: Any) -> dict[str, Any]:
 
 
 def form_inputs(ctx: Any, inputs: Any) -> None:
-    """Everything a form asks, but for the names of the result."""
+    """Add all inputs of the form, except those for the names of the result."""
     params = filled(ctx)
     pieces.choice_input(inputs, "target", "Like what", TARGETS, "pool")
     _target_inputs(ctx, inputs, params)
@@ -162,7 +162,10 @@ def _size_inputs(ctx: Any, inputs: Any, params: dict[str, Any]) -> None:
 
 
 def _size_text(ctx: Any, params: dict[str, Any]) -> str:
-    """How many samples the interval takes; nothing where it cannot be said, for the error is shown."""
+    """Return a line with the number of samples that the interval needs.
+
+    It is empty if there are no samples, or if an option is not valid, which the form reports.
+    """
     try:
         shown = test_set_options.as_shown(params)
         spec = TestSetSpec.of({"interval": test_set_options.interval_of(shown), "method": "random"})
@@ -249,7 +252,7 @@ def _training_inputs(ctx: Any, inputs: Any) -> None:
 
 
 def _counted(ctx: Any, params: dict[str, Any]) -> int:
-    """How many samples are not labeled."""
+    """Return the number of samples that are not labeled."""
     field, tag = params.get("label_field") or None, params.get("labeled_tag") or None
     counted = counts.count_samples(ctx, counts.view_key(ctx), field, tag, None, None)
     return int(counted["total"] - counted["labeled"])
@@ -260,7 +263,10 @@ def _usual_size(ctx: Any) -> int:
 
 
 def _usual_labels(ctx: Any) -> str:
-    """The field of labels; where all are labeled a test set is chosen among these."""
+    """Return the default field of labels, or "" if there is none.
+
+    If all samples are labeled it is "", so that a test set can be chosen from them.
+    """
     name = next((c.path for c in label_fields(ctx.dataset) if c.path == "ground_truth"), pieces.NONE)
     if not name:
         return name

@@ -1,4 +1,4 @@
-"""The options of a form of test sets: which of them count, and what they make."""
+"""The options of a form of test sets: which of them apply, and the interval that they make."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ REFERENCES = ("reference_view", "reference_tag")
 
 
 def as_shown(params: dict[str, Any]) -> dict[str, Any]:
-    """The options of a form without those it does not show, which it keeps from another choice.
+    """Return the options of a form without those of inputs that it does not show now.
 
-    A call shows all it has.
+    The App keeps the values of hidden inputs. A call, which has no ``size_by``, keeps all its options.
     """
     if not params.get("size_by"):
         return params
@@ -37,7 +37,7 @@ def as_shown(params: dict[str, Any]) -> dict[str, Any]:
 
 
 def interval_of(params: dict[str, Any]) -> dict[str, Any]:
-    """The interval that a form's inputs make, if it asks for one."""
+    """Return the confidence interval of a form or a call; empty without a half width."""
     given = {name: params[name] for name in INTERVAL if params.get(name) is not None}
     if "half_width" not in given:
         return {}
@@ -47,11 +47,11 @@ def interval_of(params: dict[str, Any]) -> dict[str, Any]:
 
 
 def needs_strata(params: dict[str, Any]) -> bool:
-    """Whether a form asks for strata."""
+    """Return whether strata apply to the target or the method."""
     shares = params.get("target") == "shares"
     return shares or (params.get("method") or "stratified") in STRATIFIED
 
 
 def needs_embeddings(params: dict[str, Any]) -> bool:
-    """Whether a form must have embeddings."""
+    """Return whether the method needs embeddings."""
     return params.get("method") in HERDED

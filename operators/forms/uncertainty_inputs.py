@@ -1,4 +1,4 @@
-"""What informativeness is judged from: the inputs of forms, and the recipe's entry they make."""
+"""Inputs for the source of informativeness, and the recipe entry that they make."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ NUMBERS = ("top_k", "quantile", "share", "threshold", "min_confidence")
 
 
 def loss_fields(dataset: Any) -> list[Choice]:
-    """Numbers, those that were written as scores first."""
+    """Return the fields of numbers; those that this plugin wrote come first."""
 
     def is_other(choice: Choice) -> bool:
         info = dataset.get_field(choice.path).info or {}
@@ -65,7 +65,7 @@ def loss_fields(dataset: Any) -> list[Choice]:
 
 
 def source_of(params: dict[str, Any]) -> str:
-    """The source that is named, or that the other options speak of."""
+    """Return the source that is given, else the one that the other options imply."""
     if params.get("source"):
         return str(params["source"])
     if params.get("members"):
@@ -78,10 +78,15 @@ def source_of(params: dict[str, Any]) -> str:
 
 
 def fill(dataset: Any, params: dict[str, Any], pick: Pick) -> dict[str, Any]:
-    """The options with the field that is not named, picked from those that fit.
+    """Return the options, with a field picked if the source needs one and none is given.
+
+    Args:
+        dataset: the dataset.
+        params: the options of a call.
+        pick: chooses a field for an option, from the fields that fit and the name of the option.
 
     Raises:
-        InvalidInput: what ``pick`` raises.
+        InvalidInput: if ``pick`` raises it.
     """
     params = dict(params)
     source = params["source"] = source_of(params)
@@ -102,21 +107,31 @@ def fill(dataset: Any, params: dict[str, Any], pick: Pick) -> dict[str, Any]:
 
 
 def kind_of(dataset: Any, path: str | None) -> str:
-    """Whether a field holds predictions of samples, of objects, or of pixels."""
+    """Return whether a field holds predictions of "samples", "objects" or "pixels"."""
     field = dataset.get_field(path) if path else None
     kind = document_type(field)
     if kind in LIST_OF:
         return "objects"
     if not path or field is None or "." in path:
         return "samples"
-    # By this field alone: forms ask at every change, and the flat schema of all fields is long.
+    # A form calls this at every change, and the flat schema of all fields would take long to compute.
     inside = field.get_field_schema() if kind else {}
     flat = {path: field, **{f"{path}.{name}": one for name, one in inside.items()}}
     return "pixels" if any(map_paths(flat, path)) else "samples"
 
 
 def entry_of(dataset: Any, params: dict[str, Any], measure: str | None = None) -> dict[str, Any]:
-    """The recipe's entry of filled options; ``measure`` goes before theirs."""
+    """Return the recipe entry of options that are filled in.
+
+    Args:
+        dataset: the dataset.
+        params: the options.
+        measure: replaces the measure of the options.
+
+    Raises:
+        InvalidInput: if the source is unknown, if fewer than two fields are given for "several fields",
+            or if a matrix of costs is missing or cannot be read.
+    """
     source = source_of(params)
     measure = measure or params.get(input_of("measure", measures_of(dataset, params)))
     measure = measure or params.get("measure") or None
@@ -156,7 +171,7 @@ def entry_of(dataset: Any, params: dict[str, Any], measure: str | None = None) -
 
 
 def measures_of(dataset: Any, params: dict[str, Any]) -> dict[str, words.Words]:
-    """The measures that a source can be judged by."""
+    """Return the measures that apply to the source and its fields, each with its description."""
     source = source_of(params)
     if source == "members":
         return words.MEMBERS
@@ -180,7 +195,7 @@ def measures_of(dataset: Any, params: dict[str, Any]) -> dict[str, words.Words]:
 
 
 def source_inputs(ctx: Any, inputs: Any) -> dict[str, Any]:
-    """Ask for the source and its fields; returns the options as they stand."""
+    """Add the inputs for the source and its fields, and return the current options with defaults."""
     pieces.choice_input(inputs, "source", "Judged by", SOURCES, "one field")
     params = dict(ctx.params)
     source = params["source"] = source_of(params)
@@ -212,7 +227,7 @@ def source_inputs(ctx: Any, inputs: Any) -> dict[str, Any]:
 
 
 def detail_inputs(ctx: Any, inputs: Any, params: dict[str, Any]) -> None:
-    """Ask for what the kind of prediction leaves open."""
+    """Add the inputs for options that depend on the source and on the kind of predictions."""
     source = source_of(params)
     if source == "costs":
         cost_matrix.cost_inputs(ctx, inputs, params.get("predictions"))
@@ -263,7 +278,7 @@ def _takes(source: str, kind: str) -> tuple[str, ...]:
     return ("top_k", "min_confidence") if source == "one field" else ("min_confidence",)
 
 
-# The aggregate that depends on a number.
+# For each number, the aggregate that uses it.
 _NEEDS = {"top_k": "top_k", "quantile": "quantile", "share": "top_share", "threshold": "share_above"}
 
 
@@ -273,8 +288,9 @@ def _aggregate_of(kind: str, params: dict[str, Any]) -> Any:
 
 
 def input_of(option: str, offered: Iterable[str]) -> str:
-    """The name of a form's input for an option whose values depend on the source.
+    """Return the name of the input for an option whose values depend on the source.
 
-    The App keeps what was chosen under a name, also where another source offers other values.
+    The App keeps the value chosen under a name. Each list of values ``offered`` therefore has a name of
+    its own, which contains its first value.
     """
     return f"{option}_{next(iter(offered))}"

@@ -1,6 +1,6 @@
-"""The words of strategies and their options, put together as the forms of the operators offer them.
+"""The descriptions of strategies and their options, grouped as the forms of the operators show them.
 
-The words themselves stand with the strategies, in ``alcore.strategies``.
+Most of them are defined with the strategies, in ``alcore.strategies``.
 """
 
 from __future__ import annotations
@@ -72,5 +72,5 @@ SIMILARITY = similarity.Similarity.about
 
 
 def lines(words: Mapping[str, Words]) -> dict[str, str]:
-    """Each option with its line, as radio buttons show it."""
+    """Return the line of each option, as radio buttons show it."""
     return {name: one.line for name, one in words.items()}

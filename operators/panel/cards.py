@@ -1,4 +1,4 @@
-"""The panel's cards: one strategy each, with its fields and options, and the entry it makes."""
+"""The cards of the panel. Each holds one strategy with its options, and makes one recipe entry."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ BY_CHANCE = "random"
 
 
 def default_cards(dataset: Any, labels: str) -> list[dict[str, Any]]:
-    """The cards of the default recipe, over the first fields that fit; by chance where none does."""
+    """Return the cards of the default recipe, with the first fields that fit.
+
+    If no field fits, the samples are chosen at random. ``labels`` is the field of the labels.
+    """
     vectors = [one.path for one in embedding_fields(dataset)]
     judged = [one.path for one in uncertain_fields(dataset) if one.path != labels]
     counted = {one.path for one in class_fields(dataset)}
@@ -43,7 +46,10 @@ def default_cards(dataset: Any, labels: str) -> list[dict[str, Any]]:
 
 
 def next_strategy(dataset: Any, used: set[str]) -> str:
-    """A strategy that no card has yet, and that has a field and needs nothing else to go by."""
+    """Return a strategy that no card has yet, for which a field fits and no other input is needed.
+
+    If there is none, it is "random".
+    """
     for one in STRATEGIES:
         strategy = one.model_fields["strategy"].default
         ready = not (one.alone or needs_more(strategy) or one.about.family is Family.CHANCE)
@@ -53,8 +59,8 @@ def next_strategy(dataset: Any, used: set[str]) -> str:
 
 
 def new_card(dataset: Any, strategy: str, labels: str | None) -> dict[str, Any]:
-    """A card with the first field that fits, and each option's first value."""
-    # ``drawn`` tells a change of strategy from the App's report of the one it has drawn.
+    """Return a card with the defaults of all options; the default field is the first that fits."""
+    # The App also reports the strategy that it has just drawn. ``drawn`` shows whether it was changed.
     card: dict[str, Any] = {"strategy": strategy, "drawn": strategy}
     if not BY_NAME[strategy].alone:
         card["strength"] = 1.0
@@ -65,13 +71,17 @@ def new_card(dataset: Any, strategy: str, labels: str | None) -> dict[str, Any]:
 
 
 def card_of(entry: dict[str, Any]) -> dict[str, Any]:
-    """The card of an entry of a recipe that has basic options alone."""
+    """Return the card of a recipe entry, which must have only basic options."""
     strategy = entry["strategy"]
     return {"strategy": strategy, "drawn": strategy, **options.values_of(entry)}
 
 
 def entry_of(dataset: Any, card: dict[str, Any]) -> dict[str, Any]:
-    """A card as an entry of a recipe: a card keeps what another strategy left on it."""
+    """Return the recipe entry of a card. Values that an earlier strategy left on the card are ignored.
+
+    Raises:
+        InvalidInput: if no sample has the tag, or if a matrix cannot be read.
+    """
     card = _fitting(dataset, card)
     return options.entry_of(dataset, card["strategy"], card)
 
@@ -84,7 +94,16 @@ def draw_card(
     on_strategy: Callable[..., Any],
     on_field: Callable[..., Any],
 ) -> None:
-    """One row: the strategy, its field and options, its strength; a line on what it favors below."""
+    """Draw a card: a row with the strategy, its options and strength, and a line on what it favors.
+
+    Args:
+        dataset: the dataset.
+        form: the object to which the card is added.
+        number: the position of the card, from 0.
+        card: the values of the card.
+        on_strategy: handles a change of the strategy.
+        on_field: handles a change of an option on which the drawing depends.
+    """
     card = _fitting(dataset, card)
     strategy = card["strategy"]
     row = form.h_stack(f"card_{number}", gap=1, align_y="bottom", variant="outline")
@@ -116,12 +135,12 @@ def draw_card(
 
 
 def texts_of(dataset: Any, card: dict[str, Any]) -> list[str]:
-    """The options of a card that are entered as a text below it."""
+    """Return the names of the options of a card that are entered as a text below it."""
     return [one.name for one in options_of(dataset, card["strategy"], card) if one.kind == "text"]
 
 
 def alone_of(cards: list[dict[str, Any]]) -> str | None:
-    """What to say where a card that chooses by a rule of its own has company."""
+    """Return the error for a strategy that cannot be combined beside other cards; else None."""
     rule = next((c["strategy"] for c in cards if BY_NAME[c["strategy"]].alone), None)
     if rule is None or len(cards) == 1:
         return None
@@ -136,7 +155,7 @@ def dropdown(
     value: Any,
     on_change: Any = None,
 ) -> None:
-    """A dropdown of choices, each with what it holds."""
+    """Add a dropdown of choices, each with what it holds."""
     view = types.DropdownView()
     for choice in choices:
         view.add_choice(choice.path, label=choice.path or "none", description=choice.holds)
@@ -145,7 +164,10 @@ def dropdown(
 
 
 def _hint(card: dict[str, Any], offered: list[Option]) -> str:
-    """What the card favors and when it misleads, by the first of its choices that says so."""
+    """Return a line on what the card favors and when it misleads.
+
+    It describes the first chosen value that has a description, else the strategy.
+    """
     strategy = card["strategy"]
     for one in offered:
         holds = {choice.path: choice.holds for choice in one.choices} if one.kind == "choice" else {}
@@ -156,7 +178,7 @@ def _hint(card: dict[str, Any], offered: list[Option]) -> str:
 
 
 def _redraws(dataset: Any, strategy: str, one: Option) -> bool:
-    """Whether another value asks for other options, or for another line below the card."""
+    """Return whether a change of the option may change the other options or the line below the card."""
     if one.kind == "choice":
         return any(choice.holds for choice in one.choices)
     if one.name != "column":
@@ -166,7 +188,10 @@ def _redraws(dataset: Any, strategy: str, one: Option) -> bool:
 
 
 def _fitting(dataset: Any, card: dict[str, Any]) -> dict[str, Any]:
-    """The card with fields that fit its strategy: the App may report those of the one before."""
+    """Return the card with values that its strategy offers; defaults replace all others.
+
+    The App may still report values of the strategy that the card had before.
+    """
     fitting = dict(card)
     for one in options_of(dataset, card["strategy"], card):
         values = [choice.path for choice in one.choices]

@@ -1,4 +1,4 @@
-"""The panel: strategies as cards, a preview, the selection, and the earlier ones."""
+"""The panel: strategies as cards, a preview, the selection, and earlier selections."""
 
 from __future__ import annotations
 
@@ -21,10 +21,12 @@ from ..forms import plots, words
 from ..forms.pieces import NONE
 from ..forms.previews import counted
 from ..reading.read import Labeled
+from ..runs.marks import chosen_view, shows
 from ..runs.names import Names
-from ..runs.records import chosen_view, describe, shows, undo
+from ..runs.records import describe, summary
 from ..runs.run import SelectionRequest, preview, run_selection, view_of
 from ..runs.used_embeddings import changes_since
+from ..runs.writing import undo
 from .cards import (
     alone_of,
     default_cards,
@@ -38,7 +40,7 @@ from .cards import (
 
 MOST_CARDS = 6
 SHOWN_SELECTIONS = 10
-POINTS = 1500  # of each kind in the plane: the App sends a plot back with every event
+POINTS = 1500  # per group in the plane; the App sends all plots back with every event
 MAKERS = {
     "compute_embeddings": "Embeddings",
     "compute_dropout_predictions": "Dropout predictions",
@@ -48,7 +50,7 @@ MAKERS = {
 
 
 class ActiveLearning(foo.Panel):
-    """The panel: its cards make a recipe, which is previewed, selected by and saved."""
+    """The panel, whose cards make a recipe. It shows a preview of the recipe and runs the selection."""
 
     @property
     def config(self) -> Any:
@@ -61,8 +63,8 @@ class ActiveLearning(foo.Panel):
             help_markdown="Choose the samples to label next: add strategies, preview, select.",
         )
 
-    # Events. Inputs keep their own state; only what changes the drawing is listened to, for the App
-    # reports every input once or more when it first draws it.
+    # Events. Inputs keep their own state. Only inputs on which the drawing depends have a handler,
+    # because the App reports each input at least once when it first draws it.
 
     def on_load(self, ctx: Any) -> None:
         labels = [choice.path for choice in label_fields(ctx.dataset)]
@@ -88,10 +90,10 @@ class ActiveLearning(foo.Panel):
         self._update(ctx)
 
     def execute(self, ctx: Any) -> Any:
-        """Handle an event and draw; a change of view only if it changes anything.
+        """Handle an event and draw. A change of view that changes nothing in the panel is ignored.
 
-        The App reports a change of view several times after every drawing, and a drawing takes a page
-        seconds.
+        The App reports a change of view several times after every drawing, and a drawing takes
+        seconds in the browser.
         """
         if ctx.params.get("__method__") == "on_change_view" and self._is_up_to_date(ctx):
             return None
@@ -105,12 +107,12 @@ class ActiveLearning(foo.Panel):
             self._update(ctx)
 
     def on_start(self, ctx: Any) -> None:
-        """Which samples are meant has changed: the labels' field, or where to choose from."""
+        """Handle a change of an input that defines the candidates or the labeled samples."""
         if _cards(ctx):
             self._update(ctx)
 
     def on_strategy(self, ctx: Any) -> None:
-        """A card has another strategy; its path is ``form.card_<number>.strategy``."""
+        """Handle a new strategy of a card; the event's path is ``form.card_<number>.strategy``."""
         number = int(ctx.params["path"].split(".")[-2].removeprefix("card_"))
         cards = _cards(ctx)
         strategy = ctx.params["value"]
@@ -120,10 +122,10 @@ class ActiveLearning(foo.Panel):
             ctx.panel.set_state({f"form.card_{number}": card, "error": ""})
 
     def on_field(self, ctx: Any) -> None:
-        """Another field may ask for other options: what follows an event is drawn anew."""
+        """Do nothing: the panel is drawn again after every event, with the options of the new field."""
 
     def on_make(self, ctx: Any) -> None:
-        """Open the form of an operator that computes what strategies judge by."""
+        """Open the form of an operator that computes values for strategies, such as embeddings."""
         ctx.prompt(f"@alcore/active_learning/{ctx.params['make']}")
 
     def on_add(self, ctx: Any) -> None:
@@ -170,7 +172,7 @@ class ActiveLearning(foo.Panel):
         )
 
     def on_advise(self, ctx: Any) -> None:
-        """Whether another round is worth it, by what the panel knows."""
+        """Show advice on whether to stop labeling, from the inputs of the panel."""
         try:
             advice = advise_view(self._view(ctx), self._stop_request(ctx))
         except InvalidInput as error:
@@ -196,7 +198,7 @@ class ActiveLearning(foo.Panel):
         if one is None:
             self._update(ctx)
             return
-        shown = _is_chosen_view(ctx.view, one)  # found first: its saved view may be what is open
+        shown = _is_chosen_view(ctx.view, one)  # before the undo, which may delete the open view
         undo(ctx.dataset, one["run_key"])
         ctx.panel.set_state("previewed", "")
         self._update(ctx)
@@ -211,7 +213,10 @@ class ActiveLearning(foo.Panel):
         return ctx.panel.get_state("start.labels") or ""
 
     def _view(self, ctx: Any) -> Any:
-        """Where to choose from. While a selection is shown, that is where it was chosen from."""
+        """Return the view to choose from.
+
+        If the App shows a selection, it is the view from which that selection was chosen.
+        """
         if ctx.panel.get_state("start.source") == "whole dataset":
             return ctx.dataset.view()
         for one in _latest(ctx.dataset):
@@ -220,7 +225,10 @@ class ActiveLearning(foo.Panel):
         return ctx.view
 
     def _facts(self, ctx: Any) -> dict[str, Any]:
-        """What the panel shows of the dataset: counts, earlier selections, whether labels are back."""
+        """Return what the panel shows of the dataset, and the stages of the view to choose from.
+
+        It shows the counts, the latest selections, and whether chosen samples have labels now.
+        """
         view = self._view(ctx)
         known = [self._labels(ctx)]
         if ctx.panel.get_state("start.skip_chosen"):
@@ -230,7 +238,9 @@ class ActiveLearning(foo.Panel):
             {
                 "selection": one["run_key"],
                 "made": one["created_at"][:16].replace("T", " "),
-                "chosen": "; ".join(filter(None, [describe(one), changes_since(ctx.dataset, one)])),
+                "chosen": "; ".join(
+                    filter(None, [summary(ctx.dataset, one), changes_since(ctx.dataset, one)])
+                ),
                 "strategies": strategies_of(one["recipe"]),
             }
             for one in _latest(ctx.dataset)
@@ -243,7 +253,7 @@ class ActiveLearning(foo.Panel):
         }
 
     def _update(self, ctx: Any) -> None:
-        """Show what is now known of the dataset; advice on anything else is taken back."""
+        """Update the facts of the dataset, and remove the advice if they changed."""
         facts = self._facts(ctx)
         if facts != ctx.panel.get_state("facts"):
             ctx.panel.set_state({"advised": "", "stop_error": ""})
@@ -251,13 +261,13 @@ class ActiveLearning(foo.Panel):
         ctx.panel.set_data("selections", facts["rows"])
 
     def _is_up_to_date(self, ctx: Any) -> bool:
-        """Whether the panel, drawn anew, would look as it does."""
+        """Return whether a new drawing of the panel would equal the current one."""
         if ctx.panel.get_state("facts") != self._facts(ctx):
             return False
         return bool(ctx.panel.get_state("drawn") == _digest(self._draw(ctx)))
 
     def _labels_are_back(self, ctx: Any) -> bool:
-        """Whether any sample of an earlier selection is labeled by now: after a round, that is."""
+        """Return whether any sample of the latest selections is labeled now, as it is after a round."""
         names = [one["names"] for one in _latest(ctx.dataset) if one.get("to_label", True)]
         ranks = [one["rank_field"] for one in names if not one.get("objects")]
         ranks = [path for path in ranks if ctx.dataset.get_field(path) is not None]
@@ -268,7 +278,7 @@ class ActiveLearning(foo.Panel):
         return len(ctx.dataset.match(chosen & ViewField(label).exists()).limit(1)) > 0
 
     def _row(self, ctx: Any) -> dict[str, Any] | None:
-        # By its name: since the table was drawn others may have come, or this one gone.
+        # By its key, because selections may have been added or deleted since the table was drawn.
         listed, row = ctx.panel.get_state("facts.rows") or [], ctx.params["row"]
         key = listed[row]["selection"] if row < len(listed) else None
         return next((one for one in selections(ctx.dataset) if one["run_key"] == key), None)
@@ -291,7 +301,7 @@ class ActiveLearning(foo.Panel):
         }
 
     def _with_texts(self, ctx: Any, number: int, card: dict[str, Any]) -> dict[str, Any]:
-        """A card with what is entered below it."""
+        """Return a card with the texts that are entered below it."""
         texts = {
             name: ctx.panel.get_state(f"form.{name}_{number}") or ""
             for name in texts_of(ctx.dataset, card)
@@ -306,7 +316,7 @@ class ActiveLearning(foo.Panel):
     def _stop_request(self, ctx: Any) -> StoppingRequest:
         entered = ctx.panel.get_state("stop") or {}
         price = entered.get("price")
-        counts = isinstance(price, (int, float))  # an input that was emptied is no number
+        counts = isinstance(price, (int, float))  # the value of an empty input is not a number
         return StoppingRequest(
             entered.get("now") or NONE,
             [entered["before"]] if entered.get("before") else [],
@@ -327,7 +337,7 @@ class ActiveLearning(foo.Panel):
     def _draw(self, ctx: Any) -> Any:
         panel = types.Object()
         if ctx.panel.get_state("cards") is None:
-            return types.Property(panel)  # on_load has not been heard of yet
+            return types.Property(panel)  # on_load has not run yet
         self._draw_start(ctx, panel)
         self._draw_cards(ctx, panel)
         self._draw_run(ctx, panel)
@@ -393,7 +403,7 @@ class ActiveLearning(foo.Panel):
         if not advice:
             return
         panel.md(advice, name="preview_text")
-        # Inside an object of its own: among stacked parts a plot takes the height of the panel.
+        # The plots are in an object of their own; directly in the stack, each takes the panel's height.
         shown = types.Object()
         panel.define_property("shown", shown)
         for name, label in (
@@ -442,9 +452,9 @@ class ActiveLearning(foo.Panel):
 
 
 def _digest(drawn: Any) -> str:
-    """A text that differs for every other drawing.
+    """Return a hash of a drawing.
 
-    Defaults are left out: an input that is there keeps what was entered.
+    Default values are left out, because an input that is already drawn keeps the entered value.
     """
 
     def shown(part: Any) -> Any:
@@ -463,7 +473,7 @@ def _cards(ctx: Any) -> list[dict[str, Any]]:
 
 
 def _is_chosen_view(view: Any, selection: dict[str, Any]) -> bool:
-    """Whether a view is the one that shows a selection."""
+    """Return whether a view is the one that shows a selection."""
     return shows(view, Names(**selection["names"]))
 
 

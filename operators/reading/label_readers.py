@@ -16,7 +16,7 @@ from ...alcore.data.probabilities import convert_in_place
 from ..dataset.arrays import ArrayColumn, ArrayDecoder
 from ..dataset.fields import LIST_OF, VECTOR_ATTRIBUTES
 from ..dataset.fiftyone_private import dataset_of
-from ..dataset.object_labels import all_slices
+from ..dataset.views import all_slices
 from .column import BadValues, Column, Declared
 from .field_readers import FieldReader, name_classes
 

@@ -15,8 +15,9 @@ from ...alcore.strategies.uncertainty import Uncertainty
 from ..dataset.fields import Choice, class_vector_path, document_type, embedding_fields, only
 from ..dataset.fiftyone_private import dataset_of, label_path, raw_rows, shows_patches
 from ..dataset.object_fields import list_path, nearest, of_objects, patch_runs, several_an_object
-from ..dataset.object_labels import all_slices, count_objects
+from ..dataset.object_labels import count_objects
 from ..dataset.selection_records import earlier_ranks
+from ..dataset.views import all_slices
 from .column import Bad, Column, Declared
 from .completion import Labeled
 from .field_readers import Embeddings, FieldReader, Scalars

@@ -24,8 +24,8 @@ from ..dataset.fields import (
     similarity_runs,
 )
 from ..dataset.fiftyone_private import dataset_of, raw_rows, shows_parts
-from ..dataset.object_labels import all_slices
 from ..dataset.selection_records import earlier_ranks
+from ..dataset.views import all_slices
 from .column import Bad, BadValues, Column, Declared
 from .completion import DeclaredColumns, Labeled, with_columns, with_default, with_labels
 from .field_readers import Embeddings, FieldReader, Scalars, StoredEmbeddings, align

@@ -1,4 +1,4 @@
-"""The names under which a selection is written: defaults, and checks that they are free."""
+"""The names under which a selection is written, and their defaults."""
 
 from __future__ import annotations
 
@@ -6,10 +6,16 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from fiftyone.core.utils import to_slug
+
 from ...alcore import InvalidInput
 from ..dataset.object_fields import list_path
-from ..dataset.object_labels import count_tag
-from ..dataset.selection_records import METHOD, record_of_selection
+from ..dataset.resumable_field import check_field_name
+from ..dataset.selection_records import METHOD, record_of_selection, selections
+
+
+class InvalidName(InvalidInput):
+    """A name under which a selection cannot be written."""
 
 
 @dataclass
@@ -38,6 +44,25 @@ class Names:
     held_out_tag: str | None = None
     held_out_field: str | None = None
 
+    def fields(self) -> list[str]:
+        """Return the fields that are written."""
+        return [one for one in (self.rank_field, self.number_field, self.held_out_field) if one]
+
+    def staged(self, suffix: str) -> Names:
+        """Return other names with a suffix. The tags are the same; fields, view and run are not."""
+        key = f"{self.run_key}_{suffix}"
+        root = self.rank_field.rpartition(".")[0]
+        return Names(
+            run_key=key,
+            tag=self.tag,
+            saved_view=f"{self.saved_view} {suffix}" if self.saved_view else None,
+            rank_field=f"{root}.{key}_rank" if root else f"{key}_rank",
+            objects=self.objects,
+            number_field=f"{key}_number" if self.number_field else None,
+            held_out_tag=self.held_out_tag,
+            held_out_field=f"{key}_held_out" if self.held_out_field else None,
+        )
+
 
 def name_selection(
     dataset: Any,
@@ -48,8 +73,10 @@ def name_selection(
 ) -> Names:
     """Fill in the names that are not given.
 
-    A missing run key is made from the tag or the saved view, else it is the next free ``selection_1``,
-    ``selection_2``, ... A missing tag or saved view is named after the others.
+    A missing run key is made from the letters and digits of the tag or the saved view. If they have
+    none from A to Z, it is the key of the selection with this tag, else the next free ``selection_1``,
+    ``selection_2``, ... A missing tag is the run key. A missing saved view has the name of the tag if
+    FiftyOne can use it, else the run key.
 
     Args:
         dataset: the dataset.
@@ -59,80 +86,62 @@ def name_selection(
         objects: the field of the labels on which the selection is written; None for samples.
 
     Raises:
-        InvalidInput: if the run key is not an identifier, or if the field does not hold a list of
-            labels.
+        InvalidName: if a name cannot be used.
+        InvalidInput: if the field does not hold a list of labels.
     """
+    for option, name in (("tag", tag), ("saved_view", saved_view)):
+        if name and not name.strip():
+            raise InvalidName(f"{option}: {name!r} holds blanks alone; choose another, or none")
     if not run_key:
-        run_key = re.sub(r"\W+", "_", tag or saved_view or "").strip("_").lower()
-        if run_key and not run_key.isidentifier():
-            run_key = f"selection_{run_key}"
-    if not run_key:
-        taken = set(dataset.list_runs())
-        number = 1
-        while f"selection_{number}" in taken:
-            number += 1
-        run_key = f"selection_{number}"
-    if not run_key.isidentifier():
-        raise InvalidInput(
-            f"run_key: {run_key!r} must start with a letter and hold letters, digits and _ alone"
+        run_key = _key_from(dataset, tag, saved_view)
+    check_name("run_key", run_key)
+    if saved_view and not _has_slug(saved_view):
+        raise InvalidName(
+            f"saved_view: FiftyOne needs a letter from A to Z or a digit in {saved_view!r}, at most "
+            "1,551 characters; choose another name"
         )
+    if saved_view is None:
+        saved_view = tag if tag and _has_slug(tag) else run_key
     return Names(
         run_key=run_key,
         tag=(tag if tag is not None else run_key) or None,
-        saved_view=(saved_view if saved_view is not None else tag or run_key) or None,
+        saved_view=saved_view or None,
         rank_field=f"{list_path(dataset, objects)}.{run_key}_rank" if objects else f"{run_key}_rank",
         objects=objects or None,
     )
 
 
-def check_names(dataset: Any, names: Names, overwrite: bool) -> None:
-    """Check that names are free.
+def check_name(option: str, name: str) -> None:
+    """Check that a text can be the key of a run or the name of a field.
 
     Raises:
-        InvalidInput: if the tag, saved view, run or a field exists. With ``overwrite``, tags may be in
-            use, and what this selection made itself may be replaced.
+        InvalidName: if it cannot; ``option`` is part of the message.
     """
-    ours = record_of_selection(dataset, names.run_key)
-    if names.run_key in dataset.list_runs():
-        if ours is None:
-            raise InvalidInput(
-                f"run_key: {names.run_key!r} is a run of another kind; choose another key"
-            )
-        if not overwrite:
-            raise InvalidInput(
-                f"the selection {names.run_key!r} exists; choose another name, or set overwrite"
-            )
-    own = ours is not None and ours["names"]["rank_field"] == names.rank_field
-    if not own and dataset.get_field(names.rank_field) is not None:
-        raise InvalidInput(f"field {names.rank_field!r} exists; choose another name")
-    _check_number_field(dataset, names, ours["names"].get("number_field") if ours else None)
-    held_out = names.held_out_field
-    own = ours is not None and ours["names"].get("held_out_field") == held_out
-    if held_out and not own and dataset.get_field(held_out) is not None:
-        raise InvalidInput(f"field {held_out!r} exists; choose another name")
-    shown = ours["names"].get("saved_view") if ours else None
-    if overwrite and names.saved_view != shown and dataset.has_saved_view(names.saved_view or ""):
-        raise InvalidInput(
-            f"saved_view: {names.saved_view!r} exists, and is not this selection's; choose another name"
-        )
-    if overwrite:
-        return
-    count = _count_tag(dataset, names)
-    if count:
-        raise InvalidInput(
-            f"tag: {names.tag!r} is in use, by {counted(count, names.objects)}; "
-            "choose another, or set overwrite"
-        )
-    count = _count_sample_tag(dataset, names.held_out_tag)
-    if count:
-        raise InvalidInput(
-            f"tag: {names.held_out_tag!r} is in use, by {counted(count)}; choose another tag than "
-            f"{names.tag!r}, or set overwrite"
-        )
-    if names.saved_view and dataset.has_saved_view(names.saved_view):
-        raise InvalidInput(
-            f"saved_view: {names.saved_view!r} exists; choose another name, or set overwrite"
-        )
+    try:
+        check_field_name(name, option)
+    except InvalidInput as error:
+        raise InvalidName(str(error)) from None
+
+
+def _key_from(dataset: Any, tag: str | None, saved_view: str | None) -> str:
+    key = re.sub(r"[^0-9A-Za-z]+", "_", tag or saved_view or "").strip("_").lower()
+    if key:
+        return key if key.isidentifier() else f"selection_{key}"
+    same = [one["run_key"] for one in selections(dataset) if tag and one["names"]["tag"] == tag]
+    if same:
+        return str(same[0])
+    taken = set(dataset.list_runs())
+    number = 1
+    while f"selection_{number}" in taken:
+        number += 1
+    return f"selection_{number}"
+
+
+def _has_slug(name: str) -> bool:
+    try:
+        return bool(to_slug(name))
+    except ValueError:
+        return False
 
 
 def names_in_record(dataset: Any, run_key: str) -> Names:
@@ -146,33 +155,6 @@ def names_in_record(dataset: Any, run_key: str) -> Names:
         known = ", ".join(map(repr, dataset.list_runs(method=METHOD))) or "none"
         raise InvalidInput(f"there is no selection {run_key!r}; there are: {known}")
     return Names(**record["names"])
-
-
-def _check_number_field(dataset: Any, names: Names, own: str | None) -> None:
-    field = names.number_field
-    if field is None:
-        return
-    if not field.isidentifier():
-        raise InvalidInput(
-            f"field: {field!r} must start with a letter and hold letters, digits and _ alone"
-        )
-    if field != own and dataset.get_field(field) is not None:
-        raise InvalidInput(f"field {field!r} exists; choose another name")
-
-
-def _count_tag(dataset: Any, names: Names) -> int:
-    """Return the number of samples or objects that already have the tag."""
-    if not names.tag:
-        return 0
-    if names.objects:
-        return count_tag(dataset, names.objects, names.tag)
-    return _count_sample_tag(dataset, names.tag)
-
-
-def _count_sample_tag(dataset: Any, tag: str | None) -> int:
-    if not tag or tag not in dataset.distinct("tags"):
-        return 0
-    return int(dataset.match_tags(tag).count())
 
 
 def counted(count: int, objects: str | None = None) -> str:

@@ -15,9 +15,11 @@ from ..dataset.fiftyone_private import dataset_of
 from ..dataset.object_fields import list_path
 from ..reading.read import Bad, Labeled, Reading, read
 from ..reading.reads import reads_of
-from .names import Names, check_names, name_selection, names_in_record
-from .records import chosen_view, write
+from .checks import check_names
+from .marks import chosen_view
+from .names import Names, name_selection, names_in_record
 from .used_embeddings import embeddings_used
+from .writing import tokens, write
 
 Progress = Callable[[float, str], None]
 Result = Literal["labels", "samples"]
@@ -118,9 +120,10 @@ def run_selection(
     dataset = dataset_of(view)
     names = names_of(dataset, request)
     check_names(dataset, names, request.overwrite)
+    known = tokens(dataset) if request.labeled.chosen else None
     reading, chosen = preview(view, recipe, request, progress)
     throttled(progress)(READ_SHARE + CHOOSE_SHARE, "Writing")
-    write_selection(view, reading, chosen, names, request)
+    write_selection(view, reading, chosen, names, request, known)
     samples = _samples_of(reading, chosen)
     return {
         **asdict(names),
@@ -152,9 +155,17 @@ def names_of(dataset: Any, request: SelectionRequest) -> Names:
 
 
 def write_selection(
-    view: Any, reading: Reading, chosen: Selection, names: Names, request: SelectionRequest
+    view: Any,
+    reading: Reading,
+    chosen: Selection,
+    names: Names,
+    request: SelectionRequest,
+    known: set[str] | None,
 ) -> None:
-    """Write what was chosen, with the recipe in the form in which it was applied."""
+    """Write what was chosen, with the recipe in the form in which it was applied.
+
+    ``known`` are the selections whose samples were not to be chosen; see ``writing.write``.
+    """
     recipe = json.loads(reading.recipe.model_dump_json(exclude_none=True, by_alias=True))
     details: dict[str, Any] = {
         "labeled": asdict(request.labeled),
@@ -172,7 +183,7 @@ def write_selection(
     samples = _samples_of(reading, chosen)
     if samples is not None:
         details |= {"objects": request.objects, "result": request.result, "images": len(set(samples))}
-    write(view, chosen, names, recipe, details, request.overwrite, samples)
+    write(view, chosen, names, recipe, details, request.overwrite, samples, known=known)
 
 
 def view_of(dataset: Any, result: dict[str, Any]) -> Any:

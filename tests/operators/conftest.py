@@ -1,102 +1,12 @@
-"""A small real dataset, and the plugin's modules as FiftyOne loads them."""
+"""What tests of operators need beside the fixtures of ``support.fixtures``."""
 
-import importlib
-
-import numpy as np
 import pytest
-from PIL import Image
-from scipy.special import softmax
-
-from support.datasets import FEW, copy_of, kept, make_images, make_kinds
-
-PLUGIN = "fiftyone.plugins.orgs.alcore.active_learning"
-N = 48
-
-
-@pytest.fixture(scope="session")
-def plugin(mongod):
-    """Gives a module of the plugin by its name, such as ``operators.reading``."""
-    import fiftyone.operators as foo
-
-    assert foo.list_operators(builtin=False)  # this is what makes FiftyOne import plugins
-    return lambda name: importlib.import_module(f"{PLUGIN}.{name}")
-
-
-@pytest.fixture
-def invalid(plugin):
-    return plugin("alcore").InvalidInput
-
-
-@pytest.fixture
-def operator(plugin):
-    """Gives an operator by its short name."""
-    import fiftyone.operators as foo
-
-    return lambda name: foo.get_operator(f"@alcore/active_learning/{name}")
-
-
-@pytest.fixture
-def running(plugin):
-    return plugin("operators.runs.run")
-
-
-@pytest.fixture
-def writing(plugin):
-    return plugin("operators.runs.records")
 
 
 @pytest.fixture
 def parts(plugin, monkeypatch):
     """Fields are written in parts of eight samples."""
     monkeypatch.setattr(plugin("operators.dataset.resumable_field"), "SAMPLES_A_WRITE", 8)
-
-
-@pytest.fixture(scope="session")
-def images(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("images")
-    rng = np.random.default_rng(0)
-    paths = []
-    for number in range(N):
-        path = folder / f"{number}.png"
-        Image.fromarray(rng.integers(0, 255, (24, 32, 3), dtype=np.uint8)).save(path)
-        paths.append(str(path))
-    return paths
-
-
-@pytest.fixture(scope="session")
-def image_master(mongod, images):
-    with kept(make_images(images)) as master:
-        yield master
-
-
-@pytest.fixture
-def dataset(image_master):
-    """48 images: 8 labeled; logits, probabilities and confidences; embeddings and metadata."""
-    with copy_of(image_master) as dataset:
-        yield dataset
-
-
-@pytest.fixture(scope="module")
-def unchanged(image_master):
-    """The same, for tests that leave it as it is."""
-    with copy_of(image_master) as dataset:
-        yield dataset
-
-
-@pytest.fixture
-def state():
-    """Everything of a dataset that a selection may touch, to compare before and after."""
-
-    def state_of(dataset):
-        dataset.reload()
-        return {
-            "fields": sorted(dataset.get_field_schema(flat=True)),
-            "tags": dataset.values("tags"),
-            "views": dataset.list_saved_views(),
-            "runs": dataset.list_runs(),
-        }
-
-    return state_of
 
 
 @pytest.fixture
@@ -121,45 +31,3 @@ def break_at(monkeypatch):
         return calls
 
     return broken
-
-
-@pytest.fixture(scope="session")
-def arrays():
-    rng = np.random.default_rng(0)
-    return {
-        "boxes": rng.uniform(0.1, 0.4, (7, 4)).round(3),
-        "confidences": rng.uniform(0.2, 1, 7).round(3),
-        "probs": rng.dirichlet(np.ones(3), 7),
-        "members": rng.normal(size=(FEW, 4, 3)).astype(np.float32),
-        "tags": rng.normal(size=(FEW, 3)).astype(np.float32) * 3,
-        "maps": softmax(rng.normal(size=(FEW, 3, 4, 5)), axis=1).astype(np.float32),
-        "heat": rng.random((FEW, 4, 5)).astype(np.float32),
-        "values": rng.normal(size=(2, FEW)),
-        "logits": rng.normal(size=(FEW, 3)),
-    }
-
-
-@pytest.fixture(scope="session")
-def maps(tmp_path_factory):
-    """The folder of the maps that the dataset of every kind of label refers to."""
-    return tmp_path_factory.mktemp("maps")
-
-
-@pytest.fixture(scope="session")
-def kinds_master(mongod, images, arrays, maps):
-    with kept(make_kinds(images, arrays, maps)) as master:
-        yield master
-
-
-@pytest.fixture
-def kinds(kinds_master):
-    """A field of every kind of label."""
-    with copy_of(kinds_master) as dataset:
-        yield dataset
-
-
-@pytest.fixture(scope="module")
-def unchanged_kinds(kinds_master):
-    """The same, for tests that leave it as it is."""
-    with copy_of(kinds_master) as dataset:
-        yield dataset

@@ -415,20 +415,18 @@ def make():
 
 
 def test_a_factory_is_imported_only_where_the_server_allows_it(
-    dataset, operator, tmp_path, monkeypatch
+    dataset, operator, tmp_path, monkeypatch, invalid
 ):
-    from fiftyone.operators.executor import ExecutionError
-
     (tmp_path / "their_models.py").write_text(FACTORY)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("ALCORE_MODEL_FACTORIES", "some.other:one, their_models:gone")
     torch.manual_seed(0)
     for name in ("their_models:make", "os:getcwd", "https://example.org/model.zip"):
-        with pytest.raises(ExecutionError) as error:
+        with pytest.raises(invalid) as error:
             operator(NAME)(dataset, name)
         assert f"{name!r} is not a factory that this server allows" in last_line(error)
     assert "their_models" not in sys.modules
-    with pytest.raises(ExecutionError) as error:
+    with pytest.raises(invalid) as error:
         operator(NAME)(dataset, "their_models:gone")
     assert "is allowed but could not be imported" in last_line(error)
     monkeypatch.setenv("ALCORE_MODEL_FACTORIES", "their_models:make")
@@ -436,12 +434,10 @@ def test_a_factory_is_imported_only_where_the_server_allows_it(
     sys.modules.pop("their_models")
 
 
-def test_the_zoo_is_asked_for_names_alone(dataset, operator, plugin, state):
-    from fiftyone.operators.executor import ExecutionError
-
+def test_the_zoo_is_asked_for_names_alone(dataset, operator, plugin, state, invalid):
     before = state(dataset)
     for name in ("nobody/nothing", "no-such-model"):
-        with pytest.raises(ExecutionError) as error:
+        with pytest.raises(invalid) as error:
             operator(NAME)(dataset, name)
         assert f"{name!r} is not a torch model of FiftyOne's zoo" in last_line(error)
     assert "mobilenet-v2-imagenet-torch" in plugin("operators.compute.models").zoo_names()

@@ -695,15 +695,13 @@ def test_models_of_fiftyone_with_a_collate_function(dataset, operator):
     np.testing.assert_allclose(stored(dataset, "doubled"), expected, rtol=1e-5)
 
 
-def test_names_that_are_refused(dataset, operator, state):
-    from fiftyone.operators.executor import ExecutionError
-
+def test_names_that_are_refused(dataset, operator, state, invalid):
     before = state(dataset)
     for name, sentence in (
         ("os:getcwd", "is not a factory that this server allows"),
         ("no-such-model", "is not a torch model of FiftyOne's zoo"),
     ):
-        with pytest.raises(ExecutionError) as error:
+        with pytest.raises(invalid) as error:
             operator(NAME)(dataset, name, field="vectors")
         assert sentence in last_line(error)
     assert state(dataset) == before

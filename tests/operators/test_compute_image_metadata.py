@@ -130,11 +130,9 @@ def test_only_what_is_missing_is_measured(dataset, compute):
     assert (compute()["measured"], compute()["skipped"]) == (0, 48)
 
 
-def test_other_settings_need_overwrite(dataset, compute):
-    from fiftyone.operators.executor import ExecutionError
-
+def test_other_settings_need_overwrite(dataset, compute, invalid):
     compute(dataset.limit(20))
-    with pytest.raises(ExecutionError) as error:
+    with pytest.raises(invalid) as error:
         compute(measures=["width"])
     assert "holds image metadata of another measures; choose another name" in last_line(error)
     assert None not in stored(dataset.limit(20), "sharpness")
@@ -164,9 +162,7 @@ def test_exif(photos, compute):
     assert f"{FIELD}_location" not in photos.get_field_schema()
 
 
-def test_broken_files_are_listed(photos, compute, state):
-    from fiftyone.operators.executor import ExecutionError
-
+def test_broken_files_are_listed(photos, compute, state, invalid):
     ids = photos.values("id")
     result = compute(photos)
     assert result["broken"] == [ids[3], ids[5]] and result["left_out"] == 2
@@ -175,7 +171,7 @@ def test_broken_files_are_listed(photos, compute, state):
     ]
     assert stored(photos, "sharpness")[3] is None and stored(photos, GROUPS[0])[5] is None
     before = state(photos)
-    with pytest.raises(ExecutionError) as error:
+    with pytest.raises(invalid) as error:
         compute(photos.select([ids[3], ids[5]]), field="none")
     assert f"of 2 samples 2 cannot be opened as images (the first is {ids[3]})" in last_line(error)
     assert state(photos) == before
@@ -228,8 +224,6 @@ def test_a_run_that_breaks_off_can_be_taken_up(dataset, compute, parts, break_at
 
 
 def test_a_run_that_fails_says_what_stays(dataset, compute, plugin, parts, monkeypatch):
-    from fiftyone.operators.executor import ExecutionError
-
     measuring = plugin("operators.compute.image_metadata")
     whole, calls = measuring.measure, []
 
@@ -241,7 +235,7 @@ def test_a_run_that_fails_says_what_stays(dataset, compute, plugin, parts, monke
 
     with monkeypatch.context() as patch:
         patch.setattr(measuring, "measure", fail)
-        with pytest.raises(ExecutionError) as error:
+        with pytest.raises(plugin("operators.dataset.resumable_field").Unfinished) as error:
             compute(workers=1)
     assert "24 samples are measured and stay, and the same call goes on" in last_line(error)
     assert compute()["measured"] == 24
@@ -349,11 +343,9 @@ def test_objects(boxes, compute):
 
 
 def test_objects_by_other_settings_and_names(boxes, compute, invalid):
-    from fiftyone.operators.executor import ExecutionError
-
     compute(boxes, objects="found", measures=["sharpness"], duplicates=False)
     compute(boxes, objects="found", measures=["red"], duplicates=False, field="crop")
-    with pytest.raises(ExecutionError) as error:
+    with pytest.raises(invalid) as error:
         compute(boxes, objects="found", measures=["red"], duplicates=False)
     assert "holds image metadata of another measures" in last_line(error)
     compute(boxes, objects="found", measures=["red"], duplicates=False, overwrite=True)

@@ -102,14 +102,12 @@ def test_errors_before_anything_runs(dataset, operator, invalid, state):
     assert state(dataset) == before
 
 
-def test_errors_while_running(dataset, operator, state):
-    from fiftyone.operators.executor import ExecutionError
-
+def test_errors_while_running(dataset, operator, state, invalid):
     before = state(dataset)
-    with pytest.raises(ExecutionError) as error:
+    with pytest.raises(invalid) as error:
         operator("select")(dataset.match_tags("nobody"), budget=3)
     assert "the view is empty" in last_line(error)
-    with pytest.raises(ExecutionError) as error:
+    with pytest.raises(invalid) as error:
         operator("select_balanced")(
             dataset, by="predictions", target="shares", shares='{"nobody": 1.0}'
         )

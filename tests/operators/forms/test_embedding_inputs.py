@@ -152,7 +152,9 @@ def test_like_what_is_selected(dataset, operator, pool):
     request = {"dataset": dataset, "selected": ids}
     foo.execute_operator(uri, request, params={**params, "label_field": "ground_truth"})
     assert dataset.load_run_results("r").ids == similar(pool, ids)
-    form = form_of(operator("select_by_similarity"), dataset, {"selected": ids}, **params)
+    form = form_of(
+        operator("select_by_similarity"), dataset, {"selected": ids}, **{**params, "tag": "s"}
+    )
     assert "SELECTED_SAMPLES" not in form["view_target"].type.values and "recipe_error" not in form
 
 
