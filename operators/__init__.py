@@ -1,4 +1,4 @@
-"""Everything that knows FiftyOne: reads fields, draws forms, writes tags."""
+"""The FiftyOne operators and the panel: they read fields, draw forms and write results."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""advise_stopping: whether another round of labels is worth it."""
+"""The operator advise_stopping: it advises whether to label another batch."""
 
 from __future__ import annotations
 
@@ -55,7 +55,13 @@ def _request_of(dataset: Any, filled: dict[str, Any]) -> StoppingRequest:
 
 
 def _matrix(dataset: Any, filled: dict[str, Any]) -> dict[str, Any]:
-    """As ``cost_matrix.matrix_of``; a number alone is what any mistake costs."""
+    """Return the result of ``cost_matrix.matrix_of``, where a single number becomes a float.
+
+    A single number is the cost of every mistake.
+
+    Raises:
+        InvalidInput: if neither a cost nor a gain is given.
+    """
     matrix = cost_matrix.matrix_of(dataset, filled, filled["predictions"])
     try:
         return {"cost": float(matrix["cost"])}
@@ -64,17 +70,22 @@ def _matrix(dataset: Any, filled: dict[str, Any]) -> dict[str, Any]:
 
 
 class AdviseStopping(OptionsOperator):
-    """Says whether to go on labeling.
+    """Advises whether to continue labeling. It writes nothing.
 
-    Options: ``predictions``, of this round; ``earlier``, a list of fields, the oldest first;
-    ``label_field``, ``labeled_tag`` and ``skip_chosen``, which say what is labeled; ``price`` of a
-    label with ``cost`` or ``gain``, ``[truth][decision]`` (``cost`` may be a number, of any mistake),
-    the ``batch`` that would be labeled next, ``volume`` or ``volume_field``, how many cases a sample
-    stands for; thresholds ``agreement``, ``window``, ``changed``, ``uncertainty``, ``confidence``,
-    ``share``; ``bad``.
+    Options:
+        predictions: the field of the predictions of this round.
+        earlier: a list of the fields of earlier rounds, the oldest first.
+        label_field, labeled_tag, skip_chosen: which samples count as labeled.
+        price: the price of a label. It needs ``cost`` or ``gain`` in the same unit.
+        cost, gain: a matrix ``[truth][decision]``. ``cost`` may also be one number, the cost of every
+            mistake.
+        batch: the number of labels of the next round.
+        volume, volume_field: how many cases each sample represents, as a number or a field.
+        agreement, window, changed, uncertainty, confidence, share: the thresholds of the criteria.
+        bad: "error" or "leave_out", for samples whose values cannot be used.
 
-    The result has the ``verdict``, and ``advices`` with ``value``, ``threshold``, ``stop`` (None:
-    cannot tell yet) and ``sentence`` each.
+    The result has the ``verdict`` and a list ``advices``. Each advice has ``value``, ``threshold``,
+    ``stop`` (None if there is too little data to tell) and ``sentence``.
     """
 
     label = "Active learning: is it time to stop?"
@@ -114,7 +125,7 @@ class AdviseStopping(OptionsOperator):
     def fill(self, dataset: Any, options: dict[str, Any], pick: Pick) -> dict[str, Any]:
         filled = super().fill(dataset, options, pick)
         if isinstance(filled.get("cost"), (int, float)):
-            filled["cost"] = str(filled["cost"])  # as a form has it
+            filled["cost"] = str(filled["cost"])  # a form stores costs as text
         if not filled.get("predictions"):
             taken = {filled.get("label_field"), *(filled.get("earlier") or [])}
             others = [one for one in prediction_fields(dataset) if one.path not in taken]

@@ -1,4 +1,4 @@
-"""The frame of every operator: its form, its execution, its result, its call from Python."""
+"""Base classes of the operators: form, execution, result, and the call from Python."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ Pick = Callable[[list[Choice], str], str]
 
 
 def operator_name(operator: foo.Operator) -> str:
-    """``SelectUncertain`` is ``select_uncertain``."""
+    """Return the name of an operator: its class name in snake case, such as ``select_uncertain``."""
     name = type(operator).__name__
     return "".join(f"_{c.lower()}" if c.isupper() else c for c in name).lstrip("_")
 
 
 def refuse_unknown(operator: str, options: Iterable[str], known: Collection[str]) -> None:
-    """Refuse an option that an operator does not take.
+    """Check that an operator has all of these options.
 
     Raises:
-        InvalidInput: the first such option, and those it takes.
+        InvalidInput: if an option is unknown. The message names the first one and the known options.
     """
     for name in options:
         if name not in known:
@@ -41,7 +41,7 @@ def refuse_unknown(operator: str, options: Iterable[str], known: Collection[str]
 
 
 def as_form(options: dict[str, Any]) -> dict[str, Any]:
-    """Options as a form has them: text where Python has a dict or a matrix."""
+    """Return options as a form stores them: dicts and lists of lists are encoded as JSON text."""
 
     def is_text(value: Any) -> bool:
         rows = isinstance(value, list) and any(isinstance(row, list) for row in value)
@@ -51,27 +51,28 @@ def as_form(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def given(options: dict[str, Any]) -> dict[str, Any]:
-    """The options that have a value."""
+    """Return the options whose value is not None."""
     return {name: value for name, value in options.items() if value is not None}
 
 
 class PluginOperator(foo.Operator):
-    """A form, what it does, and what is shown of it.
+    """Base class of the operators.
 
-    An operator says what its form draws (``draw_form``), what it refuses (``check``), what it does
-    (``run``) and what its result shows (``draw_result``); the other methods have defaults. Options are
-    those of the form, by name, whether they come from the App or from Python.
+    A subclass must define ``draw_form``, ``run`` and ``draw_result``. Most subclasses also define
+    ``check``. The other methods have defaults. Options have the names of the form's inputs, both in
+    the App and in Python.
 
     Attributes:
-        label: the operator's name in the App.
-        about: what it does, at the top of its form.
-        description: the same in a line, for the App's list of operators; default: ``about``.
-        icon: one of Material's.
+        label: the name in the App.
+        about: what the operator does; shown at the top of its form.
+        description: the same in one line, for the App's list of operators; default: ``about``.
+        icon: the name of a Material icon.
         result_label: the title of the result.
-        refused_at: the input that is marked where the form is refused.
-        risk: what it may do to the dataset: "low" where it writes nothing.
-        may_be_delegated: whether it may be queued for a worker.
-        has_target: whether it works on a view that the user chooses; else on the whole dataset.
+        refused_at: the input that is marked as invalid if the options are refused.
+        risk: FiftyOne's risk level; "low" if the operator writes nothing.
+        may_be_delegated: whether the operator may be queued for a worker.
+        has_target: whether the operator works on a view that the user chooses; otherwise it works on
+            the whole dataset.
     """
 
     label: ClassVar[str]
@@ -84,51 +85,78 @@ class PluginOperator(foo.Operator):
     may_be_delegated: ClassVar[bool] = True
     has_target: ClassVar[bool] = True
 
-    # What an operator says of itself
+    # Methods that subclasses define or override
 
     def draw_form(self, ctx: Any, inputs: Any) -> None:
         """Add the inputs to the form."""
         raise NotImplementedError
 
     def run(self, view: Any, options: dict[str, Any], report: Progress) -> dict[str, Any]:
-        """Do it, with options that have been filled and checked."""
+        """Execute the operator.
+
+        Args:
+            view: the samples to work on.
+            options: the options, filled and checked.
+            report: called with the share that is done, from 0 to 1, and a text.
+
+        Returns:
+            The result as plain values.
+        """
         raise NotImplementedError
 
     def draw_result(self, outputs: Any, result: dict[str, Any]) -> None:
-        """Add what is shown of a result; notes are added by themselves."""
+        """Add the outputs that show a result. The notes are added by ``resolve_output``."""
         raise NotImplementedError
 
     def form_options(self, ctx: Any) -> dict[str, Any]:
-        """The options of a form, as a call from Python gives them."""
+        """Return the options of a form, in the form in which a call from Python gives them."""
         return dict(ctx.params)
 
     def fill(self, dataset: Any, options: dict[str, Any], pick: Pick) -> dict[str, Any]:
-        """The options with those that are not given; ``pick`` takes one of the fields that fit."""
+        """Return the options with defaults for those that are not given.
+
+        Args:
+            dataset: the dataset.
+            options: the given options.
+            pick: chooses a default among the fields that fit: ``first`` in forms, ``only`` elsewhere.
+
+        Raises:
+            InvalidInput: if ``pick`` finds no field, or cannot decide between several.
+        """
         return given(options)
 
     def check(self, view: Any, options: dict[str, Any]) -> None:
-        """Refuse what cannot be, without reading any sample.
+        """Check the options, without reading any sample.
 
         Raises:
-            InvalidInput: what is wrong.
+            InvalidInput: if an option is wrong.
         """
 
     def refuse(self, ctx: Any, inputs: Any, error: InvalidInput) -> None:
-        """Say in the form what is wrong, and at which input."""
+        """Show an error in the form, and mark an input as invalid."""
         pieces.refuse(inputs, self.refused_at, error)
 
     def draw_preview(self, ctx: Any, inputs: Any) -> None:
-        """Add what comes below a form that is not refused."""
+        """Add the preview below a form whose options are valid. The default adds nothing."""
 
     def preview(self, view: Any, options: dict[str, Any], plane: str) -> dict[str, Any]:
-        """What the preview shows, in plain values; see ``previews.draw``."""
+        """Return what the preview shows, as plain values; see ``previews.draw``.
+
+        Args:
+            view: the samples to work on.
+            options: the filled options.
+            plane: the projection of embeddings to two dimensions: "pca", "umap" or "pacmap".
+
+        Raises:
+            InvalidInput: if the options or the data cannot be used.
+        """
         raise NotImplementedError
 
     def has_written(self, result: dict[str, Any]) -> bool:
-        """Whether the App is to load the dataset again."""
+        """Return whether the dataset was changed, so that the App must reload it."""
         return True
 
-    # The frame
+    # Methods that FiftyOne calls, and their helpers
 
     @property
     def config(self) -> Any:
@@ -150,7 +178,7 @@ class PluginOperator(foo.Operator):
         inputs.md(self.about, name="about")
         try:
             self.draw_form(ctx, inputs)
-            # Until the App has sent the form's defaults once, they are filled in here.
+            # At first the App has not sent the defaults of the inputs yet, so they are filled in here.
             options = self.fill(ctx.dataset, self.form_options(ctx), first)
             self.check(self._target(ctx), options)
         except InvalidInput as error:
@@ -163,7 +191,10 @@ class PluginOperator(foo.Operator):
 
     @foo.execution_cache(prompt_scoped=True, residency="ephemeral")
     def previewed(self, ctx: Any, view: str, options: str, plane: str) -> dict[str, Any]:
-        """What ``preview`` gives, or the error. ``view`` and ``options`` are only the cache's key."""
+        """Return what ``preview`` returns, or the error as ``{"error": ...}``; the result is cached.
+
+        ``view`` and ``options`` are only used as the key of the cache.
+        """
         try:
             filled = self.fill(ctx.dataset, self.form_options(ctx), first)
             return self.preview(self._target(ctx), filled, plane)
@@ -171,9 +202,9 @@ class PluginOperator(foo.Operator):
             return {"error": errors.sentence_of(error, self.uri)}
 
     def execute(self, ctx: Any) -> dict[str, Any]:
-        """Run the operator. An error is returned as a sentence, which the App shows as the result.
+        """Run the operator. If it fails, the result holds the error, and the App shows it.
 
-        A delegated run raises the error, so that FiftyOne lists the run as failed.
+        A delegated run raises the error instead, so that FiftyOne lists the run as failed.
         """
         try:
             return self._execute(ctx)
@@ -193,7 +224,7 @@ class PluginOperator(foo.Operator):
         return result
 
     def refresh(self, ctx: Any, result: dict[str, Any]) -> None:
-        """Have the App show what was written; a selection in the order chosen."""
+        """Make the App show what was written. A selection is shown in the order of its ranks."""
         if self.has_written(result):
             ctx.ops.reload_dataset()
             if result.get("run_key"):
@@ -211,6 +242,14 @@ class PluginOperator(foo.Operator):
 
     def start(self, sample_collection: Any, options: dict[str, Any], delegate: bool = False) -> Any:
         """Fill and check the options of a call from Python, and execute the operator.
+
+        Args:
+            sample_collection: a dataset or view.
+            options: the options; None means not given.
+            delegate: whether to queue the operator for a worker instead of running it now.
+
+        Returns:
+            An ``ExecutionResult``. While an event loop runs, as in a notebook, a task that returns it.
 
         Raises:
             InvalidInput: if an option, a field or the data cannot be used.
@@ -230,28 +269,31 @@ class PluginOperator(foo.Operator):
 
 
 class OptionsOperator(PluginOperator):
-    """An operator that is called from Python with the options of its form, by name.
+    """Base class of operators whose call from Python takes the form's options as keyword arguments.
 
     Attributes:
-        options: their names.
+        options: the names of the options.
     """
 
     options: ClassVar[Collection[str]]
 
     def known_options(self) -> set[str]:
-        """The options that a call from Python may give."""
+        """Return the names of the options that a call from Python may give."""
         return set(self.options)
 
     def __call__(self, sample_collection: Any, delegate: bool = False, **options: Any) -> Any:
-        """Run the operator from Python on a dataset or view; its class says which options it takes.
+        """Run the operator on a dataset or view. The docstring of the class lists the options.
 
         Args:
             sample_collection: a dataset or view.
-            delegate: queue it for a worker instead of running it now.
-            **options: the form's inputs, by name.
+            delegate: whether to queue the operator for a worker instead of running it now.
+            **options: the options by name; None means not given.
 
         Returns:
-            an ``ExecutionResult``; its ``result`` is a dict of plain values.
+            An ``ExecutionResult``; its ``result`` is a dict of plain values.
+
+        Raises:
+            InvalidInput: if an option is unknown or wrong.
         """
         refuse_unknown(operator_name(self), options, self.known_options())
         return self.start(sample_collection, options, delegate)

@@ -1,4 +1,4 @@
-"""compute_business_value: what a model's decisions bring, in money or any other unit."""
+"""The operator compute_business_value: the gain of a model's decisions, in money or another unit."""
 
 from __future__ import annotations
 
@@ -57,17 +57,25 @@ def _request_of(dataset: Any, filled: dict[str, Any]) -> BusinessValueRequest:
 
 
 class ComputeBusinessValue(OptionsOperator):
-    """Judges predictions by what decisions cost or bring in.
+    """Evaluates predictions by the costs or gains of the decisions that follow from them.
 
-    Options: ``cost`` or ``gain``, ``[truth][decision]`` (a dict of dicts, CSV or rows); ``predictions``
-    and ``label_field``, left out where only one fits; ``decision``: "label" or "expected_gain";
-    ``slices``, a list of fields by which it is reported, with ``bins``, ``date_part`` (hour, weekday,
-    month or year) and ``timezone``; ``field``, into which each sample's value goes; ``overwrite``;
-    ``bad`` ("error" or "leave_out").
+    Options:
+        cost, gain: one of them must be given: a matrix ``[truth][decision]``, as a dict of dicts, CSV
+            or rows.
+        predictions, label_field: the fields of the predictions and of the true classes. Each may be
+            left out if only one field fits.
+        decision: "label" (default) decides for the predicted class, "expected_gain" for the class with
+            the highest expected gain.
+        slices: a list of fields by which the value is also reported, with ``bins``, ``date_part``
+            ("hour", "weekday", "month" or "year") and ``timezone`` for numbers and dates.
+        field: the field to which the value of each sample is written; by default none is written.
+        overwrite: whether an earlier field of this kind is replaced.
+        bad: "error" or "leave_out", for samples whose values cannot be used.
 
-    The result has ``total``, ``mean`` with ``low`` and ``high`` (95%), ``possible``, ``constant`` and
-    ``constant_total`` (the best decision for all samples), ``more`` (what the other way to decide would
-    add), ``classes``, ``slices``, ``decisions`` and ``lines``, the same in words.
+    The result has ``total``, ``mean`` with its 95% interval from ``low`` to ``high``, ``possible`` (the
+    total if every decision were right), ``constant`` and ``constant_total`` (the best single decision
+    for all samples, and its total), ``more`` (the additional gain with the other value of
+    ``decision``), ``classes``, ``slices``, ``decisions``, and ``lines`` (a summary as text).
     """
 
     label = "Active learning: compute business value"
@@ -104,7 +112,7 @@ class ComputeBusinessValue(OptionsOperator):
         pieces.bad_input(inputs, {"error": "stop and say which", "leave_out": others})
 
     def _slice_inputs(self, ctx: Any, inputs: Any) -> None:
-        """The fields by which it is reported too, and how numbers and dates are divided."""
+        """Add the inputs of the slices, and of how numbers and dates are divided into bins."""
         pieces.fields_input(
             inputs, "slices", "Slices", metadata_fields(ctx), "Reported by each of these fields, too"
         )
@@ -115,7 +123,11 @@ class ComputeBusinessValue(OptionsOperator):
             binning.date_part_input(inputs)
 
     def fill(self, dataset: Any, options: dict[str, Any], pick: Pick) -> dict[str, Any]:
-        """The options with the fields that are not named, where any fits."""
+        """Return the options with default fields. A field stays missing if none fits.
+
+        Raises:
+            InvalidInput: if ``pick`` cannot decide between several fields.
+        """
         filled = super().fill(dataset, options, pick)
         if not filled.get("label_field"):
             usual = usual_truth(dataset)

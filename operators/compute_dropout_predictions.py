@@ -1,4 +1,4 @@
-"""compute_dropout_predictions: what a network with dropout would say, many times over."""
+"""The operator compute_dropout_predictions: repeated predictions of a network with dropout."""
 
 from __future__ import annotations
 
@@ -58,7 +58,14 @@ def _name_of(params: dict[str, Any]) -> str:
 
 
 def _classes_of(params: dict[str, Any]) -> list[str] | None:
-    """Names by commas, or a JSON list where a name holds one."""
+    """Return the class names of a form: separated by commas, or as a JSON list if a name has a comma.
+
+    Returns:
+        The names; None if none are given.
+
+    Raises:
+        InvalidInput: if the JSON is invalid.
+    """
     given = (params.get("classes") or "").strip()
     if given.startswith("["):
         try:
@@ -80,7 +87,7 @@ def _request_of(params: dict[str, Any]) -> DropoutRequest:
 
 
 class ComputeDropoutPredictions(PluginOperator):
-    """Predicts images with dropout active."""
+    """Predicts each image several times with active dropout."""
 
     label = "Active learning: compute dropout predictions"
     about = (
@@ -147,30 +154,37 @@ class ComputeDropoutPredictions(PluginOperator):
         device: str = "auto",
         delegate: bool = False,
     ) -> Any:
-        """Predict the images of a dataset or view with a model's dropout active.
+        """Predict the images of a dataset or view several times with active dropout.
 
-        Each sample gets a Classification of the mean prediction, and in its attribute ``members`` the
-        (members, classes) logits.
+        Each sample gets a Classification with the mean prediction. The attribute ``members`` of the
+        Classification holds the (members, classes) logits. An interrupted call can be repeated and
+        then resumes where it stopped.
 
         Args:
             sample_collection: a dataset or view of images.
-            model: a zoo model's name; a torchvision architecture's, with ``weights``; the name of a
-                factory that the server allows; or a torch module, a FiftyOne torch model, or a
-                function without arguments that gives a module or a module and its transform.
-            field: written to it.
-            members: how many members.
-            classes: names of the model's outputs, in order.
-            weights: a state file, ``torch.save(module.state_dict(), path)``.
-            image_size: images are resized to this square, unless the model brings a transform.
-            transform: from an RGB PIL image to a tensor.
-            batch_size: images a batch.
+            model: the name of a zoo model, of a torchvision architecture (with ``weights``), or of a
+                factory that the server allows; or a torch module, a FiftyOne torch model, or a function
+                without arguments that returns a module, or a module and its transform.
+            field: the field to write.
+            members: the number of dropout members, at least 2.
+            classes: the names of the model's outputs, in order. By default, those of the model, else
+                the default classes of the dataset.
+            weights: the path of a state file, written by ``torch.save(module.state_dict(), path)``.
+            image_size: the width and height in pixels to which images are resized, if the model has no
+                transform.
+            transform: converts an RGB PIL image to a tensor; replaces the transform of the model.
+            batch_size: images per batch.
             seed: the same seed gives the same members.
-            overwrite: replace dropout predictions of another model or other settings.
+            overwrite: whether dropout predictions of another model or other settings are replaced.
             device: "auto", "cpu" or "cuda".
-            delegate: queue it for a worker; only for a model given by name.
+            delegate: whether to queue the operator for a worker. This needs the name of a model and no
+                ``transform``.
 
         Returns:
-            an ``ExecutionResult``; its ``result`` has the field and the counts.
+            An ``ExecutionResult``; its ``result`` has the field and the counts.
+
+        Raises:
+            InvalidInput: if an option or the model cannot be used.
         """
         request = DropoutRequest(field, members, batch_size, seed, overwrite, device)
         check_request(dataset_of(sample_collection), request)

@@ -1,4 +1,4 @@
-"""compute_embeddings: vectors of images or objects, from a network given or trained on them."""
+"""The operator compute_embeddings: vectors of images or objects, from a network."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _train_and_embed(
 
 
 class ComputeEmbeddings(PluginOperator):
-    """Gives images or objects vectors."""
+    """Computes a vector for each image or object, with a given network or one trained on the images."""
 
     label = "Active learning: compute embeddings"
     about = "Gives each image a vector; images that look alike to the network lie close together."
@@ -153,46 +153,54 @@ class ComputeEmbeddings(PluginOperator):
         device: str = "auto",
         delegate: bool = False,
     ) -> Any:
-        """Give each image of a dataset or view a vector, or each of its objects.
+        """Compute a vector for each image of a dataset or view, or for each of its objects.
+
+        An interrupted call can be repeated and then resumes where it stopped.
 
         Args:
             sample_collection: a dataset or view of images.
-            model: a zoo model's name; a torchvision classifier's; the name of a factory that the server
+            model: the name of a zoo model, of a torchvision classifier, or of a factory that the server
                 allows; one of "simclr", "moco", "simsiam", "barlow_twins" and "dino", to train a
                 network on these images; or a torch module, a FiftyOne model, or a function without
-                arguments that gives a module or a module and its transform.
-            field: written to it; default: "embeddings", of objects "embedding".
-            layer: whose output is the vector, with ``<`` before it whose input; "output" is what the
-                model gives. Default: the model's own embeddings, else the input of the last linear
-                layer.
-            weights: a state file, or weights that torchvision downloads ("DEFAULT"); of a network to be
-                trained, what it starts from.
-            objects: a field of Detections, each of which is cut out and embedded; ``field`` is then an
-                attribute of theirs.
-            brain_key: also make a similarity run of this key, and one of ``key_plane`` for the
-                embeddings panel.
-            components: reduce the vectors to so many dimensions by PCA.
-            padding: around an object, as a share of its box.
-            pool: "mean" or "max", to give each image a vector of its objects' too.
-            pool_field: where that goes; default: such as "predictions_mean".
-            label_field: a Classification by which the vectors are judged; default: "ground_truth", if
-                there is one.
-            image_size: images are resized to this square, unless the model brings a transform; default:
-                224, of a network to be trained 64.
-            transform: from an RGB PIL image to a tensor.
-            architecture: of a network to be trained.
-            epochs: of training.
-            training_batch: images a batch in training.
-            learning_rate: of training, the highest.
-            agreement_field: number field for how alike an image's two views were, over all epochs.
-            batch_size: images a batch in embedding.
-            seed: of training and PCA.
-            overwrite: replace embeddings of another network or other settings; train anew.
+                arguments that returns a module, or a module and its transform.
+            field: the field to write; default: "embeddings". With ``objects``, the attribute of the
+                objects; default: "embedding".
+            layer: the name of the layer whose output is the vector. With ``<`` before the name, the
+                input of that layer is used. "output" is the output of the model. Default: the model's
+                own embeddings, else the input of the last linear layer.
+            weights: the path of a state file, or the name of weights that torchvision downloads, such
+                as "DEFAULT". For a network to be trained, the initial weights.
+            objects: a field of Detections, each box of which is cut out and embedded.
+            brain_key: also create a similarity run with this key, and a visualization run with the key
+                ``<brain_key>_plane`` for the embeddings panel.
+            components: the number of dimensions after PCA; by default there is no PCA.
+            padding: how much is cut out around a box, as a share of its sides, from 0 to 10.
+            pool: "mean" or "max": each image also gets the pooled vector of its objects.
+            pool_field: the field of the pooled vectors; its default name is like "predictions_mean".
+            label_field: a field of Classifications by which the vectors of images are evaluated;
+                default: "ground_truth", if it holds Classifications.
+            image_size: the width and height in pixels to which images are resized, if the model has no
+                transform; default: 224, or 64 for a network to be trained.
+            transform: converts an RGB PIL image to a tensor; replaces the transform of the model.
+            architecture: the torchvision architecture of a network to be trained.
+            epochs: the number of training epochs.
+            training_batch: images per batch in training.
+            learning_rate: the highest learning rate of the training.
+            agreement_field: a number field for the similarity of an image's two augmented views, summed
+                over all epochs; only with contrastive methods.
+            batch_size: images per batch in embedding.
+            seed: the seed of the training and the PCA.
+            overwrite: whether embeddings of another network or other settings are replaced; a network
+                is then trained again.
             device: "auto", "cpu" or "cuda".
-            delegate: queue it for a worker; only for a model given by name.
+            delegate: whether to queue the operator for a worker. This needs the name of a model and no
+                ``transform``.
 
         Returns:
-            an ``ExecutionResult``; its ``result`` has the field and the counts.
+            An ``ExecutionResult``; its ``result`` has the field and the counts.
+
+        Raises:
+            InvalidInput: if an option or the model cannot be used.
         """
         field = field or ("embedding" if objects else "embeddings")
         request = EmbeddingRequest(

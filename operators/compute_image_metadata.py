@@ -1,4 +1,4 @@
-"""compute_image_metadata: what images, or objects, look like, as numbers to filter and choose by."""
+"""The operator compute_image_metadata: measures of images or objects, to filter and select by."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .runs.run import Progress
 
 
 def request_of(params: dict[str, Any]) -> MetadataRequest:
-    """A form's parameters as a request."""
+    """Convert the parameters of a form to a request."""
     objects = params.get("objects") or None
     return MetadataRequest(
         field=params.get("field") or ("" if objects else FIELD),
@@ -32,7 +32,7 @@ def request_of(params: dict[str, Any]) -> MetadataRequest:
 
 
 class ComputeImageMetadata(PluginOperator):
-    """Measures images or objects."""
+    """Measures images or objects, and finds duplicates."""
 
     label = "Active learning: compute image metadata"
     about = (
@@ -118,25 +118,32 @@ class ComputeImageMetadata(PluginOperator):
     ) -> Any:
         """Measure each image of a dataset or view, or each of its objects.
 
+        An interrupted call can be repeated and then resumes where it stopped.
+
         Args:
             sample_collection: a dataset or view of images.
-            field: holds the values, such as ``image_metadata.sharpness``, which is the default; where
-                there is a place, it goes to ``image_metadata_location``, for the App's map. Of objects
-                the values are attributes, such as ``predictions.detections.sharpness``, whose names
-                begin with ``field``, if it is given.
-            objects: a field of Detections, each of which is cut out and measured.
-            measures: of sharpness, luminance, contrast, signal_to_noise, entropy, colorfulness,
+            field: the field to write; default: "image_metadata", with values such as
+                ``image_metadata.sharpness``. Geographic locations are written to a second field,
+                ``image_metadata_location``, for the App's map. With ``objects``, the values are
+                attributes such as ``predictions.detections.sharpness``, and ``field`` is a prefix of
+                the attribute names; default: no prefix.
+            objects: a field of Detections, each box of which is cut out and measured.
+            measures: any of sharpness, luminance, contrast, signal_to_noise, entropy, colorfulness,
                 saturation, red, green, blue, width, height, aspect_ratio and size_bytes; default: all.
-            exif: also time, place, camera, lens and exposure, where a file has them; not of objects.
-            duplicates: also hashes, and groups of exact and near-duplicates.
+            exif: whether to read time, location, camera, lens and exposure from the EXIF data; only
+                for images.
+            duplicates: whether to compute hashes, and to group exact and near-duplicates.
             distance: in how many of their 64 bits the hashes of near-duplicates may differ, 0 to 16.
-            workers: threads that open and measure images.
-            overwrite: replace metadata of other settings.
-            delegate: queue it for a worker instead of running it now.
+            workers: the number of threads that open and measure images.
+            overwrite: whether metadata of other settings is replaced.
+            delegate: whether to queue the operator for a worker instead of running it now.
 
         Returns:
-            an ``ExecutionResult``; its ``result`` has the counts, the groups, and the ids of up to
-            1,000 samples whose images cannot be opened, ``broken``.
+            An ``ExecutionResult``; its ``result`` has the counts, the groups, and in ``broken`` the ids
+            of up to 1,000 samples whose images cannot be opened.
+
+        Raises:
+            InvalidInput: if an option is wrong.
         """
         options = {
             "field": field,

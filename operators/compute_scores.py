@@ -1,4 +1,4 @@
-"""compute_scores: what a measure says of every sample, as fields to sort and filter by."""
+"""The operator compute_scores: scores of all samples as fields, to sort and filter by."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _wanted(dataset: Any, params: dict[str, Any]) -> list[Wanted]:
 
 
 def _described(entry: dict[str, Any], words: words.Words | None = None) -> str:
-    """What the field says of itself: higher is more worth labeling, of what, and when it misleads."""
+    """Return the description of a score field: direction, measure, source fields, and advice."""
     column = entry.get("column") or entry.get("strategy")
     fields = ", ".join(column) if isinstance(column, list) else column
     what = str(entry.get("measure") or entry.get("strategy")).replace("_", " ")
@@ -54,14 +54,23 @@ def _labeled(params: dict[str, Any]) -> Labeled:
 
 
 class ComputeScores(OptionsOperator):
-    """Writes scores of every sample.
+    """Writes scores of all samples to fields. A higher score means more worth labeling.
 
-    Options: either ``scores``, a dict from the name of a field to an entry of a recipe, such as
-    ``{"margin": {"strategy": "uncertainty", "column": "predictions"}}``; or the form's inputs by name:
-    ``predictions``, ``several``, ``members`` or ``predicted_loss``, ``measures`` (a list), ``prefix``.
-    And ``label_field``, ``overwrite``, ``bad``, ``device``, ``seed``.
+    Options:
+        scores: a dict that maps the name of a field to an entry of a recipe, such as
+            ``{"margin": {"strategy": "uncertainty", "column": "predictions"}}``. Without it, the
+            options from ``predictions`` to ``prefix`` are used.
+        predictions, several, members, predicted_loss: the field or fields that are scored. Further
+            options are those of ``select_informative`` for the same fields.
+        measures: a list of measures, each of which gets a field.
+        prefix: the first part of the names of the fields; default: "al".
+        label_field: the field that tells which samples are labeled.
+        overwrite: whether earlier score fields are replaced.
+        bad: "error" or "leave_out", for samples whose values cannot be used.
+        device: "auto", "cpu" or "cuda".
+        seed: the seed of the random numbers.
 
-    The result has the fields and how many samples each scored.
+    The result has the fields, and the number of samples that got a score in each.
     """
 
     label = "Active learning: compute scores"

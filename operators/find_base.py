@@ -1,4 +1,4 @@
-"""What find operators share: their form, how what is found is written."""
+"""The base class of the find operators: their form, and how their results are written."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ OPTIONS = ("embeddings", "metric", "field", *selection_inputs.WRITTEN)
 
 @dataclass
 class Found:
-    """Samples that were found, and what is written of them.
+    """The samples that were found, and what to write about them.
 
     Attributes:
-        rows: (k,) rows of the pool, in the order of the saved view.
-        tagged: (k,) bool, which of these get the tag.
-        numbers: (N,) a number for each sample, NaN where it has none.
-        whole: whether these are whole numbers.
-        recipe: what they were found by, for the record.
-        figures: of the result, by name.
-        text: the same in a line.
-        plots: by name.
+        rows: (k,) int64 rows of the pool, in the order of the saved view.
+        tagged: (k,) bool, which of these samples get the tag.
+        numbers: (N,) a number for each sample of the pool; NaN for none.
+        whole: whether the numbers are written as integers.
+        recipe: the method and its options, for the record of the run.
+        figures: the numbers of the result, by name.
+        text: a summary in one line.
+        plots: the plots of the preview, by title.
     """
 
     rows: np.ndarray
@@ -57,7 +57,11 @@ def _names(dataset: Any, params: dict[str, Any]) -> Names:
 
 
 def _columns(params: dict[str, Any]) -> dict[str, Reads]:
-    """What is read: the vectors."""
+    """Return the columns to read: the embeddings.
+
+    Raises:
+        InvalidInput: if the metric is unknown.
+    """
     if params["metric"] not in get_args(Metric):
         known = " or ".join(map(repr, get_args(Metric)))
         raise InvalidInput(f"metric: {params['metric']!r} should be {known}")
@@ -77,7 +81,7 @@ def _write(
     holds: str,
     comparable: bool,
 ) -> None:
-    """Write what was found as a selection; later selections may still choose it."""
+    """Write the found samples as a selection. Later selections may still choose these samples."""
     pool = reading.pool
     ids = [pool.ids[row] for row in found.rows.tolist()]
     values = found.numbers[found.rows]
@@ -108,12 +112,21 @@ def _write(
 
 
 class FindOperator(OptionsOperator):
-    """Finds samples by their embeddings, tags them and shows them in order; deletes nothing.
+    """Base class of operators that find samples by their embeddings and tag them; they delete nothing.
 
-    A family says which inputs its form has beside (``find_inputs``) and what it finds (``find``).
-    Options of every family, beside its own: ``embeddings``, ``metric``, ``field``, ``tag``,
-    ``saved_view``, ``run_key``, ``overwrite``, ``bad``, ``device``; an empty ``tag``, ``saved_view`` or
-    ``field`` means that none is wanted. The result has the figures and the names of what was written.
+    A subclass must define ``find_inputs``, ``check_numbers`` and ``find``.
+
+    Every such operator also has the options ``embeddings``, ``metric`` ("euclidean" by default, or
+    "cosine"), ``field``, ``tag``, ``saved_view``, ``run_key``, ``overwrite``, ``bad`` and ``device``.
+    If ``tag``, ``saved_view`` or ``field`` is "", it is not written.
+
+    The result has the figures, and the names of what was written. These names are None if no sample was
+    found.
+
+    Attributes:
+        usual_tag: the default of ``tag``.
+        usual_field: the default of ``field``, the field of the found numbers.
+        field_holds: the description of this field in the App.
     """
 
     # Whether the number of a sample means the same beside those of an earlier run on other samples.
@@ -125,18 +138,27 @@ class FindOperator(OptionsOperator):
     refused_at = "tag"
 
     def find_inputs(self, ctx: Any, inputs: Any) -> None:
-        """Add the inputs of the family to the form."""
+        """Add the operator's own inputs to the form."""
         raise NotImplementedError
 
     def find(self, reading: ReadPool, params: dict[str, Any], tick: Callable[[], None]) -> Found:
-        """Find samples in what was read; ``tick`` is called now and then."""
+        """Find samples.
+
+        Args:
+            reading: the pool of samples, with their embeddings.
+            params: the filled options.
+            tick: called from time to time; an exception that it raises stops the work.
+
+        Raises:
+            InvalidInput: if the options or the embeddings cannot be used.
+        """
         raise NotImplementedError
 
     def check_numbers(self, params: dict[str, Any]) -> None:
-        """Refuse numbers that make no sense.
+        """Check the ranges of the operator's own options.
 
         Raises:
-            InvalidInput: which.
+            InvalidInput: if a number is out of its range.
         """
         raise NotImplementedError
 
@@ -169,7 +191,11 @@ class FindOperator(OptionsOperator):
         return filled
 
     def check(self, view: Any, options: dict[str, Any]) -> None:
-        """Refuse what cannot be read or written, without reading any sample."""
+        """Check options, fields and names, without reading any sample.
+
+        Raises:
+            InvalidInput: if an option or a field cannot be used, or if a name is taken.
+        """
         self.check_numbers(options)
         dataset = dataset_of(view)
         names = _names(dataset, options)

@@ -1,4 +1,4 @@
-"""find_near_duplicates: groups of samples nearly the same, all but one of each tagged."""
+"""The operator find_near_duplicates: it groups near-duplicates, and tags all but one per group."""
 
 from __future__ import annotations
 
@@ -20,7 +20,14 @@ from .reading.read import ReadPool
 
 
 class FindNearDuplicates(FindOperator):
-    """Groups samples nearer to each other than a distance, and tags all but one of each group."""
+    """Groups samples that are nearer to each other than a distance, and tags all but one per group.
+
+    Options, besides those of ``FindOperator``:
+        distance: the distance between embeddings, above 0; by default it is suggested from the data.
+        label_field: if a group has labeled samples, one of these stays without the tag.
+
+    The group number of each sample is written to ``field``; the largest group has number 1.
+    """
 
     icon = "content_copy"
     label = "Active learning: find near-duplicates"
@@ -51,7 +58,7 @@ class FindNearDuplicates(FindOperator):
         pool, column, metric = reading.pool, params["embeddings"], params["metric"]
         device = params.get("device") or "auto"
         here = np.flatnonzero(~pool.missing[column])
-        # Labeled ones first: the first of a group is the one that stays.
+        # Labeled samples come first, because the first sample of a group is not tagged.
         here = here[np.argsort(~pool.labeled[here], kind="stable")]
         X = pool.columns[column][here]
         nearest = distances_to_others(X, metric, device, tick=tick)

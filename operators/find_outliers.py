@@ -1,4 +1,4 @@
-"""find_outliers: samples far from all others, by how dense their surroundings are."""
+"""The operator find_outliers: it finds samples far from all others, by the density around them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,15 @@ SHARE = 0.02
 
 
 class FindOutliers(FindOperator):
-    """Measures how typical each sample is, and tags the least typical."""
+    """Measures how typical each sample is, and tags the least typical samples.
+
+    Options, besides those of ``FindOperator``:
+        share: the share of the samples that is tagged, above 0 and at most 1.
+        neighbors: the number of nearest neighbors, at least 1.
+
+    The typicality, 1 / (mean distance to the nearest neighbors), is written to ``field``. A low value
+    means an outlier.
+    """
 
     icon = "scatter_plot"
     label = "Active learning: find outliers"

@@ -1,4 +1,4 @@
-"""find_weak_slices: the values of metadata where a model does worst, to filter or weigh by."""
+"""The operator find_weak_slices: it finds the values of metadata for which a model performs worst."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ def _names(dataset: Any, params: dict[str, Any]) -> Names:
 
 
 def _check_names(dataset: Any, params: dict[str, Any]) -> Names:
-    """The names under which a slice is written.
+    """Return the names under which a slice is written.
 
     Raises:
-        InvalidInput: one of them is taken.
+        InvalidInput: if the run key is not an identifier, or if a name is taken.
     """
     names = _names(dataset, params)
     check_names(dataset, names, bool(params.get("overwrite")))
@@ -47,7 +47,13 @@ def _check_names(dataset: Any, params: dict[str, Any]) -> Names:
 
 
 def _written(names: Names | None, row: dict[str, Any] | None) -> dict[str, Any]:
-    """What was written, and what to copy into a recipe: the field where there is one."""
+    """Return what was written, and a fragment of a recipe that filters and weighs by the slice.
+
+    Args:
+        names: the names under which the slice was written; None if nothing was written. The fragment
+            uses the field that was written, or else the conditions of the slice.
+        row: the slice as plain values, as in the result; None if no slice was found.
+    """
     if row is None:
         return {"slice": None}
     if names is None:
@@ -69,7 +75,10 @@ def _written(names: Names | None, row: dict[str, Any] | None) -> dict[str, Any]:
 def _write(
     view: Any, reading: ReadPool, weak: Slice, names: Names, params: dict[str, Any], higher_is: str
 ) -> None:
-    """Write a slice as a selection is, the worst first; later selections may choose it yet."""
+    """Write a slice in the form of a selection, the samples with the worst outcome first.
+
+    Later selections may still choose these samples.
+    """
     pool = reading.pool
     values = pool.columns[weak_slices.OUTCOME]
     worst = values[weak.rows] if higher_is == "better" else -values[weak.rows]
@@ -97,13 +106,22 @@ def _write(
 
 
 class FindWeakSlices(OptionsOperator):
-    """Finds where a model does worse than elsewhere.
+    """Finds slices, the samples with certain values of metadata, on which a model performs worse.
 
-    Options: what is judged by: ``outcome`` (the key of an evaluation, or a field of numbers or
-    booleans, with ``higher_is`` "better" or "worse"), or ``predictions`` and ``label_field``;
-    ``fields`` in which slices are looked for (default: all metadata), ``bins``, ``date_parts``,
-    ``timezone``, ``pairs``, ``minimum``, ``false_discoveries``, ``most``; ``slice``, the name of one to
-    be written, as ``field`` (a boolean), ``tag``, ``saved_view``, ``run_key``, ``overwrite``; ``bad``.
+    Options:
+        outcome: how well the model performs: the key of an evaluation, or a field of numbers or
+            booleans, for which ``higher_is`` is "better" (default) or "worse".
+        predictions, label_field: without ``outcome``, whether the predicted class is the true one.
+        fields: the fields in which slices are searched; default: all metadata.
+        bins, date_parts, timezone: how numbers and dates are divided into values.
+        pairs: whether pairs of values are tested too (default).
+        minimum: the smallest number of samples of a slice.
+        false_discoveries: the limit of the false discovery rate, above 0 and at most 1.
+        most: the greatest number of slices that are listed.
+        slice: the name of a slice to write; by default none is written.
+        field, tag, saved_view, run_key, overwrite: the names under which it is written. ``field`` is
+            a field of booleans.
+        bad: "error" or "leave_out", for samples whose values cannot be used.
 
     The result has ``slices``, each with its figures, and with ``filters`` and ``weights`` for a recipe.
     """
@@ -187,7 +205,7 @@ class FindWeakSlices(OptionsOperator):
         weak_slices.check_slices(view, options)
 
     def draw_preview(self, ctx: Any, inputs: Any) -> None:
-        """The slices, once they are wanted, and what one of them is written as."""
+        """Add a checkbox, and if it is checked, the slices and the inputs to write one of them."""
         about = "To choose one to be written; nothing is written yet"
         if not previews.wants_preview(ctx, inputs, "Find them now", about):
             return
@@ -230,7 +248,7 @@ class FindWeakSlices(OptionsOperator):
         return f"{self.label}: {ctx.params.get('slice') or 'all'}"
 
     def start(self, sample_collection: Any, options: dict[str, Any], delegate: bool = False) -> Any:
-        # In a form names are marked at their own input, so that ``check`` does not look at them.
+        # ``check`` does not check the names, because a form shows an error of a name at its own input.
         if options.get("slice"):
             _check_names(dataset_of(sample_collection), options)
         return super().start(sample_collection, options, delegate)
@@ -264,7 +282,7 @@ class FindWeakSlices(OptionsOperator):
         outputs.view("slices_text", types.Notice(label=result.get("text", "")))
         if result.get("slices"):
             outputs.md(weak_slices.table_of(result["slices"]), name="table")
-            # The App's view of code is fetched from elsewhere, which not every network allows.
+            # The App's code view loads files from the internet, which some networks block.
             outputs.md(f"For a recipe:\n```json\n{result['written_as']}\n```", name="fragment")
         for name, label in (
             ("slice", "Written"),

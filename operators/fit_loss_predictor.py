@@ -1,4 +1,4 @@
-"""fit_loss_predictor: how large the model's loss on each sample would be."""
+"""The operator fit_loss_predictor: it predicts the model's loss on each sample."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _request_of(filled: dict[str, Any]) -> LossRequest:
 
 
 class FitLossPredictor(PluginOperator):
-    """Learns where a model's loss is large."""
+    """Trains a predictor of a model's loss on the labeled samples, and scores every sample."""
 
     label = "Active learning: fit a loss predictor"
     about = (
@@ -120,25 +120,33 @@ class FitLossPredictor(PluginOperator):
         device: str = "auto",
         delegate: bool = False,
     ) -> Any:
-        """Learn where a model's loss is large, and write a score for every sample.
+        """Train a predictor of a model's loss on the labeled samples, and score every sample.
+
+        The loss is the cross-entropy between prediction and label. Samples without an embedding get no
+        score.
 
         Args:
             sample_collection: a dataset or view.
-            embeddings: a field of vectors, or several; left out, the only one is taken.
-            predictions: a Classification with logits or probabilities, of a model that did not train
-                on these labels; left out, the only one is taken.
-            label_field: the true classes, where they are known.
-            field: written to it; higher is more worth labeling.
-            folds: parts of the labeled samples; each is judged by a head that did not see it.
-            minimum: fewer labeled samples are refused.
+            embeddings: one or more fields of vectors; default: the only such field.
+            predictions: a field of Classifications with logits or probabilities, by a model that was
+                not trained on these labels; default: the only such field.
+            label_field: the field of the true classes, which only labeled samples have; default:
+                "ground_truth", else the only such field.
+            field: the field to write; a higher score means more worth labeling.
+            folds: the number of folds of the cross-validation, at least 2.
+            minimum: the smallest number of labeled samples.
             seed: the same seed gives the same scores.
             bad: "error" or "leave_out", for samples whose values cannot be used.
-            overwrite: replace predicted losses of that name.
+            overwrite: whether an earlier field of predicted losses is replaced.
             device: "auto", "cpu" or "cuda".
-            delegate: queue it for a worker instead of running it now.
+            delegate: whether to queue the operator for a worker instead of running it now.
 
         Returns:
-            an ``ExecutionResult``; its ``result`` has the field, the correlation and the counts.
+            An ``ExecutionResult``; its ``result`` has the field, the rank correlation with the true
+            loss of held-out samples (from -1 to 1), and the counts.
+
+        Raises:
+            InvalidInput: if an option is wrong, or if no field or several fields could be a default.
         """
         several = [embeddings] if isinstance(embeddings, str) else embeddings
         options = {

@@ -1,4 +1,4 @@
-"""list_selections: the selections of a dataset."""
+"""The operator list_selections: it lists the selections of a dataset."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ COLUMNS = {
 
 
 class ListSelections(PluginOperator):
-    """Lists the selections of a dataset."""
+    """Lists the selections of a dataset, the oldest first."""
 
     label = "Active learning: list selections"
     about = "The selections made on this dataset, the oldest first"
@@ -36,7 +36,7 @@ class ListSelections(PluginOperator):
     has_target = False
 
     def resolve_input(self, ctx: Any) -> Any:
-        """No form: the App lists them at once."""
+        """Return an empty form, so that the App runs the operator immediately."""
         return types.Property(types.Object())
 
     def run(self, view: Any, options: dict[str, Any], report: Progress) -> dict[str, Any]:
@@ -67,5 +67,9 @@ class ListSelections(PluginOperator):
         outputs.list("selections", types.Object(), view=table, label="Selections")
 
     def __call__(self, sample_collection: Any) -> Any:
-        """The selections of a dataset, as a list of plain values under ``result["selections"]``."""
+        """List the selections of a dataset, the oldest first.
+
+        Returns:
+            An ``ExecutionResult``; ``result["selections"]`` is a list of dicts of plain values.
+        """
         return self.start(sample_collection, {})

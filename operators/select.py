@@ -1,4 +1,4 @@
-"""select: a whole recipe."""
+"""The operator select: it selects samples by a complete recipe."""
 
 from __future__ import annotations
 
@@ -13,7 +13,13 @@ from .select_base import SelectOperator
 
 
 class Select(SelectOperator):
-    """Chooses samples by a recipe: any combination of strategies, or the default one."""
+    """Chooses samples by a recipe: any combination of strategies, or the default recipe.
+
+    Options, besides those of ``SelectOperator``:
+        recipe: a dict or JSON. Its budget, seed and strategies take precedence over the options below.
+        budget: a count, or below 1 a share of the candidates; default: 100.
+        strategy: one strategy, with its own options named ``<strategy>_<option>``.
+    """
 
     label = "Active learning: select by a recipe"
     about = (
@@ -49,7 +55,7 @@ class Select(SelectOperator):
         entry = strategy_inputs.entry_from(dataset, params, params.get("label_field"))
         if entry is not None and "strategies" not in recipe and "stages" not in recipe:
             recipe["strategies"] = [entry]
-        paid = "cost" in recipe and "budget" not in params  # how much they may cost is budget enough
+        paid = "cost" in recipe and "budget" not in params  # the cost has its own budget
         if "budget" not in recipe and "stages" not in recipe and not paid:
             recipe["budget"] = selection_inputs.budget_of(params)
         if "seed" in params and "seed" not in recipe:

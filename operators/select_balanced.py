@@ -1,4 +1,4 @@
-"""select_balanced: the classes, places or hours that are short."""
+"""The operator select_balanced: it selects samples of underrepresented classes or field values."""
 
 from __future__ import annotations
 
@@ -35,7 +35,19 @@ COUNTS = {
 
 
 class SelectBalanced(SelectOperator):
-    """Chooses samples of the classes, or of the values of a field, that the labeled ones lack."""
+    """Chooses samples of the classes, or of the values of a field, that the labeled samples lack.
+
+    Options, besides those of ``SelectOperator``:
+        method: "balance" (default), "class_balanced" or "minority".
+        by: the field to balance: predictions, objects, a category, a number or a date.
+        also, jointly: for "balance": further fields, and whether their combinations are the classes.
+        target, shares: "uniform" (default), "input" (as in the pool) or "shares", a dict of shares.
+        count: for "balance": "soft" (default) counts probabilities, "predicted" the likeliest class.
+        bins, edges, date_part, timezone: how numbers and dates are divided into classes.
+        measure, embeddings, regularization, variant: the options of the other two methods.
+        predictions: for "balance": predictions by which uncertain samples are preferred.
+        budget: a count, or below 1 a share of the candidates; default: 100.
+    """
 
     label = "Active learning: select for class balance"
     about = (
@@ -93,11 +105,11 @@ class SelectBalanced(SelectOperator):
     def fill(self, dataset: Any, params: dict[str, Any], pick: Pick) -> dict[str, Any]:
         filled = super().fill(dataset, params, pick)
         if isinstance(filled.get("edges"), list):
-            filled["edges"] = ", ".join(map(str, filled["edges"]))  # as a form has them
+            filled["edges"] = ", ".join(map(str, filled["edges"]))  # a form stores edges as text
         return filled
 
     def _rule_inputs(self, ctx: Any, inputs: Any, method: str) -> None:
-        """What the methods ask for that choose by a rule of their own."""
+        """Add the inputs of the methods "class_balanced" and "minority"."""
         pieces.field_input(
             ctx,
             inputs,
@@ -119,7 +131,7 @@ class SelectBalanced(SelectOperator):
         _target_inputs(ctx, inputs)
 
     def _part_inputs(self, ctx: Any, inputs: Any, columns: list[Any]) -> None:
-        """How predictions are counted, and how numbers and dates are divided into classes."""
+        """Add the inputs of how predictions are counted, and how numbers and dates become classes."""
         declared = [ctx.dataset.get_field(column) for column in columns if column]
         if any(document_type(field) or isinstance(field, fo.VectorField) for field in declared):
             pieces.choice_input(inputs, "count", "Count", COUNTS, "soft")
@@ -172,11 +184,15 @@ def _target_inputs(ctx: Any, inputs: Any) -> None:
 
 
 def _rule_of(dataset: Any, params: dict[str, Any]) -> dict[str, Any]:
-    """The entry of a method that chooses by a rule of its own."""
+    """Return the recipe entry of the method "class_balanced" or "minority".
+
+    Raises:
+        InvalidInput: if the method is unknown, or if there are no embeddings for "diversity".
+    """
     method = params["method"]
     entry = {"strategy": method, "column": params.get("by", "predictions")}
     if method == "minority":
-        # A form may hold the measure of the method before.
+        # A form keeps the measure that was chosen for another method.
         measure = params.get("measure") if params.get("measure") != "diversity" else None
         variant = params.get("variant") or "certain"
         return entry | {"variant": variant, "measure": measure or "margin"}
@@ -195,7 +211,11 @@ def _rule_of(dataset: Any, params: dict[str, Any]) -> dict[str, Any]:
 
 
 def _refuse_several(dataset: Any, columns: list[str]) -> None:
-    """Refuse predictions among what is balanced jointly: their classes are not single values."""
+    """Check that all columns to balance jointly have one value per sample.
+
+    Raises:
+        InvalidInput: if a column holds predictions, because these have a probability for each class.
+    """
     single = {choice.path for choice in (*category_fields(dataset), *number_fields(dataset))}
     for column in columns:
         if column not in single and dataset.get_field(column) is not None:
@@ -206,7 +226,11 @@ def _refuse_several(dataset: Any, columns: list[str]) -> None:
 
 
 def _target(params: dict[str, Any]) -> Any:
-    """The target of a form, or of a call, which may give the shares themselves."""
+    """Return the target of a form or a call: a name, or a dict of shares.
+
+    Raises:
+        InvalidInput: if the shares are not valid JSON.
+    """
     target = params.get("target", "uniform")
     if target != "shares":
         return target

@@ -1,4 +1,4 @@
-"""What every select operator shares: a short form over one recipe."""
+"""The base class of the select operators, which convert a short form to a recipe."""
 
 from __future__ import annotations
 
@@ -17,19 +17,28 @@ from .runs.run import Progress, preview, run_selection
 
 
 class SelectOperator(OptionsOperator):
-    """Chooses samples, or objects, by a recipe, and writes them as a selection.
+    """Base class of operators that choose samples or objects by a recipe and write a selection.
 
-    A family says what its form asks for (``strategy_inputs``) and which recipe that makes
-    (``recipe_of``). Options of every family, beside its own: ``label_field``, ``labeled_tag``,
-    ``skip_chosen``, ``tag``, ``saved_view``, ``run_key``, ``overwrite``, ``bad`` ("error" or
-    "leave_out"), ``device``, ``seed``; ``objects`` and ``result``; ``cost_field`` with ``cost_budget``,
-    ``group_field`` with ``group_limit`` (0: groups as wholes).
+    A subclass must define ``strategy_inputs`` and ``recipe_of``. Every such operator also has these
+    options:
+        label_field, labeled_tag, skip_chosen: which samples count as labeled.
+        tag, saved_view, run_key: the names under which the selection is written; each has a default.
+            With "", the tag or saved view is not written.
+        overwrite: whether an earlier selection with this run key is replaced.
+        bad: "error" or "leave_out", for samples whose values cannot be used.
+        device: "auto", "cpu" or "cuda".
+        seed: the seed of the random numbers.
+        objects: a field of objects to choose from, instead of samples.
+        result: whether the chosen objects ("labels", the default) or their "samples" are tagged.
+        cost_field, cost_budget: the cost of each sample, and the greatest total cost.
+        group_field, group_limit: the field of groups, and how many samples of a group may be chosen;
+            with 0, the default, groups are chosen as a whole.
 
-    The result has the run's key, tag and counts.
+    The result has the names of what was written, and counts.
 
     Attributes:
-        fields: options that name a field, with how to find those that fit: left out, the only one that
-            fits is taken.
+        fields: maps each option that names a field to a function that finds the fields that fit. If
+            the option is not given, the only field that fits is used.
     """
 
     icon = "filter_center_focus"
@@ -38,22 +47,32 @@ class SelectOperator(OptionsOperator):
     fields: ClassVar[dict[str, Callable[[Any], list[Choice]]]] = {}
 
     def strategy_inputs(self, ctx: Any, inputs: Any) -> None:
-        """Add the inputs of the family to the form."""
+        """Add the operator's own inputs to the form."""
         raise NotImplementedError
 
     def recipe_of(self, dataset: Any, params: dict[str, Any]) -> dict[str, Any]:
-        """The recipe that the family's options make."""
+        """Convert options to a recipe.
+
+        Raises:
+            InvalidInput: if an option is wrong.
+        """
         raise NotImplementedError
 
     def prepare(self, dataset: Any, params: dict[str, Any]) -> dict[str, Any]:
-        """The filled options with what takes a while to compute: only where it is to choose."""
+        """Add values to the filled options that take long to compute, such as the vector of a text.
+
+        It is called before samples are chosen, but not when the form only checks the options.
+
+        Raises:
+            InvalidInput: if a value cannot be computed.
+        """
         return params
 
     def known_options(self) -> set[str]:
         return {*self.options, *selection_inputs.COMMON}
 
     def fill(self, dataset: Any, options: dict[str, Any], pick: Pick) -> dict[str, Any]:
-        """The options with the fields that are not named, picked from those that fit."""
+        """Return the options with defaults for the options in ``fields`` that are not given."""
         named = super().fill(dataset, options, pick)
         found = {
             name: pick(nearest(fitting, named.get("objects") or None)(dataset), name)
@@ -70,7 +89,11 @@ class SelectOperator(OptionsOperator):
         selection_inputs.result_inputs(ctx, inputs)
 
     def check(self, view: Any, options: dict[str, Any]) -> None:
-        """Refuse a recipe, fields or names that do not fit."""
+        """Check the recipe, its fields and the names of the selection, without reading any sample.
+
+        Raises:
+            InvalidInput: if the recipe or a field cannot be used, or if a name is taken.
+        """
         recipe = Recipe.of(self._limited(dataset_of(view), options))
         request = selection_inputs.request_of(options)
         check(view, recipe, request.labeled, request.objects)
@@ -109,5 +132,5 @@ class SelectOperator(OptionsOperator):
         outputs.str("stopped", label="Stopped")
 
     def _limited(self, dataset: Any, options: dict[str, Any]) -> dict[str, Any]:
-        """The recipe within the costs and groups that are named."""
+        """Return the recipe with the limits on costs and groups that the options set."""
         return selection_inputs.limited(self.recipe_of(dataset, options), options)

@@ -1,4 +1,4 @@
-"""select_by_metadata: filter by given metadata, and prefer some of its values to others."""
+"""The operator select_by_metadata: it filters by metadata, and prefers some of its values."""
 
 from __future__ import annotations
 
@@ -11,7 +11,16 @@ from .select_base import SelectOperator
 
 
 class SelectByMetadata(SelectOperator):
-    """Chooses samples by filters of fields and by what is preferred in them."""
+    """Chooses samples by filters on fields and by preferred values.
+
+    Options, besides those of ``SelectOperator``:
+        filters: a list of filters as in a recipe, such as ``{"field": "sharpness", "min": 20}``.
+        preferences: a list such as ``{"field": "sharpness", "prefer": "high"}``, as for the strategy
+            "weight".
+        predictions: predictions by which uncertain samples are preferred.
+        embeddings: embeddings by which the chosen samples are kept apart.
+        budget: a count, or below 1 a share of the candidates; default: 100.
+    """
 
     label = "Active learning: select by metadata"
     about = (
@@ -21,7 +30,7 @@ class SelectByMetadata(SelectOperator):
     options = ("filters", "preferences", "predictions", "embeddings", "budget")
 
     def form_options(self, ctx: Any) -> dict[str, Any]:
-        """A form's inputs, one by one, as the lists that a call gives."""
+        """Convert the inputs of the single fields to the lists ``filters`` and ``preferences``."""
         params = super().form_options(ctx)
         for name, found in (
             ("filters", metadata_inputs.filters_of(ctx.dataset, params)),
@@ -48,7 +57,7 @@ class SelectByMetadata(SelectOperator):
         return {
             "budget": selection_inputs.budget_of(params),
             "filters": _entries("filters", params.get("filters")),
-            # Where nothing is preferred, any of those that pass.
+            # Without preferences, the samples that pass the filters are chosen at random.
             "strategies": strategies or [{"strategy": "random"}],
             "seed": params.get("seed", 0),
         }
@@ -59,10 +68,14 @@ def _prefer(dataset: Any, one: dict[str, Any]) -> Any:
 
 
 def _entries(option: str, given: Any) -> list[dict[str, Any]]:
-    """Filters or preferences of a call, which name their ``field`` or ``column``.
+    """Return filters or preferences, with their key ``field`` renamed to ``column``.
+
+    Args:
+        option: the name of the option, for messages.
+        given: a list of dicts, or the same as JSON; None for an empty list.
 
     Raises:
-        InvalidInput: something else than a list of dicts.
+        InvalidInput: if it is not a list of dicts.
     """
     if isinstance(given, str):
         try:

@@ -1,4 +1,4 @@
-"""select_by_similarity: samples like some examples, or unlike them."""
+"""The operator select_by_similarity: it selects samples similar or dissimilar to examples."""
 
 from __future__ import annotations
 
@@ -31,7 +31,21 @@ USES = {
 
 
 class SelectBySimilarity(SelectOperator):
-    """Chooses samples near to, or far from, some examples."""
+    """Chooses samples near to, or far from, some examples in the space of embeddings.
+
+    Options, besides those of ``SelectOperator``:
+        embeddings: a field of vectors or a similarity run.
+        examples: how the examples are given: "tag", "selected", "ids" or "prompt". By default, the
+            option that is given decides.
+        example_tag, example_ids, prompt: the examples: a tag, a list of ids, or a text.
+        prefer: "like" (default) or "unlike".
+        use: "weight" (default), or "filter" with a ``threshold``.
+        threshold: the cosine similarity to the nearest example, from -1 to 1: the lowest allowed value
+            with "like", the highest with "unlike"; default: 0.5.
+        predictions: predictions by which uncertain samples are preferred.
+        different: whether the chosen samples are also kept apart from each other.
+        budget: a count, or below 1 a share of the candidates; default: 100.
+    """
 
     label = "Active learning: select by similarity"
     about = (
@@ -66,7 +80,7 @@ class SelectBySimilarity(SelectOperator):
         return {**params, "vectors": embed_prompt(dataset, params["embeddings"], params["prompt"])}
 
     def strategy_inputs(self, ctx: Any, inputs: Any) -> None:
-        # Among the selected samples alone there would be none left to choose.
+        # The examples are not candidates, so a view of only the selected samples would be empty.
         inputs.view_target(ctx, allow_selected_samples=False, require_flat=True)
         pieces.budget_input(inputs)
         embedding_inputs.embeddings_input(ctx, inputs)
@@ -113,17 +127,25 @@ class SelectBySimilarity(SelectOperator):
         return {
             "budget": selection_inputs.budget_of(params),
             "filters": filters,
-            # With nothing else asked for, those beyond the threshold are covered.
+            # Without another strategy, coverage chooses among the samples that pass the threshold.
             "strategies": entries or [{"strategy": "coverage", "column": column}],
             "seed": params.get("seed", 0),
         }
 
 
 def embed_prompt(dataset: Any, key: str, prompt: str) -> list[list[float]]:
-    """The vector of a text, by the model of a similarity run.
+    """Embed a text with the model of a similarity run.
+
+    Args:
+        dataset: the dataset.
+        key: the brain key of the similarity run.
+        prompt: the text.
+
+    Returns:
+        A list that holds one vector, (1, d).
 
     Raises:
-        InvalidInput: the model embeds no text, or cannot be loaded.
+        InvalidInput: if the model does not embed text, or if it cannot be loaded.
     """
     index = dataset.load_brain_results(key)
     if not index.supports_prompts:
@@ -132,7 +154,7 @@ def embed_prompt(dataset: Any, key: str, prompt: str) -> list[list[float]]:
         model = index.get_model()
         with model:
             vectors = np.asarray(model.embed_prompts([prompt]), dtype=np.float64)
-    except Exception as error:  # whatever a model's own code raises
+    except Exception as error:  # the code of a model may raise anything
         raise InvalidInput(f"prompt: the model of {key!r} cannot embed it: {error}") from error
     found: list[list[float]] = vectors.reshape(1, -1).tolist()
     return found
@@ -140,7 +162,7 @@ def embed_prompt(dataset: Any, key: str, prompt: str) -> list[list[float]]:
 
 @foo.execution_cache(prompt_scoped=True, residency="ephemeral")
 def _tags_shown(ctx: Any, view: str) -> list[str]:
-    """The tags, looked up once for a form. ``view`` is part of the key of the cache alone."""
+    """Return the tags of samples, cached while a form is open. ``view`` is only part of the key."""
     return list(ctx.dataset.distinct("tags"))
 
 
@@ -153,7 +175,11 @@ def _no_prompts(key: str | None) -> str:
 
 
 def _source_of(params: dict[str, Any]) -> str:
-    """What the examples are: as said, or by the options that are given."""
+    """Return how the examples are given: as named by ``examples``, else by which option is given.
+
+    Raises:
+        InvalidInput: if ``examples`` is unknown.
+    """
     if params.get("examples"):
         return _one_of(params, "examples", SOURCES)
     for name, source in (("prompt", "prompt"), ("example_ids", "ids")):
@@ -163,7 +189,11 @@ def _source_of(params: dict[str, Any]) -> str:
 
 
 def _one_of(params: dict[str, Any], name: str, known: dict[str, str]) -> str:
-    """What an option says, the first that there is where it says nothing."""
+    """Return the value of an option; default: the first known value.
+
+    Raises:
+        InvalidInput: if the value is unknown.
+    """
     value = params.get(name) or next(iter(known))
     if value not in known:
         raise InvalidInput(f"{name}: there is no {value!r}; choose one of {', '.join(known)}")
@@ -171,10 +201,12 @@ def _one_of(params: dict[str, Any], name: str, known: dict[str, str]) -> str:
 
 
 def _examples(dataset: Any, params: dict[str, Any]) -> tuple[list[str], list[Any]]:
-    """The ids of the examples, if they have any, and what a recipe compares with.
+    """Return the ids of the examples (none for a text), and what the recipe compares samples with.
+
+    The latter is a list of ids or of vectors. For a text that is not embedded yet, it holds the text.
 
     Raises:
-        InvalidInput: there are none, or no model to read the text.
+        InvalidInput: if there are no examples, or if no model can embed the text.
     """
     source, key = _source_of(params), params.get("embeddings")
     if source == "prompt":

@@ -1,4 +1,4 @@
-"""select_diverse: samples different from each other and from what is labeled."""
+"""The operator select_diverse: it selects samples that differ from each other and from labeled ones."""
 
 from __future__ import annotations
 
@@ -19,7 +19,23 @@ SYNONYMS = {"k_center": "diversity"}
 
 
 class SelectDiverse(SelectOperator):
-    """Chooses samples that differ from each other and from what is labeled."""
+    """Chooses samples that differ from each other and from labeled samples, by embeddings.
+
+    Options, besides those of ``SelectOperator``:
+        embeddings: a field of vectors or a similarity run.
+        method: "coverage" (default), "probcover", "diversity" (also "k_center"), "determinantal",
+            "k_means", "k_medoids" or "badge".
+        kernel: for "coverage": "gaussian" (default) or "cosine".
+        metric: for "diversity", "k_means" and "k_medoids": "euclidean" (default) or "cosine".
+        minimum_distance, ignore_outliers: for "diversity": stop when all candidates are nearer than
+            this to a chosen sample; the share of outliers that are not candidates.
+        predictions: for "badge", whose gradients are used; for "coverage" and "probcover", weights by
+            which uncertain samples count more.
+        radius, clusters: for "probcover": the radius of the balls, or the number of classes by which it
+            is estimated.
+        duplicates_within: near-duplicates within this Euclidean distance are removed first.
+        budget: a count, or below 1 a share of the candidates; default: 100.
+    """
 
     label = "Active learning: select diverse samples"
     about = "Chooses samples that differ from each other and from what is labeled, by embeddings."

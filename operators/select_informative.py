@@ -1,4 +1,4 @@
-"""select_informative: what a model, or several, do not know."""
+"""The operator select_informative: it selects samples on which one or more models are uncertain."""
 
 from __future__ import annotations
 
@@ -12,7 +12,24 @@ from .select_base import SelectOperator
 
 
 class SelectInformative(SelectOperator):
-    """Chooses samples that one model, or several, know least about."""
+    """Chooses samples on which one model is uncertain, or on which several models disagree.
+
+    Options, besides those of ``SelectOperator``:
+        source: "one field", "costs", "several fields", "members" or "predicted loss". By default, the
+            field that is given decides.
+        predictions, several, members, predicted_loss: the field or fields of the source. A list in
+            ``predictions`` is the same as ``several``.
+        measure: a measure that the source offers.
+        cost, gain: for "costs": a matrix ``[truth][decision]``.
+        temperature, fit_temperature, multi_label, given: how predictions of samples are read.
+        aggregate, empty, top_k, quantile, share, threshold, min_confidence, class_weights: how values
+            of objects or pixels are combined to a value of the sample.
+        batch: how the batch is chosen: "top" (default); "power", "softmax" or "softrank", which draw
+            at random and more often the best with a higher ``coldness``; or "batch_bald" with
+            ``samples``, the number of joint labels to keep.
+        embeddings: embeddings by which the chosen samples are kept apart.
+        budget: a count, or below 1 a share of the candidates; default: 100.
+    """
 
     label = "Active learning: select informative samples"
     about = (
@@ -52,7 +69,7 @@ class SelectInformative(SelectOperator):
             pieces.spread_input(ctx, inputs)
 
     def _batches(self, params: dict[str, Any]) -> dict[str, words.Words]:
-        """BatchBALD is for members."""
+        """Return the batches that a form offers. BatchBALD needs several predictions per sample."""
         if uncertainty_inputs.source_of(params) in ("members", "several fields"):
             return words.BATCHES
         return {name: one for name, one in words.BATCHES.items() if name != "batch_bald"}

@@ -1,4 +1,4 @@
-"""select_representative: samples that stand for the others, common ones or edge cases."""
+"""The operator select_representative: it selects samples that represent the others, or edge cases."""
 
 from __future__ import annotations
 
@@ -17,12 +17,27 @@ COLD_START = (
     "Cold start, no label and no model yet: typiclust and coverage choose well, as soon as there are "
     "embeddings"
 )
-# Where near-duplicates would come together.
+# Methods that would choose near-duplicates together. For them ``different`` is True by default.
 DIFFERENT = ("typicality",)
 
 
 class SelectRepresentative(SelectOperator):
-    """Chooses samples that stand for the others, or the edge cases."""
+    """Chooses samples that represent the others, or edge cases.
+
+    Options, besides those of ``SelectOperator``:
+        method: "typiclust" (default), "coverage", "typicality", "outliers" or
+            "representative_informative".
+        embeddings: a field of vectors or a similarity run, for all methods but the last.
+        metric: for "typicality" and "outliers": "euclidean" (default) or "cosine". It also measures
+            the distance of ``different``.
+        neighbors: the number of nearest neighbors that measure the density, at least 1.
+        predictions: the predictions of "representative_informative". With other methods, predictions
+            by which uncertain samples are preferred; not with "typiclust".
+        beta: for "representative_informative": the weight of uncertainty, from 0.
+        different: whether the chosen samples are also kept apart from each other; not with
+            "typiclust" and "representative_informative".
+        budget: a count, or below 1 a share of the candidates; default: 100.
+    """
 
     label = "Active learning: select representative samples"
     about = "Chooses samples that stand for the others: the common cases, or the edge cases."
@@ -79,7 +94,7 @@ class SelectRepresentative(SelectOperator):
         embedding_inputs.company_inputs(ctx, inputs, different=method in DIFFERENT)
 
     def __call__(self, sample_collection: Any, delegate: bool = False, **options: Any) -> Any:
-        # A form keeps what was entered for another method; a call means what it says.
+        # A form keeps inputs of another method, which are ignored. In a call they are a mistake.
         method = options.get("method") or "typiclust"
         if method not in ("typiclust", "representative_informative"):
             return super().__call__(sample_collection, delegate, **options)
@@ -114,7 +129,11 @@ def _entries_of(params: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _more_of(method: str, params: dict[str, Any]) -> dict[str, Any]:
-    """The strategy of a method, and its options."""
+    """Return the name of a method's strategy, and its options.
+
+    Raises:
+        InvalidInput: if the method is unknown.
+    """
     if method == "coverage":
         return {"strategy": "coverage", "kernel": "cosine"}
     if method not in ("typicality", "outliers", "typiclust"):

@@ -1,4 +1,4 @@
-"""select_test_set: samples to test on, like where the model will be applied, apart from training."""
+"""The operator select_test_set: it selects test samples that represent the model's application."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ USUAL_TAG = "test"
 
 
 def _tag_of(params: dict[str, Any]) -> str:
-    """The tag; an empty one means that none is wanted."""
+    """Return the tag, or its default; "" for no tag."""
     tag = params.get("tag")
     return USUAL_TAG if tag is None else str(tag)
 
@@ -58,7 +58,7 @@ def _chosen(
 
 
 def _figures(chosen: ChosenTestSet) -> dict[str, Any]:
-    """What a result says of a test set, in plain values."""
+    """Return the figures of a test set as plain values."""
     report = chosen.report
     names = (
         "method",
@@ -120,14 +120,29 @@ def _write(
 
 
 class SelectTestSet(OptionsOperator):
-    """A test set, written as a selection is, with what is held out from training beside it.
+    """Chooses a test set, and marks samples that must be held out from training because of it.
 
-    Options: ``size`` (a count or a share) or ``interval`` (a dict with ``half_width``; see
-    ``alcore.test_sets.Interval``); ``method`` (random, stratified, herding, both, active), ``strata``,
-    ``shares``, ``embeddings``, ``metric``, ``minimum_distance`` (0: near-duplicates are not looked
-    for), ``groups``, ``expected_loss``, ``floor``; ``reference_view`` or ``reference_tag``, what it is
-    to be like; ``label_field``, ``labeled_tag``, ``skip_chosen``, what is trained on; ``tag``,
-    ``saved_view``, ``run_key``, ``overwrite``, ``bad``, ``device``, ``seed``.
+    Options:
+        size, interval: one of them must be given: a count or a share; or a dict with ``half_width``
+            (see ``alcore.test_sets.Interval``).
+        method: "random", "stratified", "herding", "both" or "active". By default, the other options
+            decide.
+        strata, shares: a list of fields of categories, and the shares of their values; default: the
+            shares in the reference.
+        embeddings, metric, bandwidth: the vectors for herding and near-duplicates, and their kernel.
+        minimum_distance: nearer samples are near-duplicates; 0 for no search.
+        groups: a field; samples with the same value are never split.
+        expected_loss, floor: for "active": the expected loss, and the share that is drawn uniformly.
+        reference_view, reference_tag: the samples that the test set must resemble; default: all
+            samples of the view, including labeled ones.
+        max_target: of a larger reference, this many random samples are used.
+        random_sets: the number of random test sets to compare with.
+        label_field, labeled_tag, skip_chosen: which samples count as labeled, and so are used for
+            training.
+        tag, saved_view, run_key, overwrite: the names under which the test set is written.
+        bad: "error" or "leave_out", for samples whose values cannot be used.
+        device: "auto", "cpu" or "cuda".
+        seed: the seed of the random numbers.
 
     The result has the names of what was written, and the figures.
     """
@@ -173,7 +188,11 @@ class SelectTestSet(OptionsOperator):
         return found
 
     def check(self, view: Any, options: dict[str, Any]) -> None:
-        """Refuse what cannot be read or written, without reading any sample."""
+        """Check options, fields and names, without reading any sample.
+
+        Raises:
+            InvalidInput: if an option or a field cannot be used, or if a name is taken.
+        """
         dataset = dataset_of(view)
         request = test_sets.request_of(dataset, options)
         check_names(dataset, _names(dataset, request, options), bool(options.get("overwrite")))

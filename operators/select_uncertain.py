@@ -1,4 +1,4 @@
-"""select_uncertain: what the model is unsure of."""
+"""The operator select_uncertain: it selects samples on which the model is uncertain."""
 
 from __future__ import annotations
 
@@ -10,7 +10,15 @@ from .select_base import SelectOperator
 
 
 class SelectUncertain(SelectOperator):
-    """Chooses samples that a model is unsure of."""
+    """Chooses samples on which a model is uncertain.
+
+    Options, besides those of ``SelectOperator``:
+        predictions: the field of the predictions.
+        measure: a measure of uncertainty; default: "margin".
+        temperature: the temperature of the softmax, above 0; default: 1.
+        embeddings: embeddings by which the chosen samples are kept apart.
+        budget: a count, or below 1 a share of the candidates; default: 100.
+    """
 
     label = "Active learning: select uncertain samples"
     about = (

@@ -1,4 +1,4 @@
-"""undo_selection: remove what a selection added."""
+"""The operator undo_selection: it removes what a selection added."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .runs.writing import check_there, undo
 
 
 class UndoSelection(PluginOperator):
-    """Removes what a selection added."""
+    """Removes everything that a selection added to the dataset: tags, saved view, fields and record."""
 
     label = "Active learning: undo a selection"
     about = "Removes exactly what a selection added; labels made since then stay."
@@ -56,5 +56,17 @@ class UndoSelection(PluginOperator):
                 outputs.int(things, label=f"{things.capitalize()} it had chosen")
 
     def __call__(self, sample_collection: Any, run_key: str) -> Any:
-        """Undo the selection ``run_key`` of a dataset."""
+        """Undo a selection.
+
+        Args:
+            sample_collection: the dataset, or a view of it.
+            run_key: the run key of the selection.
+
+        Returns:
+            An ``ExecutionResult``; its ``result`` has the number of samples or objects that the
+            selection had chosen.
+
+        Raises:
+            InvalidInput: if there is no such selection.
+        """
         return self.start(sample_collection, {"run_key": run_key})
