@@ -23,6 +23,9 @@ from .recipe.filters import passing
 from .recipe.limits import Bounds, bounds_of
 from .strategies import Strategy, Task
 
+# Tells the draws of a batch apart from those of the strategy ``random``.
+DRAWN = 2
+
 
 def select(
     pool: Pool,
@@ -220,8 +223,7 @@ def _picked(
             limits=bounds.limits(),
         )
     _refuse_changing(terms, names, stage.batch, at)
-    # Drawn for the whole pool, so that a filter does not change what the other samples drew.
-    gumbel = np.random.default_rng([task.seed, 1, number]).gumbel(size=task.pool.n)[task.candidates]
+    gumbel = -np.log(-np.log(task.pool.drawn(task.seed, DRAWN, number)[task.candidates]))
     return draw(
         terms, task.picks, gumbel, batch=stage.batch, coldness=stage.coldness, combine=stage.combine
     )

@@ -103,7 +103,7 @@ class SelectInformative(SelectOperator):
             if entry["strategy"] != "disagreement":
                 raise InvalidInput("batch: 'batch_bald' is for members or several fields")
             entry = {"strategy": "batch_bald", "column": entry["column"]}
-            entry["samples"] = params.get("samples") or 10_000
+            entry["samples"] = params.get("samples", 10_000)
         strategies = [entry]
         if params.get("embeddings"):
             strategies.append({"strategy": "diversity", "column": params["embeddings"]})
@@ -113,5 +113,5 @@ class SelectInformative(SelectOperator):
             "seed": params.get("seed", 0),
         }
         if batch not in ("top", "batch_bald"):
-            recipe |= {"batch": batch, "coldness": params.get("coldness") or 1.0}
+            recipe |= {"batch": batch, "coldness": params.get("coldness", 1.0)}
         return recipe

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Mapping, Sequence
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import torch
 
+from .draws import id_hashes, uniforms
 from .errors import InvalidInput, name_samples
 from .objects import Objects
 from .pixel_maps import Maps
@@ -106,6 +108,18 @@ class Pool:
             self.independent,
             self.elsewhere,
         )
+
+    def drawn(self, *key: int) -> np.ndarray:
+        """(N,) float64 in (0, 1), drawn by each sample's id; see ``draws.uniforms``.
+
+        Args:
+            key: the seed, and numbers that tell apart several draws with one seed.
+        """
+        return uniforms(self._hashes, *key)
+
+    @cached_property
+    def _hashes(self) -> np.ndarray:
+        return id_hashes(self.ids)
 
     def column(self, name: str, user: str) -> Any:
         """The column ``name``.

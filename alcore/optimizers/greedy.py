@@ -63,8 +63,9 @@ def greedy(
         terms: what to choose by; strengths are not 0.
         n: how many candidates each objective has rows for.
         budget: how many to choose; fewer are chosen where no other candidate may be chosen.
-        combine: "product" of ``value ** strength``, "sum" of ``strength * value / scale``, or
-            "plain_sum" of ``strength * value``.
+        combine: "product" of ``value ** strength``, where a negative strength inverts the value to
+            ``(1 - value / scale) ** -strength``; "sum" of ``strength * value / scale``; or "plain_sum"
+            of ``strength * value``.
         device: the device of the objectives' values; the CPU by default.
         progress: called with (chosen, budget) after each round; an exception that it raises stops the
             run.
@@ -102,6 +103,7 @@ class _Greedy:
         # With limits, a row may be excluded, and could then not represent the rows of its group.
         self.group_ids = _kinds(terms) if limits is None else None
         self._set_scales([not term.objective.needs_first_pick for term in terms])
+        scale_inverted(terms, self.bounds)
 
     def run(self) -> Picks:
         changing = [t.objective.depends_on_picks for t in self.terms]
@@ -287,6 +289,16 @@ class _Greedy:
             step *= 2
 
 
+def scale_inverted(terms: Sequence[Term], values: Sequence[Any]) -> None:
+    """Raise the scale of each term of negative strength to its highest value, if that is higher.
+
+    A score without an upper bound has a scale of 1. Inverted by it, all higher values would be 0.
+    """
+    for term, value in zip(terms, values, strict=True):
+        if term.strength < 0 and len(value):
+            term.objective.scale = max(term.objective.scale, float(value.max()))
+
+
 def combined(terms: Sequence[Term], values: Sequence[Any], combine: str) -> Any:
     """Combine the values of several terms, and round them so that rounding errors break no ties.
 
@@ -298,14 +310,17 @@ def combined(terms: Sequence[Term], values: Sequence[Any], combine: str) -> Any:
     Returns:
         the combined values, of the same kind; -inf where a value is below its objective's minimum.
     """
-    xp: Any = torch if isinstance(values[0], torch.Tensor) else np
     total: Any = None
     refused: Any = None
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         for term, value in zip(terms, values, strict=True):
             objective = term.objective
             if combine == "product":
-                part = value if term.strength == 1 else value**term.strength
+                if term.strength < 0:
+                    # Stays finite where a value is 0, so that the other strategies count too.
+                    part = (1 - value / objective.scale).clip(0) ** -term.strength
+                else:
+                    part = value if term.strength == 1 else value**term.strength
                 total = part if total is None else total * part
             else:
                 scale = objective.scale if combine == "sum" else 1.0
@@ -314,12 +329,9 @@ def combined(terms: Sequence[Term], values: Sequence[Any], combine: str) -> Any:
             if objective.minimum is not None:
                 near = value < objective.minimum
                 refused = near if refused is None else refused | near
-    if any(term.strength < 0 for term in terms):
-        # 0 times infinity is NaN: a 0 excludes the sample, whatever the other strategies say.
-        total = xp.where(xp.isnan(total), xp.zeros_like(total), total)
     total = rounded(total)
     if refused is not None:
-        total[refused] = -xp.inf
+        total[refused] = -np.inf
     return total
 
 

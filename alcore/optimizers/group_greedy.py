@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from .budget import Limits
-from .greedy import Picks, Progress, Term, combined, rounded
+from .greedy import Picks, Progress, Term, combined, rounded, scale_inverted
 
 
 def choose_groups(
@@ -66,6 +66,7 @@ class _Groups:
         self.bounds = [term.objective.values(None).clone() for term in terms]
         self.fresh = torch.ones(self.count, dtype=torch.bool, device=groups.device)
         self._set_scales([not term.objective.needs_first_pick for term in terms])
+        scale_inverted(terms, self.bounds)
 
     def run(self) -> Picks:
         rows: list[int] = []

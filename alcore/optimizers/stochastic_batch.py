@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..data.errors import InvalidInput
-from .greedy import Picks, Term, combined
+from .greedy import Picks, Term, combined, scale_inverted
 
 
 def draw(
@@ -41,6 +41,7 @@ def draw(
         InvalidInput: "power" where no value is above 0.
     """
     values = [term.objective.values(None).cpu().numpy() for term in terms]
+    scale_inverted(terms, values)
     total = combined(terms, values, combine)
     if batch == "power" and not (total > 0).any():
         raise InvalidInput(

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any
 
 import numpy as np
 
+from ..data.dates import seconds
 from ..data.errors import InvalidInput
 from ..data.numbers import numbers_or_counts
 from ..geometry.duplicates import near_duplicates
@@ -68,7 +69,12 @@ def _passes(task: Task, one: Filter) -> np.ndarray:
             raise InvalidInput(
                 f"{user}: column {one.column!r} holds several values a sample; filter on one"
             )
-        found, here = _is_in(column.tolist(), wanted), ~pool.missing[one.column]
+        here = ~pool.missing[one.column]
+        if column.dtype.kind == "M":  # compared as seconds, however dates are written
+            moments = pool.numbers(one.column, user)
+            found = _is_in(moments.tolist(), [seconds(value) for value in wanted])
+        else:
+            found = _is_in(column.tolist(), wanted)
     return here & (found if one.in_ is not None else ~found)
 
 
@@ -86,6 +92,4 @@ def _is_in(values: Iterable[Any], wanted: list[Any]) -> np.ndarray:
 def _number(bound: float | datetime | None, default: float) -> float:
     if bound is None:
         return default
-    if isinstance(bound, datetime):
-        return bound.replace(tzinfo=bound.tzinfo or timezone.utc).timestamp()
-    return float(bound)
+    return float(seconds(bound))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from ..strategies import AnyStrategy, Reads, Strategy
 from ..strategies.common.examples import Examples
@@ -25,7 +25,17 @@ BATCHES = {
     "softrank": Words("drawn by rank", "blind to how far the scores are apart"),
 }
 Combine = Literal["product", "sum", "lightly"]
-Budget = Annotated[int, Field(gt=0, strict=True)] | Annotated[float, Field(gt=0, le=1, strict=True)]
+
+
+def _whole(budget: Any) -> Any:
+    """2.0 is 2, because a form may send a count as a float; 1.0 is all."""
+    return int(budget) if isinstance(budget, float) and budget > 1 and budget.is_integer() else budget
+
+
+Budget = Annotated[
+    Annotated[int, Field(gt=0, strict=True)] | Annotated[float, Field(gt=0, le=1, strict=True)],
+    BeforeValidator(_whole),
+]
 
 
 class Filter(Options):
@@ -142,7 +152,7 @@ class Recipe(_OneStage):
     """
 
     stages: Annotated[list[Stage], Field(min_length=1)] | None = None
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, lt=2**64)
 
     @model_validator(mode="after")
     def _one_form(self) -> Recipe:

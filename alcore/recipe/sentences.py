@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from ..data.errors import InvalidInput
+from ..data.plain import plain
 from ..strategies import BY_NAME
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -36,11 +37,12 @@ def validated(
     if isinstance(given, model):
         return given
     try:
-        if isinstance(given, str):
-            given = json.loads(given)
+        given = plain(json.loads(given) if isinstance(given, str) else given)
         return model.model_validate(given)
     except json.JSONDecodeError as error:
         raise InvalidInput(f"{name}: is not JSON: {error}") from None
+    except RecursionError:
+        raise InvalidInput(f"{name}: is nested too deeply") from None
     except ValidationError as error:
         raise InvalidInput(sentence(error, given)) from None
 

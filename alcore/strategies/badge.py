@@ -61,19 +61,20 @@ class Badge(Rule):
         """Choose ``task.picks`` candidates; see ``Strategy.choose``."""
         features = task.pool.vectors(self.embeddings, task.user)
         width = features.shape[1] + class_vectors(self.column, task).shape[-1]
-        small = len(task.candidates) * width <= settings.float64_up_to
+        rows = task.shuffled(task.candidates)
+        small = len(rows) * width <= settings.float64_up_to
         dtype = torch.float64 if small else torch.float32
-        parts = probabilities(self, task, task.candidates)
+        parts = probabilities(self, task, rows)
         gradients = GradientEmbeddings(
             torch.cat([to_tensor(part, dtype, task.device) for part in parts]),
-            to_tensor(features[task.candidates], dtype, task.device),
+            to_tensor(features[rows], dtype, task.device),
         )
         if not bool(gradients.squared_lengths.isfinite().all()):
             raise InvalidInput(
                 f"{task.user}: column {self.embeddings!r} holds numbers too large to square; scale them"
             )
-        rows, values = draw(gradients, task.picks, np.random.default_rng(task.seed), task.tick)
-        return Choice(rows, values, {})
+        drawn, values = draw(gradients, task.picks, np.random.default_rng(task.seed), task.tick)
+        return Choice(np.searchsorted(task.candidates, rows[drawn]), values, {})
 
 
 def draw(

@@ -87,16 +87,14 @@ class Coverage(Strategy):
             )
         prepare = task.vectors(self.column, self.metric)
         covered = np.flatnonzero(pool.present(self.judged_by()) & ~pool.labeled)
-        generator = np.random.default_rng(task.seed)
-        if len(covered) > self.max_covered:
-            covered = np.sort(generator.choice(covered, self.max_covered, replace=False))
+        covered = task.sampled(covered, self.max_covered)
         centers = np.flatnonzero(~pool.missing[self.column] & pool.labeled)
         vectors = prepare(task.candidates)
         same = np.array_equal(covered, task.candidates)
         width = 1.0
         if self.kernel == "gaussian":
             width = (
-                auto_bandwidth(prepare, covered, len(centers) + task.picks, generator)
+                auto_bandwidth(prepare, task.shuffled(covered), len(centers) + task.picks)
                 if self.bandwidth == "auto"
                 else self.bandwidth
             )
@@ -148,10 +146,10 @@ def _pure_radius(options: Coverage, task: Task, prepare: PreparedVectors) -> flo
         raise InvalidInput(
             f"{task.user}: radius: 'auto' needs clusters, the number of classes that there are"
         )
-    rows = np.flatnonzero(~pool.missing[options.column])
+    rows = task.shuffled(np.flatnonzero(~pool.missing[options.column]))
     vectors = prepare(rows)
     clusters = torch.from_numpy(cluster(vectors, count, task.seed)).to(vectors.device)
-    drawn = np.sort(np.random.default_rng(task.seed).permutation(len(rows))[:BALLS])
+    drawn = np.arange(min(BALLS, len(rows)))
     reach = torch.full((len(drawn),), torch.inf, dtype=vectors.dtype, device=vectors.device)
     lengths = squared_lengths(vectors)
     positions = torch.from_numpy(drawn).to(vectors.device)

@@ -58,7 +58,7 @@ class Determinantal(Strategy):
         if self.kernel == "gaussian":
             everyone = np.flatnonzero(here & ~pool.labeled)
             width = (
-                auto_bandwidth(prepare, everyone, spanning, np.random.default_rng(task.seed))
+                auto_bandwidth(prepare, task.shuffled(everyone), spanning)
                 if self.bandwidth == "auto"
                 else self.bandwidth
             )

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-import numpy as np
-
 from ..objectives import Objective
 from .base import Strategy
 from .common.task import Task
@@ -26,6 +24,4 @@ class Random(Strategy):
 
     def objective(self, task: Task) -> Objective:
         """The objective that values the candidates of ``task``; see ``Strategy.objective``."""
-        # Drawn for the whole pool, so that a filter does not change what the other samples drew.
-        drawn = np.random.default_rng(task.seed).random(task.pool.n)
-        return task.score(drawn[task.candidates])
+        return task.score(task.pool.drawn(task.seed)[task.candidates])

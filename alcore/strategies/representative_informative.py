@@ -73,10 +73,7 @@ class RepresentativeInformative(Strategy):
         labeled = np.flatnonzero(here & pool.labeled)
         unlabeled = np.flatnonzero(here & ~pool.labeled)
         known = self._predictions(task, labeled)
-        compared = unlabeled
-        if len(unlabeled) > self.max_compared:
-            generator = np.random.default_rng(task.seed)
-            compared = np.sort(generator.choice(unlabeled, self.max_compared, replace=False))
+        compared = task.sampled(unlabeled, self.max_compared)
         others = self._predictions(task, compared)
         stands_for = len(unlabeled) / max(1, len(compared))
         mine = self._predictions(task, task.candidates)
@@ -97,7 +94,7 @@ class RepresentativeInformative(Strategy):
                 - self.beta * sure
             )
             task.tick()
-        return Representative(mine, fixed, self.gamma, task.picks)
+        return Representative(mine, fixed, self.gamma)
 
     def _predictions(self, task: Task, rows: np.ndarray) -> torch.Tensor:
         return to_tensor(all_probabilities(self, task, rows), torch.float64, task.device)

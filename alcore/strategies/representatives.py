@@ -64,7 +64,7 @@ class Representatives(Rule):
     def choose(self, task: Task) -> Choice:
         """Choose ``task.picks`` candidates; see ``Strategy.choose``."""
         prepare = task.vectors(self.column, self.metric)
-        rows = np.flatnonzero(~task.pool.missing[self.column])
+        rows = task.shuffled(np.flatnonzero(~task.pool.missing[self.column]))
         if self.method == "k_medoids":
             return _medoids(rows, prepare, task)
         vectors = prepare(rows)
@@ -83,7 +83,7 @@ class Representatives(Rule):
 def _medoids(rows: np.ndarray, prepare: PreparedVectors, task: Task) -> Choice:
     vectors = prepare(rows)
     place = {row: position for position, row in enumerate(rows.tolist())}
-    candidates = np.array([place[row] for row in task.candidates.tolist()], dtype=np.int64)
+    candidates = np.sort([place[row] for row in task.candidates.tolist()])
     fixed = np.flatnonzero(task.pool.labeled[rows])
     may = np.zeros(len(rows), dtype=bool)
     may[candidates] = True
@@ -100,7 +100,7 @@ def _medoids(rows: np.ndarray, prepare: PreparedVectors, task: Task) -> Choice:
         medoids = better
     sizes = np.bincount(nearest[nearest >= 0], minlength=len(medoids))
     order = np.lexsort((medoids, -sizes))
-    chosen = np.searchsorted(candidates, medoids[order])
+    chosen = np.searchsorted(task.candidates, rows[medoids[order]])
     return Choice(chosen, sizes[order] / len(rows), {"clusters": len(fixed) + len(medoids)})
 
 

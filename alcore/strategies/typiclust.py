@@ -53,7 +53,7 @@ class TypiClust(Rule):
                 return np.ones(len(rows))
             return of_distances(nearest_neighbors(prepare(rows), count, task.tick).distances)
 
-        rows = np.flatnonzero(~task.pool.missing[self.column])
+        rows = task.shuffled(np.flatnonzero(~task.pool.missing[self.column]))
         labeled = int(task.pool.labeled[rows].sum())
         count = min(labeled + task.picks, self.max_clusters)
         clusters = cluster(prepare(rows), count, task.seed)

@@ -19,6 +19,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 
 from ..data.categories import class_name, first_names
+from ..data.dates import is_date, seconds
 from ..data.errors import InvalidInput
 from ..data.numbers import numbers_or_counts
 from ..objectives import Objective
@@ -46,7 +47,9 @@ Values = Annotated[list[Any], AfterValidator(_values)]
 class Bell(Options):
     """A Gaussian preference: exp(-((x - around) / width)^2 / 2), which is 1 at ``around``."""
 
-    around: Finite
+    around: Annotated[Finite, BeforeValidator(seconds)] = Field(
+        description="a number, or a date: seconds since 1970"
+    )
     width: Width
 
 
@@ -56,6 +59,8 @@ def _kind_of_preference(given: Any) -> str:
     if isinstance(given, dict):
         return "worths"
     if isinstance(given, list | tuple):
+        if len(given) == 2 and all(is_date(one) for one in given):
+            return "range"
         return "ranking" if any(isinstance(one, str | bool) for one in given) else "range"
     return "word"
 
@@ -72,7 +77,7 @@ def _word(given: Any) -> Any:
 def _range(given: Any) -> Any:
     if len(given) != 2:
         raise ValueError(f"a range is [from, to], and of categories there are names; got {given!r}")
-    return given
+    return [seconds(one) for one in given]
 
 
 Preference = Annotated[
@@ -102,9 +107,9 @@ class Weight(Strategy):
     classes: Values | None = Field(None, description="of objects: those that count; default all")
     prefer: Annotated[Preference, Basic("Prefer", PREFERENCES)] = Field(
         "high",
-        description="of numbers: high, low, a range [from, to], or a bell {around, width}; of "
-        "categories: a list, the best first, evenly spaced, or a dict of what each is worth; those not "
-        "named are worth less than all of the list, or the least of the dict",
+        description="of numbers and dates: high, low, a range [from, to], or a bell {around, width}; "
+        "of categories: a list, the best first, evenly spaced, or a dict of what each is worth; those "
+        "not named are worth less than all of the list, or the least of the dict",
     )
 
     @model_validator(mode="after")

@@ -42,9 +42,7 @@ def proposal(expected_losses: np.ndarray, floor: float) -> np.ndarray:
     return floor * even + (1 - floor) * shares / shares.sum()
 
 
-def draw(
-    chances: np.ndarray, size: int, generator: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
+def draw(chances: np.ndarray, size: int, uniform: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Draw samples one by one without replacement, each in proportion to its probability.
 
     Gumbel noise is added to the log probabilities and the sums are sorted, which is equivalent.
@@ -52,13 +50,13 @@ def draw(
     Args:
         chances: (N,) probabilities above 0.
         size: how many to draw, at most N.
-        generator: the source of random numbers.
+        uniform: (N,) random numbers, uniformly distributed in (0, 1).
 
     Returns:
         (size,) int64 in the order drawn, and (size,) float64, the probability of each when it was
         drawn.
     """
-    keys = np.log(chances) + generator.gumbel(size=len(chances))
+    keys = np.log(chances) - np.log(-np.log(uniform))
     order = np.argsort(-keys, kind="stable")
     drawn = order[:size]
     # Summed from the last to the first, to avoid small differences of large numbers.

@@ -143,11 +143,11 @@ class _Run:
 
     def choose(self) -> tuple[np.ndarray, np.ndarray | None]:
         """The rows taken, and their weights."""
-        method, rows = self.spec.how, self.candidates
+        method, rows, pool = self.spec.how, self.candidates, self.pool
         if method == "active":
             assert self._losses is not None
             chances = active.proposal(self._losses[rows], self.spec.floor)
-            drawn, had = active.draw(chances, self.size, self._generator(KEYS))
+            drawn, had = active.draw(chances, self.size, pool.drawn(self.spec.seed, KEYS)[rows])
             return rows[drawn], active.weights_of(had, len(rows))
         strata, quotas = np.zeros(len(rows), dtype=np.int64), np.array([self.size])
         if method in STRATIFIED:
@@ -157,11 +157,12 @@ class _Run:
         units = _as_they_appear(self.units[rows])
         if method in HERDED:
             return rows[self._herded(Units(units, strata, quotas))], None
-        # Drawn for the whole pool, so that a sample's key does not depend on which others are left out.
-        generator = self._generator(KEYS)
+        keys = pool.drawn(self.spec.seed, KEYS)[rows]
         if self.spec.groups is None:
-            return rows[draw(strata, quotas, generator.random(self.pool.n)[rows])], None
-        order = generator.permutation(int(units.max()) + 1)
+            return rows[draw(strata, quotas, keys)], None
+        of_units = np.ones(int(units.max()) + 1)
+        np.minimum.at(of_units, units, keys)
+        order = np.argsort(of_units, kind="stable")
         return rows[draw_units(Units(units, strata, quotas), order)], None
 
     def why_none(self) -> str:
@@ -328,11 +329,14 @@ class _Run:
             weights = weights / weights.sum()
         drawn = len(here) > most
         if drawn:
-            generator = self._generator(purpose)
+            keys = target.drawn(self.spec.seed, purpose)[here]
             if weights is None:
-                here = np.sort(generator.choice(here, most, replace=False))
+                here = np.sort(here[np.argsort(keys, kind="stable")[:most]])
             else:
-                here, weights = np.sort(generator.choice(here, most, p=weights)), None
+                order = np.argsort(keys, kind="stable")
+                generator = self._generator(purpose)
+                here = np.sort(here[order][generator.choice(len(here), most, p=weights[order])])
+                weights = None
         own = target is self.pool
         vectors = self._vectors(here) if own else self._vectors.of(target.columns[name][here])
         return TargetVectors(vectors, weights, drawn)

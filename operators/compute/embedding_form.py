@@ -211,7 +211,7 @@ def training_of(params: dict[str, Any]) -> Training:
         image_size=whole(params, "image_size", TRAINING_SIZE),
         epochs=whole(params, "epochs", EPOCHS),
         batch_size=whole(params, "training_batch", Settings.batch_size),
-        learning_rate=float(params.get("learning_rate") or LEARNING_RATE),
+        learning_rate=float(params.get("learning_rate", LEARNING_RATE)),
         seed=whole(params, "seed", 0),
     )
     return Training(

@@ -167,7 +167,12 @@ def entry_of(dataset: Any, params: dict[str, Any], measure: str | None = None) -
         entry["aggregate"] = _aggregate_of(kind, params)
         entry |= {name: params.get(name) for name in NUMBERS if name in _takes(source, kind)}
     entry["given"] = params.get("given")
-    return {name: value for name, value in entry.items() if value not in (None, "", False)}
+    # By identity: 0 equals False, and is a value.
+    return {
+        name: value
+        for name, value in entry.items()
+        if value is not None and value is not False and value != ""
+    }
 
 
 def measures_of(dataset: Any, params: dict[str, Any]) -> dict[str, words.Words]:

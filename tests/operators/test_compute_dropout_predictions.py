@@ -208,10 +208,13 @@ def test_other_settings_need_overwrite(dataset, compute, invalid, change, what):
     with pytest.raises(invalid, match=what):
         compute(**change)
     assert dataset.values("dropout.id") == before
-    result = compute(dataset.skip(30), overwrite=True, **change)
+    with pytest.raises(invalid, match="of other settings, 20 of them outside this view"):
+        compute(dataset.skip(30), overwrite=True, **change)
+    assert dataset.values("dropout.id") == before
+    result = compute(dataset.limit(25), overwrite=True, **change)
     dataset.reload()
-    assert (result["predicted"], result["skipped"]) == (18, 0)
-    assert dataset.exists("dropout").values("id") == dataset.skip(30).values("id")
+    assert (result["predicted"], result["skipped"]) == (25, 0)
+    assert dataset.exists("dropout").values("id") == dataset.limit(25).values("id")
 
 
 def test_a_run_that_breaks_off_before_anything_is_written(dataset, compute, state):

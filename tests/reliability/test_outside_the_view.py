@@ -57,4 +57,3 @@ def test_groups_of_another_view_are_not_mixed(dataset, operator, everything, inv
     with pytest.raises(invalid, match="values of 24 samples outside this view, which would be lost"):
         find(dataset.limit(HALF), embeddings="embeddings", distance=0.1, overwrite=True)
     assert everything(dataset) == before
-

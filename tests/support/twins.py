@@ -192,11 +192,12 @@ class Representative:
         sure = 1 - uncertainty(P, "margin")
         if n_l:
             sure = sure * np.exp(((P[:, None] - P[labeled][None]) ** 2).sum(-1).min(1))
-        self.fixed, self.picks, self.free = M3 - M2 - beta * sure, picks, free
+        self.fixed, self.free = M3 - M2 - beta * sure, free
 
     def values(self, candidates, labeled, chosen):
-        lowest = self.fixed[self.free].min()
-        return self.fixed[candidates] - lowest + self.picks - self.K[np.ix_(candidates, chosen)].sum(1)
+        highest, lowest = self.fixed[self.free].max(), self.fixed[self.free].min()
+        now = self.fixed[candidates] - self.K[np.ix_(candidates, chosen)].sum(1)
+        return np.exp((now - highest) / ((highest - lowest) or 1.0))
 
 
 class Balance:
@@ -234,7 +235,7 @@ def totals(terms, strengths, candidates, labeled, chosen, combine="product"):
             centers = labeled or chosen
             if getattr(term, "minimum", None) is not None and centers:
                 refused |= values < term.minimum
-            if combine == "product":
+            if combine == "product" and strength > 0:
                 with np.errstate(all="ignore"):
                     total = total * values**strength
             else:
@@ -242,6 +243,8 @@ def totals(terms, strengths, candidates, labeled, chosen, combine="product"):
                 turn = term.turn(left, labeled, chosen) if isinstance(term, Coverage) else 0
                 if isinstance(term, Fixed) or cold:
                     scale = getattr(term, "scale", 1.0)
+                    if strength < 0 and combine == "product":
+                        scale = max(scale, term.values(np.array(candidates), labeled, chosen).max())
                 else:
                     if turn != turns[k]:
                         scales[k], turns[k] = None, turn
@@ -249,8 +252,10 @@ def totals(terms, strengths, candidates, labeled, chosen, combine="product"):
                         everyone = term.values(np.array(candidates), labeled, chosen)
                         scales[k] = everyone.max() if everyone.max() > 0 else 1.0
                     scale = scales[k]
-                total = total + strength * values / scale
-        total = np.where(np.isnan(total), 0, total)
+                if combine == "product":
+                    total = total * np.clip(1 - values / scale, 0, None) ** -strength
+                else:
+                    total = total + strength * values / scale
         total[refused] = -np.inf
         yield left, total
 

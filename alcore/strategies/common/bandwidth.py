@@ -11,9 +11,7 @@ SAMPLES, OTHERS = 1_000, 10_000
 SAME = 1e-12
 
 
-def auto_bandwidth(
-    prepare: Vectors, covered: np.ndarray, centers: int, generator: np.random.Generator
-) -> float:
+def auto_bandwidth(prepare: Vectors, covered: np.ndarray, centers: int) -> float:
     """The typical distance within which a sample has n / centers neighbors.
 
     It is the median, over 1,000 random samples, of the distance to the neighbor of rank n / centers,
@@ -23,15 +21,13 @@ def auto_bandwidth(
 
     Args:
         prepare: the vectors of the pool.
-        covered: (n,) rows of the pool.
+        covered: (n,) rows of the pool, in random order.
         centers: how many samples are labeled or will be chosen.
-        generator: the source of random numbers.
 
     Returns:
         a distance above 0.
     """
-    drawn = generator.permutation(covered)[:OTHERS]
-    others = prepare(drawn)
+    others = prepare(covered[:OTHERS])
     squared = squared_distances(others[:SAMPLES], others)
     rank = min(len(others), max(2, round(len(others) / max(1, centers)) + 1))
     typical = float(squared.kthvalue(rank, dim=1).values.median()) ** 0.5

@@ -22,7 +22,7 @@ def choose_in_rounds(
     Clusters with few labeled samples come first; clusters of up to 5 samples come after all others.
 
     Args:
-        rows: (n,) rows of the pool, ascending.
+        rows: (n,) rows of the pool.
         clusters: (n,) the cluster of each row; negative where it is in none.
         judge: takes the rows of a cluster that are neither labeled nor chosen and returns their
             values, higher = better.

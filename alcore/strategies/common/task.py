@@ -14,6 +14,9 @@ from ...data.pool import Pool
 from ...geometry.vectors import Vectors, vectors_of
 from ...objectives import Score
 
+# Tells the order of rows apart from what the strategy ``random`` draws with the same seed.
+SHUFFLE = 1
+
 
 @dataclass(frozen=True)
 class Task:
@@ -50,6 +53,18 @@ class Task:
             InvalidInput: the column does not hold usable vectors.
         """
         return vectors_of(self.pool, column, metric, self.user, self.device)
+
+    def shuffled(self, rows: np.ndarray) -> np.ndarray:
+        """(R,) int64, some rows of the pool in an order that their ids and the seed decide.
+
+        What clusters, or draws by position, takes rows in this order. The order of the pool's rows
+        then makes no difference.
+        """
+        return rows[np.argsort(self.pool.drawn(self.seed, SHUFFLE)[rows], kind="stable")]
+
+    def sampled(self, rows: np.ndarray, most: int) -> np.ndarray:
+        """(at most ``most``,) int64, ascending: some of the rows, drawn at random by their ids."""
+        return rows if len(rows) <= most else np.sort(self.shuffled(rows)[:most])
 
     def score(
         self, values: np.ndarray, scale: float = 1.0, report: dict[str, Any] | None = None

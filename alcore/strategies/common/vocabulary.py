@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic.fields import FieldInfo
 
 
@@ -146,10 +154,20 @@ TrueClasses = Annotated[str, Reads.CATEGORIES, OF_LABELED]
 TrueObjects = Annotated[str, Reads.CLASSES, OF_LABELED]
 
 
+LARGEST_COUNT = 2**53
+
+
 class Options(BaseModel):
     """Part of a recipe: immutable, and unknown options are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @field_validator("*")
+    @classmethod
+    def _no_absurd_count(cls, value: Any, info: ValidationInfo) -> Any:
+        if type(value) is int and abs(value) > LARGEST_COUNT and info.field_name != "seed":
+            raise ValueError(f"{value:.3g} is larger than any count can be")
+        return value
 
 
 def column_kinds(field: FieldInfo) -> list[tuple[type, Reads, bool]]:

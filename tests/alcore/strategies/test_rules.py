@@ -13,9 +13,11 @@ from scipy.stats import chisquare
 from sklearn.cluster import KMeans, kmeans_plusplus
 
 import alcore
+from alcore.data.draws import id_hashes, uniforms
 from alcore.data.settings import settings as sizes
 from alcore.geometry.gradients import GradientEmbeddings
 from alcore.strategies import badge
+from alcore.strategies.common.task import SHUFFLE
 from support import twins
 from support.problems import random_pool
 
@@ -162,7 +164,10 @@ def typiclust_by_hand(X, labeled, budget, seed=0, neighbors=20, most=500, metric
     units = X / np.linalg.norm(X, axis=1, keepdims=True) if metric == "cosine" else X - X.mean(0)
     count = min(len(labeled) + budget, most)
     assert count <= 50
-    clusters = KMeans(count, n_init=1, random_state=seed).fit_predict(units)
+    # Clustered in an order that the ids decide, whatever the order of the rows.
+    order = np.argsort(uniforms(id_hashes(range(len(X))), seed, SHUFFLE), kind="stable")
+    clusters = np.empty(len(X), dtype=np.int64)
+    clusters[order] = KMeans(count, n_init=1, random_state=seed).fit_predict(units[order])
     sizes = np.bincount(clusters, minlength=count)
     known = np.bincount(clusters[labeled], minlength=count)
     order = sorted(range(count), key=lambda c: (known[c], -sizes[c], c))

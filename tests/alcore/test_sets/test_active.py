@@ -39,7 +39,7 @@ def estimates():
     losses = (rng.random(300) < expected).astype(float)
     found, plain = [], []
     for _ in range(3000):
-        rows, had = draw(proposal(expected, 0.2), 60, rng)
+        rows, had = draw(proposal(expected, 0.2), 60, rng.random(300))
         found.append(weighted_estimate(losses[rows], weights_of(had, 300), 300))
         plain.append(losses[rng.permutation(300)[:60]].mean())
     means, errors = np.array([(one.mean, one.standard_error) for one in found]).T
@@ -62,7 +62,7 @@ def test_the_standard_error_is_how_far_estimates_are_off(estimates):
 @given(SEEDS, st.integers(2, 6), st.integers(7, 12))
 def test_the_standard_error_is_that_of_the_estimates_after_each_draw(seed, size, n):
     rng = np.random.default_rng(seed)
-    _, had = draw(proposal(rng.random(n), 0.1), size, rng)
+    _, had = draw(proposal(rng.random(n), 0.1), size, rng.random(n))
     losses = rng.random(size)
     singles, parts = [], []
     for m in range(1, size + 1):
@@ -80,7 +80,7 @@ def test_an_even_draw_has_even_weights_and_the_usual_standard_error():
     losses = rng.normal(size=400)
     errors = []
     for _ in range(200):
-        rows, had = draw(np.full(400, 1 / 400), 100, rng)
+        rows, had = draw(np.full(400, 1 / 400), 100, rng.random(400))
         weights = weights_of(had, 400)
         np.testing.assert_allclose(weights, 1)
         errors.append(weighted_estimate(losses[rows], weights, 400).standard_error)
@@ -90,7 +90,7 @@ def test_an_even_draw_has_even_weights_and_the_usual_standard_error():
 
 def test_all_drawn_are_the_mean_itself():
     losses = np.arange(5.0)
-    rows, had = draw(proposal(losses, 0.3), 5, np.random.default_rng(0))
+    rows, had = draw(proposal(losses, 0.3), 5, np.random.default_rng(0).random(len(losses)))
     found = weighted_estimate(losses[rows], weights_of(had, 5), 5)
     assert found.mean == 2 and found.standard_error == 0
     assert weighted_estimate([3.0], [1.0], 9).standard_error == np.inf
@@ -101,7 +101,7 @@ def test_each_is_drawn_by_its_chance_among_those_left():
     rng = np.random.default_rng(0)
     counts = np.zeros((4, 4))
     for _ in range(3000):
-        (first, second), had = draw(chances, 2, rng)
+        (first, second), had = draw(chances, 2, rng.random(len(chances)))
         counts[first, second] += 1
         np.testing.assert_allclose(had, [chances[first], chances[second] / (1 - chances[first])])
     expected = 3000 * chances[:, None] * chances / (1 - chances[:, None])
@@ -112,7 +112,7 @@ def test_each_is_drawn_by_its_chance_among_those_left():
 def test_a_floor_bounds_the_weights():
     rng = np.random.default_rng(0)
     expected = (rng.random(1000) < 0.02).astype(float)  # sure of almost all
-    _, had = draw(proposal(expected, 0.25), 200, rng)
+    _, had = draw(proposal(expected, 0.25), 200, rng.random(1000))
     weights = weights_of(had, 1000)
     assert 2 < weights.max() < 4.01 and weights.min() > 0
     np.testing.assert_allclose(proposal(np.zeros(4), 0.2), 0.25)
