@@ -19,6 +19,11 @@ TOLERANCE = 1e-9
 FIRST, MORE = 2, 1
 LEAST_ADDED = 500
 MOST_ROUNDS = 100
+# From this many numbers (samples x classes) on, rough prices say which samples come first.
+ROUGHLY_FROM = 1 << 20
+ROUGH_STEPS = 500
+# Of the way to the bound that would be the best possible, how much the first of these steps takes.
+STEP = 0.3
 # While the solver works, tick is called this often, in seconds.
 TICK_EVERY = 0.1
 # The most seconds of one program, after which the solver gives up.
@@ -71,6 +76,8 @@ def solve(
         return rows, value_of(rows, worth, p, lacking, strength)
     program, inside = _reduced(worth, p, lacking, budget, strength, tick)
     shares, bound = np.zeros(n), np.inf
+    if program.p.size >= ROUGHLY_FROM:
+        inside, bound = program.roughly(tick)
     for _ in range(MOST_ROUNDS):
         rows = np.flatnonzero(inside)
         found, prices, threshold = program.optimum(rows, tick)
@@ -244,6 +251,39 @@ class _Program:
         """
         best = np.partition(worths, len(worths) - self.budget)[len(worths) - self.budget :]
         return float(best.sum() - prices @ self.lacking) + self.constant
+
+    def roughly(self, tick: Callable[[], None]) -> tuple[np.ndarray, float]:
+        """The samples that nearly optimal prices choose, and the bound by these prices.
+
+        The bound is convex in the prices; it is lowered by steps along its subgradient, which take two
+        products with the matrix each. These samples only begin the column generation: which they are
+        changes how long it takes, and not the optimum.
+
+        Returns:
+            (n,) bool, true for at least ``budget`` samples, and the bound.
+        """
+        prices = self.costs / 2
+        best, bound, value = prices, np.inf, -np.inf
+        chosen = np.zeros(len(self.p), dtype=bool)
+        for step in range(ROUGH_STEPS):
+            worths = self.gains + self.p @ prices
+            now = self.bound(worths, prices)
+            if now < bound:
+                best, bound = prices, now
+            rows = np.argpartition(-worths, self.budget - 1)[: self.budget]
+            chosen[rows] = True
+            over = self.p[rows].sum(0) - self.lacking
+            lost = float(self.costs @ np.maximum(-over, 0))
+            value = max(value, float(self.gains[rows].sum()) - lost + self.constant)
+            length = float(over @ over)
+            if bound - value <= TOLERANCE or length == 0:
+                break
+            along = STEP * (bound - value) / (1 + step**0.5) / length
+            prices = np.clip(prices - along * over, 0, self.costs)
+            tick()
+        worths = self.gains + self.p @ best
+        chosen[_best(worths, FIRST * self.budget + len(self.costs))] = True
+        return chosen, bound
 
     def optimum(
         self, rows: np.ndarray, tick: Callable[[], None]

@@ -163,7 +163,14 @@ class ClassBalanced(Rule):
 
 def _greedily(terms: list[Term], task: Task) -> Picks:
     count = len(terms[0].objective.values(None))
-    picks = greedy(terms, count, task.picks, combine="plain_sum", device=task.device)
+    picks = greedy(
+        terms,
+        count,
+        task.picks,
+        combine="plain_sum",
+        device=task.device,
+        progress=lambda chosen, budget: task.tick(),
+    )
     if len(picks.rows) < min(task.picks, count):
         raise InvalidInput(f"{task.user}: some candidates have a value that is no number")
     return picks
