@@ -296,6 +296,12 @@ def first(choices: list[Choice], what: str) -> str:
     return choices[0].path if choices else only(choices, what)
 
 
+def may_hold_vectors(field: Any) -> bool:
+    """Return whether a field holds vectors, or arrays or lists of a type that the dataset does not say."""
+    untyped = isinstance(field, fo.ListField) and field.field is None
+    return is_vector(field) or untyped or isinstance(field, fo.ArrayField)
+
+
 def is_vector(field: Any) -> bool:
     """Return whether a field holds vectors: a vector field, or a list of numbers."""
     if isinstance(field, fo.VectorField):

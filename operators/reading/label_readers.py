@@ -161,14 +161,15 @@ class ObjectList(FieldReader):
         unusable = has_vector & ~np.isfinite(matrix).all(1)
         bad.refuse(_any(unusable, offsets), f"{self.vector_has} NaN or infinite values", missing)
         given = "logits" if self._declared.logits else None if self._is_logits else "probabilities"
-        faults = convert_in_place(
+        found = convert_in_place(
             matrix,
             has_vector,
             given=given,
             independent=self._declared.independent,
             exclusive=False,
         )
-        for rows, _ in faults:
+        bad.notes += found.notes(bad.path, "object", given is not None)
+        for rows, _ in found.faults:
             what = f"{self.classes_lie} outside 0 to 1 (logits go into 'logits')"
             bad.refuse(_any(rows, offsets), what, missing)
         matrix[~has_vector] = np.nan
@@ -214,7 +215,9 @@ class TagList(ObjectList):
         bad.refuse(self._logits.odd, f"a vector that has not the {width} classes of most", missing)
         bad.refuse(~missing & ~np.isfinite(matrix).all(1), "NaN or infinite values", missing)
         given = "logits" if self._declared.logits else None
-        convert_in_place(matrix, ~missing, given=given, independent=True)
+        found = convert_in_place(matrix, ~missing, given=given, independent=True)
+        for rows, what in found.faults:
+            bad.refuse(rows, what, missing)
         matrix[missing] = 0.5
         declared = self._declared.classes
         classes = declared if len(declared) == width else None
@@ -241,7 +244,9 @@ class Members(FieldReader):
         values = self._arrays.matrix()
         bad.refuse(~missing & ~np.isfinite(values).all((1, 2)), "NaN or infinite values", missing)
         given = "logits" if self._declared.logits else None
-        for rows, what in convert_in_place(values, ~missing, given=given):
+        found = convert_in_place(values, ~missing, given=given)
+        bad.notes += found.notes(bad.path, bad.thing, given is not None)
+        for rows, what in found.faults:
             bad.refuse(rows, what, missing)
         values[missing] = 1 / max(1, classes)
         declared = self._declared.classes
@@ -368,14 +373,14 @@ def confidence_of(value: Any) -> float:
     """Return a confidence as a number.
 
     For a list, such as the confidences of a keypoint's points, it is the mean of the known values. NaN
-    stands for no confidence.
+    stands for no confidence; a stored NaN becomes infinite, which is outside 0 to 1.
     """
     if value is None:
         return float("nan")
     if isinstance(value, list):
         known = [one for one in value if one is not None and one == one]
         return sum(known) / len(known) if known else float("nan")
-    return float(value)
+    return float(value) if value == value else float("inf")
 
 
 def _in_range(confidences: np.ndarray) -> np.ndarray:

@@ -98,6 +98,7 @@ class SampleReader:
         recipe = self.complete(recipe)
         columns, mask = self._columns(reads_of(recipe), DeclaredColumns.by(recipe))
         notes = [note for one in columns.values() for note in one.notes]
+        notes += self._lacking(columns, recipe, mask)
         notes += self.leave_unsure(columns, recipe)
         self._align_members(columns, recipe)
         notes += self._leave_strange_labels(columns, recipe, mask)
@@ -300,6 +301,7 @@ class SampleReader:
         bad = BadValues(path, self.ids, self.thing, self.bad)
         column = reader.column(bad)
         column.notes[:0] = bad.notes
+        column.left_out = bad.left_out
         return column
 
     def mask_labeled(self, readers: list[Scalars]) -> np.ndarray:
@@ -312,6 +314,20 @@ class SampleReader:
             with_value = set(self.view.exists(name).values("id"))
             mask |= np.array([one in with_value for one in self.ids], dtype=bool)
         return mask
+
+    def _lacking(self, columns: dict[str, Column], recipe: Recipe, mask: np.ndarray) -> list[str]:
+        """Return notes on rows that cannot be chosen because they have no value in a column."""
+        judged = [path for one in recipe.all_strategies() for path in one.judged_by()]
+        notes = []
+        for path in dict.fromkeys(judged):
+            column = columns[path]
+            lacking = int((column.missing & ~mask).sum()) - column.left_out
+            if lacking > 0:
+                total = int((~mask).sum())
+                notes.append(
+                    f"{lacking:,} of {total:,} {self.thing}s have no {path!r}, and are not chosen"
+                )
+        return notes
 
     def leave_unsure(self, columns: dict[str, Column], recipe: Recipe) -> list[str]:
         """Mark objects of low confidence as missing, and return notes. Samples are all kept."""
