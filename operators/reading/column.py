@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -39,10 +39,11 @@ class Column:
     def take(self, rows: np.ndarray) -> Column:
         """Return a column of the given rows. A row may be taken several times."""
         many = getattr(self.values, "ndim", 1) == 3
-        values = self.values[:, rows] if many else self.values[rows]
-        return Column(
-            values, self.missing[rows], self.classes, self.notes, self.given, self.independent
-        )
+        if isinstance(self.values, np.ndarray):
+            values = self.values[:, rows] if many else self.values[rows]
+        else:
+            values = self.values.take(rows)
+        return replace(self, values=values, missing=self.missing[rows])
 
 
 @dataclass

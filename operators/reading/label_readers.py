@@ -14,8 +14,9 @@ import numpy as np
 from ...alcore import InvalidInput, Maps, Objects
 from ...alcore.data.probabilities import convert_in_place
 from ..dataset.arrays import ArrayColumn, ArrayDecoder
-from ..dataset.fields import LIST_OF, VECTOR_ATTRIBUTES
+from ..dataset.fields import VECTOR_ATTRIBUTES
 from ..dataset.fiftyone_private import dataset_of
+from ..dataset.stored_schema import LIST_OF
 from ..dataset.views import all_slices
 from .column import BadValues, Column, Declared
 from .field_readers import FieldReader, name_classes

@@ -81,7 +81,7 @@ class ObjectReader(SampleReader):
 
     def read(self, recipe: Recipe) -> Reading:
         reading = super().read(recipe)
-        reading.samples = np.array(self._whole.ids, dtype=object)[self._owner]
+        reading.samples = np.array(self._whole.ids, dtype=object)[self._owner[: self.n]]
         return reading
 
     def count(self) -> None:
@@ -214,7 +214,12 @@ class ObjectReader(SampleReader):
         each = [feed for feed in feeds if feed[0] in self._each]
         whole = [feed for feed in feeds if feed[0] not in self._each]
         counts = np.zeros(self._whole.n, dtype=np.int64)
-        for row, values in enumerate(raw_rows(self.view, ["_id", f"{self._root}._id", *paths])):
+        seen: set[Any] = set()
+        for values in raw_rows(self.view, ["_id", f"{self._root}._id", *paths]):
+            row = len(self._whole.ids)
+            if values[0] in seen:
+                continue  # a view may show a sample twice; its objects are candidates once
+            seen.add(values[0])
             ids, kept = self._kept(values[1] or [])
             start = len(self.ids)
             if row == self._whole.n or start + len(ids) > self.n:
@@ -267,7 +272,7 @@ class ObjectReader(SampleReader):
             for one in recipe.all_strategies()
             if one.columns().get(self._objects) is Reads.PREDICTIONS
         )
-        below = self._judged.below(least) & ~column.missing
+        below = self._judged.below(least)[: self.n] & ~column.missing
         if not below.any():
             return []
         column.missing |= below

@@ -14,7 +14,6 @@ import fiftyone as fo
 from ...alcore import InvalidInput, Recipe
 from ...alcore.strategies import Reads
 from ..dataset.fields import (
-    LIST_OF,
     NUMBERS,
     Choice,
     category_fields,
@@ -29,6 +28,7 @@ from ..dataset.fields import (
     prediction_fields,
     uncertain_fields,
 )
+from ..dataset.stored_schema import LIST_OF
 from .column import Declared
 from .field_readers import Embeddings, FieldReader, Predictions, Scalars
 from .label_readers import Members, ObjectList, PixelMaps, TagList
