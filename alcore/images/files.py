@@ -38,7 +38,8 @@ def check_file(path: str) -> int:
         raise ValueError("it is empty")
     if found.st_size > LARGEST_FILE:
         raise ValueError(
-            f"the file has {megabytes(found.st_size)}, and at most {megabytes(LARGEST_FILE)} are opened"
+            f"the file has {megabytes(found.st_size)}, and at most {megabytes(LARGEST_FILE)} are "
+            "opened; store it smaller"
         )
     return found.st_size
 
