@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from array import array
 from collections.abc import Callable, Sequence
 from itertools import chain
@@ -20,9 +19,9 @@ from ..dataset.stored_schema import LIST_OF
 from ..dataset.views import all_slices
 from .column import BadValues, Column, Declared
 from .field_readers import FieldReader, name_classes
+from .map_files import check_map_file, is_array, read_map_file
 
 MAPS_A_QUERY = 64
-NPY = (".npy", ".npz")
 
 
 class ObjectList(FieldReader):
@@ -300,8 +299,7 @@ class PixelMaps(FieldReader):
         bad.need_some(missing, "map: an array in the field, or the path of one on disk")
         odd = np.array([p is not None and not isinstance(p, str) for p in self._files], dtype=bool)
         bad.refuse(odd, "a path that is no text", missing)
-        gone = np.array([isinstance(p, str) and not os.path.isfile(p) for p in self._files], dtype=bool)
-        bad.refuse(gone & ~stored, "a map whose file is gone", missing)
+        self._refuse_files(bad, here & ~stored & ~odd, missing)
         maps = Maps(self._loader(bad.ids, stored), len(here), ids=bad.ids, classes=None)
         return Column(maps, missing, self._declared.classes or None)
 
@@ -312,9 +310,31 @@ class PixelMaps(FieldReader):
             if stored[row]:
                 return _scaled(in_database[row], self._ranges[row])
             path = self._files[row]
-            return _scaled(_read_file(path), None if path.endswith(NPY) else self._ranges[row])
+            return _scaled(read_map_file(path), None if is_array(path) else self._ranges[row])
 
         return load
+
+    def _refuse_files(self, bad: BadValues, here: np.ndarray, missing: np.ndarray) -> None:
+        """Refuse the rows, among ``here``, whose file cannot be used.
+
+        Maps are loaded one by one as they are scored, when no sample can be left out any more. So the
+        headers of all files are checked now; and where samples may be left out, the files are read.
+        """
+        check = check_map_file if bad.policy == "error" else read_map_file
+        gone, faults = np.zeros(len(here), dtype=bool), {}
+        for row in np.flatnonzero(here).tolist():
+            try:
+                check(self._files[row])
+            except FileNotFoundError:
+                gone[row] = True
+            except (OSError, ValueError) as error:
+                faults[row] = getattr(error, "strerror", None) or str(error)
+        bad.refuse(gone, "a map whose file is gone", missing)
+        if faults:
+            unusable = np.isin(np.arange(len(here)), list(faults))
+            first = next(iter(faults.values()))
+            of_several = "of the first, " if len(faults) > 1 else ""
+            bad.refuse(unusable, f"a map that cannot be read ({of_several}{first})", missing)
 
 
 class _Prefetch:
@@ -339,19 +359,6 @@ class _Prefetch:
         if value is None:
             raise ValueError("it has been removed meanwhile")
         return self._decode(value)
-
-
-def _read_file(path: str) -> np.ndarray:
-    if path.endswith(".npy"):
-        return np.asarray(np.load(path, allow_pickle=False))
-    if path.endswith(".npz"):
-        with np.load(path, allow_pickle=False) as arrays:
-            names = [name for name in VECTOR_ATTRIBUTES if name in arrays.files] or arrays.files[:1]
-            return np.asarray(arrays[names[0]])
-    found = fo.Heatmap(map_path=path).get_map()
-    if found is None:
-        raise ValueError("it is no image and no array")
-    return np.asarray(found)
 
 
 def _scaled(values: np.ndarray, limits: Any) -> np.ndarray:
