@@ -188,6 +188,8 @@ class Predictions(FieldReader):
         bad.need_some(missing, "prediction")
         width = self._vectors.width
         bad.refuse(self._vectors.odd, f"a vector that has not the {width} classes of most", missing)
+        if width == 1:
+            matrix, width = self._of_one_output(matrix), 2
         bad.refuse(~missing & ~np.isfinite(matrix).all(1), "NaN or infinite values", missing)
         # The attribute for logits may hold either; every other one says what it holds by its name.
         unsure = self.paths[0].endswith(".logits") and not self._plain
@@ -204,6 +206,12 @@ class Predictions(FieldReader):
         ]
         classes = name_classes(self._declared.classes, matrix, labels, bad, bad.ids)
         return Column(matrix, missing, classes, given="probabilities", independent=independent)
+
+    def _of_one_output(self, matrix: np.ndarray) -> np.ndarray:
+        """Return the (N, 2) vectors of a binary model with one output, that of the second class."""
+        is_logit = self._declared.logits or bool(((matrix < 0) | (matrix > 1)).any())
+        first = np.zeros_like(matrix) if is_logit else 1 - matrix
+        return np.hstack([first, matrix])
 
     def _from_confidences(self, bad: BadValues) -> Column:
         missing = np.array([label is None for label in self._labels]) | ~self._has_confidence

@@ -18,7 +18,7 @@ from ..dataset.object_fields import list_path, nearest, of_objects, patch_runs, 
 from ..dataset.object_labels import count_objects
 from ..dataset.selection_records import earlier_ranks
 from ..dataset.views import all_slices
-from .column import Bad, Column, Declared
+from .column import Bad, BadValues, Column, Declared
 from .completion import Labeled
 from .field_readers import Embeddings, FieldReader, Scalars
 from .label_readers import ObjectList, PixelMaps
@@ -291,7 +291,26 @@ class ObjectReader(SampleReader):
         for reader in readers:
             if reader in self._each:
                 mask |= known(reader, self.labeled.tag if reader.paths == [self._tags] else None)
-        return np.asarray(mask)
+        return np.asarray(mask) | self._repeated()
+
+    def _repeated(self) -> np.ndarray:
+        """Return (N,) bool: the objects whose id another object has too; these are not chosen.
+
+        FiftyOne can neither show nor mark such labels, for it finds them by their ids.
+
+        Raises:
+            InvalidInput: if there are some, unless what is bad is left out.
+        """
+        ids = np.array(self.ids, dtype=object)
+        _, which, counts = np.unique(ids.astype(str), return_inverse=True, return_counts=True)
+        repeated = counts[which] > 1
+        if repeated.any():
+            bad = BadValues(self._objects, self.ids, self.thing, self.bad)
+            bad.refuse(
+                repeated, "the id of another object (copied labels need new ids)", repeated.copy()
+            )
+            self.notes += bad.notes
+        return repeated
 
 
 def _unpatched(view: Any, objects: str) -> tuple[Any, set[str] | None]:

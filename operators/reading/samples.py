@@ -89,6 +89,7 @@ class SampleReader:
         self.n = 0  # until ``count`` is called; a check needs no space for values
         self.ids: list[str] = []
         self.deleted = np.zeros(0, dtype=bool)
+        self.notes: list[str] = []
 
     def read(self, recipe: Recipe) -> Reading:
         """Read a pool with all columns that a recipe needs.
@@ -105,7 +106,7 @@ class SampleReader:
             notes.append(
                 f"no predictions and no embeddings were found, so {self.thing}s are chosen at random"
             )
-        notes += self._lacking(columns, recipe, mask)
+        notes += self.notes + self._lacking(columns, recipe, mask)
         notes += self.leave_unsure(columns, recipe)
         self._align_members(columns, recipe)
         notes += self._leave_strange_labels(columns, recipe, mask)
@@ -200,6 +201,11 @@ class SampleReader:
             if reads is not Reads.VECTORS:
                 raise InvalidInput(f"{user}: {column!r} is a similarity run, which has only vectors")
             return self.similarity_reader(column)
+        if field_ is None and column.startswith("frames."):
+            raise InvalidInput(
+                f"{user}: {column!r} holds values of frames, and samples are chosen; compute a value "
+                "for each video from it, or make a dataset of its frames"
+            )
         if field_ is None:
             raise InvalidInput(
                 f"{user}: {self.dataset.name!r} has no field {column!r}{_suggest(self.fitting(reads))}"
