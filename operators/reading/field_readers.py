@@ -20,6 +20,9 @@ from .column import BadValues, Column, Declared
 CLEAR_MAJORITY = 0.75
 
 
+NUMBERS = (bool, int, float)
+
+
 class FieldReader:
     """Base class of readers: takes the values of some paths row by row, then returns a column.
 
@@ -86,10 +89,16 @@ class Scalars(FieldReader):
         missing = np.array([value is None for value in self.values], dtype=bool)
         known = next((value for value in self.values if value is not None), None)
         if isinstance(known, (date, datetime)):
-            moments = [None if v is None else np.datetime64(v, "us") for v in self.values]
+            odd = np.array([v is not None and not isinstance(v, date) for v in self.values], dtype=bool)
+            bad.refuse(odd, "a value that is no date", missing)
+            pairs = zip(self.values, missing.tolist(), strict=True)
+            moments = [None if absent else np.datetime64(v, "us") for v, absent in pairs]
             return Column(np.array(moments, dtype="datetime64[us]"), missing)
-        if self._numbers or isinstance(known, (bool, int, float)):
-            numbers = np.array([np.nan if v is None else v for v in self.values], dtype=np.float64)
+        odd = np.array([v is not None and not isinstance(v, NUMBERS) for v in self.values], dtype=bool)
+        if self._numbers or (isinstance(known, NUMBERS) and not odd.any()):
+            bad.refuse(odd, "a value that is no number", missing)
+            pairs = zip(self.values, missing.tolist(), strict=True)
+            numbers = np.array([np.nan if absent else v for v, absent in pairs], dtype=np.float64)
             if not self._numbers:
                 missing |= np.isnan(numbers)
             bad.refuse(~missing & ~np.isfinite(numbers), "NaN or infinite values", missing)
@@ -173,9 +182,10 @@ class Predictions(FieldReader):
     def put(self, row: int, sample: str, values: Sequence[Any]) -> None:
         self._vectors.put(row, values[0])
         if not self._plain:
-            self._labels[row] = values[1]
+            self._labels[row] = None if values[1] is None else str(values[1])
             if values[2] is not None:
-                self._confidences[row] = values[2]
+                # What is no number becomes infinite, which is outside 0 to 1.
+                self._confidences[row] = values[2] if isinstance(values[2], NUMBERS) else np.inf
                 self._has_confidence[row] = True
 
     def column(self, bad: BadValues) -> Column:

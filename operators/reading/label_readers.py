@@ -388,7 +388,7 @@ def confidence_of(value: Any) -> float:
     if isinstance(value, list):
         known = [one for one in value if one is not None and one == one]
         return sum(known) / len(known) if known else float("nan")
-    return float(value) if value == value else float("inf")
+    return float(value) if isinstance(value, (int, float)) and value == value else float("inf")
 
 
 def _in_range(confidences: np.ndarray) -> np.ndarray:
