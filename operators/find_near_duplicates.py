@@ -8,11 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..alcore import InvalidInput
-from ..alcore.geometry.distance_statistics import (
-    distances_to_others,
-    duplicate_groups,
-    suggested_distance,
-)
+from ..alcore.geometry.distance_statistics import duplicate_groups, neighborhood
 from .dataset.fields import label_fields
 from .find_base import FindOperator, Found
 from .forms import pieces, plots
@@ -24,6 +20,7 @@ class FindNearDuplicates(FindOperator):
 
     Options, besides those of ``FindOperator``:
         distance: the distance between embeddings, above 0; by default it is suggested from the data.
+            Where none can be suggested, exact copies alone are grouped. They always are.
         label_field: if a group has labeled samples, one of these stays without the tag.
 
     The group number of each sample is written to ``field``; the largest group has number 1.
@@ -61,13 +58,12 @@ class FindNearDuplicates(FindOperator):
         # Labeled samples come first, because the first sample of a group is not tagged.
         here = here[np.argsort(~pool.labeled[here], kind="stable")]
         X = pool.columns[column][here]
-        nearest = distances_to_others(X, metric, device, tick=tick)
-        suggested = suggested_distance(nearest)
+        around = neighborhood(X, metric, device, tick=tick)
+        suggested = around.suggested
         given = params.get("distance") or suggested
-        if given is None:
-            raise InvalidInput("distance: all samples are the same, so that none can be suggested")
-        distance = float(given)
-        groups = duplicate_groups(X, distance, metric, device, tick)
+        # Without a distance, only rounding may part the samples of a group.
+        distance = around.rounding if given is None else float(given)
+        groups = duplicate_groups(X, None if given is None else distance, metric, device, tick)
         grouped = np.flatnonzero(groups)
         order = grouped[np.argsort(groups[grouped], kind="stable")]
         numbers = np.full(pool.n, np.nan)
@@ -92,15 +88,21 @@ class FindNearDuplicates(FindOperator):
             whole=True,
             recipe={"budget": max(1, len(order)), "strategies": [entry]},
             figures=figures,
-            text=_text(figures),
-            plots={"Distance to the nearest other": plots.nearest_plot(nearest, distance, metric)},
+            text=_text(figures, None if given else around.why_none(column)),
+            plots={
+                "Distance to the nearest other": plots.nearest_plot(around.distances, distance, metric)
+            },
         )
 
 
-def _text(figures: dict[str, Any]) -> str:
+def _text(figures: dict[str, Any], why_none: str | None) -> str:
+    """Return a summary; ``why_none`` says why there is no distance."""
     suggested, distance = figures["suggested"], figures["distance"]
     other = "" if suggested in (None, distance) else f"; suggested distance: {suggested:.3g}"
+    if why_none is not None:
+        other = f"; {why_none}, so that exact copies alone are grouped"
+    within = f"within {distance:.3g} of another" if why_none is None else "with an exact copy"
     return (
-        f"{figures['groups']:,} groups, of {figures['samples']:,} samples within {distance:.3g} of "
-        f"another; all but one of each, {figures['tagged']:,} samples, are near-duplicates{other}"
+        f"{figures['groups']:,} groups, of {figures['samples']:,} samples {within}; all but one of "
+        f"each, {figures['tagged']:,} samples, are near-duplicates{other}"
     )

@@ -13,7 +13,8 @@ from .. import scores
 from ..data.device import resolve_device
 from ..data.errors import InvalidInput
 from ..data.pool import Pool
-from ..geometry.distance_statistics import distances_to_others, suggested_distance
+from ..geometry.copies import first_copies
+from ..geometry.distance_statistics import neighborhood
 from ..geometry.vectors import Vectors, vectors_of
 from ..objectives import Kernel
 from ..optimizers.greedy import Progress
@@ -125,6 +126,7 @@ class _Run:
         self.units = units_of(pool, spec.groups)
         self._losses = self._expected_losses()
         self._vectors = self._prepared()
+        self._first_copies = self._copies()
         self.training = whole(self.units, pool.labeled)
         self.distance = self._distance()
         needed = [spec.embeddings, spec.groups, spec.expected_loss]
@@ -263,7 +265,10 @@ class _Run:
         return np.flatnonzero(some & ~self.pool.missing[self.spec.embeddings or ""])
 
     def _distance(self) -> float | None:
-        """The distance, in the metric, below which two samples are near-duplicates."""
+        """The distance, in the metric, below which two samples are near-duplicates.
+
+        Where none can be suggested, it is that of exact copies, which rounding alone may part.
+        """
         spec = self.spec
         if spec.embeddings is None:
             self.notes.append("near-duplicates were not looked for: no embeddings are named")
@@ -273,16 +278,44 @@ class _Run:
         X = self.pool.columns[spec.embeddings]
         here = self._with_vector(np.ones(self.pool.n, dtype=bool))
         X = X if len(here) == len(X) else X[here]
-        found = distances_to_others(X, spec.metric, self.device, spec.seed, self.tick)
-        return suggested_distance(found)
+        around = neighborhood(X, spec.metric, self.device, spec.seed, self.tick)
+        if around.suggested is not None:
+            return around.suggested
+        self.notes.append(
+            f"near-duplicates: {around.why_none(spec.embeddings)}; exact copies alone were looked for"
+        )
+        return around.rounding
+
+    def _copies(self) -> np.ndarray | None:
+        """(N,) int64 the first sample of the same vector; None where no near-duplicates are wanted.
+
+        Samples without a vector cannot be compared, which is noted.
+        """
+        name = self.spec.embeddings
+        if name is None or self.spec.minimum_distance is None:
+            return None
+        missing = int(self.pool.missing[name].sum())
+        if missing:
+            samples = "sample" if missing == 1 else "samples"
+            verb = "was" if missing == 1 else "were"
+            self.notes.append(
+                f"near-duplicates: {missing} {samples} without a value in {name!r} {verb} not compared"
+            )
+        return first_copies(self.pool.columns[name])
 
     def _near(self, some: np.ndarray, others: np.ndarray) -> np.ndarray:
-        """(N,) bool, true for samples in ``some`` that are near-duplicates of samples in ``others``."""
+        """(N,) bool, true for samples in ``some`` that are near-duplicates of samples in ``others``.
+
+        Exact copies are, however small the distance is.
+        """
         found = np.zeros(self.pool.n, dtype=bool)
-        if self._vectors is not None and self.distance is not None:
+        if self._vectors is None or self.distance is None or self._first_copies is None:
+            return found
+        rows, theirs = self._with_vector(some), self._with_vector(others)
+        found[rows] = np.isin(self._first_copies[rows], self._first_copies[theirs])
+        if self.distance > 0:
             d = self.distance
             euclidean = (2 * d) ** 0.5 if self.spec.metric == "cosine" else d
-            rows, theirs = self._with_vector(some), self._with_vector(others)
             found[near(self._vectors, rows, theirs, euclidean, self.tick)] = True
         return found
 

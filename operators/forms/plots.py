@@ -203,7 +203,7 @@ def nearest_plot(distances: np.ndarray, limit: float, metric: str) -> dict[str, 
     middle = (edges[1:] + edges[:-1]) / 2
     near = distances < limit
     traces = [
-        _bars(name, _rounded(middle), np.histogram(distances[mask], edges)[0] / len(distances), color)
+        _bars(name, _rounded(middle), np.histogram(distances[mask], edges)[0] / max(1, len(distances)), color)
         for name, mask, color in (("nearer", near, CHOSEN), ("farther", ~near, POOL))
     ]
     label = ("cosine distance" if metric == "cosine" else "distance") + " to the nearest other"

@@ -308,3 +308,39 @@ MAKERS = {
     "typicality": typicalities(),
     "similarity": similarities(),
 }
+
+
+def copied_vectors(n, copies=2, unique=0.0, noise=1e-3, d=16, seed=0, metric="euclidean"):
+    """About n vectors in random order, most of which have copies, and the group that each is of.
+
+    Args:
+        copies: how many there are of each vector that is not unique.
+        unique: the share of the n vectors that have no copy.
+        noise: what is added to each copy, as a share of the typical distance of two vectors.
+        metric: for "cosine" the vectors differ in length too, and copies of each other do not.
+    """
+    rng = np.random.default_rng(seed)
+    alone = round(unique * n)
+    bases = (n - alone) // copies
+    X = rng.normal(size=(bases + alone, d))
+    if metric == "cosine":
+        X *= rng.uniform(0.5, 2, size=(len(X), 1))
+    groups = np.r_[np.repeat(np.arange(bases), copies), np.arange(bases, bases + alone)]
+    X = X[groups] + noise * 2**0.5 * rng.normal(size=(len(groups), d))
+    order = rng.permutation(len(groups))
+    return X[order], groups[order]
+
+
+def recall_and_precision(found, truth):
+    """Of the pairs of samples in one group: those found of the true ones, and those true of the found.
+
+    A group 0 in ``found`` means none.
+    """
+
+    def pairs(groups):
+        counts = np.unique(groups, axis=0, return_counts=True)[1]
+        return (counts * (counts - 1) // 2).sum()
+
+    some = found > 0
+    both = pairs(np.c_[found, truth][some])
+    return both / max(1, pairs(truth[:, None])), both / max(1, pairs(found[some][:, None]))

@@ -12,6 +12,7 @@ import alcore
 from alcore import InvalidInput
 from alcore.test_sets import TestSetSpec, size_for_proportion
 from support import twins
+from support.problems import copied_vectors
 
 SEEDS = st.integers(0, 2**32 - 1)
 METHODS = ["random", "stratified", "herding", "both", "active"]
@@ -309,3 +310,60 @@ def test_wishes_are_json():
     spec = TestSetSpec.of({"size": 5, "strata": ["kind"], "shares": {"rare": 0.5}})
     assert TestSetSpec.of(spec.model_dump_json()) == spec
     assert "minimum_distance" in TestSetSpec.model_json_schema()["properties"]
+
+
+# Copies
+
+
+@pytest.mark.parametrize("n", [400, 3000])
+@pytest.mark.parametrize("metric", ["euclidean", "cosine"])
+@pytest.mark.parametrize(
+    ("copies", "unique", "noise"),
+    [
+        (2, 0, 0),
+        (2, 0, 1e-3),
+        (2, 0.05, 1e-3),
+        (2, 0.09, 1e-3),
+        (2, 0.5, 0),
+        (2, 0.91, 1e-3),
+        (3, 0, 0),
+    ],
+)
+def test_no_copy_of_a_test_sample_is_left_to_train_on(n, metric, copies, unique, noise):
+    X, groups = copied_vectors(n, copies, unique, noise, metric=metric)
+    labeled = np.arange(len(X)) < 20
+    pool = alcore.Pool(len(X), labeled=labeled, columns={"embeddings": X.astype(np.float32)})
+    spec = {"size": 5, "method": "random", "embeddings": "embeddings", "metric": metric}
+    found = alcore.select_test_set(pool, {**spec, "random_sets": 0})
+    trained = np.ones(len(X), dtype=bool)
+    trained[found.indices] = trained[found.held_out] = False
+    assert not np.isin(groups[found.indices], groups[trained]).any()
+    # Nothing else is held out.
+    assert np.isin(groups[found.held_out], groups[found.indices]).all()
+    assert not any("near-duplicates" in note for note in found.report["notes"])
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "cosine"])
+def test_exact_copies_are_held_out_at_any_distance(metric):
+    X, groups = copied_vectors(400, 2, 0.1, 0.0, metric=metric)
+    pool = alcore.Pool(len(X), columns={"embeddings": X})
+    spec = {"size": 5, "embeddings": "embeddings", "metric": metric, "minimum_distance": 1e-14}
+    found = alcore.select_test_set(pool, spec)
+    left = np.setdiff1d(np.arange(len(X)), np.r_[found.indices, found.held_out])
+    assert not np.isin(groups[found.indices], groups[left]).any()
+
+
+def test_what_was_not_compared_is_noted():
+    same = np.ones((6, 2))
+    spec = {"size": 1, "method": "random", "embeddings": "embeddings", "random_sets": 0}
+    found = alcore.select_test_set(alcore.Pool(6, columns={"embeddings": same}), spec)
+    assert len(found.held_out) == 5
+    assert any("exact copies alone" in note for note in found.report["notes"])
+    pool = make_pool(6)
+    missing = np.arange(6) > 0
+    pool = pool.with_columns({"embeddings": pool.columns["embeddings"]}, {"embeddings": missing})
+    found = alcore.select_test_set(pool, spec)
+    assert found.indices.tolist() == [0] and len(found.held_out) == 0
+    notes = found.report["notes"]
+    assert any("only one sample has a value in 'embeddings'" in note for note in notes)
+    assert any("5 samples without a value in 'embeddings' were not compared" in note for note in notes)
