@@ -124,7 +124,7 @@ def _reduced(
             gains += 2 * strength * of_class
             constant -= 2 * strength * float(lacking[c])
         elif of_class[order[-budget:]].sum() < lacking[c]:
-            same = (blake2b(of_class, digest_size=16).digest(), float(lacking[c]))
+            same = (blake2b(of_class.tobytes(), digest_size=16).digest(), float(lacking[c]))
             if same not in weights:
                 kept.append(c)
                 inside[order[: int(np.ceil(lacking[c])) + 1]] = True
