@@ -7,7 +7,7 @@ STAMP  := $(VENV)/.installed
 TWICE  := OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo app test fast lint docs bench clean
+.PHONY: help install demo app test fast fuzz lint docs bench clean
 
 help:  ## show this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -23,6 +23,9 @@ test: install lint  ## check style and types, then run every test
 
 fast: install  ## run the tests that need neither a browser nor patience
 	$(TWICE) -q -m "not slow and not browser"
+
+fuzz: install  ## kill and fuzz for about an hour: every point, many examples
+	FUZZ=true $(TWICE) -q --durations=15 tests/reliability
 
 lint: $(STAMP)  ## check style, types and which room imports which
 	$(PYTHON) -m ruff check

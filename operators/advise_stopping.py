@@ -11,14 +11,15 @@ from .base import OptionsOperator, Pick
 from .dataset.fields import first, number_fields, prediction_fields
 from .dataset.fiftyone_private import dataset_of
 from .evaluation.stopping import (
-    NAMES,
     StoppingRequest,
     Thresholds,
+    advice_line,
     advise_view,
     check_request,
     worth_plot,
 )
 from .forms import cost_matrix, pieces, selection_inputs
+from .forms.markdown import bold
 from .runs.run import Progress
 
 THRESHOLDS = {
@@ -142,10 +143,9 @@ class AdviseStopping(OptionsOperator):
         return False
 
     def draw_result(self, outputs: Any, result: dict[str, Any]) -> None:
-        outputs.md(f"**{result.get('verdict', '')}**", name="verdict_text")
+        outputs.md(bold(result.get("verdict", "")), name="verdict_text")
         for one in result.get("advices") or []:
-            line = f"*{NAMES[one['criterion']]}*: **{one['says']}**. {one['sentence']}"
-            outputs.md(line, name=f"advice_{one['criterion']}")
+            outputs.md(advice_line(one), name=f"advice_{one['criterion']}")
         if result.get("curve"):
             plot = worth_plot(result["curve"])
             outputs.plot("curve_plot", **plot, height=280, config={"displayModeBar": False})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterable
+from datetime import datetime
 from typing import Any, ClassVar
 
 import fiftyone as fo
@@ -11,6 +12,7 @@ import fiftyone.operators as foo
 import fiftyone.operators.types as types
 
 from ..alcore import InvalidInput
+from ..alcore.data.plain import plain
 from .dataset.fields import Choice, first, only
 from .dataset.fiftyone_private import dataset_of
 from .dataset.views import samples_of, target_of
@@ -41,13 +43,20 @@ def refuse_unknown(operator: str, options: Iterable[str], known: Collection[str]
 
 
 def as_form(options: dict[str, Any]) -> dict[str, Any]:
-    """Return options as a form stores them: dicts and lists of lists are encoded as JSON text."""
+    """Return options as a form stores them: plain values; dicts and lists of lists as JSON text.
+
+    Values of numpy, pandas and torch are taken as the numbers, dates, lists and dicts that they hold.
+    """
 
     def is_text(value: Any) -> bool:
         rows = isinstance(value, list) and any(isinstance(row, list) for row in value)
         return isinstance(value, dict) or rows
 
-    return {name: json.dumps(v) if is_text(v) else v for name, v in options.items()}
+    def stored(value: Any) -> Any:
+        value = plain(value)
+        return json.dumps(value, default=datetime.isoformat) if is_text(value) else value
+
+    return {name: stored(value) for name, value in options.items()}
 
 
 def given(options: dict[str, Any]) -> dict[str, Any]:
@@ -254,6 +263,7 @@ class PluginOperator(foo.Operator):
         Raises:
             InvalidInput: if an option, a field or the data cannot be used.
         """
+        options = {name: plain(value) for name, value in options.items()}
         options = as_form(self.fill(dataset_of(sample_collection), options, only))
         self.check(samples_of(sample_collection), options)
         whole = isinstance(sample_collection, fo.Dataset)

@@ -12,6 +12,7 @@ from .dataset.fields import first, prediction_fields, truth_fields, usual_truth
 from .dataset.fiftyone_private import dataset_of
 from .evaluation.business_value import BusinessValueRequest, check_request, compute_value, value_plots
 from .forms import binning, cost_matrix, pieces
+from .forms.markdown import bold
 from .forms.metadata_inputs import metadata_fields
 from .runs.run import Progress
 
@@ -152,7 +153,7 @@ class ComputeBusinessValue(OptionsOperator):
         for number, line in enumerate(result.get("lines") or []):
             outputs.md(line, name=f"line_{number}")
         for number, (name, plot) in enumerate(value_plots(result).items() if result else ()):
-            outputs.md(f"**{name}**", name=f"plot_{number}_label")
+            outputs.md(bold(name), name=f"plot_{number}_label")
             outputs.plot(f"plot_{number}", **plot, height=300, config={"displayModeBar": False})
         _table(outputs, "classes", "Classes", {"costliest": "Dearest mistake"})
         if result.get("slices"):

@@ -17,6 +17,7 @@ from .dataset.fields import embedding_fields
 from .dataset.fiftyone_private import dataset_of
 from .dataset.views import count_outside
 from .forms import embedding_inputs, pieces, previews, selection_inputs
+from .forms.markdown import escaped, paragraphs
 from .reading.read import Labeled, ReadPool, check_columns, read_columns
 from .runs.checks import check_names
 from .runs.names import Names, name_selection
@@ -178,7 +179,7 @@ class FindOperator(OptionsOperator):
 
     def preview(self, view: Any, options: dict[str, Any], plane: str) -> dict[str, Any]:
         reading, found = self._found(view, options)
-        return {"text": "\n\n".join([found.text, *reading.notes]), "plots": found.plots}
+        return {"text": paragraphs(map(escaped, [found.text, *reading.notes])), "plots": found.plots}
 
     def resolve_run_name(self, ctx: Any) -> str:
         return f"{self.label}: {ctx.params.get('tag') or self.usual_tag}"

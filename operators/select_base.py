@@ -114,7 +114,14 @@ class SelectOperator(OptionsOperator):
     def run(self, view: Any, options: dict[str, Any], report: Progress) -> dict[str, Any]:
         dataset = dataset_of(view)
         recipe = self._limited(dataset, self.prepare(dataset, options))
-        return run_selection(view, recipe, selection_inputs.request_of(options), report)
+        result = run_selection(view, recipe, selection_inputs.request_of(options), report)
+        if not self.names_budget(options):
+            result["notes"].insert(0, f"no budget was given, so it is {recipe['budget']}")
+        return result
+
+    def names_budget(self, options: dict[str, Any]) -> bool:
+        """Return whether the options say how many to choose."""
+        return "budget" in options or bool(options.get("cost_field"))
 
     def resolve_run_name(self, ctx: Any) -> str:
         return f"{self.label}: {ctx.params.get('tag') or 'selection'}"

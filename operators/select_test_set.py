@@ -16,6 +16,7 @@ from .dataset.fiftyone_private import dataset_of
 from .evaluation import test_sets
 from .evaluation.test_sets import TestSetRequest
 from .forms import pieces, previews, selection_inputs
+from .forms.markdown import escaped, paragraphs
 from .forms.test_set_inputs import filled, form_inputs
 from .forms.test_set_options import REFERENCES, as_shown
 from .reading.read import ReadPool
@@ -205,7 +206,7 @@ class SelectTestSet(OptionsOperator):
         reading, chosen = _chosen(view, test_sets.request_of(dataset_of(view), options))
         text = test_sets.text_of(chosen.report)
         return {
-            "text": "\n\n".join([text, *reading.notes, "Nothing is written yet"]),
+            "text": paragraphs([text, *map(escaped, reading.notes), "Nothing is written yet"]),
             "plots": test_sets.plots_of(chosen.report),
         }
 

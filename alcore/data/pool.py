@@ -228,11 +228,16 @@ class Pool:
             raise InvalidInput(f"column {name!r}: holds lists that do not form a matrix") from None
         if column.dtype.kind in "OUS":
             column = column.astype(object)
-            absent = np.array([value is None for value in column.tolist()], dtype=bool)
+            # NaN is what pandas writes for a missing category.
+            absent = np.array(
+                [value is None or value is np.nan for value in column.tolist()], dtype=bool
+            )
             if column.ndim != 1 or any(map(_is_sequence, column)):
                 raise InvalidInput(f"column {name!r}: holds lists that do not form a matrix")
             if all(isinstance(value, int | float | np.number) for value in column[~absent]):
                 column = np.where(absent, np.nan, column).astype(np.float64)
+        elif column.dtype.kind == "c":
+            raise InvalidInput(f"column {name!r}: holds complex numbers; give real ones")
         elif column.dtype.kind == "M":
             absent = np.isnat(column)
         elif column.dtype.kind == "f" and column.dtype.itemsize > 8:

@@ -1,5 +1,8 @@
 """Turn the output of a model, logits or probabilities, into checked probabilities."""
 
+from __future__ import annotations
+
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -7,7 +10,44 @@ import torch
 
 from .errors import InvalidInput, name_samples
 
-SUM_TOLERANCE = 1e-3
+# Probabilities rounded to two digits sum to 1 within some hundredths, and are divided by their sum.
+SUM_TOLERANCE = 0.05
+RANGE_TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What ``convert_in_place`` did.
+
+    Attributes:
+        given: what the column was taken for: "probabilities" or "logits".
+        scaled: (N,) bool, the rows that were divided by their sum.
+        faults: pairs of (N,) bool, the rows that are not probabilities, and what is wrong with them; no
+            row is in two of them.
+    """
+
+    given: str
+    scaled: np.ndarray
+    faults: list[tuple[np.ndarray, str]]
+
+    def notes(self, name: str, thing: str, declared: bool) -> list[str]:
+        """Sentences for the user.
+
+        Args:
+            name: the column.
+            thing: what a row stands for, such as "sample".
+            declared: whether it was known what the column holds.
+        """
+        notes = []
+        if not declared:
+            done = "softmax is applied" if self.given == "logits" else "they are used as they are"
+            notes.append(f"field {name!r} is taken to hold {self.given}: {done}")
+        if self.scaled.any():
+            notes.append(
+                f"field {name!r}: the probabilities of {int(self.scaled.sum()):,} {thing}s sum to 1 "
+                f"only within {SUM_TOLERANCE}, and are divided by their sum"
+            )
+        return notes
 
 
 def as_probabilities(
@@ -31,8 +71,9 @@ def as_probabilities(
         average: whether members are averaged.
 
     Returns:
-        (N, C) float64, or (T, N, C) for members that are not averaged; rows sum to 1. Where N is
-        large, call it on a part of the rows at a time, because the result is float64.
+        (N, C) float64, or (T, N, C) for members that are not averaged; rows sum to 1. Rows that sum to
+        1 within ``SUM_TOLERANCE`` are divided by their sum. Where N is large, call it on a part of the
+        rows at a time, because the result is float64.
 
     Raises:
         InvalidInput: rows with NaN or infinite values, negative probabilities, or rows that do not
@@ -75,7 +116,7 @@ def as_independent(
     known = range(chunk.shape[1]) if ids is None else ids
     _refuse(name, f"NaN or infinite {given}", ~chunk.isfinite(), known)
     if given != "logits":
-        outside = (chunk < 0) | (chunk > 1 + SUM_TOLERANCE)
+        outside = (chunk < 0) | (chunk > 1 + RANGE_TOLERANCE)
         _refuse(name, "probabilities outside 0 to 1 (if they are logits, say so)", outside, known)
         chunk = chunk.clamp(0, 1)
     if given == "logits" or temperature != 1.0:
@@ -91,10 +132,12 @@ def convert_in_place(
     given: str | None = None,
     independent: bool = False,
     exclusive: bool = True,
-) -> list[tuple[np.ndarray, str]]:
+) -> Conversion:
     """Turn a whole column of class vectors into probabilities, in place.
 
     Without ``given`` the whole column is taken for logits, unless most of its rows are probabilities.
+    What is given as probabilities never goes through a softmax: rows that sum to 1 within
+    ``SUM_TOLERANCE`` are divided by their sum, other rows are faults.
 
     Args:
         values: (N, C), or (N, T, C) members of each sample; float, changed in place.
@@ -105,11 +148,10 @@ def convert_in_place(
         exclusive: whether probabilities have to sum to 1.
 
     Returns:
-        pairs of (N,) bool, the rows that are not probabilities, and what is wrong with them; no row
-        is in two of them.
+        what was done, and the rows that are not probabilities.
     """
     axes = tuple(range(1, values.ndim))
-    good = ((values >= 0) & (values <= 1 + SUM_TOLERANCE)).all(axes)
+    good = ((values >= 0) & (values <= 1 + RANGE_TOLERANCE)).all(axes)
     if exclusive and not independent:
         near = np.abs(values.sum(-1, dtype=np.float64) - 1) <= SUM_TOLERANCE
         good = (values >= 0).all(axes) & near.reshape(len(values), -1).all(1)
@@ -117,20 +159,24 @@ def convert_in_place(
         odd = int((present & ~good).sum())
         few = 2 * odd < int(present.sum()) if not (independent and exclusive) else odd == 0
         given = "probabilities" if few else "logits"
+    none = np.zeros(len(values), dtype=bool)
     if given == "logits":
         _sigmoid_in_place(values) if independent else _softmax_in_place(values)
-        return []
-    if not exclusive:
-        return [(present & ~good, "class probabilities outside 0 to 1")]
-    if independent:
-        if (present & ~good).any():  # declared as probabilities, but they are logits
-            _sigmoid_in_place(values)
-        return []
+        return Conversion("logits", none, [])
+    if not exclusive or independent:
+        what = "class probabilities outside 0 to 1"
+        what += "" if not exclusive else " (logits need given: logits)"
+        return Conversion("probabilities", none, [(present & ~good, what)])
+    total = values.sum(-1, keepdims=True, dtype=np.float64)
+    off = np.abs(total - 1) > RANGE_TOLERANCE
+    scaled = present & good & off.reshape(len(values), -1).any(1)
+    values[scaled] = values[scaled] / total[scaled]
     negative = present & (values < 0).any(axes)
-    return [
+    faults = [
         (negative, "negative probabilities (logits need given: logits)"),
         (present & ~good & ~negative, "probabilities that do not sum to 1"),
     ]
+    return Conversion("probabilities", scaled, faults)
 
 
 def _sigmoid_in_place(values: np.ndarray) -> None:

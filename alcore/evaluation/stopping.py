@@ -63,16 +63,17 @@ class Worth(Advice):
 def kappa(first: Any, second: Any) -> float:
     """Cohen's kappa of two predictions of the same samples: 1 for full agreement, 0 as by chance.
 
-    It is 1 where both predict one and the same class for every sample.
+    It is 1 where both predict one and the same class for every sample. Samples without a prediction in
+    one of the two do not count.
 
     Args:
-        first: (N,) classes, of any kind that can be distinguished.
+        first: (N,) classes, of any kind that can be distinguished; None where there is no prediction.
         second: (N,) classes.
 
     Raises:
-        InvalidInput: no sample, or unequal numbers of them.
+        InvalidInput: no sample with both predictions, or unequal numbers of samples.
     """
-    codes = _coded([first, second])
+    codes = _in_both(_coded([first, second]))
     found = float(cohen_kappa_score(*codes)) if codes.max() > 0 else 1.0
     return found
 
@@ -95,7 +96,8 @@ def stable_predictions(
     """
     if window < 1:
         raise InvalidInput(f"window: {window} is not a count of at least 1")
-    agreements = [kappa(a, b) for a, b in list(pairwise(_coded(rounds)))[-window:]]
+    _coded(rounds)  # refuses a single round
+    agreements = [kappa(a, b) for a, b in list(pairwise(rounds))[-window:]]
     mean = float(np.mean(agreements))
     text = f"Between rounds predictions agree with a kappa of {mean:.3f} (stop from {threshold:g})"
     if len(agreements) < window:
@@ -117,7 +119,7 @@ def changed_predictions(rounds: Sequence[Any], threshold: float = CHANGED) -> Ad
     Raises:
         InvalidInput: fewer than two rounds, no sample, or unequal numbers of them.
     """
-    codes = _coded(rounds)
+    codes = _in_both(_coded(rounds)[-2:])
     count = int((codes[-1] != codes[-2]).sum())
     share = count / codes.shape[1]
     text = (
@@ -263,14 +265,26 @@ def verdict(advices: Sequence[Advice]) -> str:
 
 
 def _coded(rounds: Sequence[Any]) -> np.ndarray:
-    """(R, N) int64, the classes of all rounds as whole numbers from 0."""
+    """(R, N) int64, the classes of all rounds as whole numbers from 0; -1 for no prediction."""
     if len(rounds) < 2:
         raise InvalidInput("rounds: give the predictions of two rounds at least")
     lengths = [len(one) for one in rounds]
     if len(set(lengths)) > 1 or lengths[0] == 0:
         raise InvalidInput(f"rounds: give the same samples in each, and some; there are {lengths}")
-    _, codes = np.unique(np.concatenate([np.asarray(one) for one in rounds]), return_inverse=True)
-    return np.asarray(codes, dtype=np.int64).reshape(len(rounds), -1)
+    values = [one for some in rounds for one in np.asarray(some).tolist()]
+    place: dict[Any, int] = {}
+    codes = [-1 if one is None or one != one else place.setdefault(one, len(place)) for one in values]
+    return np.array(codes, dtype=np.int64).reshape(len(rounds), -1)
+
+
+def _in_both(codes: np.ndarray) -> np.ndarray:
+    """(2, n) int64, the codes of the samples that both rounds predict."""
+    known = codes[:, (codes >= 0).all(0)]
+    if known.shape[1] == 0:
+        raise InvalidInput(
+            "rounds: no sample has a prediction in both; give rounds of the same samples"
+        )
+    return known
 
 
 def _rows(probabilities: Any) -> np.ndarray:

@@ -3,11 +3,10 @@
 from .exif import exif_of
 from .hashes import exact_copies, hash_pixels, near_copies, perceptual_hash
 from .measures import MEASURES, Pixels, measure
-from .reading import UNREADABLE, Photo, read_photo
+from .reading import Photo, opened, opened_photo, read_photo
 
 __all__ = [
     "MEASURES",
-    "UNREADABLE",
     "Photo",
     "Pixels",
     "exact_copies",
@@ -15,6 +14,8 @@ __all__ = [
     "hash_pixels",
     "measure",
     "near_copies",
+    "opened",
+    "opened_photo",
     "perceptual_hash",
     "read_photo",
 ]

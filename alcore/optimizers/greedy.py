@@ -318,7 +318,8 @@ def combined(terms: Sequence[Term], values: Sequence[Any], combine: str) -> Any:
             if combine == "product":
                 if term.strength < 0:
                     # Stays finite where a value is 0, so that the other strategies count too.
-                    part = (1 - value / objective.scale).clip(0) ** -term.strength
+                    # Rounded first: differences of nearly equal values would break ties.
+                    part = (1 - rounded(value / objective.scale)).clip(0) ** -term.strength
                 else:
                     part = value if term.strength == 1 else value**term.strength
                 total = part if total is None else total * part

@@ -4,6 +4,7 @@ import numpy as np
 
 from ..data.errors import InvalidInput
 from ..data.pool import Pool
+from ..data.probabilities import SUM_TOLERANCE
 from ..strategies import Strategy
 from ..strategies.balance import Balance
 from ..strategies.coverage import Coverage
@@ -72,7 +73,7 @@ def _predicts(pool: Pool, name: str) -> bool:
 def _rows_sum_to_one(pool: Pool, name: str) -> bool:
     here = np.flatnonzero(~pool.missing[name])[:1000]
     rows = pool.columns[name][..., here, :]
-    return bool(len(here) and np.all(rows >= 0) and np.allclose(rows.sum(-1), 1, atol=1e-3))
+    return bool(len(here) and np.all(rows >= 0) and np.allclose(rows.sum(-1), 1, atol=SUM_TOLERANCE))
 
 
 def completed_stages(recipe: Recipe, pool: Pool) -> list[Stage]:

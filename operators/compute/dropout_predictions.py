@@ -19,7 +19,7 @@ from ...alcore.networks.dropout import MEMBERS, dropout_layers, predict_members
 from ...alcore.networks.networks import fingerprint
 from ..dataset.fiftyone_private import dataset_of
 from ..dataset.resumable_field import Kind, Parts, check_field_name, check_images, check_kind
-from .images import prepare_of, read_batches
+from .images import Broken, note_of, prepare_of, read_batches
 from .models import Classifier, back_on_device, describe
 
 KIND = Kind("alcore/dropout_predictions", "dropout predictions", "predictions", "predicted")
@@ -95,7 +95,7 @@ def predict_with_dropout(
     check_images(view, "predict")
     writer = _Writer(dataset, model, request)
     todo, skipped = writer.what_is_left(view)
-    broken: list[str] = []
+    broken: list[Broken] = []
     left_out: list[str] = []
     with back_on_device(model.module), writer.filling():
         with closing(_predict(model, todo, request, broken)) as batches:
@@ -110,9 +110,10 @@ def predict_with_dropout(
     notes = []
     if skipped:
         notes.append(f"{skipped} samples held predictions of the same settings: left as they are")
-    for ids, what in ((broken, "images that cannot be opened"), (left_out, NOT_FINITE)):
-        if ids:
-            notes.append(f"{name_samples(ids, np.arange(len(ids)))} with {what}: left out")
+    if broken:
+        notes.append(note_of(broken))
+    if left_out:
+        notes.append(f"{name_samples(left_out, np.arange(len(left_out)))} with {NOT_FINITE}: left out")
     return {
         "field": request.field,
         "model": model.name,
@@ -129,18 +130,18 @@ def predict_with_dropout(
 NOT_FINITE = "NaN or infinite logits"
 
 
-def _nothing(todo: list[tuple[str, str]], broken: list[str], left_out: list[str]) -> str:
-    path = dict(todo)[(broken or left_out)[0]]
+def _nothing(todo: list[tuple[str, str]], broken: list[Broken], left_out: list[str]) -> str:
+    first = broken[0].why if broken else dict(todo)[left_out[0]]
     what = f"{len(broken)} cannot be opened as images" if broken else ""
     what += " and " if broken and left_out else ""
     what += f"for {len(left_out)} the model gives {NOT_FINITE}" if left_out else ""
-    return f"nothing could be predicted: of {len(todo)} samples {what} (the first is {path})"
+    return f"nothing could be predicted: of {len(todo)} samples {what} (the first: {first})"
 
 
 def _predict(
-    model: Classifier, todo: list[tuple[str, str]], request: DropoutRequest, broken: list[str]
+    model: Classifier, todo: list[tuple[str, str]], request: DropoutRequest, broken: list[Broken]
 ) -> Generator[tuple[list[str], np.ndarray], None, None]:
-    """Yield ids and (T, B, C) logits, batch by batch. The ids of unreadable images go to ``broken``."""
+    """Yield ids and (T, B, C) logits, batch by batch. Images that cannot be opened go to ``broken``."""
     names: list[str] = []
     prepare = prepare_of(model.transform)
 

@@ -19,7 +19,7 @@ from ..dataset.resumable_field import EMBEDDINGS, Parts, check_images
 from ..dataset.value_places import LabelPlace, SamplePlace, Todo
 from . import pca
 from .embedders import Embedder
-from .images import Cuts, read_batches, read_crops
+from .images import Broken, Cuts, advice, note_of, read_batches, read_crops
 from .models import describe
 
 KIND = EMBEDDINGS
@@ -67,7 +67,7 @@ class EmbeddingField:
     """The vectors of samples or objects in one field.
 
     Attributes:
-        broken: the ids of samples whose images cannot be opened; for objects, the paths of the images.
+        broken: the images that cannot be opened.
         empty: the ids of objects without a box, or whose box has no area inside the image.
         parts: writes the vectors.
         basis: the PCA basis of the vectors that are stored already, if any.
@@ -76,7 +76,7 @@ class EmbeddingField:
     def __init__(self, dataset: Any, path: str, embedder: Embedder, request: EmbeddingRequest) -> None:
         self.dataset, self.path = dataset, path
         self.place = LabelPlace(dataset, request.objects) if request.objects else SamplePlace(dataset)
-        self.broken: list[str] = []
+        self.broken: list[Broken] = []
         self.empty: list[str] = []
         self._embedder, self._request = embedder, request
         self._settings = {
@@ -149,12 +149,11 @@ class EmbeddingField:
             notes.append(f"{skipped} {thing} held embeddings of the same settings: left as they are")
         if self.broken and self._request.objects:
             notes.append(
-                f"{len(self.broken)} images cannot be opened (the first is {self.broken[0]}): their "
-                "objects are left out"
+                f"{len(self.broken)} images cannot be opened: their objects are left out; "
+                f"{advice(self.broken)}"
             )
         elif self.broken:
-            named = name_samples(self.broken, np.arange(len(self.broken)))
-            notes.append(f"{named} with images that cannot be opened: left out")
+            notes.append(note_of(self.broken))
         if self.empty:
             named = name_samples(self.empty, np.arange(len(self.empty)))
             named = named.replace("sample", "object", 1)
@@ -166,7 +165,7 @@ class EmbeddingField:
         what = f"{len(self.broken)} cannot be opened as images" if self.broken else ""
         what += " and " if self.broken and not_finite else ""
         what += f"for {not_finite} the network gives {NOT_FINITE}" if not_finite else ""
-        first = f" (the first is {self.broken[0]})" if self.broken else ""
+        first = f" (the first: {self.broken[0].why})" if self.broken else ""
         return f"nothing could be embedded: of {todo} {self.place.thing} {what}{first}"
 
     def _kept_basis(self) -> Basis | None:

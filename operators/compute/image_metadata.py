@@ -11,13 +11,21 @@ import numpy as np
 
 from ...alcore import InvalidInput
 from ...alcore.data.errors import name_samples
-from ...alcore.images import MEASURES, Photo, Pixels, hash_pixels, measure, perceptual_hash, read_photo
+from ...alcore.images import (
+    MEASURES,
+    Photo,
+    Pixels,
+    hash_pixels,
+    measure,
+    opened_photo,
+    perceptual_hash,
+)
 from ...alcore.images.crops import crop_box
 from ..dataset.fiftyone_private import dataset_of
 from ..dataset.resumable_field import check_field_name, check_kind
 from ..dataset.value_places import Todo
 from ..runs.run import Progress, throttled
-from .images import ahead
+from .images import Broken, Refused, ahead, made_of, note_of
 from .metadata_fields import FILE_HASH, LOOK_HASH, PIXEL_HASH, measures_for
 from .metadata_writing import KIND, ImageMetadata, MetadataRequest, fields_of, names_of
 
@@ -76,14 +84,14 @@ def measure_view(
     work = ImageMetadata(dataset_of(view), request)
     jobs, skipped = work.left(view)
     parts = work.parts
-    broken: list[str] = []
+    broken: list[Broken] = []
     empty: list[str] = []
     read: Any = ahead(jobs, partial(measured, request), AHEAD * request.workers, request.workers)
     with parts.filling():
         with closing(read) as opened:
             for number, (job, found) in enumerate(zip(jobs, opened, strict=True), 1):
-                if found is None:
-                    broken.append(job.sample)
+                if isinstance(found, Refused):
+                    broken.append(Broken(job.sample, found.why))
                 else:
                     empty += [one for one, values in found.items() if values is None]
                     parts.put({one: values for one, values in found.items() if values is not None})
@@ -102,32 +110,32 @@ def measure_view(
         "measured": parts.count,
         "skipped": skipped,
         "left_out": len(broken) + len(empty),
-        "broken": broken[:LISTED],
+        "broken": [one.id for one in broken[:LISTED]],
         **groups,
         "notes": notes,
         "seconds": round(time.perf_counter() - started, 3),
     }
 
 
-def measured(request: MetadataRequest, job: Todo) -> dict[str, dict[str, Any] | None] | None:
+def measured(request: MetadataRequest, job: Todo) -> dict[str, dict[str, Any] | None] | Refused:
     """Measure an image, or its objects.
 
     Returns:
         The values by id, with None for a box without area inside the image. If the image cannot be
-        opened, None instead of the dict.
+        opened, why.
     """
-    try:
-        photo = read_photo(job.path)
-    except InvalidInput:
-        return None
-    if job.boxes is None:
-        return {job.ids[0]: _of_image(photo, request)}
-    height, width = photo.pixels.shape[:2]
-    edges = [crop_box(box, width, height, padding=0) for box in job.boxes]
-    return {
-        one: None if edge is None else _of_object(photo.pixels, edge, request)
-        for one, edge in zip(job.ids, edges, strict=True)
-    }
+
+    def measure_photo(photo: Photo) -> dict[str, dict[str, Any] | None]:
+        if job.boxes is None:
+            return {job.ids[0]: _of_image(photo, request)}
+        height, width = photo.pixels.shape[:2]
+        edges = [crop_box(box, width, height, padding=0) for box in job.boxes]
+        return {
+            one: None if edge is None else _of_object(photo.pixels, edge, request)
+            for one, edge in zip(job.ids, edges, strict=True)
+        }
+
+    return made_of(opened_photo(job.path), measure_photo)
 
 
 def _of_image(photo: Photo, request: MetadataRequest) -> dict[str, Any]:
@@ -164,20 +172,22 @@ def _of_pixels(image: np.ndarray, request: MetadataRequest) -> dict[str, Any]:
     return found
 
 
-def _notes(thing: str, skipped: int, broken: list[str], empty: list[str]) -> list[str]:
+def _notes(thing: str, skipped: int, broken: list[Broken], empty: list[str]) -> list[str]:
     notes = []
     if skipped:
         notes.append(f"{skipped} {thing} were measured with the same settings before: left as they are")
     if broken:
-        named = name_samples(broken, np.arange(len(broken)))
-        notes.append(f"{named} with images that cannot be opened: left out")
+        notes.append(note_of(broken))
     if empty:
         named = name_samples(empty, np.arange(len(empty))).replace("sample", "object", 1)
         notes.append(f"{named} without area inside the image: left out")
     return notes
 
 
-def _nothing(jobs: int, broken: list[str], empty: list[str]) -> str:
-    reasons = [f"{len(broken)} cannot be opened as images (the first is {broken[0]})"] if broken else []
+def _nothing(jobs: int, broken: list[Broken], empty: list[str]) -> str:
+    reasons = []
+    if broken:
+        first = f"the first is {broken[0].id}: {broken[0].why}"
+        reasons.append(f"{len(broken)} cannot be opened as images ({first})")
     reasons += [f"{len(empty)} objects have no area inside them"] if empty else []
     return f"nothing could be measured: of {jobs} samples {' and '.join(reasons)}"

@@ -6,20 +6,21 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 
-from ...alcore.images import UNREADABLE
+from ...alcore import InvalidInput
+from ...alcore.data.errors import name_samples
+from ...alcore.images import opened
 from ...alcore.images.crops import crop_box
 
 THREADS = max(4, min(16, os.cpu_count() or 4))
 BATCHES_AHEAD = 2
-# A JPEG may be decoded at 1/2, 1/4 or 1/8 of its size if that is at least this many times the target.
-SPARE = 2
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 Transform = Callable[[Any], Any]
@@ -27,6 +28,30 @@ Collate = Callable[[list[Any]], Any]
 Box = Sequence[float]
 Given = TypeVar("Given")
 Made = TypeVar("Made")
+Opened = TypeVar("Opened")
+
+
+class Broken(NamedTuple):
+    """An image that cannot be opened.
+
+    Attributes:
+        id: the id of the sample, or the path of the image if objects are read.
+        why: a sentence with the path and the reason.
+    """
+
+    id: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Refused:
+    """What stands for an image that cannot be opened among the results of others.
+
+    Attributes:
+        why: a sentence with the path and the reason.
+    """
+
+    why: str
 
 
 class Squared:
@@ -86,7 +111,7 @@ def read_batches(
     samples: Sequence[tuple[str, str]],
     transform: Transform,
     size: int,
-    broken: list[str],
+    broken: list[Broken],
     collate: Collate | None = None,
 ) -> Iterator[tuple[list[str], Any]]:
     """Yield ids and (B, ...) tensors of up to ``size`` images.
@@ -97,19 +122,20 @@ def read_batches(
         samples: ids and paths.
         transform: converts an RGB PIL image to a tensor; called by several threads.
         size: the greatest number of images per batch.
-        broken: the ids of images that cannot be opened are appended to this list.
+        broken: images that cannot be opened are appended to this list.
         collate: makes a batch from the list of what ``transform`` returned; None to stack tensors.
     """
 
-    def make(path: str) -> Any:
-        image = _open(path, transform.size if isinstance(transform, Squared) else None)
-        return None if image is None else transform(image)
+    wanted = transform.size if isinstance(transform, Squared) else None
 
-    opened = ahead([path for _, path in samples], make, BATCHES_AHEAD * size)
+    def make(path: str) -> Any:
+        return made_of(opened(path, wanted), transform)
+
+    read = ahead([path for _, path in samples], make, BATCHES_AHEAD * size)
     batch: list[tuple[str, Any]] = []
-    for (one, _), made in zip(samples, opened, strict=True):
-        if made is None:
-            broken.append(one)
+    for (one, _), made in zip(samples, read, strict=True):
+        if isinstance(made, Refused):
+            broken.append(Broken(one, made.why))
             continue
         batch.append((one, made))
         if len(batch) == size:
@@ -122,7 +148,7 @@ def read_crops(
     images: Sequence[Cuts],
     transform: Transform,
     size: int,
-    broken: list[str],
+    broken: list[Broken],
     empty: list[str],
     collate: Collate | None = None,
 ) -> Iterator[tuple[list[str], Any]]:
@@ -132,23 +158,23 @@ def read_crops(
         images: the images and their objects.
         transform: converts an RGB PIL image to a tensor; called by several threads.
         size: the greatest number of objects per batch.
-        broken: the paths of images that cannot be opened are appended to this list.
+        broken: images that cannot be opened are appended to this list, with their paths as ids.
         empty: the ids of objects without a box, or whose box has no area inside the image, are appended
             to this list.
         collate: makes a batch from the list of what ``transform`` returned; None to stack tensors.
     """
 
-    def make(cuts: Cuts) -> list[Any] | None:
-        image = _open(cuts.path)
-        if image is None:
-            return None
-        edges = [crop_box(box, image.width, image.height, cuts.padding) for box in cuts.boxes]
-        return [None if one is None else transform(image.crop(one)) for one in edges]
+    def make(cuts: Cuts) -> list[Any] | Refused:
+        def cut(image: Image.Image) -> list[Any]:
+            edges = [crop_box(box, image.width, image.height, cuts.padding) for box in cuts.boxes]
+            return [None if one is None else transform(image.crop(one)) for one in edges]
+
+        return made_of(opened(cuts.path), cut)
 
     batch: list[tuple[str, Any]] = []
     for cuts, made in zip(images, ahead(images, make, 2 * THREADS), strict=True):
-        if made is None:
-            broken.append(cuts.path)
+        if isinstance(made, Refused):
+            broken.append(Broken(cuts.path, made.why))
             continue
         empty += [one for one, crop in zip(cuts.ids, made, strict=True) if crop is None]
         batch += [(one, crop) for one, crop in zip(cuts.ids, made, strict=True) if crop is not None]
@@ -159,29 +185,55 @@ def read_crops(
 
 
 def read_arrays(
-    samples: Sequence[tuple[str, str]], least: int, broken: list[str]
+    samples: Sequence[tuple[str, str]], least: int, broken: list[Broken]
 ) -> Iterator[tuple[str, np.ndarray]]:
     """Yield ids and (H, W, 3) uint8 images, reduced so that the shorter side has ``least`` pixels.
 
-    Smaller images keep their size. The ids of images that cannot be opened are appended to ``broken``.
+    Smaller images keep their size. Images that cannot be opened are appended to ``broken``.
     """
 
-    def make(path: str) -> np.ndarray | None:
-        image = _open(path, least)
-        if image is None:
-            return None
+    def reduce(image: Image.Image) -> np.ndarray:
         share = least / min(image.size)
         if share < 1:
-            smaller = (max(1, round(side * share)) for side in image.size)
-            image = image.resize(tuple(smaller), Image.Resampling.BILINEAR)
+            width, height = (max(1, round(side * share)) for side in image.size)
+            image = image.resize((width, height), Image.Resampling.BILINEAR)
         return np.array(image)
 
-    opened = ahead([path for _, path in samples], make, 16 * THREADS)
-    for (one, _), made in zip(samples, opened, strict=True):
-        if made is None:
-            broken.append(one)
+    def make(path: str) -> np.ndarray | Refused:
+        return made_of(opened(path, least), reduce)
+
+    read = ahead([path for _, path in samples], make, 16 * THREADS)
+    for (one, _), made in zip(samples, read, strict=True):
+        if isinstance(made, Refused):
+            broken.append(Broken(one, made.why))
         else:
             yield one, made
+
+
+def made_of(opening: AbstractContextManager[Opened], make: Callable[[Opened], Made]) -> Made | Refused:
+    """Return what ``make`` makes of an image file, or why the file is refused.
+
+    Args:
+        opening: opens the file, and raises InvalidInput if it cannot be used.
+        make: what it raises is raised; only then is the memory of the image given back.
+    """
+    with ExitStack() as held:
+        try:
+            image = held.enter_context(opening)
+        except InvalidInput as error:
+            return Refused(str(error))
+        return make(image)
+
+
+def note_of(broken: Sequence[Broken]) -> str:
+    """Return a note on samples that are left out because their images cannot be opened."""
+    named = name_samples([one.id for one in broken], np.arange(len(broken)))
+    return f"{named} with images that cannot be opened: left out; {advice(broken)}"
+
+
+def advice(broken: Sequence[Broken]) -> str:
+    """Return what to do about images that cannot be opened, and why the first one cannot."""
+    return f"replace these files and run again ({broken[0].why})"
 
 
 def ahead(
@@ -230,21 +282,3 @@ def _stacked(tensors: list[torch.Tensor]) -> torch.Tensor:
     if all(one.ndim == 3 and one.permute(1, 2, 0).is_contiguous() for one in tensors):
         return torch.stack([one.permute(1, 2, 0) for one in tensors]).permute(0, 3, 1, 2)
     return torch.stack(tensors)
-
-
-def _open(path: str, wanted: int | None = None) -> Any:
-    """Open an RGB image; return None if it cannot be opened.
-
-    Args:
-        path: the path of the file.
-        wanted: the size in pixels to which the image will be resized. A much larger JPEG is decoded at
-            a reduced size.
-    """
-    try:
-        with Image.open(path) as image:
-            if wanted is not None:
-                image.draft(None, (SPARE * wanted, SPARE * wanted))
-            ImageOps.exif_transpose(image, in_place=True)  # as in the App, to which boxes refer
-            return image.convert("RGB")
-    except UNREADABLE:
-        return None

@@ -23,7 +23,7 @@ from ..dataset.fiftyone_private import dataset_of
 from ..dataset.resumable_field import check_images, record_of
 from .embedders import Embedder, is_architecture
 from .embedding_field import KIND
-from .images import Squared, read_arrays
+from .images import Broken, Squared, advice, read_arrays
 from .models import load
 from .scores import check_score_field
 
@@ -126,7 +126,8 @@ def pretrain(
     ids, images, broken = _read(view, training, report)
     notes = []
     if broken:
-        notes.append(f"{name_samples(broken, np.arange(len(broken)))} cannot be opened: not trained on")
+        named = name_samples([one.id for one in broken], np.arange(len(broken)))
+        notes.append(f"{named} cannot be opened: not trained on; {advice(broken)}")
     trained = train(
         images,
         settings,
@@ -175,7 +176,7 @@ def _earlier(dataset: Any, field_name: str, kept: dict[str, Any]) -> Path | None
 
 def _read(
     view: Any, training: Training, report: Report
-) -> tuple[list[str], list[np.ndarray], list[str]]:
+) -> tuple[list[str], list[np.ndarray], list[Broken]]:
     ids, paths = view.values(["id", "filepath"])
     samples = list(zip(ids, paths, strict=True))
     if len(samples) > training.most_images:
@@ -184,7 +185,7 @@ def _read(
         samples = [samples[row] for row in rows.tolist()]
     found: list[str] = []
     images: list[np.ndarray] = []
-    broken: list[str] = []
+    broken: list[Broken] = []
     for one, image in read_arrays(samples, math.ceil(SPARE * training.settings.image_size), broken):
         found.append(one)
         images.append(image)

@@ -41,17 +41,16 @@ class ArrayDecoder:
 
 
 class ArrayColumn:
-    """Collects one array per row. All must have the shape of the first one.
+    """Collects one array per row. All must have the shape that most rows have.
 
-    The result is float64 if the first array is stored as float64, else float32.
+    The result is float64 if the first array of that shape is stored as float64, else float32.
 
     Args:
         n: the number of rows.
-        dimensions: the number of dimensions of each array.
+        dimensions: the number of dimensions of each array. A vector may also be stored as (1, d).
 
     Attributes:
         missing: (n,) bool, True for rows without a value.
-        odd: (n,) bool, True for rows whose value has another shape or is not an array.
     """
 
     def __init__(self, n: int, dimensions: int = 1) -> None:
@@ -59,8 +58,11 @@ class ArrayColumn:
         self._dimensions = dimensions
         self._decode = ArrayDecoder()
         self._matrix: np.ndarray | None = None
+        self._filled = np.zeros(n, dtype=bool)
+        self._count = 0  # of the filled rows
+        # The rows of every other shape, with whether the values are stored as float64.
+        self._others: dict[tuple[int, ...], dict[int, tuple[np.ndarray, bool]]] = {}
         self.missing = np.ones(n, dtype=bool)
-        self.odd = np.zeros(n, dtype=bool)
 
     @property
     def width(self) -> int:
@@ -72,27 +74,58 @@ class ArrayColumn:
         """The shape of one row's array; () if there is no array."""
         return () if self._matrix is None else self._matrix.shape[1:]
 
+    @property
+    def odd(self) -> np.ndarray:
+        """(n,) bool, True for rows whose value has another shape or is not an array of real numbers."""
+        return ~self.missing & ~self._filled
+
     def put(self, row: int, value: Any) -> None:
         """Take the stored value of a row; None leaves the row missing."""
         if value is None:
             return
+        self.missing[row] = False
         try:
             array = self._decode(value)
-            if self._matrix is None and array.ndim == self._dimensions and array.size:
-                wide = array.dtype == np.float64 and isinstance(value, bytes)
-                self._matrix = np.zeros(
-                    (self._n, *array.shape), dtype=np.float64 if wide else np.float32
-                )
-            if self._matrix is None or array.shape != self._matrix.shape[1:]:
-                self.odd[row] = True
-            else:
-                self._matrix[row] = array
+            if array.ndim == self._dimensions + 1 and len(array) == 1:
+                array = array[0]
+            if array.dtype.kind == "O":
+                array = array.astype(np.float64)
+            if array.ndim != self._dimensions or not array.size or array.dtype.kind not in "biuf":
+                return
         except (TypeError, ValueError, zlib.error):
-            self.odd[row] = True
-        self.missing[row] = False
+            return
+        wide = array.dtype == np.float64 and isinstance(value, bytes)
+        if self._matrix is None:
+            self._matrix = self._empty(array.shape, wide)
+        if array.shape == self._matrix.shape[1:]:
+            self._matrix[row] = array
+            self._filled[row] = True
+            self._count += 1
+            return
+        others = self._others.setdefault(array.shape, {})
+        others[row] = (np.array(array), wide)
+        if len(others) > self._count:
+            self._take_shape(array.shape)
 
     def matrix(self) -> np.ndarray:
         """Return the (n, ...) arrays of all rows, with zeros where a row has none."""
         if self._matrix is None:
             return np.zeros((self._n, *[0] * self._dimensions), dtype=np.float32)
         return self._matrix
+
+    def _take_shape(self, shape: tuple[int, ...]) -> None:
+        """Make another shape that of the matrix, because more rows have it."""
+        before, filled = self.matrix(), self._filled
+        found = self._others.pop(shape)
+        wide = before.dtype == np.float64
+        earlier = {row: (before[row].copy(), wide) for row in np.flatnonzero(filled).tolist()}
+        self._others[before.shape[1:]] = earlier
+        self._matrix = self._empty(shape, next(iter(found.values()))[1])
+        self._filled = np.zeros(self._n, dtype=bool)
+        self._count = len(found)
+        for row, (array, _) in found.items():
+            self._matrix[row] = array
+            self._filled[row] = True
+
+    def _empty(self, shape: tuple[int, ...], wide: bool) -> np.ndarray:
+        return np.zeros((self._n, *shape), dtype=np.float64 if wide else np.float32)

@@ -8,16 +8,10 @@ from typing import Any
 import fiftyone as fo
 
 from ...alcore import InvalidInput
+from .stored_schema import LIST_OF, label_roots, schema_of
 
 # The attributes in which a label may hold one number per class, in order of preference.
 VECTOR_ATTRIBUTES = ("probs", "probabilities", "logits")
-# The attribute in which each type of label stores its list.
-LIST_OF = {
-    fo.Detections: "detections",
-    fo.Polylines: "polylines",
-    fo.Keypoints: "keypoints",
-    fo.Classifications: "classifications",
-}
 OWN_FIELDS = {"id", "tags", "filepath", "created_at", "last_modified_at"}
 NUMBERS = (fo.FloatField, fo.IntField, fo.BooleanField, fo.DateField, fo.DateTimeField)
 
@@ -32,10 +26,9 @@ class Choice:
 
 def prediction_fields(dataset: Any) -> list[Choice]:
     """Return the Classification fields, and plain vectors that are named like probabilities."""
-    schema = dataset.get_field_schema()
-    flat = dataset.get_field_schema(flat=True)
+    flat = schema_of(dataset)
     choices = []
-    for path, field in schema.items():
+    for path, field in _of_samples(flat).items():
         if document_type(field) is fo.Classification:
             vector = class_vector_path(flat, path)
             holds = (
@@ -52,9 +45,9 @@ def prediction_fields(dataset: Any) -> list[Choice]:
 
 def object_fields(dataset: Any) -> list[Choice]:
     """Return the fields of label lists, per sample: boxes, polylines, keypoints or tags."""
-    flat = dataset.get_field_schema(flat=True)
+    flat = schema_of(dataset)
     choices = []
-    for path, field in dataset.get_field_schema().items():
+    for path, field in _of_samples(flat).items():
         kind = document_type(field)
         if kind in LIST_OF:
             root = f"{path}.{LIST_OF[kind]}"
@@ -76,9 +69,9 @@ def map_fields(dataset: Any) -> list[Choice]:
     """Return the fields of predictions per pixel: heatmaps, segmentations with class maps, arrays, and
     paths of arrays.
     """
-    flat = dataset.get_field_schema(flat=True)
+    flat = schema_of(dataset)
     choices = []
-    for path, field in dataset.get_field_schema().items():
+    for path, field in _of_samples(flat).items():
         if path not in OWN_FIELDS and any(map_paths(flat, path)):
             kind = document_type(field)
             holds = kind.__name__ if kind else "paths of arrays" if is_text(field) else "arrays"
@@ -107,6 +100,11 @@ def map_paths(flat: dict[str, Any], path: str) -> tuple[str | None, str | None]:
     return None, path if is_text(field) else None
 
 
+def _of_samples(flat: dict[str, Any]) -> dict[str, Any]:
+    """Return the top-level fields, and the labels inside embedded documents."""
+    return {path: field for path, field in flat.items() if "." not in path} | label_roots(flat)
+
+
 def is_text(field: Any) -> bool:
     """Return whether a field holds text."""
     return isinstance(field, fo.StringField)
@@ -116,7 +114,7 @@ def member_fields(dataset: Any) -> list[Choice]:
     """Return the fields with arrays of several predictions per sample, such as those of dropout."""
     return [
         Choice(path, "arrays, (T, C)")
-        for path, field in dataset.get_field_schema(flat=True).items()
+        for path, field in schema_of(dataset).items()
         if isinstance(field, fo.ArrayField)
         and not path.endswith((".map", ".mask"))
         and not inside_list(dataset, path)
@@ -130,7 +128,7 @@ def uncertain_fields(dataset: Any) -> list[Choice]:
 
 def embedding_fields(dataset: Any) -> list[Choice]:
     """Return the vector fields, and the similarity runs over whole images."""
-    flat = dataset.get_field_schema(flat=True)
+    flat = schema_of(dataset)
     choices = [
         Choice(path, "a vector field")
         for path, field in flat.items()
@@ -198,7 +196,7 @@ def declared_classes(dataset: Any, field: str) -> list[str]:
 def label_fields(dataset: Any) -> list[Choice]:
     """Return the fields that hold labels of any type."""
     choices = []
-    for path, field in dataset.get_field_schema().items():
+    for path, field in label_roots(dataset.get_field_schema(flat=True)).items():
         kind = document_type(field)
         if kind is not None and issubclass(kind, fo.Label):
             choices.append(Choice(path, kind.__name__))
@@ -294,6 +292,12 @@ def first(choices: list[Choice], what: str) -> str:
         InvalidInput: if no field fits.
     """
     return choices[0].path if choices else only(choices, what)
+
+
+def may_hold_vectors(field: Any) -> bool:
+    """Return whether a field holds vectors, or arrays or lists of a type that is not declared."""
+    untyped = isinstance(field, fo.ListField) and field.field is None
+    return is_vector(field) or untyped or isinstance(field, fo.ArrayField)
 
 
 def is_vector(field: Any) -> bool:

@@ -16,7 +16,9 @@ from fiftyone.core.dataset import _handle_delete_generated_saved_view
 from fiftyone.core.utils import to_slug
 from fiftyone.operators.store import ExecutionStore
 from pymongo import UpdateMany, UpdateOne
+from pymongo.errors import ExecutionTimeout
 
+SEARCH_MS = 200
 IDS_A_COMMAND = 100_000  # about 2 MB; a command to MongoDB must stay below 16 MB
 
 
@@ -144,6 +146,35 @@ def make_writable(field: Any) -> None:
     """Allow to change a read-only field, also if the field around it is read-only."""
     field.read_only = False
     field.save(_enforce_read_only=False)
+
+
+def stored_labels(dataset: Any, fields: Sequence[str], limit: int) -> dict[str, list[Any]]:
+    """Return some labels of each field as they are stored, with all their attributes.
+
+    The first samples of the dataset are read. For fields without a value in these, MongoDB looks for
+    other samples for at most ``SEARCH_MS``.
+    """
+    collection, wanted = dataset._sample_collection, dict.fromkeys(fields, 1)
+    found: dict[str, list[Any]] = {field: [] for field in fields}
+    for sample in collection.find({}, wanted).limit(limit):
+        for field in fields:
+            found[field] += _values_at(sample, field)
+    for field in fields:
+        if not found[field]:
+            here = {field: {"$type": "object"}}
+            try:
+                samples = list(collection.find(here, {field: 1}).limit(limit).max_time_ms(SEARCH_MS))
+            except ExecutionTimeout:
+                continue
+            found[field] = [value for sample in samples for value in _values_at(sample, field)]
+    return found
+
+
+def _values_at(sample: dict[str, Any], path: str) -> list[Any]:
+    value: Any = sample
+    for name in path.split("."):
+        value = value.get(name) if isinstance(value, dict) else None
+    return [value] if isinstance(value, dict) else []
 
 
 def unset(dataset: Any, path: str) -> None:

@@ -9,7 +9,6 @@ import fiftyone as fo
 
 from ...alcore import InvalidInput
 from .fields import (
-    LIST_OF,
     NUMBERS,
     VECTOR_ATTRIBUTES,
     Choice,
@@ -24,6 +23,7 @@ from .fields import (
     prediction_fields,
     uncertain_fields,
 )
+from .stored_schema import LIST_OF, schema_of
 
 Find = Callable[[Any], list[Choice]]
 # Attributes with lists of numbers that are not embeddings.
@@ -155,7 +155,7 @@ def _attributes(dataset: Any, objects: str) -> list[tuple[str, Any, str]]:
     """Return path, field and name of each attribute with one value per object."""
     root = list_path(dataset, objects)
     found = []
-    for path, field in dataset.get_field_schema(flat=True).items():
+    for path, field in schema_of(dataset).items():
         name = path.removeprefix(f"{root}.")
         if name != path and name != "id" and not several_an_object(dataset, root, path):
             found.append((path, field, name))

@@ -23,6 +23,7 @@ from ..dataset.fiftyone_private import dataset_of
 from ..forms import plots
 from ..forms.binning import binned
 from ..forms.cost_matrix import class_names
+from ..forms.markdown import escaped
 from ..reading.decisions import (
     codes_of,
     columns_read,
@@ -260,7 +261,7 @@ class _Judged:
             f"**{_money(one.overall.total)}** from {one.overall.count:,} samples, "
             f"{_money(one.overall.mean)} each{_between(one.overall)}",
             f"Right decisions alone would bring {_money(one.possible)}; always deciding for "
-            f"'{one.constant}', {_money(one.constant_total)}",
+            f"'{escaped(one.constant)}', {_money(one.constant_total)}",
         ]
         if self.more is not None and self.more.count:
             way = {"expected_gain": "by expected gain", "label": "by the predicted class"}[self.other]

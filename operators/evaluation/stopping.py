@@ -24,6 +24,7 @@ from ...alcore.scores.cost import cost_matrix, cost_of_gain
 from ...alcore.strategies import Reads
 from ..dataset.fiftyone_private import dataset_of
 from ..forms import plots
+from ..forms.markdown import bold, escaped
 from ..reading.decisions import columns_read, decided, decision_path, has_probabilities
 from ..reading.read import Bad, Labeled, ReadPool, check_columns, read_columns
 from ..runs.run import Progress, throttled
@@ -37,6 +38,12 @@ NAMES = {
     "worth_labeling": "What labels are worth",
 }
 SAYS = {True: "stop", False: "go on", None: "cannot tell yet"}
+
+
+def advice_line(advice: dict[str, Any]) -> str:
+    """Return an advice as a line of Markdown."""
+    name = NAMES[advice["criterion"]]
+    return f"*{name}*: {bold(advice['says'])}. {escaped(advice['sentence'])}"
 
 
 @dataclass

@@ -23,6 +23,7 @@ from ..dataset.fields import (
 )
 from ..dataset.fiftyone_private import dataset_of
 from ..dataset.selection_records import selections
+from ..forms.markdown import table
 from ..reading.read import Bad, Labeled, ReadPool, check_columns, first, read_columns
 from ..runs.run import READ_SHARE, Progress
 
@@ -196,15 +197,14 @@ def text_of(outcome: Outcome, found: WeakSlices) -> str:
 
 def table_of(rows: list[dict[str, Any]]) -> str:
     """Return the slices as a Markdown table."""
-    lines = ["| slice | samples | mean | interval | beside the rest | q |", "|---|---|---|---|---|---|"]
-    lines += [f"| {' | '.join(cells_of(row).values())} |" for row in rows]
-    return "\n".join(lines)
+    columns = ["slice", "samples", "mean", "interval", "beside the rest", "q"]
+    return table(columns, [cells_of(row).values() for row in rows])
 
 
 def cells_of(row: dict[str, Any]) -> dict[str, str]:
     """Return the cells of a row as text, by column."""
     return {
-        "slice": row["slice"].replace("|", "/"),
+        "slice": row["slice"],
         "count": f"{row['count']:,}",
         "mean": f"{row['mean']:.3f}",
         "interval": f"{row['low']:.3f} to {row['high']:.3f}",

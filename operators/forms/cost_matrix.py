@@ -13,6 +13,7 @@ import numpy as np
 from ...alcore import InvalidInput
 from ..dataset.fields import declared_classes, is_text
 from . import counts, pieces
+from .markdown import bold
 
 MOST_CLASSES = 8  # a larger table is hard to fill in; a text is offered instead
 ROWS = {kind: tuple(f"{kind}_{truth}" for truth in range(MOST_CLASSES)) for kind in ("cost", "gain")}
@@ -48,7 +49,7 @@ def cost_inputs(ctx: Any, inputs: Any, *fields: str | None) -> None:
         pieces.choice_input(inputs, "costs_as", f"{kind.capitalize()}s", AS, "table")
     if fits and ctx.params.get("costs_as", "table") == "table":
         for truth, name in enumerate(names):
-            inputs.md(f"Where the truth is **{name}**, deciding for", name=f"truth_{truth}")
+            inputs.md(f"Where the truth is {bold(name)}, deciding for", name=f"truth_{truth}")
             row = inputs.h_stack(ROWS[kind][truth], gap=1)
             for decision, other in enumerate(names):
                 if kind == "gain" or decision != truth:

@@ -27,6 +27,7 @@ def count_samples(
     tag: str | None,
     predictions: str | None,
     objects: str | None,
+    ranks: tuple[str, ...] = (),
 ) -> dict[str, Any]:
     """Count the samples of the target view.
 
@@ -37,12 +38,14 @@ def count_samples(
         tag: samples with this tag are labeled too.
         predictions: a field; the text also counts the samples without a value in it.
         objects: a field of objects; the text then counts its objects.
+        ranks: fields of the ranks of earlier selections, whose samples count as labeled.
 
     Returns:
         ``total`` and ``labeled``, numbers of samples, and ``text``, a line for the form.
     """
     samples = target_of(ctx)
-    total, labeled = count_labeled(samples, [label_field], tag)
+    known = [label_field, *ranks]
+    total, labeled = count_labeled(samples, known, tag)
     candidates = total - labeled
     text = f"{candidates} samples to choose from, {labeled} labeled"
     if predictions and ctx.dataset.get_field(predictions) is not None:
@@ -50,7 +53,7 @@ def count_samples(
         if without:
             text += f", {without} without a prediction (these cannot be chosen)"
     if objects and ctx.dataset.get_field(objects) is not None and not shows_parts(samples):
-        among = count_objects(unlabeled(samples, [label_field], tag), objects)
+        among = count_objects(unlabeled(samples, known, tag), objects)
         text = f"{among} objects to choose from, in {candidates} samples; {labeled} samples are labeled"
     return {"total": total, "labeled": labeled, "text": text}
 

@@ -201,7 +201,8 @@ def nearest_plot(distances: np.ndarray, limit: float, metric: str) -> dict[str, 
     """Plot the distribution of distances to the nearest other sample; mark those below a limit."""
     edges = np.linspace(0, max(float(distances.max(initial=0)), limit) or 1.0, BINS + 1)
     middle = (edges[1:] + edges[:-1]) / 2
-    near, count = distances < limit, max(1, len(distances))
+    near = distances < limit
+    count = max(1, len(distances))
     traces = [
         _bars(name, _rounded(middle), np.histogram(distances[mask], edges)[0] / count, color)
         for name, mask, color in (("nearer", near, CHOSEN), ("farther", ~near, POOL))

@@ -12,6 +12,7 @@ from ...alcore import Selection
 from ...alcore.geometry import projection
 from ..reading.read import Reading
 from . import counts, pieces, plots
+from .markdown import bold, escaped, paragraphs
 
 OPTIONS = ("preview", "plane")
 PLANES = {
@@ -71,7 +72,7 @@ def draw(inputs: Any, preview: dict[str, Any]) -> None:
         return
     inputs.md(preview["text"], name="preview_text")
     for number, (name, plot) in enumerate(preview["plots"].items()):
-        inputs.md(f"**{name}**", name=f"plot_{number}_label")
+        inputs.md(bold(name), name=f"plot_{number}_label")
         inputs.plot(f"plot_{number}", **plot, height=320, config={"displayModeBar": False})
 
 
@@ -91,7 +92,7 @@ def shown(reading: Reading, chosen: Selection, method: str) -> dict[str, Any]:
             "Classes": plots.class_plot(pool, recipe, chosen),
         }
     return {
-        "text": "\n\n".join([counted(chosen), *reading.notes]),
+        "text": paragraphs([counted(chosen), *map(escaped, reading.notes)]),
         "plots": {name: plot for name, plot in found.items() if plot},
     }
 

@@ -8,6 +8,7 @@ import fiftyone.operators.types as types
 
 from ...alcore import InvalidInput
 from ..dataset.fields import group_fields, label_fields, number_fields, object_fields
+from ..dataset.selection_records import earlier_ranks
 from ..reading.read import Labeled
 from ..runs.checks import check_names
 from ..runs.run import SelectionRequest, names_of
@@ -116,6 +117,7 @@ def labeled_input(ctx: Any, inputs: Any) -> None:
         ctx.params.get("labeled_tag") or None,
         ctx.params.get("predictions") or None,
         ctx.params.get("objects") or None,
+        tuple(earlier_ranks(ctx.dataset)) if ctx.params.get("skip_chosen") else (),
     )
     if counted["total"] == 0:
         inputs.view("empty", types.Error(label="The view is empty: there is nothing to choose from"))

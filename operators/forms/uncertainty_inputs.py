@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -10,7 +11,6 @@ import fiftyone.operators.types as types
 
 from ...alcore import InvalidInput
 from ..dataset.fields import (
-    LIST_OF,
     Choice,
     document_type,
     map_paths,
@@ -20,6 +20,7 @@ from ..dataset.fields import (
     uncertain_fields,
 )
 from ..dataset.object_fields import nearest
+from ..dataset.stored_schema import LIST_OF
 from . import cost_matrix, pieces, words
 
 Pick = Callable[[list[Choice], str], str]
@@ -157,7 +158,8 @@ def entry_of(dataset: Any, params: dict[str, Any], measure: str | None = None) -
         entry = {"strategy": "uncertainty", "column": params.get("predictions")}
         entry |= {"measure": measure, "multi_label": params.get("multi_label")}
         if kind == "objects":
-            entry |= {name: params.get(name) for name in ("empty", "class_weights")}
+            entry["empty"] = params.get("empty")
+            entry["class_weights"] = _parsed("class_weights", params.get("class_weights"))
     else:
         raise InvalidInput(f"source: there is no {source!r}; choose one of {', '.join(SOURCES)}")
     if kind == "samples" and source in ("one field", "costs"):
@@ -173,6 +175,18 @@ def entry_of(dataset: Any, params: dict[str, Any], measure: str | None = None) -
         for name, value in entry.items()
         if value is not None and value is not False and value != ""
     }
+
+
+def _parsed(option: str, given: Any) -> Any:
+    """Return a dict that a call from Python gives as JSON text.
+
+    Raises:
+        InvalidInput: if it is not JSON.
+    """
+    try:
+        return json.loads(given) if isinstance(given, str) and given.strip() else given
+    except json.JSONDecodeError as error:
+        raise InvalidInput(f"{option}: is not JSON: {error}") from None
 
 
 def measures_of(dataset: Any, params: dict[str, Any]) -> dict[str, words.Words]:

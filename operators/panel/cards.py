@@ -18,6 +18,7 @@ from ..dataset.fields import (
     uncertain_fields,
 )
 from ..forms import options
+from ..forms.markdown import escaped
 from ..forms.options import NONE, Option, fields_of, needs_more, options_of
 
 BY_CHANCE = "random"
@@ -173,7 +174,7 @@ def _hint(card: dict[str, Any], offered: list[Option]) -> str:
         holds = {choice.path: choice.holds for choice in one.choices} if one.kind == "choice" else {}
         value = card.get(one.name, one.default)
         if holds.get(value):
-            return f"*{str(value).replace('_', ' ')}*: {holds[value]}"
+            return f"*{escaped(str(value).replace('_', ' '))}*: {escaped(holds[value])}"
     return f"*{strategy.replace('_', ' ')}*: {BY_NAME[strategy].about.line}"
 
 

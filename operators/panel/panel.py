@@ -16,11 +16,13 @@ from ..dataset.fields import Choice, label_fields, prediction_fields
 from ..dataset.fiftyone_private import plain_stages, stages_of
 from ..dataset.labeled_samples import count_labeled
 from ..dataset.selection_records import earlier_ranks, selections, strategies_of
-from ..evaluation.stopping import NAMES, StoppingRequest, advise_view
+from ..evaluation.stopping import StoppingRequest, advice_line, advise_view
 from ..forms import plots, words
+from ..forms.markdown import bold, escaped, paragraphs
 from ..forms.pieces import NONE
 from ..forms.previews import counted
 from ..reading.read import Labeled
+from ..runs.errors import sentence_of
 from ..runs.marks import chosen_view, shows
 from ..runs.names import Names
 from ..runs.records import describe, summary
@@ -97,7 +99,14 @@ class ActiveLearning(foo.Panel):
         """
         if ctx.params.get("__method__") == "on_change_view" and self._is_up_to_date(ctx):
             return None
-        return super().execute(ctx)
+        try:
+            return super().execute(ctx)
+        except Exception as error:
+            sentence = sentence_of(error, "the panel")
+            ctx.panel.set_state("error", sentence)
+            ctx.ops.notify(sentence, variant="error")
+            ctx.ops.show_panel_output(self.render(ctx))
+            return None
 
     def on_change_dataset(self, ctx: Any) -> None:
         self.on_load(ctx)
@@ -152,8 +161,8 @@ class ActiveLearning(foo.Panel):
         ):
             ctx.panel.set_data(f"shown.{name}", plot["data"] if plot else [])
             ctx.panel.set_state(f"{name}_layout", plot["layout"] if plot else None)
-        lines = [counted(chosen), *reading.notes]
-        ctx.panel.set_state({"previewed": "\n\n".join(lines), "error": ""})
+        lines = [counted(chosen), *map(escaped, reading.notes)]
+        ctx.panel.set_state({"previewed": paragraphs(lines), "error": ""})
 
     def on_select(self, ctx: Any) -> None:
         request = self._request(ctx)
@@ -178,12 +187,9 @@ class ActiveLearning(foo.Panel):
         except InvalidInput as error:
             ctx.panel.set_state({"advised": "", "stop_error": str(error)})
             return
-        lines = [f"**{advice['verdict']}**"]
-        lines += [
-            f"*{NAMES[one['criterion']]}*: **{one['says']}**. {one['sentence']}"
-            for one in advice["advices"]
-        ]
-        ctx.panel.set_state({"advised": "\n\n".join([*lines, *advice["notes"]]), "stop_error": ""})
+        lines = [bold(advice["verdict"]), *map(advice_line, advice["advices"])]
+        advised = paragraphs([*lines, *map(escaped, advice["notes"])])
+        ctx.panel.set_state({"advised": advised, "stop_error": ""})
 
     def on_show(self, ctx: Any) -> None:
         one = self._row(ctx)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -25,6 +25,7 @@ class Column:
         notes: remarks for the user, one sentence each.
         given: "probabilities" if the class vectors are known to be probabilities, else None.
         independent: whether several classes can be true for one row (multi-label).
+        left_out: the number of missing rows whose values cannot be used.
     """
 
     values: Any
@@ -33,14 +34,16 @@ class Column:
     notes: list[str] = field(default_factory=list)
     given: str | None = None
     independent: bool = False
+    left_out: int = 0
 
     def take(self, rows: np.ndarray) -> Column:
         """Return a column of the given rows. A row may be taken several times."""
         many = getattr(self.values, "ndim", 1) == 3
-        values = self.values[:, rows] if many else self.values[rows]
-        return Column(
-            values, self.missing[rows], self.classes, self.notes, self.given, self.independent
-        )
+        if isinstance(self.values, np.ndarray):
+            values = self.values[:, rows] if many else self.values[rows]
+        else:
+            values = self.values.take(rows)
+        return replace(self, values=values, missing=self.missing[rows])
 
 
 @dataclass
@@ -69,6 +72,7 @@ class BadValues:
         policy: "error" stops at the first fault; "leave_out" marks such rows as missing and adds a
             note.
         notes: a sentence for each group of rows that was left out.
+        left_out: the number of these rows.
     """
 
     path: str
@@ -76,6 +80,7 @@ class BadValues:
     thing: str
     policy: Bad
     notes: list[str] = field(default_factory=list)
+    left_out: int = 0
 
     def refuse(self, bad: np.ndarray, what: str, missing: np.ndarray) -> None:
         """Raise an error for rows that cannot be used, or mark them as missing.
@@ -96,6 +101,7 @@ class BadValues:
         if self.policy == "error":
             raise InvalidInput(f"{sentence}; correct them, or choose to leave such {self.thing}s out")
         self.notes.append(f"{sentence}; left out")
+        self.left_out += int((bad & ~missing).sum())
         missing |= bad
         if missing.all():
             raise InvalidInput(f"{sentence}; no {self.thing} is left to choose")

@@ -8,7 +8,8 @@ from typing import Any
 
 from ...alcore import Recipe
 from ...alcore.strategies import Reads, Strategy
-from ..dataset.fields import LIST_OF, document_type, is_vector
+from ..dataset.fields import document_type, is_vector
+from ..dataset.stored_schema import LIST_OF
 from .column import Declared
 
 PREDICTED = (Reads.CLASSES, Reads.CLASS_PROBABILITIES, Reads.PREDICTIONS)

@@ -12,6 +12,7 @@ from ...alcore import InvalidInput
 from ...alcore.strategies import Reads
 from ..dataset.fields import class_vector_path, document_type
 from ..dataset.fiftyone_private import dataset_of
+from ..dataset.stored_schema import schema_of
 from .read import ReadPool
 
 
@@ -52,7 +53,7 @@ def has_probabilities(view: Any, field: str) -> bool:
     """Return whether any sample of a view has a vector over the classes, or a confidence."""
     if decision_path(dataset_of(view), field) is None:
         return True
-    flat = dataset_of(view).get_field_schema(flat=True)
+    flat = schema_of(dataset_of(view))
     paths = [class_vector_path(flat, field), f"{field}.confidence"]
     return any(len(view.exists(path).limit(1)) for path in paths if path in flat)
 

@@ -10,10 +10,17 @@ from typing import Any
 import numpy as np
 
 from ...alcore import InvalidInput
+from ...alcore.data.errors import name_samples
 from ...alcore.data.probabilities import convert_in_place
 from ..dataset.arrays import ArrayColumn
 from ..dataset.fields import class_vector_path
 from .column import BadValues, Column, Declared
+
+# The share of equal labels from which the others are taken for corrections by hand.
+CLEAR_MAJORITY = 0.75
+
+
+NUMBERS = (bool, int, float)
 
 
 class FieldReader:
@@ -82,15 +89,22 @@ class Scalars(FieldReader):
         missing = np.array([value is None for value in self.values], dtype=bool)
         known = next((value for value in self.values if value is not None), None)
         if isinstance(known, (date, datetime)):
-            moments = [None if v is None else np.datetime64(v, "us") for v in self.values]
+            odd = np.array([v is not None and not isinstance(v, date) for v in self.values], dtype=bool)
+            bad.refuse(odd, "a value that is no date", missing)
+            pairs = zip(self.values, missing.tolist(), strict=True)
+            moments = [None if absent else np.datetime64(v, "us") for v, absent in pairs]
             return Column(np.array(moments, dtype="datetime64[us]"), missing)
-        if self._numbers or isinstance(known, (bool, int, float)):
-            numbers = np.array([np.nan if v is None else v for v in self.values], dtype=np.float64)
-            if self._numbers:
-                bad.refuse(~missing & ~np.isfinite(numbers), "NaN or infinite values", missing)
-            else:
+        odd = np.array([v is not None and not isinstance(v, NUMBERS) for v in self.values], dtype=bool)
+        if self._numbers or (isinstance(known, NUMBERS) and not odd.any()):
+            bad.refuse(odd, "a value that is no number", missing)
+            pairs = zip(self.values, missing.tolist(), strict=True)
+            numbers = np.array([np.nan if absent else v for v, absent in pairs], dtype=np.float64)
+            if not self._numbers:
                 missing |= np.isnan(numbers)
+            bad.refuse(~missing & ~np.isfinite(numbers), "NaN or infinite values", missing)
             return Column(numbers, missing)
+        # A category of NaN, as pandas writes a missing one.
+        missing |= np.array([value != value for value in self.values], dtype=bool)
         return Column(np.array(self.values, dtype=object), missing)
 
 
@@ -161,13 +175,18 @@ class Predictions(FieldReader):
         self._vectors = ArrayColumn(n)
         self._labels: list[Any] = [None] * n
         self._confidences = np.full(n, np.nan)
+        self._has_confidence = np.zeros(
+            n, dtype=bool
+        )  # whether a confidence is stored, which may be NaN
 
     def put(self, row: int, sample: str, values: Sequence[Any]) -> None:
         self._vectors.put(row, values[0])
         if not self._plain:
-            self._labels[row] = values[1]
+            self._labels[row] = None if values[1] is None else str(values[1])
             if values[2] is not None:
-                self._confidences[row] = values[2]
+                # What is no number becomes infinite, which is outside 0 to 1.
+                self._confidences[row] = values[2] if isinstance(values[2], NUMBERS) else np.inf
+                self._has_confidence[row] = True
 
     def column(self, bad: BadValues) -> Column:
         if self._vectors.missing.all() and not self._plain:
@@ -179,11 +198,16 @@ class Predictions(FieldReader):
         bad.need_some(missing, "prediction")
         width = self._vectors.width
         bad.refuse(self._vectors.odd, f"a vector that has not the {width} classes of most", missing)
+        if width == 1:
+            matrix, width = self._of_one_output(matrix), 2
         bad.refuse(~missing & ~np.isfinite(matrix).all(1), "NaN or infinite values", missing)
-        given = "logits" if self._declared.logits else "probabilities" if self._plain else None
+        # The attribute for logits may hold either; every other one says what it holds by its name.
+        unsure = self.paths[0].endswith(".logits") and not self._plain
+        given = "logits" if self._declared.logits else None if unsure else "probabilities"
         independent = self._declared.independent
-        faults = convert_in_place(matrix, ~missing, given=given, independent=independent)
-        for rows, what in faults:
+        found = convert_in_place(matrix, ~missing, given=given, independent=independent)
+        bad.notes += found.notes(bad.path, bad.thing, given is not None)
+        for rows, what in found.faults:
             bad.refuse(rows, what, missing)
         matrix[missing] = 0.5 if independent else 1 / max(1, width)
         labels = [
@@ -193,13 +217,19 @@ class Predictions(FieldReader):
         classes = name_classes(self._declared.classes, matrix, labels, bad, bad.ids)
         return Column(matrix, missing, classes, given="probabilities", independent=independent)
 
+    def _of_one_output(self, matrix: np.ndarray) -> np.ndarray:
+        """Return the (N, 2) vectors of a binary model with one output, that of the second class."""
+        is_logit = self._declared.logits or bool(((matrix < 0) | (matrix > 1)).any())
+        first = np.zeros_like(matrix) if is_logit else 1 - matrix
+        return np.hstack([first, matrix])
+
     def _from_confidences(self, bad: BadValues) -> Column:
-        missing = np.array([label is None for label in self._labels]) | np.isnan(self._confidences)
+        missing = np.array([label is None for label in self._labels]) | ~self._has_confidence
         known = {label for label in self._labels if label is not None}
         classes = sorted(known | set(self._declared.classes))
         bad.need_some(missing, "prediction with logits, probabilities or a confidence")
-        wrong = ~missing & ((self._confidences < 0) | (self._confidences > 1))
-        bad.refuse(wrong, "a confidence outside 0 to 1", missing)
+        within = (self._confidences >= 0) & (self._confidences <= 1)
+        bad.refuse(~missing & ~within, "a confidence outside 0 to 1", missing)
         position = {name: index for index, name in enumerate(classes)}
         width = len(classes)
         confidences = np.where(missing, 1 / width, self._confidences)
@@ -222,42 +252,96 @@ def name_classes(
     """Return the names of the C classes of some vectors.
 
     They are the dataset's class names if their number fits. Otherwise each position gets the label of
-    the vectors that have their greatest value there, and its index if there are none.
+    the vectors that have their greatest value there, and its index if there are none. Some labels may
+    contradict, because a user has corrected them; a note says how many.
 
     Args:
         declared: the class names that the dataset declares.
         matrix: (M, C) vectors over the classes.
         labels: (M,) the label that is stored with each vector; None where there is none.
-        bad: provides the names for error messages.
+        bad: provides the names for error messages, and takes notes.
         ids: (M,) the ids of the rows, for error messages.
 
     Raises:
-        InvalidInput: if two vectors have their greatest value at the same position but different
-            labels, or if two positions have the same label.
+        InvalidInput: if the declared names are in another order than the values, if vectors have their
+            greatest value at the same position but different labels, or if two positions have the same
+            label.
     """
     width = matrix.shape[1]
+    votes = _votes(matrix, labels)
+    usual = {place: max(found, key=lambda one: len(found[one])) for place, found in votes.items()}
     if declared and len(declared) == width:
-        return declared
-    best = np.sort(matrix, axis=1)[:, -2:] if width > 1 else np.c_[matrix * 0, matrix]
-    clear = best[:, 1] > best[:, 0]
-    seen: dict[int, str] = {}
-    for row, position in enumerate(matrix.argmax(1).tolist() if width else []):
-        label = labels[row]
-        if label is None or not clear[row]:
-            continue
-        if seen.setdefault(position, label) != label:
+        names = declared
+        _check_order(names, votes, usual, bad, ids)
+    else:
+        for place, found in votes.items():
+            count = sum(map(len, found.values()))
+            if len(found[usual[place]]) < CLEAR_MAJORITY * count:
+                first, second = list(found)[:2]
+                raise InvalidInput(
+                    f"field {bad.path!r}: the classes differ between {bad.thing}s: position {place} is "
+                    f"{first!r} in one and {second!r} in {bad.thing} {ids[found[second][0]]}; "
+                    f"predict all {bad.thing}s with one model"
+                )
+        names = [usual.get(place, str(place)) for place in range(width)]
+        if len(set(names)) != width:
             raise InvalidInput(
-                f"field {bad.path!r}: the classes differ between {bad.thing}s: position {position} "
-                f"is {seen[position]!r} in one and {label!r} in {bad.thing} {ids[row]}; "
-                f"predict all {bad.thing}s with one model"
+                f"field {bad.path!r}: two positions of its vectors carry the same label; "
+                "set the dataset's classes for it"
             )
-    names = [seen.get(position, str(position)) for position in range(width)]
-    if len(set(names)) != width:
-        raise InvalidInput(
-            f"field {bad.path!r}: two positions of its vectors carry the same label; "
-            "set the dataset's classes for it"
+    rows = [row for p, found in votes.items() for one in found if one != names[p] for row in found[one]]
+    if rows:
+        bad.notes.append(
+            f"field {bad.path!r}: {named(bad, ids, rows)} with another label than the class of the "
+            "highest value; the values count"
         )
     return names
+
+
+def _votes(matrix: np.ndarray, labels: list[Any]) -> dict[int, dict[str, list[int]]]:
+    """Return for each position the labels of the rows with their one greatest value there."""
+    width = matrix.shape[1]
+    best = np.sort(matrix, axis=1)[:, -2:] if width > 1 else np.c_[matrix * 0, matrix]
+    clear = best[:, 1] > best[:, 0]
+    votes: dict[int, dict[str, list[int]]] = {}
+    for row, position in enumerate(matrix.argmax(1).tolist() if width else []):
+        if labels[row] is not None and clear[row]:
+            votes.setdefault(position, {}).setdefault(str(labels[row]), []).append(row)
+    return votes
+
+
+def _check_order(
+    names: list[str],
+    votes: dict[int, dict[str, list[int]]],
+    usual: dict[int, str],
+    bad: BadValues,
+    ids: Sequence[str],
+) -> None:
+    """Check that declared classes are in the order of the values.
+
+    Where most rows of a position have the label of another class, the order is wrong, unless that class
+    is well where it is declared: then users have corrected the labels of these rows.
+
+    Raises:
+        InvalidInput: if the order is wrong; it names the first samples that contradict.
+    """
+    for place, label in usual.items():
+        if label == names[place]:
+            continue
+        there = names.index(label) if label in names else None
+        if there is not None and usual.get(there) == label:
+            continue
+        rows = votes[place][label]
+        raise InvalidInput(
+            f"field {bad.path!r}: the classes that the dataset declares do not fit its labels: where "
+            f"the value of {names[place]!r} is the highest, {named(bad, ids, rows)} with the label "
+            f"{label!r}; set the dataset's classes in the order of the values"
+        )
+
+
+def named(bad: BadValues, ids: Sequence[str], rows: list[int]) -> str:
+    """Return some rows as text, such as "3 samples (ids a, b, c)"."""
+    return name_samples(ids, np.array(sorted(rows))).replace("sample", bad.thing, 1)
 
 
 def align(columns: dict[str, Column]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from array import array
 from collections.abc import Callable, Sequence
 from itertools import chain
@@ -14,14 +13,15 @@ import numpy as np
 from ...alcore import InvalidInput, Maps, Objects
 from ...alcore.data.probabilities import convert_in_place
 from ..dataset.arrays import ArrayColumn, ArrayDecoder
-from ..dataset.fields import LIST_OF, VECTOR_ATTRIBUTES
+from ..dataset.fields import VECTOR_ATTRIBUTES
 from ..dataset.fiftyone_private import dataset_of
+from ..dataset.stored_schema import LIST_OF
 from ..dataset.views import all_slices
 from .column import BadValues, Column, Declared
 from .field_readers import FieldReader, name_classes
+from .map_files import check_map_file, is_array, read_map_file
 
 MAPS_A_QUERY = 64
-NPY = (".npy", ".npz")
 
 
 class ObjectList(FieldReader):
@@ -161,14 +161,15 @@ class ObjectList(FieldReader):
         unusable = has_vector & ~np.isfinite(matrix).all(1)
         bad.refuse(_any(unusable, offsets), f"{self.vector_has} NaN or infinite values", missing)
         given = "logits" if self._declared.logits else None if self._is_logits else "probabilities"
-        faults = convert_in_place(
+        found = convert_in_place(
             matrix,
             has_vector,
             given=given,
             independent=self._declared.independent,
             exclusive=False,
         )
-        for rows, _ in faults:
+        bad.notes += found.notes(bad.path, "object", given is not None)
+        for rows, _ in found.faults:
             what = f"{self.classes_lie} outside 0 to 1 (logits go into 'logits')"
             bad.refuse(_any(rows, offsets), what, missing)
         matrix[~has_vector] = np.nan
@@ -214,7 +215,9 @@ class TagList(ObjectList):
         bad.refuse(self._logits.odd, f"a vector that has not the {width} classes of most", missing)
         bad.refuse(~missing & ~np.isfinite(matrix).all(1), "NaN or infinite values", missing)
         given = "logits" if self._declared.logits else None
-        convert_in_place(matrix, ~missing, given=given, independent=True)
+        found = convert_in_place(matrix, ~missing, given=given, independent=True)
+        for rows, what in found.faults:
+            bad.refuse(rows, what, missing)
         matrix[missing] = 0.5
         declared = self._declared.classes
         classes = declared if len(declared) == width else None
@@ -241,7 +244,9 @@ class Members(FieldReader):
         values = self._arrays.matrix()
         bad.refuse(~missing & ~np.isfinite(values).all((1, 2)), "NaN or infinite values", missing)
         given = "logits" if self._declared.logits else None
-        for rows, what in convert_in_place(values, ~missing, given=given):
+        found = convert_in_place(values, ~missing, given=given)
+        bad.notes += found.notes(bad.path, bad.thing, given is not None)
+        for rows, what in found.faults:
             bad.refuse(rows, what, missing)
         values[missing] = 1 / max(1, classes)
         declared = self._declared.classes
@@ -294,8 +299,7 @@ class PixelMaps(FieldReader):
         bad.need_some(missing, "map: an array in the field, or the path of one on disk")
         odd = np.array([p is not None and not isinstance(p, str) for p in self._files], dtype=bool)
         bad.refuse(odd, "a path that is no text", missing)
-        gone = np.array([isinstance(p, str) and not os.path.isfile(p) for p in self._files], dtype=bool)
-        bad.refuse(gone & ~stored, "a map whose file is gone", missing)
+        self._refuse_files(bad, here & ~stored & ~odd, missing)
         maps = Maps(self._loader(bad.ids, stored), len(here), ids=bad.ids, classes=None)
         return Column(maps, missing, self._declared.classes or None)
 
@@ -306,9 +310,31 @@ class PixelMaps(FieldReader):
             if stored[row]:
                 return _scaled(in_database[row], self._ranges[row])
             path = self._files[row]
-            return _scaled(_read_file(path), None if path.endswith(NPY) else self._ranges[row])
+            return _scaled(read_map_file(path), None if is_array(path) else self._ranges[row])
 
         return load
+
+    def _refuse_files(self, bad: BadValues, here: np.ndarray, missing: np.ndarray) -> None:
+        """Refuse the rows, among ``here``, whose file cannot be used.
+
+        Maps are loaded one by one as they are scored, when no sample can be left out any more. So the
+        headers of all files are checked now; and where samples may be left out, the files are read.
+        """
+        check = check_map_file if bad.policy == "error" else read_map_file
+        gone, faults = np.zeros(len(here), dtype=bool), {}
+        for row in np.flatnonzero(here).tolist():
+            try:
+                check(self._files[row])
+            except FileNotFoundError:
+                gone[row] = True
+            except (OSError, ValueError) as error:
+                faults[row] = getattr(error, "strerror", None) or str(error)
+        bad.refuse(gone, "a map whose file is gone", missing)
+        if faults:
+            unusable = np.isin(np.arange(len(here)), list(faults))
+            first = next(iter(faults.values()))
+            of_several = "of the first, " if len(faults) > 1 else ""
+            bad.refuse(unusable, f"a map that cannot be read ({of_several}{first})", missing)
 
 
 class _Prefetch:
@@ -335,19 +361,6 @@ class _Prefetch:
         return self._decode(value)
 
 
-def _read_file(path: str) -> np.ndarray:
-    if path.endswith(".npy"):
-        return np.asarray(np.load(path, allow_pickle=False))
-    if path.endswith(".npz"):
-        with np.load(path, allow_pickle=False) as arrays:
-            names = [name for name in VECTOR_ATTRIBUTES if name in arrays.files] or arrays.files[:1]
-            return np.asarray(arrays[names[0]])
-    found = fo.Heatmap(map_path=path).get_map()
-    if found is None:
-        raise ValueError("it is no image and no array")
-    return np.asarray(found)
-
-
 def _scaled(values: np.ndarray, limits: Any) -> np.ndarray:
     """Return the values of a heatmap, scaled to [0, 1]; arrays that are not 2-D are left unchanged.
 
@@ -368,14 +381,14 @@ def confidence_of(value: Any) -> float:
     """Return a confidence as a number.
 
     For a list, such as the confidences of a keypoint's points, it is the mean of the known values. NaN
-    stands for no confidence.
+    stands for no confidence; a stored NaN becomes infinite, which is outside 0 to 1.
     """
     if value is None:
         return float("nan")
     if isinstance(value, list):
         known = [one for one in value if one is not None and one == one]
         return sum(known) / len(known) if known else float("nan")
-    return float(value)
+    return float(value) if isinstance(value, (int, float)) and value == value else float("inf")
 
 
 def _in_range(confidences: np.ndarray) -> np.ndarray:

@@ -38,7 +38,8 @@ class EachPrediction(Predictions):
 
     def put(self, row: int, sample: str, values: Sequence[Any]) -> None:
         vector, label, confidence = values
-        super().put(row, sample, [vector, label, confidence_of(confidence)])
+        known = confidence_of(confidence)
+        super().put(row, sample, [vector, label, None if np.isnan(known) else known])
 
 
 class EachClass(EachPrediction):

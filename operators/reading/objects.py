@@ -18,7 +18,7 @@ from ..dataset.object_fields import list_path, nearest, of_objects, patch_runs, 
 from ..dataset.object_labels import count_objects
 from ..dataset.selection_records import earlier_ranks
 from ..dataset.views import all_slices
-from .column import Bad, Column, Declared
+from .column import Bad, BadValues, Column, Declared
 from .completion import Labeled
 from .field_readers import Embeddings, FieldReader, Scalars
 from .label_readers import ObjectList, PixelMaps
@@ -81,7 +81,7 @@ class ObjectReader(SampleReader):
 
     def read(self, recipe: Recipe) -> Reading:
         reading = super().read(recipe)
-        reading.samples = np.array(self._whole.ids, dtype=object)[self._owner]
+        reading.samples = np.array(self._whole.ids, dtype=object)[self._owner[: self.n]]
         return reading
 
     def count(self) -> None:
@@ -214,7 +214,12 @@ class ObjectReader(SampleReader):
         each = [feed for feed in feeds if feed[0] in self._each]
         whole = [feed for feed in feeds if feed[0] not in self._each]
         counts = np.zeros(self._whole.n, dtype=np.int64)
-        for row, values in enumerate(raw_rows(self.view, ["_id", f"{self._root}._id", *paths])):
+        seen: set[Any] = set()
+        for values in raw_rows(self.view, ["_id", f"{self._root}._id", *paths]):
+            row = len(self._whole.ids)
+            if values[0] in seen:
+                continue  # a view may show a sample twice; its objects are candidates once
+            seen.add(values[0])
             ids, kept = self._kept(values[1] or [])
             start = len(self.ids)
             if row == self._whole.n or start + len(ids) > self.n:
@@ -267,7 +272,7 @@ class ObjectReader(SampleReader):
             for one in recipe.all_strategies()
             if one.columns().get(self._objects) is Reads.PREDICTIONS
         )
-        below = self._judged.below(least) & ~column.missing
+        below = self._judged.below(least)[: self.n] & ~column.missing
         if not below.any():
             return []
         column.missing |= below
@@ -286,7 +291,26 @@ class ObjectReader(SampleReader):
         for reader in readers:
             if reader in self._each:
                 mask |= known(reader, self.labeled.tag if reader.paths == [self._tags] else None)
-        return np.asarray(mask)
+        return np.asarray(mask) | self._repeated()
+
+    def _repeated(self) -> np.ndarray:
+        """Return (N,) bool: the objects whose id another object has too; these are not chosen.
+
+        FiftyOne can neither show nor mark such labels, for it finds them by their ids.
+
+        Raises:
+            InvalidInput: if there are some, unless what is bad is left out.
+        """
+        ids = np.array(self.ids, dtype=object)
+        _, which, counts = np.unique(ids.astype(str), return_inverse=True, return_counts=True)
+        repeated = counts[which] > 1
+        if repeated.any():
+            bad = BadValues(self._objects, self.ids, self.thing, self.bad)
+            bad.refuse(
+                repeated, "the id of another object (copied labels need new ids)", repeated.copy()
+            )
+            self.notes += bad.notes
+        return repeated
 
 
 def _unpatched(view: Any, objects: str) -> tuple[Any, set[str] | None]:

@@ -14,7 +14,6 @@ import fiftyone as fo
 from ...alcore import InvalidInput, Recipe
 from ...alcore.strategies import Reads
 from ..dataset.fields import (
-    LIST_OF,
     NUMBERS,
     Choice,
     category_fields,
@@ -23,11 +22,13 @@ from ..dataset.fields import (
     embedding_fields,
     is_vector,
     map_paths,
+    may_hold_vectors,
     member_fields,
     number_fields,
     prediction_fields,
     uncertain_fields,
 )
+from ..dataset.stored_schema import LIST_OF
 from .column import Declared
 from .field_readers import Embeddings, FieldReader, Predictions, Scalars
 from .label_readers import Members, ObjectList, PixelMaps, TagList
@@ -145,7 +146,7 @@ def reader_of(
         return _reader_of_several(n, view, flat, column, reads, declared)
     if reads is Reads.MEMBERS and isinstance(field, (fo.ArrayField, fo.ListField)):
         return Members(n, column, declared)
-    if reads is Reads.VECTORS and is_vector(field):
+    if reads is Reads.VECTORS and may_hold_vectors(field):
         return Embeddings(n, column)
     single = {Reads.NUMBERS: NUMBERS, Reads.CATEGORIES: CATEGORIES, Reads.VALUES: VALUES}
     if isinstance(field, single.get(reads, ())):

@@ -12,6 +12,7 @@ from bson import ObjectId
 from ...alcore import InvalidInput, Pool, Recipe
 from ...alcore.recipe.default import strategies_for
 from ...alcore.strategies import Reads, Strategy
+from ...alcore.strategies.random import Random
 from ...alcore.strategies.uncertainty import Uncertainty
 from ..dataset.fields import (
     Choice,
@@ -25,6 +26,7 @@ from ..dataset.fields import (
 )
 from ..dataset.fiftyone_private import dataset_of, in_parts, raw_rows, shows_parts
 from ..dataset.selection_records import earlier_ranks
+from ..dataset.stored_schema import schema_of
 from ..dataset.views import all_slices
 from .column import Bad, BadValues, Column, Declared
 from .completion import DeclaredColumns, Labeled, with_columns, with_default, with_labels
@@ -80,13 +82,14 @@ class SampleReader:
             )
         self.view = view
         self.dataset = dataset_of(view)
-        self.flat = self.dataset.get_field_schema(flat=True)
+        self.flat = schema_of(self.dataset)
         self.labeled = labeled
         self.bad = bad
         self.progress = progress
         self.n = 0  # until ``count`` is called; a check needs no space for values
         self.ids: list[str] = []
         self.deleted = np.zeros(0, dtype=bool)
+        self.notes: list[str] = []
 
     def read(self, recipe: Recipe) -> Reading:
         """Read a pool with all columns that a recipe needs.
@@ -95,9 +98,15 @@ class SampleReader:
             InvalidInput: if a field is unknown or of the wrong type, or if values cannot be used.
         """
         self.count()
-        recipe = self.complete(recipe)
+        given, recipe = recipe, self.complete(recipe)
         columns, mask = self._columns(reads_of(recipe), DeclaredColumns.by(recipe))
         notes = [note for one in columns.values() for note in one.notes]
+        by_default = any(not stage.strategies for stage in given.in_stages())
+        if by_default and any(isinstance(one, Random) for one in recipe.all_strategies()):
+            notes.append(
+                f"no predictions and no embeddings were found, so {self.thing}s are chosen at random"
+            )
+        notes += self.notes + self._lacking(columns, recipe, mask)
         notes += self.leave_unsure(columns, recipe)
         self._align_members(columns, recipe)
         notes += self._leave_strange_labels(columns, recipe, mask)
@@ -192,6 +201,11 @@ class SampleReader:
             if reads is not Reads.VECTORS:
                 raise InvalidInput(f"{user}: {column!r} is a similarity run, which has only vectors")
             return self.similarity_reader(column)
+        if field_ is None and column.startswith("frames."):
+            raise InvalidInput(
+                f"{user}: {column!r} holds values of frames, and samples are chosen; compute a value "
+                "for each video from it, or make a dataset of its frames"
+            )
         if field_ is None:
             raise InvalidInput(
                 f"{user}: {self.dataset.name!r} has no field {column!r}{_suggest(self.fitting(reads))}"
@@ -272,16 +286,31 @@ class SampleReader:
         readers, labels = self.readers(reads, declared), self.label_readers()
         self.one_pass([*readers.values(), *labels])
         columns = {path: self.column_of(path, one) for path, one in readers.items()}
-        return columns, self.mask_labeled(labels)
+        mask = self.mask_labeled(labels)
+        if self.deleted.any():
+            here = np.flatnonzero(~self.deleted)
+            columns = {path: one.take(here) for path, one in columns.items()}
+            mask = mask[here]
+            self.n, self.ids = len(here), self.ids[: len(here)]
+        if self.n == 0:
+            raise InvalidInput(
+                "the samples of the view were deleted meanwhile: there is none to choose"
+            )
+        return columns, mask
 
     def one_pass(self, readers: list[FieldReader]) -> None:
         """Query all paths at once, and pass to each reader its own values."""
         paths = list(dict.fromkeys(path for reader in readers for path in reader.paths))
         place = {path: index + 1 for index, path in enumerate(paths)}
         feeds = [(reader, [place[path] for path in reader.paths]) for reader in readers]
-        for row, values in enumerate(raw_rows(self.view, ["_id", *paths])):
+        seen: set[Any] = set()
+        for values in raw_rows(self.view, ["_id", *paths]):
+            row = len(self.ids)
             if row == self.n:
                 break  # samples were added to the dataset during reading
+            if values[0] in seen:
+                continue  # a view may show a sample twice; it is a candidate once
+            seen.add(values[0])
             self.ids.append(str(values[0]))
             for reader, places in feeds:
                 reader.put(row, self.ids[row], [values[p] for p in places])
@@ -290,7 +319,10 @@ class SampleReader:
         self.pad()
 
     def pad(self) -> None:
-        """Fill the rows of samples that were deleted between counting and reading."""
+        """Fill the rows of samples that were deleted since they were counted, or that came twice.
+
+        They are dropped once the columns are made.
+        """
         gone = self.n - len(self.ids)
         self.ids += [f"deleted-{number}" for number in range(gone)]
         self.deleted = np.arange(self.n) >= self.n - gone
@@ -300,10 +332,11 @@ class SampleReader:
         bad = BadValues(path, self.ids, self.thing, self.bad)
         column = reader.column(bad)
         column.notes[:0] = bad.notes
+        column.left_out = bad.left_out
         return column
 
     def mask_labeled(self, readers: list[Scalars]) -> np.ndarray:
-        """Return (N,) bool: which rows are labeled. Deleted rows count as labeled."""
+        """Return (N,) bool: which rows are labeled."""
         mask = self.deleted.copy()
         for reader in readers:
             mask |= known(reader, self.labeled.tag if reader.paths == ["tags"] else None)
@@ -312,6 +345,20 @@ class SampleReader:
             with_value = set(self.view.exists(name).values("id"))
             mask |= np.array([one in with_value for one in self.ids], dtype=bool)
         return mask
+
+    def _lacking(self, columns: dict[str, Column], recipe: Recipe, mask: np.ndarray) -> list[str]:
+        """Return notes on rows that cannot be chosen because they have no value in a column."""
+        judged = [path for one in recipe.all_strategies() for path in one.judged_by()]
+        notes = []
+        for path in dict.fromkeys(judged):
+            column = columns[path]
+            lacking = int((column.missing & ~mask).sum()) - column.left_out
+            if lacking > 0:
+                total = int((~mask).sum())
+                notes.append(
+                    f"{lacking:,} of {total:,} {self.thing}s have no {path!r}, and are not chosen"
+                )
+        return notes
 
     def leave_unsure(self, columns: dict[str, Column], recipe: Recipe) -> list[str]:
         """Mark objects of low confidence as missing, and return notes. Samples are all kept."""

@@ -48,8 +48,8 @@ def config_of(
         TOKEN: token,
         "names": asdict(names),
         "staged": asdict(staged) if staged else None,
-        "recipe": recipe,
-        "seed": recipe.get("seed", 0),
+        "recipe": _storable(recipe),
+        "seed": _storable(recipe.get("seed", 0)),
         "chosen": len(results["gains"]),
         "created_at": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
         "versions": {
@@ -144,6 +144,15 @@ def _count_ranks(dataset: Any, names: Names) -> int:
     if dataset.get_field(names.rank_field) is None:
         return 0
     return int(all_slices(dataset).count(names.rank_field))
+
+
+def _storable(value: Any) -> Any:
+    """Return a value whose integers that MongoDB cannot store are texts, which a recipe takes too."""
+    if isinstance(value, dict):
+        return {name: _storable(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_storable(one) for one in value]
+    return str(value) if type(value) is int and abs(value) >= 1 << 63 else value
 
 
 def _plain(value: float) -> float | None:

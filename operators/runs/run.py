@@ -131,7 +131,7 @@ def run_selection(
         "chosen_from": request.objects or "samples",
         "images": len(chosen) if samples is None else len(set(samples)),
         "stopped": chosen.report["stopped"],
-        "pool": chosen.report["pool"],
+        "pool": chosen.report["stages"][0]["candidates"],
         "labeled": chosen.report["labeled"],
         "notes": reading.notes,
         "seconds": round(time.perf_counter() - started, 3),

@@ -816,7 +816,8 @@ def test_large_jpegs_are_decoded_smaller_and_stay_close(plugin, tmp_path):
         whole = squared(image.convert("RGB"))
     difference = (batch[0].float() - whole.float()).abs()
     assert difference.mean() < 1.5 and difference.max() < 16
-    assert images._open(str(tmp_path / "large.jpg"), 64).size == (300, 200)
+    with images.opened(str(tmp_path / "large.jpg"), 64) as image:
+        assert image.size == (300, 200)
 
 
 # Forms

@@ -169,14 +169,14 @@ def test_broken_files_are_listed(photos, compute, state, invalid):
     ids = photos.values("id")
     result = compute(photos)
     assert result["broken"] == [ids[3], ids[5]] and result["left_out"] == 2
-    assert result["notes"] == [
-        f"2 samples (ids {ids[3]}, {ids[5]}) with images that cannot be opened: left out"
-    ]
+    (note,) = result["notes"]
+    what = f"2 samples (ids {ids[3]}, {ids[5]}) with images that cannot be opened: left out; replace "
+    assert note.startswith(what) and f"({photos.values('filepath')[3]} cannot be opened as" in note
     assert stored(photos, "sharpness")[3] is None and stored(photos, GROUPS[0])[5] is None
     before = state(photos)
     with pytest.raises(invalid) as error:
         compute(photos.select([ids[3], ids[5]]), field="none")
-    assert f"of 2 samples 2 cannot be opened as images (the first is {ids[3]})" in last_line(error)
+    assert f"of 2 samples 2 cannot be opened as images (the first is {ids[3]}: " in last_line(error)
     assert state(photos) == before
 
 

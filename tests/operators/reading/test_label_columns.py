@@ -240,7 +240,7 @@ def test_a_map_whose_file_is_gone(scored, invalid, own_maps):
 
 def test_a_map_that_wants_unpickling_is_refused(scored, invalid, own_maps):
     np.save(own_maps / "1.npy", np.array([{"not": "numbers"}], dtype=object), allow_pickle=True)
-    with pytest.raises(invalid, match=r"its map cannot be loaded .*allow_pickle"):
+    with pytest.raises(invalid, match=r"1 sample .* with a map that cannot be read .*allow_pickle"):
         scored(uncertainty("map_path"))
 
 
