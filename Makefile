@@ -4,7 +4,8 @@ PYTHON := $(VENV)/bin/python
 STAMP  := $(VENV)/.installed
 
 # In two processes, each with a database, an App and a browser of its own, and one thread.
-TWICE  := OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n 2 --dist loadfile
+# Files stay in their order: those with a browser come last, for they leave an event loop running.
+TWICE  := OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo app test fast fuzz lint docs bench clean

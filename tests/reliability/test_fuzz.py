@@ -205,4 +205,5 @@ def test_what_a_dataset_may_hold(dataset, plugin, bad):
                 ended["refused"] += 1
         for row in rows:
             stored.replace_one({"_id": whole[row]["_id"]}, whole[row])
-    assert ended["chosen"] and bool(ended["refused"]) == (bad == "error")
+    # What is left out stops nothing, unless nothing is left.
+    assert ended["refused"] if bad == "error" else ended["refused"] < 0.01 * ended["chosen"]

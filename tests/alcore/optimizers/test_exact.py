@@ -109,6 +109,11 @@ def assert_brute_force(problem):
         chosen,
         problem.recipe["combine"],
     )
+    # What 1 - value / scale leaves of nearly equal values, and a sum of equal parts with opposite
+    # signs, is but rounding.
+    is_sum = problem.recipe["combine"] == "sum"
+    inverted = not is_sum and min(problem.strengths) < 0
+    rounding = 1e-8 if inverted else ROUNDING
     for left, total in steps:
         best = total.max()
         if len(chosen) == problem.recipe["budget"] or best == -np.inf:
@@ -119,15 +124,12 @@ def assert_brute_force(problem):
         if not any(problem.strengths):
             worth = 1.0  # nothing to go by
         elif np.isfinite(best):
-            assert worth >= best - twins.TIE * abs(best) - ROUNDING
+            assert worth >= best - twins.TIE * abs(best) - rounding
         else:
             assert worth == best
-        # What a sum leaves of equal parts with opposite signs is but rounding, which breaks ties.
-        if problem.recipe["combine"] == "product" or abs(best) > ROUNDING:
+        if not (is_sum or inverted) or abs(best) > rounding:
             assert pick <= left[equal(total, best)].min()
-        # An entropy near 0, turned round, has lost digits, and so has what a sum leaves of equal parts.
-        left_over = 1e-7 if problem.recipe["combine"] == "sum" else 1e-12
-        assert gain == pytest.approx(worth, rel=1e-6, abs=left_over)
+        assert gain == pytest.approx(worth, rel=1e-6, abs=1e-7 if is_sum else rounding)
         chosen.append(int(pick))
     assert chosen == picked.indices.tolist()
 
