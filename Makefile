@@ -4,7 +4,7 @@ PYTHON := $(VENV)/bin/python
 STAMP  := $(VENV)/.installed
 
 # In two processes, each with a database, an App and a browser of its own, and one thread.
-# Files stay in their order: those with a browser come last, for they leave an event loop running.
+# Files stay in the order of tests/conftest.py, which spreads those with a browser.
 TWICE  := OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import os
 import re
@@ -63,9 +64,31 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker("browser")
         if not CHROMIUM and not CHROMIUM_IS_A_MUST:
             item.add_marker(pytest.mark.skip(reason=NO_CHROMIUM))
-    # Last, because Playwright leaves an event loop running, in which other tests' calls of
-    # operators would come back as tasks.
-    items.sort(key=needs_browser)
+    _interleave(items, needs_browser)
+
+
+def _interleave(items: list[pytest.Item], needs_browser: Callable[[pytest.Item], bool]) -> None:
+    """Spread the files with a browser among the others: two browsers at once are slow on two cores."""
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    place: dict[Path, float] = {}
+    for wanted in (True, False):
+        some = [path for path, tests in files.items() if any(map(needs_browser, tests)) == wanted]
+        place |= {path: (number + 0.5) / len(some) for number, path in enumerate(some)}
+    items.sort(key=lambda item: place[item.path])
+
+
+@pytest.fixture(autouse=True)
+def no_running_loop(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Hide the event loop that Playwright leaves running; else operators would give back tasks."""
+    running = asyncio.events._get_running_loop()
+    if running is None or "browser" in request.fixturenames:
+        yield
+        return
+    asyncio.events._set_running_loop(None)
+    yield
+    asyncio.events._set_running_loop(running)
 
 
 @pytest.hookimpl(wrapper=True)

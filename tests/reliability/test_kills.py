@@ -130,15 +130,15 @@ def case(plugin, request):
 def points(do, kind):
     """Kill ``do`` before its writes in turn; yields for each whether to go on by "undo" or "again".
 
-    `make fuzz` kills before every write and goes on in both ways. Otherwise the ways take turns, and
-    kinds that are written by the same code as samples are killed before some writes only.
+    `make fuzz` kills before every write and goes on in both ways. Otherwise the ways take turns, before
+    some of the writes.
     """
     number = 1
-    step = 1 if EVERY_POINT or kind == "samples" else FEW_POINTS
+    step = 1 if EVERY_POINT else 3 if kind == "samples" else 2 * FEW_POINTS
     while True:
         for then in ("undo", "again") if EVERY_POINT else (("undo", "again")[number // step % 2],):
             if not killed_before(number, do):
-                assert number > FEW_POINTS, "hardly anything was written"
+                assert number > step, "hardly anything was written"
                 return
             yield then
         number += step
