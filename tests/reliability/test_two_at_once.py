@@ -35,7 +35,7 @@ def together(*calls):
     assert all([wait_for(child) for child in children])
 
 
-@pytest.mark.parametrize("turn", range(4))
+@pytest.mark.parametrize("turn", range(3))
 def test_one_tag(dataset, select, writing, everything, tmp_path, turn):
     before = everything(dataset)
     outcomes = [tmp_path / "a", tmp_path / "b"]
@@ -49,7 +49,7 @@ def test_one_tag(dataset, select, writing, everything, tmp_path, turn):
     assert everything(dataset) == before
 
 
-@pytest.mark.parametrize("turn", range(4))
+@pytest.mark.parametrize("turn", range(3))
 def test_neither_takes_what_the_other_chose(dataset, select, writing, everything, tmp_path, turn):
     before = everything(dataset)
     names = ["one", "two"]
