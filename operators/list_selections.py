@@ -35,9 +35,8 @@ class ListSelections(PluginOperator):
     may_be_delegated = False
     has_target = False
 
-    def resolve_input(self, ctx: Any) -> Any:
-        """Return an empty form, so that the App runs the operator immediately."""
-        return types.Property(types.Object())
+    def draw_form(self, ctx: Any, inputs: Any) -> None:
+        """Add nothing: there is nothing to choose."""
 
     def run(self, view: Any, options: dict[str, Any], report: Progress) -> dict[str, Any]:
         dataset = dataset_of(view)

@@ -75,9 +75,6 @@ def test_the_result_of_a_run_that_failed_elsewhere(unchanged, operator, name):
 
 @pytest.mark.parametrize("name", OPERATORS)
 def test_a_form_that_fails_says_so(unchanged, operator, monkeypatch, name):
-    if name == "list_selections":
-        pytest.skip("it has no form")
-
     def fail(self, ctx, inputs):
         raise ZeroDivisionError("nothing to divide by")
 
