@@ -301,6 +301,8 @@ class PixelMaps(FieldReader):
         bad.refuse(odd, "a path that is no text", missing)
         self._refuse_files(bad, here & ~stored & ~odd, missing)
         maps = Maps(self._loader(bad.ids, stored), len(here), ids=bad.ids, classes=None)
+        if bad.policy == "leave_out":
+            bad.refuse(_unusable(maps, ~missing), "a map that cannot be used", missing)
         return Column(maps, missing, self._declared.classes or None)
 
     def _loader(self, ids: Sequence[str], stored: np.ndarray) -> Callable[[int], np.ndarray]:
@@ -335,6 +337,17 @@ class PixelMaps(FieldReader):
             first = next(iter(faults.values()))
             of_several = "of the first, " if len(faults) > 1 else ""
             bad.refuse(unusable, f"a map that cannot be read ({of_several}{first})", missing)
+
+
+def _unusable(maps: Maps, present: np.ndarray) -> np.ndarray:
+    """Return (N,) bool: which maps hold NaN, or other classes than the first. Each is loaded once."""
+    found = np.zeros(len(present), dtype=bool)
+    for row in np.flatnonzero(present).tolist():
+        try:
+            maps[row]
+        except InvalidInput:
+            found[row] = True
+    return found
 
 
 class _Prefetch:

@@ -210,3 +210,19 @@ def test_what_is_missing_is_told(dataset, running):
     result = running.run_selection(dataset, recipe, running.SelectionRequest(tag="a"))
     assert "4 of 48 samples have no 'predictions', and are not chosen" in result["notes"]
     assert result["pool"] == 44
+
+
+def test_a_map_of_pixels_with_nan_is_left_out(kinds, read, invalid, plugin, tmp_path):
+    paths = kinds.values("map_path")
+    spoiled = np.load(paths[2])
+    spoiled[0, 0, 0] = np.nan
+    np.save(tmp_path / "spoiled.npy", spoiled)
+    paths[2] = str(tmp_path / "spoiled.npy")
+    kinds.set_values("map_path", paths)
+    entry = {"strategy": "uncertainty", "column": "map_path"}
+    found = read(kinds, entry, bad="leave_out")
+    assert np.flatnonzero(found.pool.missing["map_path"]).tolist() == [2]
+    assert any("a map that cannot be used; left out" in note for note in found.notes)
+    assert len(plugin("alcore").select(found.pool, found.recipe)) == 3
+    with pytest.raises(invalid, match=kinds.values("id")[2]):
+        plugin("alcore").select(read(kinds, entry).pool, {"budget": 3, "strategies": [entry]})
