@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import fiftyone.operators.types as types
 
 from ..alcore import InvalidInput
+from ..alcore.data.json_text import parsed
 from .base import OptionsOperator, Pick
 from .compute.scores import Wanted, check_scores, compute_scores
 from .dataset.fiftyone_private import dataset_of
@@ -19,10 +19,7 @@ from .runs.run import Progress
 def _wanted(dataset: Any, params: dict[str, Any]) -> list[Wanted]:
     given = params.get("scores")
     if given:
-        try:
-            named = json.loads(given) if isinstance(given, str) else given
-        except json.JSONDecodeError as error:
-            raise InvalidInput(f"scores: is not JSON: {error}") from None
+        named = parsed("scores", given)
         if not isinstance(named, dict) or not all(isinstance(one, dict) for one in named.values()):
             raise InvalidInput("scores: must be a dict from field names to entries of a recipe")
         return [Wanted(field, entry, _described(entry)) for field, entry in named.items()]

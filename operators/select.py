@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import fiftyone.operators.types as types
 
 from ..alcore import InvalidInput
+from ..alcore.data.json_text import parsed
 from .forms import pieces, selection_inputs, strategy_inputs
 from .select_base import SelectOperator
 
 
-def _parsed(given: Any) -> dict[str, Any]:
+def _as_dict(given: Any) -> dict[str, Any]:
     """Return a recipe, given as a dict or as JSON, as a dict.
 
     Raises:
         InvalidInput: if it is not JSON, or not an object.
     """
-    given = given or {}
-    if isinstance(given, str):
-        try:
-            given = json.loads(given)
-        except json.JSONDecodeError as error:
-            raise InvalidInput(f"recipe: is not JSON: {error}") from None
-        except RecursionError:
-            raise InvalidInput("recipe: is nested too deeply") from None
+    given = parsed("recipe", given or {})
     if not isinstance(given, dict):
         raise InvalidInput('recipe: must be a JSON object, such as {"budget": 100}')
     return dict(given)
@@ -62,11 +55,11 @@ class Select(SelectOperator):
         )
 
     def names_budget(self, options: dict[str, Any]) -> bool:
-        named = {"budget", "stages", "cost"} & set(_parsed(options.get("recipe")))
+        named = {"budget", "stages", "cost"} & set(_as_dict(options.get("recipe")))
         return bool(named) or super().names_budget(options)
 
     def recipe_of(self, dataset: Any, params: dict[str, Any]) -> dict[str, Any]:
-        recipe = _parsed(params.get("recipe"))
+        recipe = _as_dict(params.get("recipe"))
         entry = strategy_inputs.entry_from(dataset, params, params.get("label_field"))
         if entry is not None and "strategies" not in recipe and "stages" not in recipe:
             recipe["strategies"] = [entry]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from ..alcore import InvalidInput
+from ..alcore.data.json_text import parsed
 from .forms import metadata_inputs, pieces, selection_inputs
 from .select_base import SelectOperator
 
@@ -77,11 +77,7 @@ def _entries(option: str, given: Any) -> list[dict[str, Any]]:
     Raises:
         InvalidInput: if it is not a list of dicts.
     """
-    if isinstance(given, str):
-        try:
-            given = json.loads(given)
-        except json.JSONDecodeError as error:
-            raise InvalidInput(f"{option}: is not JSON: {error}") from None
+    given = parsed(option, given)
     if not isinstance(given or [], list) or not all(isinstance(one, dict) for one in given or []):
         usual = {"filters": '[{"field": "sharpness", "min": 20}]'}
         example = usual.get(option, '[{"field": "sharpness", "prefer": "high"}]')

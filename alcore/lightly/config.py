@@ -1,11 +1,11 @@
 """LightlyOne's selection configs (V4), as recipes."""
 
-import json
 import math
 import re
 from typing import Any
 
 from ..data.errors import InvalidInput
+from ..data.json_text import parsed
 from ..recipe import Recipe, Stop, entry_names
 
 MEASURES = {
@@ -39,11 +39,7 @@ def recipe_of(config: dict[str, Any] | str, queries: dict[str, list[Any]] | None
     Raises:
         InvalidInput: the config is not valid, or has an option that cannot be converted.
     """
-    if isinstance(config, str):
-        try:
-            config = json.loads(config)
-        except json.JSONDecodeError as error:
-            raise InvalidInput(f"lightly: is not JSON: {error}") from None
+    config = parsed("lightly", config)
     if not isinstance(config, dict) or not isinstance(config.get("strategies"), list):
         raise InvalidInput("lightly: give a selection config: an object with strategies, a list")
     plain = _snake(config)

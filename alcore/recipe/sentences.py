@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from ..data.errors import InvalidInput
+from ..data.json_text import parsed
 from ..data.plain import plain
 from ..strategies import BY_NAME
 
@@ -37,10 +37,8 @@ def validated(
     if isinstance(given, model):
         return given
     try:
-        given = plain(json.loads(given) if isinstance(given, str) else given)
+        given = plain(parsed(name, given))
         return model.model_validate(given)
-    except json.JSONDecodeError as error:
-        raise InvalidInput(f"{name}: is not JSON: {error}") from None
     except RecursionError:
         raise InvalidInput(f"{name}: is nested too deeply") from None
     except ValidationError as error:

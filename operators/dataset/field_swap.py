@@ -9,7 +9,7 @@ from typing import Any
 
 import fiftyone as fo
 
-from .views import all_slices
+from .views import values_elsewhere
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,8 @@ def write_fields(dataset: Any, fields: dict[str, NewField]) -> list[str]:
         for name, one in fields.items():
             path = temporary.get(name, name)
             dataset.add_sample_field(path, one.kind, description=one.description, info=one.info)
-            stay = _values_elsewhere(dataset, name, one) if name in earlier else {}
+            keeps = name in earlier and one.computed is not None
+            stay = values_elsewhere(dataset, name, one.computed or ()) if keeps else {}
             dataset.set_values(path, {**stay, **one.values}, key_field="id")
             if stay:
                 notes.append(
@@ -59,14 +60,6 @@ def write_fields(dataset: Any, fields: dict[str, NewField]) -> list[str]:
         delete_fields(dataset, [temporary.get(name, name) for name in fields])
         raise
     return notes
-
-
-def _values_elsewhere(dataset: Any, name: str, field: NewField) -> dict[str, Any]:
-    if field.computed is None:
-        return {}
-    again = set(field.computed)
-    found = zip(*all_slices(dataset).values(["id", name]), strict=True)
-    return {one: value for one, value in found if value is not None and one not in again}
 
 
 def delete_fields(dataset: Any, paths: Iterable[str]) -> None:

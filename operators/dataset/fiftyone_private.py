@@ -216,11 +216,6 @@ def plain_collection(collection: Any) -> Any:
     return collection._serialize()
 
 
-def shows_the_same(view: Any, other: Any) -> bool:
-    """Return whether two views have the same stages; the ids of the stages are ignored."""
-    return bool(view._serialize(include_uuids=False) == other._serialize(include_uuids=False))
-
-
 def label_path(collection: Any, objects: str, attribute: str) -> str:
     """Return the path of an attribute of a field's labels.
 

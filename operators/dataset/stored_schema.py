@@ -1,6 +1,6 @@
 """The schema of a dataset, with attributes of labels that are stored but not declared.
 
-``fo.Classification(..., probs=p)`` stores ``probs``, and FiftyOne declares it only if it is told to.
+``fo.Classification(..., probs=p)`` stores ``probs``, and FiftyOne does not declare it by itself.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from .fiftyone_private import dataset_of, every_slice, has_dynamic_groups, in_parts
@@ -27,6 +27,13 @@ def views_of(dataset: Any, ids: Sequence[str]) -> Iterator[Any]:
 def count_outside(view: Any, path: str) -> int:
     """Return the number of values that a field has in samples that are not in a view."""
     return int(all_slices(dataset_of(view)).count(path) - view.count(path))
+
+
+def values_elsewhere(dataset: Any, path: str, ids: Iterable[str]) -> dict[str, Any]:
+    """Return the values of a field by sample id, without those of the given samples."""
+    left_out = set(ids)
+    found = zip(*all_slices(dataset).values(["id", path]), strict=True)
+    return {one: value for one, value in found if value is not None and one not in left_out}
 
 
 def target_of(ctx: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...alcore import InvalidInput, Pool, score, select_test_set
+from ...alcore.data.json_text import parsed
 from ...alcore.strategies import Reads
 from ...alcore.test_sets import TestSetSpec
 from ...alcore.test_sets.select import ChosenTestSet
@@ -252,10 +252,7 @@ def _label_path(dataset: Any, path: str) -> str:
 def _parsed(name: str, given: Any) -> Any:
     if not isinstance(given, str) or not given.strip():
         return given or None
-    try:
-        parsed = json.loads(given)
-    except json.JSONDecodeError as error:
-        raise InvalidInput(f'{name}: is not JSON, such as {{"night": 0.4}}: {error}') from None
-    if not isinstance(parsed, dict):
+    found = parsed(name, given, '{"night": 0.4}')
+    if not isinstance(found, dict):
         raise InvalidInput(f'{name}: give shares by name, such as {{"night": 0.4}}')
-    return parsed
+    return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import fiftyone.operators.types as types
 import numpy as np
 
 from ...alcore import InvalidInput
+from ...alcore.data.json_text import parsed
 from ..dataset.fields import declared_classes, is_text
 from . import counts, pieces
 from .markdown import bold
@@ -159,8 +159,5 @@ def parsed_matrix(given: Any, name: str = "cost") -> Any:
         except (OSError, UnicodeDecodeError) as error:
             raise InvalidInput(f"{name}: {given} cannot be read: {error}") from None
     if isinstance(given, str) and given.lstrip()[:1] in ("{", "["):
-        try:
-            return json.loads(given)
-        except json.JSONDecodeError as error:
-            raise InvalidInput(f"{name}: is not JSON: {error}") from None
+        return parsed(name, given)
     return given

@@ -11,6 +11,7 @@ import fiftyone.operators.types as types
 import numpy as np
 
 from ...alcore import InvalidInput, Recipe
+from ...alcore.data.dates import seconds
 from ...alcore.strategies.weight import category_worths, preferred
 from ..dataset.fields import Choice, category_fields, number_fields
 from . import counts, pieces, plots
@@ -242,8 +243,8 @@ def _plot(
         return _of_categories(parsed.filters, weight, found)
     edges, counts = np.array(found["edges"]), found["counts"]
     middles = (edges[1:] + edges[:-1]) / 2
-    low = max((_number(one.min) for one in parsed.filters if one.min is not None), default=-np.inf)
-    high = min((_number(one.max) for one in parsed.filters if one.max is not None), default=np.inf)
+    low = max((seconds(one.min) for one in parsed.filters if one.min is not None), default=-np.inf)
+    high = min((seconds(one.max) for one in parsed.filters if one.max is not None), default=np.inf)
     # A bin counts as kept if any part of it lies within the bounds.
     kept = (edges[1:] >= low) & (edges[:-1] <= high)
     worth = None if weight is None else preferred(middles, weight.prefer, edges[0], edges[-1]).tolist()
@@ -286,15 +287,9 @@ def _told(number: float, kind: str) -> Any:
     return datetime.fromtimestamp(number, timezone.utc).isoformat(timespec="seconds")[:19]
 
 
-def _number(bound: float | datetime) -> float:
-    if isinstance(bound, datetime):
-        return bound.replace(tzinfo=bound.tzinfo or timezone.utc).timestamp()
-    return bound
-
-
 def _seconds(path: str, value: Any) -> Any:
     try:
         moment = datetime.fromisoformat(value) if isinstance(value, str) else value
     except ValueError:
         raise InvalidInput(f"{path}: {value!r} is no date; give one such as 2026-01-31") from None
-    return _number(moment)
+    return seconds(moment)

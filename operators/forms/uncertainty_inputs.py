@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -10,6 +9,7 @@ import fiftyone as fo
 import fiftyone.operators.types as types
 
 from ...alcore import InvalidInput
+from ...alcore.data.json_text import parsed
 from ..dataset.fields import (
     Choice,
     document_type,
@@ -159,7 +159,7 @@ def entry_of(dataset: Any, params: dict[str, Any], measure: str | None = None) -
         entry |= {"measure": measure, "multi_label": params.get("multi_label")}
         if kind == "objects":
             entry["empty"] = params.get("empty")
-            entry["class_weights"] = _parsed("class_weights", params.get("class_weights"))
+            entry["class_weights"] = parsed("class_weights", params.get("class_weights"))
     else:
         raise InvalidInput(f"source: there is no {source!r}; choose one of {', '.join(SOURCES)}")
     if kind == "samples" and source in ("one field", "costs"):
@@ -175,18 +175,6 @@ def entry_of(dataset: Any, params: dict[str, Any], measure: str | None = None) -
         for name, value in entry.items()
         if value is not None and value is not False and value != ""
     }
-
-
-def _parsed(option: str, given: Any) -> Any:
-    """Return a dict that a call from Python gives as JSON text.
-
-    Raises:
-        InvalidInput: if it is not JSON.
-    """
-    try:
-        return json.loads(given) if isinstance(given, str) and given.strip() else given
-    except json.JSONDecodeError as error:
-        raise InvalidInput(f"{option}: is not JSON: {error}") from None
 
 
 def measures_of(dataset: Any, params: dict[str, Any]) -> dict[str, words.Words]:

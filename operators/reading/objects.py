@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -301,15 +302,14 @@ class ObjectReader(SampleReader):
         Raises:
             InvalidInput: if there are some, unless what is bad is left out.
         """
-        ids = np.array(self.ids, dtype=object)
-        _, which, counts = np.unique(ids.astype(str), return_inverse=True, return_counts=True)
-        repeated = counts[which] > 1
-        if repeated.any():
-            bad = BadValues(self._objects, self.ids, self.thing, self.bad)
-            bad.refuse(
-                repeated, "the id of another object (copied labels need new ids)", repeated.copy()
-            )
-            self.notes += bad.notes
+        counts = Counter(self.ids)
+        if len(counts) == len(self.ids):
+            return np.zeros(len(self.ids), dtype=bool)
+        repeated = np.array([counts[one] > 1 for one in self.ids], dtype=bool)
+        bad = BadValues(self._objects, self.ids, self.thing, self.bad)
+        what = "the id of another object (copied labels need new ids)"
+        bad.refuse(repeated, what, np.zeros_like(repeated))
+        self.notes += bad.notes
         return repeated
 
 

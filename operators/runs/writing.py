@@ -30,7 +30,7 @@ from ..dataset.selection_records import (
     selections,
     state_of,
 )
-from ..dataset.views import all_slices
+from ..dataset.views import values_elsewhere
 from .checks import check_names
 from .lock import locked
 from .marks import (
@@ -243,9 +243,7 @@ def _numbers_elsewhere(
         return {}
     if not owns_field(dataset, field, replaced.get(TOKEN)):
         return {}
-    again = set(measured)
-    found = zip(*all_slices(dataset).values(["id", field]), strict=True)
-    return {one: value for one, value in found if value is not None and one not in again}
+    return values_elsewhere(dataset, field, measured)
 
 
 def _check_not_taken(

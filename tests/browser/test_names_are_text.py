@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Request, expect
 
 from support.browser import check, fill, form_drawn_anew, form_field, open_operator, screenshot
 from support.panel import Panel
@@ -17,9 +17,14 @@ HOSTILE = f"![p]({PIXEL}) <img src='{PIXEL}'> **x** | [l]({PIXEL})"
 
 def watched(page: Page) -> list[str]:
     """The addresses that the page asks for from now on, beside those of the App."""
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url) if "pixel" in request.url else None)
-    return asked
+    requested: list[str] = []
+
+    def note(request: Request) -> None:
+        if "pixel" in request.url:
+            requested.append(request.url)
+
+    page.on("request", note)
+    return requested
 
 
 def hostile(dataset: Any) -> None:
@@ -36,7 +41,7 @@ def hostile(dataset: Any) -> None:
         label = ["plain", HOSTILE][int(p.argmax())]
         labels.append(fo.Classification(label=label, confidence=float(p.max()), probs=p.tolist()))
     dataset.set_values("predictions", labels)
-    # A label that contradicts its values is told in a note, by its name.
+    # A label that contradicts its values is named in a note.
     dataset.set_values(
         "ground_truth.label", dict.fromkeys(dataset.values("id")[:3], HOSTILE), key_field="id"
     )
@@ -45,13 +50,13 @@ def hostile(dataset: Any) -> None:
 def test_names_are_text(page_for: Callable[[Any], Page], dataset: Any) -> None:
     hostile(dataset)
     page = page_for(dataset)
-    asked = watched(page)
+    requested = watched(page)
     panel = Panel(page)
     panel.fill("Budget", "30")
     panel.click("Preview")
     expect(panel.root.get_by_text("would be chosen").first).to_be_visible()
     screenshot(page, "panel-hostile-names")
-    assert asked == []
+    assert requested == []
     form = open_operator(page, "Active learning: find weak slices")
     with form_drawn_anew(form):
         form_field(form, "Judged by", "dropdown").click()
@@ -62,4 +67,4 @@ def test_names_are_text(page_for: Callable[[Any], Page], dataset: Any) -> None:
         form.locator("td", has_text="place: ![p](http://127.0.0.1:9/pixel.png)").first
     ).to_be_visible()
     screenshot(page, "form-hostile-names")
-    assert asked == [] and form.locator("img[src*=pixel]").count() == 0
+    assert requested == [] and form.locator("img[src*=pixel]").count() == 0

@@ -122,3 +122,20 @@ def test_a_dataset_deleted_meanwhile(dataset, operator, plugin):
         fo.load_dataset(name)
     except Exception as error:
         assert "does not exist any more" in sentence_of(error, "here")
+
+
+@pytest.mark.parametrize(
+    "name, option, options",
+    [
+        ("select", "recipe", {}),
+        ("compute_scores", "scores", {}),
+        ("select_by_metadata", "filters", {}),
+        ("select_by_metadata", "preferences", {}),
+        ("select_test_set", "shares", {"size": 3, "strata": ["place"]}),
+        ("compute_business_value", "gain", {"predictions": "sure", "label_field": "ground_truth"}),
+    ],
+)
+@pytest.mark.parametrize("text, sentence", [("[" * 100_000, "nested too deeply"), ("{", "is not JSON")])
+def test_json_that_cannot_be_read(unchanged, operator, invalid, name, option, options, text, sentence):
+    with pytest.raises(invalid, match=f"{option}: .*{sentence}"):
+        operator(name)(unchanged, **options, **{option: text})

@@ -149,7 +149,10 @@ def test_undo_strips_only_what_no_other_selection_claims(dataset, running, writi
     sample.save()
     select("one", ids[:3], overwrite=True)
     select("two", ids[1:5], overwrite=True)
-    tagged = lambda: sorted(dataset.match_tags("queue").values("id"))  # noqa: E731
+
+    def tagged():
+        return sorted(dataset.match_tags("queue").values("id"))
+
     assert tagged() == sorted(ids[:5])
     writing.undo(dataset, "one")
     assert tagged() == sorted([ids[0], *ids[1:5]])

@@ -1,6 +1,5 @@
 """Operators that are run by FiftyOne's own worker, as a process of its own."""
 
-import subprocess
 import sys
 import time
 
@@ -19,30 +18,20 @@ def worker(mongod):
     """Starts FiftyOne's worker until the test ends; returns a function that waits for a run."""
     import fiftyone.operators.delegated as food
 
-    servers.OUTPUT.mkdir(parents=True, exist_ok=True)
     service = food.DelegatedOperationService()
-    with (servers.OUTPUT / "worker.log").open("wb") as log:
-        command = [sys.executable, "-c", LAUNCH, "delegated", "launch", "-t", "local"]
-        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+    command = [sys.executable, "-c", LAUNCH, "delegated", "launch", "-t", "local"]
 
-        def finished(execution):
-            end = time.monotonic() + PATIENCE
-            while time.monotonic() < end and process.poll() is None:
-                run = service.get(execution.result["id"])
-                if run.run_state in ("completed", "failed"):
-                    return run
-                time.sleep(0.3)
-            raise AssertionError((servers.OUTPUT / "worker.log").read_text()[-2000:])
+    def finished(execution):
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            run = service.get(execution.result["id"])
+            if run.run_state in ("completed", "failed"):
+                return run
+            time.sleep(0.3)
+        raise AssertionError((servers.OUTPUT / "worker.log").read_text()[-2000:])
 
-        try:
-            yield finished
-        finally:
-            process.terminate()
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+    with servers.running("worker", command, lambda: None):
+        yield finished
 
 
 def test_runs_of_the_real_worker(dataset, operator, writing, everything, worker):

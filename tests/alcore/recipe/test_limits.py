@@ -112,7 +112,8 @@ def test_whole_groups_are_those_of_brute_force(limited, value, by_cost):
             if by_cost:
                 fits &= costs[mine].sum() <= spend - costs[chosen].sum() + ROUNDING
             values = total[groups[left] == group]
-            if fits:
+            # A group with a sample that cannot be chosen cannot be chosen as a whole.
+            if fits and (values > -np.inf).all():
                 worth[group] = values.mean() if value == "mean" else values.max()
         best = max(worth.values(), default=-np.inf)
         if len(chosen) == len(picked):
