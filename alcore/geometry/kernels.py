@@ -36,6 +36,25 @@ class Kernel:
         exponent = squared.mul_(-1 / self.width**2)
         return (exponent if exact else exponent.clamp_(LOWEST_EXPONENT, 0)).exp_()
 
+    def most(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        """(len(a),) the similarity of each to the most similar of ``b``, which are not none."""
+        if a.dtype == torch.float64:
+            return self(a, b).amax(1)
+        if self.kind == "cosine":
+            return (a @ b.T).amax(1).clamp_(0, 1)
+        if self.unit:
+            return self.of_squared((a @ b.T).amax(1).sub_(1).mul_(-2))
+        nearest = torch.addmm(squared_lengths(b), a, b.T, alpha=-2).amin(1)
+        return self.of_squared(nearest.add_(squared_lengths(a)))
+
+    def of_squared(self, squared: torch.Tensor) -> torch.Tensor:
+        """Similarities from squared distances, of any shape; those of "cosine" are of unit vectors."""
+        if self.kind == "cosine":
+            return (1 - squared / 2).clamp_(0, 1)
+        if self.kind == "ball":
+            return (squared < self.width**2).to(squared.dtype)
+        return (squared * (-1 / self.width**2)).clamp_(LOWEST_EXPONENT, 0).exp_()
+
     def _squared(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
         if self.unit:
             return (a @ b.T).sub_(1).mul_(-2)

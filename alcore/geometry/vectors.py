@@ -45,6 +45,11 @@ class Vectors:
         small = column.size <= settings.float64_up_to
         self._dtype = torch.float64 if small else torch.float32
 
+    @property
+    def width(self) -> int:
+        """How many numbers a vector has."""
+        return int(self._column.shape[1])
+
     def __call__(self, rows: np.ndarray) -> torch.Tensor:
         """(R, d) the prepared vectors at ``rows`` of the pool."""
         out = torch.empty((len(rows), self._column.shape[1]), dtype=self._dtype, device=self._device)

@@ -8,6 +8,7 @@ from .class_deficit import ClassDeficit
 from .coverage import Coverage
 from .determinantal import Determinantal
 from .diversity import Diversity
+from .graph_coverage import GraphCoverage
 from .kept_coverage import KeptCoverage
 from .objective import Block, Objective
 from .representative import Representative
@@ -23,6 +24,7 @@ __all__ = [
     "Determinantal",
     "Distances",
     "Diversity",
+    "GraphCoverage",
     "KeptCoverage",
     "Kernel",
     "Objective",

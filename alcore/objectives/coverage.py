@@ -66,6 +66,7 @@ class Coverage(Objective):
         weights: (m,) how much each of them counts, at least 0, not all 0.
         centers: (L, d) labeled samples, prepared likewise.
         kernel: the similarity of two vectors, in [0, 1].
+        of: how many samples the covered ones were drawn from; m by default.
     """
 
     update_cost = 2
@@ -77,7 +78,9 @@ class Coverage(Objective):
         weights: torch.Tensor,
         centers: torch.Tensor,
         kernel: Kernel,
+        of: int | None = None,
     ) -> None:
+        self._of = of or len(covered)
         self._vectors = vectors
         self._covered = covered
         self._weights = weights / weights.sum()
@@ -150,7 +153,11 @@ class Coverage(Objective):
 
     def report(self) -> dict[str, Any]:
         """The state reached so far, as plain values that JSON can hold."""
-        report = {"covered": float((self._best * self._weights).sum(dtype=torch.float64))}
+        report: dict[str, Any] = {
+            "covered": float((self._best * self._weights).sum(dtype=torch.float64))
+        }
+        if self._of > len(self._covered):
+            report |= {"drawn": len(self._covered), "of": self._of}
         if self._kernel.kind != "cosine":
             report["width"] = self._kernel.width
         if self._full_after is not None:

@@ -78,7 +78,6 @@ RECIPES = {
     "coverage by number": recipe(
         one("coverage", **V, metric="euclidean", bandwidth=1.5, weights="price")
     ),
-    "coverage drawn": recipe(one("coverage", **V, max_covered=40)),
     "typicality": recipe(one("typicality", **V)),
     "typicality few": recipe(one("typicality", **V, neighbors=3, metric="cosine", strength=-1)),
     "typiclust": recipe(one("typiclust", **V)),

@@ -9,6 +9,7 @@ import torch
 
 import alcore
 from alcore import InvalidInput, Pool
+from alcore.data.settings import changed
 from support import twins
 
 DIVERSITY = {"strategy": "diversity", "column": "embeddings"}
@@ -608,12 +609,16 @@ def test_negative_weights_are_refused():
         choose(make_pool(), [{**COVERAGE, "weights": "number"}])
 
 
-def test_a_large_pool_is_stood_for_by_a_part_of_it():
-    pool = make_pool(300)
-    some = choose(pool, [{**COVERAGE, "max_covered": 50}])
-    again = choose(pool, [{**COVERAGE, "max_covered": 50}])
-    other = choose(pool, [{**COVERAGE, "max_covered": 50}], seed=1)
-    assert some.indices.tolist() == again.indices.tolist() != other.indices.tolist()
+def test_for_few_picks_a_large_pool_is_represented_by_a_part_of_it():
+    pool = make_pool(3000)
+    with changed(coverage_kept_up_to=0):
+        some = choose(pool, [COVERAGE], budget=1)
+        again = choose(pool, [COVERAGE], budget=1)
+        more = choose(pool, [COVERAGE], budget=30)
+    assert some.indices.tolist() == again.indices.tolist()
+    reached = some.report["stages"][0]["reached"]["coverage"]["after"]
+    assert (reached["drawn"], reached["of"]) == (2000, 3000)
+    assert "drawn" not in more.report["stages"][0]["reached"]["coverage"]["after"]
 
 
 @pytest.mark.parametrize(

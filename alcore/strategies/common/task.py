@@ -11,6 +11,7 @@ import torch
 
 from ...data.device import to_tensor
 from ...data.pool import Pool
+from ...geometry.neighbor_graph import NeighborGraph, list_length, neighbor_graph
 from ...geometry.vectors import Vectors, vectors_of
 from ...objectives import Score
 
@@ -53,6 +54,27 @@ class Task:
             InvalidInput: the column does not hold usable vectors.
         """
         return vectors_of(self.pool, column, metric, self.user, self.device)
+
+    def graph(self, column: str, metric: str) -> NeighborGraph:
+        """The neighbor graph of all samples with a vector, labeled ones included; made once.
+
+        Vector i of the graph is the i-th row of the pool that has a vector.
+        """
+        key = (Task.graph, column, metric)
+        if key not in self.cache:
+            here = np.flatnonzero(~self.pool.missing[column])
+            # The seed of the recipe makes no difference, so that the graph serves every selection.
+            drawn = np.searchsorted(here, replace(self, seed=0).shuffled(here))
+            prepare = self.vectors(column, metric)
+            self.cache[key] = neighbor_graph(
+                lambda numbers: prepare(here[numbers]),
+                prepare.width,
+                drawn,
+                list_length(len(here)),
+                self.tick,
+            )
+        found: NeighborGraph = self.cache[key]
+        return found
 
     def shuffled(self, rows: np.ndarray) -> np.ndarray:
         """(R,) int64, some rows of the pool in an order that their ids and the seed decide.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...geometry.neighbors import nearest_neighbors
+from ...geometry.neighbor_graph import is_exact, list_length
+from ...geometry.neighbors import RIVALS, nearest_in, nearest_neighbors
 from ...scores.typicality import of_distances
 from .task import Task
 
@@ -27,7 +28,11 @@ def typicality_of(column: str, metric: str, neighbors: int, task: Task) -> tuple
     key = (typicality_of, column, metric, neighbors)
     if key not in task.cache:
         here = np.flatnonzero(~task.pool.missing[column])
-        near = nearest_neighbors(task.vectors(column, metric)(here), neighbors, task.tick)
+        vectors = task.vectors(column, metric)(here)
+        if is_exact(*vectors.shape) or neighbors + RIVALS >= list_length(len(here)):
+            near = nearest_neighbors(vectors, neighbors, task.tick)
+        else:  # the graph serves coverage, too
+            near = nearest_in(task.graph(column, metric), vectors, neighbors)
         values = np.full(task.pool.n, np.nan)
         values[here] = of_distances(near.distances)
         task.cache[key] = values, near.how

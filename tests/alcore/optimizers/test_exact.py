@@ -27,8 +27,9 @@ def test_picks_are_those_of_brute_force(problem):
     st.sampled_from([1, 3, 64]),
     st.sampled_from([1, 2, 128]),
     st.sampled_from([0.0, 0.6, 1.0]),
+    st.sampled_from([0, 1 << 27]),
 )
-def test_small_blocks_and_stale_bounds_choose_the_same(problem, sizes, few, states, share):
+def test_small_blocks_and_stale_bounds_choose_the_same(problem, sizes, few, states, share, kept):
     """Of small blocks there are many rounds, whose bounds are stale and are brought up to date."""
     with changed(
         block_sizes=dict(enumerate(sizes)),
@@ -36,6 +37,7 @@ def test_small_blocks_and_stale_bounds_choose_the_same(problem, sizes, few, stat
         coverage_few=few,
         coverage_states=states,
         coverage_changed_share=share,
+        coverage_kept_up_to=kept,
     ):
         assert_brute_force(problem)
 

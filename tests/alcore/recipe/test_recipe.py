@@ -29,7 +29,6 @@ FULL = {
             "kernel": "cosine",
             "bandwidth": 0.7,
             "weights": {"column": "p", "measure": "ratio"},
-            "max_covered": 1000,
         },
         {"strategy": "balance", "column": "p", "target": {"a": 0.5}, "labels": "truth", "name": "even"},
         {"strategy": "weight", "column": "sharpness", "prefer": [1, 2], "strength": -1},
