@@ -2,6 +2,7 @@
 
 from . import lightly, scores
 from .data.errors import InvalidInput
+from .data.keeping import Keeping
 from .data.objects import Objects
 from .data.pixel_maps import Maps
 from .data.pool import Pool
@@ -18,6 +19,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "InvalidInput",
+    "Keeping",
     "LossPredictionModule",
     "Maps",
     "Objects",

@@ -10,6 +10,7 @@ import torch
 
 from .data.device import resolve_device
 from .data.errors import InvalidInput
+from .data.keeping import Keeping
 from .data.pool import Pool
 from .data.selection import Selection
 from .lightly.greedy import choose_accumulating
@@ -32,6 +33,7 @@ def select(
     recipe: Recipe | dict[str, Any] | str,
     device: str | torch.device = "auto",
     progress: Progress | None = None,
+    keeping: Keeping | None = None,
 ) -> Selection:
     """Choose the samples of ``pool`` to label next.
 
@@ -45,6 +47,8 @@ def select(
         device: "auto" (a GPU where there is one), "cpu", "cuda" or a torch device.
         progress: called with (chosen, budget) from time to time; an exception that it raises stops
             the selection.
+        keeping: keeps the neighbor graph of large pools for later selections; None keeps nothing. It
+            makes no difference to what is chosen.
 
     Returns:
         the chosen samples in the order chosen, with their gains, reasons and a report.
@@ -56,7 +60,15 @@ def select(
     where = resolve_device(device)
     started = time.perf_counter()
     stages = completed_stages(recipe, pool)
-    task = Task(pool, np.flatnonzero(~pool.labeled), 0, recipe.seed, where, tick=_ticking(progress, 1))
+    task = Task(
+        pool,
+        np.flatnonzero(~pool.labeled),
+        0,
+        recipe.seed,
+        where,
+        tick=_ticking(progress, 1),
+        keeping=keeping,
+    )
     # The near-duplicate filter keeps one sample of each group. With a single stage, it must be a
     # sample that this stage can choose.
     needed = _needed(stages[0]) if len(stages) == 1 else []

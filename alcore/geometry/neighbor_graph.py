@@ -9,7 +9,7 @@ time.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +18,7 @@ import numpy as np
 import scipy.sparse
 import torch
 
+from ..data.keeping import Form
 from ..data.settings import chunks, settings
 from .distances import squared_distances, squared_lengths
 
@@ -293,3 +294,35 @@ def _nearest(vectors: torch.Tensor, centers: torch.Tensor) -> torch.Tensor:
             for part in chunks(len(vectors), COLUMNS_A_TILE)
         ]
     )
+
+
+# Raised where the same vectors would give another graph.
+GRAPH_VERSION = 1
+
+
+def _pack(graph: NeighborGraph) -> dict[str, np.ndarray]:
+    return {
+        "neighbors": graph.neighbors.cpu().numpy(),
+        "squared": graph.squared.cpu().numpy(),
+        "recall": np.array([graph.recall]),
+    }
+
+
+def _unpack(arrays: Mapping[str, np.ndarray]) -> NeighborGraph:
+    neighbors, squared = (torch.from_numpy(np.array(arrays[name])) for name in ("neighbors", "squared"))
+    return NeighborGraph(neighbors, squared, float(arrays["recall"][0]))
+
+
+def _size(graph: NeighborGraph) -> int:
+    # With the listing, which is as large as the neighbors.
+    return 2 * graph.neighbors.nbytes + graph.squared.nbytes
+
+
+GRAPH_FORM = Form(_pack, _unpack, _size)
+
+
+def on_device(graph: NeighborGraph, device: torch.device) -> NeighborGraph:
+    """The graph with its tensors on a device; the graph itself where they are there already."""
+    if graph.neighbors.device.type == device.type:
+        return graph
+    return NeighborGraph(graph.neighbors.to(device), graph.squared.to(device), graph.recall)

@@ -13,6 +13,7 @@ from typing import Any
 
 from bson import DBRef, ObjectId, json_util
 from fiftyone.core.dataset import _handle_delete_generated_saved_view
+from fiftyone.core.odm import get_db_conn
 from fiftyone.core.utils import to_slug
 from fiftyone.operators.store import ExecutionStore
 from pymongo import UpdateMany, UpdateOne
@@ -263,3 +264,38 @@ def set_label_attributes(
         where = {"_id": ObjectId(samples[label]), f"{root}._id": ObjectId(label)}
         writes.append(UpdateOne(where, {"$set": {**changed, "last_modified_at": now}}))
     dataset._bulk_write(writes, ids=[samples[label] for label in values])
+
+
+def state_of(collection: Any) -> tuple[Any, ...]:
+    """Return what changes whenever FiftyOne changes a sample of a collection, or its dataset.
+
+    FiftyOne notes in every sample when it was last changed. Their sum changes with each of them, also
+    where the clocks of two machines differ. MongoDB computes it from its index. A change that another
+    program makes in the database, past FiftyOne, is not seen.
+    """
+    dataset = dataset_of(collection)
+    samples = dataset._sample_collection
+    indexed = "last_modified_at_1" in samples.index_information()
+    changed = {"$ifNull": [{"$toLong": "$last_modified_at"}, 0]}
+    rows = samples.aggregate(
+        [
+            {"$sort": {"last_modified_at": 1}},
+            {"$project": {"_id": 0, "last_modified_at": 1}},
+            {"$group": {"_id": None, "count": {"$sum": 1}, "sum": {"$sum": changed}}},
+        ]
+        if indexed
+        else [{"$group": {"_id": None, "count": {"$sum": 1}, "sum": {"$sum": changed}}}],
+        hint="last_modified_at_1" if indexed else None,
+    )
+    found = next(iter(rows), {"count": 0, "sum": 0})
+    database = get_db_conn()
+    stored = database.datasets.find_one({"_id": dataset._doc.id}, {"last_modified_at": 1})
+    return (
+        sorted(database.client.nodes),
+        database.name,
+        str(dataset._doc.id),
+        str((stored or {}).get("last_modified_at")),
+        found["count"],
+        found["sum"],
+        json_util.dumps(collection._pipeline()),
+    )

@@ -61,6 +61,7 @@ class ObjectReader(SampleReader):
     """
 
     thing = "object"
+    keeps = False  # besides the columns it remembers the sample of each object
 
     def __init__(self, view: Any, objects: str, labeled: Labeled, bad: Bad, progress: Progress) -> None:
         view, self._shown = _unpatched(view, objects)

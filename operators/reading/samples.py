@@ -31,6 +31,7 @@ from ..dataset.views import all_slices
 from .column import Bad, BadValues, Column, Declared
 from .completion import DeclaredColumns, Labeled, with_columns, with_default, with_labels
 from .field_readers import Embeddings, FieldReader, Scalars, StoredEmbeddings, align
+from .kept import Kept, Rows, kept_of
 from .reads import FITTING, reader_of, reads_of
 
 Progress = Callable[[float], None]
@@ -73,6 +74,7 @@ class SampleReader:
     """
 
     thing = "sample"
+    keeps = True
 
     def __init__(self, view: Any, labeled: Labeled, bad: Bad, progress: Progress) -> None:
         if shows_parts(view):
@@ -282,11 +284,24 @@ class SampleReader:
     def _columns(
         self, reads: dict[str, tuple[Reads, str]], declared: DeclaredColumns
     ) -> tuple[dict[str, Column], np.ndarray]:
-        """Return the columns, and (N,) bool: which rows are labeled."""
+        """Return the columns, and (N,) bool: which rows are labeled. What is kept is not read again."""
         readers, labels = self.readers(reads, declared), self.label_readers()
-        self.one_pass([*readers.values(), *labels])
-        columns = {path: self.column_of(path, one) for path, one in readers.items()}
+        kept = self._find_kept(readers, reads, declared, labels)
+        unread = {path: one for path, one in readers.items() if path not in kept.columns}
+        if kept.rows is not None and not unread:
+            self.ids, self.n = list(kept.rows.ids), len(kept.rows.ids)
+            return {path: kept.columns[path] for path in readers}, kept.rows.labeled.copy()
+        self.one_pass([*unread.values(), *labels])
+        if kept.rows is not None and self.ids != kept.rows.ids:
+            # Samples were changed just now: what is kept belongs to others.
+            kept, self.ids = Kept(), []
+            unread, labels = self.readers(reads, declared), self.label_readers()
+            self.one_pass([*unread.values(), *labels])
+        columns = kept.columns | {path: self.column_of(path, one) for path, one in unread.items()}
         mask = self.mask_labeled(labels)
+        if not self.deleted.any():
+            kept.put(Rows(list(self.ids), mask.copy()), columns)
+        columns = {path: columns[path] for path in readers}
         if self.deleted.any():
             here = np.flatnonzero(~self.deleted)
             columns = {path: one.take(here) for path, one in columns.items()}
@@ -297,6 +312,21 @@ class SampleReader:
                 "the samples of the view were deleted meanwhile: there is none to choose"
             )
         return columns, mask
+
+    def _find_kept(
+        self,
+        readers: dict[str, FieldReader],
+        reads: dict[str, tuple[Reads, str]],
+        declared: DeclaredColumns,
+        labels: list[Scalars],
+    ) -> Kept:
+        if not self.keeps:
+            return Kept()
+        how = {
+            path: (one, (reads[path][0], declared.of(path, self.declared_classes(path)), self.bad))
+            for path, one in readers.items()
+        }
+        return kept_of(self.view, how, (self.labeled, [one.paths for one in labels]))
 
     def one_pass(self, readers: list[FieldReader]) -> None:
         """Query all paths at once, and pass to each reader its own values."""

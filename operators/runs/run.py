@@ -13,6 +13,7 @@ import numpy as np
 from ...alcore import InvalidInput, Recipe, Selection, select
 from ..dataset.fiftyone_private import dataset_of
 from ..dataset.object_fields import list_path
+from ..reading.kept import keeping
 from ..reading.read import Bad, Labeled, Reading, read
 from ..reading.reads import reads_of
 from .checks import check_names
@@ -81,6 +82,7 @@ def preview(
             lambda done, budget: report(
                 READ_SHARE + CHOOSE_SHARE * done / budget, f"Chosen {done} of {budget}"
             ),
+            keeping,
         )
     except InvalidInput as error:
         if request.objects is None:
@@ -88,6 +90,8 @@ def preview(
         below = f"objects of {request.objects!r}, each counted as a sample: {error}"
         raise InvalidInput(below) from None
     reading.notes += shortfalls(chosen)
+    if keeping.trouble:
+        reading.notes.append(keeping.trouble)
     chosen.report["notes"] = reading.notes
     return reading, chosen
 

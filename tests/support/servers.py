@@ -35,6 +35,7 @@ def isolated(environment: Mapping[str, str], home: Path) -> dict[str, str]:
         "FIFTYONE_DATABASE_NAME": f"alcore-tests-{uuid.uuid4().hex[:8]}",
         "FIFTYONE_DATABASE_DIR": str(home / "database"),
         "FIFTYONE_DATABASE_VALIDATION": "false",  # the packaged server is an old one, and will do
+        "ALCORE_CACHE_DIR": str(home / "cache"),
         "FIFTYONE_DEFAULT_DATASET_DIR": str(home / "datasets"),
         "FIFTYONE_PLUGINS_DIR": str(ROOT),
         "FIFTYONE_ALLOW_LEGACY_ORCHESTRATORS": "true",  # else the App does not offer "Schedule"

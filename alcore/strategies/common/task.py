@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -10,8 +10,17 @@ import numpy as np
 import torch
 
 from ...data.device import to_tensor
+from ...data.keeping import Keeping, key_of
 from ...data.pool import Pool
-from ...geometry.neighbor_graph import NeighborGraph, list_length, neighbor_graph
+from ...geometry.neighbor_graph import (
+    GRAPH_FORM,
+    GRAPH_VERSION,
+    NeighborGraph,
+    is_exact,
+    list_length,
+    neighbor_graph,
+    on_device,
+)
 from ...geometry.vectors import Vectors, vectors_of
 from ...objectives import Score
 
@@ -32,6 +41,7 @@ class Task:
         user: the strategy's place in the recipe; error messages start with it.
         tick: called from time to time in long work; an exception that it raises stops the work.
         cache: costly results that another strategy or stage may use again.
+        keeping: keeps results for later selections; None keeps none.
     """
 
     pool: Pool
@@ -42,6 +52,7 @@ class Task:
     user: str = ""
     tick: Callable[[], None] = lambda: None
     cache: dict[Any, Any] = field(default_factory=dict)
+    keeping: Keeping | None = None
 
     def of(self, rows: np.ndarray) -> Task:
         """A copy with ``rows`` of the pool as candidates."""
@@ -60,21 +71,33 @@ class Task:
 
         Vector i of the graph is the i-th row of the pool that has a vector.
         """
-        key = (Task.graph, column, metric)
-        if key not in self.cache:
-            here = np.flatnonzero(~self.pool.missing[column])
-            # The seed of the recipe makes no difference, so that the graph serves every selection.
-            drawn = np.searchsorted(here, replace(self, seed=0).shuffled(here))
-            prepare = self.vectors(column, metric)
-            self.cache[key] = neighbor_graph(
-                lambda numbers: prepare(here[numbers]),
-                prepare.width,
-                drawn,
-                list_length(len(here)),
-                self.tick,
-            )
-        found: NeighborGraph = self.cache[key]
+        found: NeighborGraph = self.found(
+            (Task.graph, column, metric), lambda: self._kept_graph(column, metric)
+        )
         return found
+
+    def _kept_graph(self, column: str, metric: str) -> NeighborGraph:
+        here = np.flatnonzero(~self.pool.missing[column])
+        # The seed of the recipe makes no difference, so that the graph serves every selection.
+        drawn = np.searchsorted(here, replace(self, seed=0).shuffled(here))
+        prepare = self.vectors(column, metric)
+        t = list_length(len(here))
+
+        def make() -> NeighborGraph:
+            return neighbor_graph(
+                lambda numbers: prepare(here[numbers]), prepare.width, drawn, t, self.tick
+            )
+
+        if self.keeping is None or is_exact(len(here), prepare.width):
+            return make()
+        key = key_of("graph", GRAPH_VERSION, self.pool.columns[column], here, drawn, metric, t)
+        return on_device(self.keeping.kept(key, GRAPH_FORM, make), self.device)
+
+    def found(self, key: Hashable, make: Callable[[], Any]) -> Any:
+        """A costly result that another strategy or stage may use again; made once."""
+        if key not in self.cache:
+            self.cache[key] = make()
+        return self.cache[key]
 
     def shuffled(self, rows: np.ndarray) -> np.ndarray:
         """(R,) int64, some rows of the pool in an order that their ids and the seed decide.
