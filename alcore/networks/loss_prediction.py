@@ -19,7 +19,7 @@ import torch
 from scipy.stats import spearmanr
 from torch import nn
 
-from ..data.device import resolve_device
+from ..data.device import resolve_device, to_array
 from ..data.errors import InvalidInput, name_samples
 from ..data.settings import chunk_size
 
@@ -312,7 +312,7 @@ def _rank_correlation(scores: np.ndarray, losses: np.ndarray) -> float:
 def _arrays(features: Any) -> list[np.ndarray]:
     """One or several (N, d) arrays, as a list."""
     one = hasattr(features, "ndim")
-    arrays = [np.asarray(each) for each in ([features] if one else features)]
+    arrays = [to_array(each) for each in ([features] if one else features)]
     if not arrays:
         raise InvalidInput("features: give at least one array of vectors, (N, d)")
     for each in arrays:
@@ -328,7 +328,7 @@ def _labels(
     losses: Any, labeled: Any, n: int, minimum: int, folds: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """The labeled rows, and (N,) losses."""
-    truth, mask = np.asarray(losses, dtype=np.float64), np.asarray(labeled)
+    truth, mask = to_array(losses, np.float64), to_array(labeled)
     if truth.shape != (n,) or mask.shape != (n,) or mask.dtype != bool:
         raise InvalidInput(
             f"{n} samples have features: losses and labeled must be ({n},), of numbers and bools, not "

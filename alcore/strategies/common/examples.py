@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from pydantic import BeforeValidator
 
+from ...data.device import to_array
 from ...data.errors import InvalidInput
 from ...data.pool import Pool
 from ...data.settings import chunk_size
@@ -20,13 +21,13 @@ ROWS_A_CHUNK = 1 << 14
 
 def _plain(given: Any) -> Any:
     """Arrays as lists, so that a recipe can always be written as JSON."""
-    if isinstance(given, np.ndarray | np.generic):
-        given = given.tolist()
+    if isinstance(given, np.ndarray | np.generic | torch.Tensor):
+        given = to_array(given).tolist()
     return [_plain(one) for one in given] if isinstance(given, list | tuple) else given
 
 
 def _examples(given: Any) -> Any:
-    if not isinstance(given, list | tuple | np.ndarray) or len(given) == 0:
+    if not isinstance(given, list | tuple | np.ndarray | torch.Tensor) or len(given) == 0:
         raise ValueError("give a list of ids, or of vectors, with at least one")
     plain = _plain(given)
     for one in plain:
@@ -90,7 +91,7 @@ def examples_of(pool: Pool, column: str, to: list[Any], user: str) -> np.ndarray
         here = [one for one in to if one not in elsewhere]
         inside = examples_of(pool, column, here, user) if here else vectors[:0]
         place = iter(np.asarray(inside, dtype=np.float64))
-        return np.stack([elsewhere[one] if one in elsewhere else next(place) for one in to])
+        return np.stack([to_array(elsewhere[one]) if one in elsewhere else next(place) for one in to])
     rows = _rows_of(pool, to, user)
     without = rows[pool.missing[column][rows]]
     if len(without):
