@@ -15,7 +15,7 @@ from .settings import chunk_size
 TILE_ROWS = 2048
 TILE_COLUMNS = 512
 # A GPU has no such cache to stay in, and each step takes some microseconds to start.
-GPU_NUMBERS_A_CHUNK = 1 << 26
+GPU_NUMBERS_A_CHUNK = 1 << 24
 # How errors of CUDA and of its libraries say that memory is short; only some are OutOfMemoryErrors.
 OUT_OF_MEMORY = ("out of memory", "ALLOC_FAILED")
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..data.device import to_array
+from ..data.device import numbers_a_chunk, to_array
 from ..data.errors import InvalidInput
 from ..data.settings import chunk_size
 from .arrays import array_of, as_given, device_of, tensor_of
@@ -261,7 +261,7 @@ def _by_chunks(
     device = device_of(p)
     costs = torch.as_tensor(matrix, device=device)
     out = torch.zeros(len(p), dtype=torch.float64, device=device)
-    step = max(1, chunk_size(NUMBERS_A_CHUNK) // p.shape[1])
+    step = max(1, numbers_a_chunk(NUMBERS_A_CHUNK, device) // p.shape[1])
     for start in range(0, len(p), step):
         chunk = tensor_of(p[start : start + step]).to(torch.float64)
         out[start : start + step] = measure(chunk / chunk.sum(1, keepdim=True) @ costs, span)

@@ -1,8 +1,8 @@
 """A pretended GPU, for tests where there is none: it computes on the CPU and keeps CUDA's rules.
 
-Its tensors say that they are on ``cuda``. As with CUDA, they cannot become numpy arrays, and an operator
-that is given tensors of both devices refuses. It counts what makes a GPU slow: launches (operators that
-are not mere views) and waits (the CPU needs a result, or memory is copied between the devices).
+Its tensors say that they are on ``cuda``. As with CUDA, they cannot become numpy arrays, and operators
+refuse tensors of both devices. It counts what makes a GPU slow: launches (operators that are not mere
+views) and waits (the CPU needs a result, or memory is copied between the devices).
 """
 
 from __future__ import annotations
@@ -232,8 +232,8 @@ def _written(func: Any, args: Any, kwargs: Any) -> list[Any]:
         for one in schema.arguments
         if one.alias_info is not None and one.alias_info.is_write
     }
-    sets = [one.alias_info for one in schema.returns]
-    return [given[places[frozenset(one.before_set)]] for one in sets if one is not None and one.is_write]
+    returned = [one.alias_info for one in schema.returns if one.alias_info is not None]
+    return [given[places[frozenset(one.before_set)]] for one in returned if one.is_write]
 
 
 def _uploaded(index: Any) -> Any:
