@@ -125,7 +125,7 @@ def fit_loss_predictor(
         minimum: fewer labeled samples than this are refused.
         seed: the same seed gives the same scores on the same machine.
         epochs: how often each head sees its samples.
-        device: as in ``select``.
+        device: "auto" is the CPU here, because the heads are so small that a GPU would mostly wait.
         progress: called with (done, total) after each epoch; an exception that it raises stops the run.
 
     Raises:
@@ -135,7 +135,7 @@ def fit_loss_predictor(
     arrays = _arrays(features)
     known, truth = _labels(losses, labeled, len(arrays[0]), minimum, folds)
     _check_finite(arrays)
-    on = resolve_device(device)
+    on = torch.device("cpu") if device == "auto" else resolve_device(device)
     generator = torch.Generator().manual_seed(seed)
     shuffled = known[torch.randperm(len(known), generator=generator).numpy()]
     mean, held_out = np.zeros(len(arrays[0])), np.zeros(len(arrays[0]))
