@@ -1,8 +1,9 @@
 """A pretended GPU, for tests where there is none: it computes on the CPU and keeps CUDA's rules.
 
 Its tensors say that they are on ``cuda``. As with CUDA, they cannot become numpy arrays, and operators
-refuse tensors of both devices. It counts what makes a GPU slow: launches (operators that are not mere
-views) and waits (the CPU needs a result, or memory is copied between the devices).
+refuse tensors of both devices. As a GPU, it adds in another order than the CPU, so that sums differ by
+rounding. It counts what makes a GPU slow: launches (operators that are not mere views) and waits (the
+CPU needs a result, or memory is copied between the devices).
 """
 
 from __future__ import annotations
@@ -99,6 +100,7 @@ class PretendedGpu(GpuCounts):
             here = _on_gpu(args[0])
         inner_args, inner_kwargs = tree_map(_inner, (args, kwargs))
         inner_kwargs.pop("pin_memory", None)
+        inner_args = _in_another_order(name, inner_args) if here else inner_args
         found = func(*inner_args, **inner_kwargs)
         written = _written(func, args, kwargs)
         if written:
@@ -178,6 +180,14 @@ def pretended_gpu() -> Iterator[PretendedGpu]:
         for name in ("tensor", "as_tensor"):
             made_by = mock.patch.object(torch, name, _made_by(getattr(torch, name)))
             stack.enter_context(made_by)
+        stack.enter_context(torch.backends.cudnn.flags(enabled=False))
+        # A module that moves there gets new parameters; the old ones could not hold such tensors.
+        future = torch.__future__
+        stack.callback(
+            future.set_overwrite_module_params_on_conversion,
+            future.get_overwrite_module_params_on_conversion(),
+        )
+        future.set_overwrite_module_params_on_conversion(True)
         yield stack.enter_context(gpu)
 
 
@@ -200,6 +210,17 @@ def _inner(one: Any) -> Any:
     if isinstance(one, torch.device):
         return torch.device("cpu")
     return one.inner if isinstance(one, OnGpu) else one
+
+
+def _in_another_order(name: str, args: Any) -> Any:
+    """The arguments of a product or a sum, with the terms that it adds in reverse order."""
+    if name in ("addmm", "mm", "mv"):
+        *before, a, b = args
+        return *before, a.flip(1), b.flip(0)
+    if name == "sum":
+        dims = args[1] if len(args) > 1 and args[1] else range(args[0].dim())
+        return args[0].flip(tuple(dims)), *args[1:]
+    return args
 
 
 def _by_mask(name: str, args: Any) -> bool:
