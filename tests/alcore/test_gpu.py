@@ -41,6 +41,7 @@ RECIPES = {
     "balance": ({"strategies": [BALANCE]}, 55, 20),
     "three": ({"strategies": [MARGIN, DIVERSE, BALANCE]}, 45, 12),
     "groups of scores": ({"strategies": [MARGIN], **WHOLE}, 5, 2),
+    "groups of differing": ({"strategies": [DIVERSE], **WHOLE}, 125, 30),
     "groups of covering": ({"strategies": [COVER], **WHOLE}, 100, 2),
 }
 

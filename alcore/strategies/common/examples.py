@@ -21,13 +21,13 @@ ROWS_A_CHUNK = 1 << 14
 
 def _plain(given: Any) -> Any:
     """Arrays as lists, so that a recipe can always be written as JSON."""
-    if isinstance(given, np.ndarray | np.generic | torch.Tensor):
-        given = to_array(given).tolist()
+    if isinstance(given, np.ndarray | np.generic):
+        given = given.tolist()
     return [_plain(one) for one in given] if isinstance(given, list | tuple) else given
 
 
 def _examples(given: Any) -> Any:
-    if not isinstance(given, list | tuple | np.ndarray | torch.Tensor) or len(given) == 0:
+    if not isinstance(given, list | tuple | np.ndarray) or len(given) == 0:
         raise ValueError("give a list of ids, or of vectors, with at least one")
     plain = _plain(given)
     for one in plain:
