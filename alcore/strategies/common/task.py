@@ -52,7 +52,11 @@ class Task:
         Raises:
             InvalidInput: the column does not hold usable vectors.
         """
-        return vectors_of(self.pool, column, metric, self.user, self.device)
+        key = "vectors", column, metric
+        if key not in self.cache:
+            self.cache[key] = vectors_of(self.pool, column, metric, self.user, self.device)
+        prepared: Vectors = self.cache[key]
+        return prepared
 
     def shuffled(self, rows: np.ndarray) -> np.ndarray:
         """(R,) int64, some rows of the pool in an order that their ids and the seed decide.
