@@ -15,7 +15,7 @@ from alcore.geometry.distance_statistics import distances_to, duplicate_groups, 
 from alcore.networks.dropout import predict_members
 from alcore.networks.layers import embed_batches
 
-N, D, CLASSES, MEMBERS = 3000, 32, 5, 4  # N x D is above what is computed in float64
+N, D, CLASSES, MEMBERS = 2400, 32, 5, 4  # N x D is above what is computed in float64
 BUDGET = 60
 P, V = {"column": "predictions"}, {"column": "embeddings"}
 MARGIN, DIVERSE = {"strategy": "uncertainty", **P}, {"strategy": "diversity", **V}
@@ -26,7 +26,7 @@ RECIPES = {
     "uncertainty": ({"strategies": [MARGIN]}, 2, 1),
     "disagreement": ({"strategies": [{"strategy": "disagreement", "column": "members"}]}, 2, 1),
     "diversity": ({"strategies": [DIVERSE]}, 5, 1.5),
-    "coverage": ({"strategies": [COVER]}, 120, 6),
+    "coverage": ({"strategies": [COVER]}, 85, 5),
     "coverage of some": ({"strategies": [{**COVER, "max_covered": 1000}]}, 70, 8),
     "coverage with balls": (
         {"strategies": [{**COVER, "kernel": "ball", "clusters": 5}]},
@@ -41,8 +41,8 @@ RECIPES = {
     "balance": ({"strategies": [BALANCE]}, 55, 20),
     "three": ({"strategies": [MARGIN, DIVERSE, BALANCE]}, 45, 12),
     "groups of scores": ({"strategies": [MARGIN], **WHOLE}, 3, 0.8),
-    "groups of differing": ({"strategies": [DIVERSE], **WHOLE}, 125, 30),
-    "groups of covering": ({"strategies": [COVER], **WHOLE}, 100, 2),
+    "groups of differing": ({"strategies": [DIVERSE], **WHOLE}, 100, 25),
+    "groups of covering": ({"strategies": [COVER], **WHOLE}, 60, 1.2),
 }
 
 
