@@ -19,6 +19,8 @@ GPU_NUMBERS_A_CHUNK = 1 << 24
 # How errors of CUDA and of its libraries say that memory is short; only some are OutOfMemoryErrors.
 OUT_OF_MEMORY = ("out of memory", "ALLOC_FAILED")
 
+SMALLER_BATCHES = "take smaller batches, or use cpu"
+
 Result = TypeVar("Result")
 
 
@@ -41,18 +43,16 @@ def run_on(device: str | torch.device, work: Callable[[torch.device], Result]) -
     """
     resolved = resolve_device(device)
     with full_float32():
-        with _emptied(resolved):
+        with cache_emptied(resolved):
             try:
-                return work(resolved)
-            except OutOfMemory:
-                pass
-            except RuntimeError as error:
-                if resolved.type == "cpu" or not any(one in str(error) for one in OUT_OF_MEMORY):
-                    raise
+                with naming_memory(resolved):
+                    return work(resolved)
+            except OutOfMemory as error:
+                refusal = str(error)
         # Outside of the except clause, within which the arrays of the first try would still be held.
         if device == "auto":
             return work(torch.device("cpu"))
-    raise OutOfMemory(f"device: {resolved} has too little free memory; use cpu, or auto")
+    raise OutOfMemory(refusal)
 
 
 def described(asked: str | torch.device, used: torch.device) -> str:
@@ -93,7 +93,22 @@ def resolve_device(device: str | torch.device) -> torch.device:
 
 
 @contextmanager
-def _emptied(device: torch.device) -> Iterator[None]:
+def naming_memory(device: torch.device, advice: str = "use cpu, or auto") -> Iterator[None]:
+    """A context in which a GPU's lack of memory is an error that says what to do.
+
+    Raises:
+        OutOfMemory: the device has too little memory.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if device.type == "cpu" or not any(one in str(error) for one in OUT_OF_MEMORY):
+            raise
+        raise OutOfMemory(f"device: {device} has too little free memory; {advice}") from None
+
+
+@contextmanager
+def cache_emptied(device: torch.device) -> Iterator[None]:
     """A context after which the memory that torch keeps of a GPU is there for other processes."""
     try:
         yield

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from ..data.device import SMALLER_BATCHES, naming_memory
 from ..data.errors import InvalidInput
 
 CHANNELWISE = (nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
@@ -51,7 +52,8 @@ def predict_members(
         (T, B, C) float32 logits of a batch, on the CPU.
 
     Raises:
-        InvalidInput: a model without active dropout layers, or whose output is not (B, C).
+        InvalidInput: a model without active dropout layers, or whose output is not (B, C); or the
+            device has too little memory for a batch.
     """
     if members < 1:
         raise InvalidInput(f"members: {members} is not a number of members; give 1 or more")
@@ -64,8 +66,9 @@ def predict_members(
 
     def predict(batch: torch.Tensor) -> torch.Tensor:
         outputs = []
-        batch = batch.to(on)
-        with torch.no_grad(), torch.autocast(on.type, enabled=half):
+        memory = naming_memory(on, SMALLER_BATCHES)
+        with memory, torch.no_grad(), torch.autocast(on.type, enabled=half):
+            batch = batch.to(on)
             for member in range(members):
                 with _dropping(model, masks, member):
                     outputs.append(_checked(model(batch), len(batch)).float())

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from ..data.device import SMALLER_BATCHES, naming_memory
 from ..data.errors import InvalidInput
 
 # As in FiftyOne: a prefix for the input of a layer instead of its output.
@@ -52,8 +53,8 @@ def embed_batches(
         (B, d) float32, on the CPU.
 
     Raises:
-        InvalidInput: the layer does not exist or is not called, or its activations are not one of these
-            kinds, one per sample.
+        InvalidInput: the layer does not exist or is not called, its activations are not one of these
+            kinds, one per sample, or the device has too little memory for a batch.
     """
     layer = layer or default_layer(model)
     check_layer(model, layer)
@@ -67,6 +68,7 @@ def embed_batches(
         if prepare is not None:
             batch = prepare(batch)
         with (
+            naming_memory(on, SMALLER_BATCHES),
             torch.inference_mode(),
             torch.autocast(on.type, enabled=half),
             _reading(model, layer) as read,

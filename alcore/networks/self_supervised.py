@@ -23,7 +23,7 @@ from PIL import Image
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
-from ..data.device import resolve_device
+from ..data.device import SMALLER_BATCHES, cache_emptied, naming_memory, resolve_device
 from ..data.errors import InvalidInput
 from .collapse import Spread, spread_of, step_of
 from .networks import fingerprint, headless, load_state, state_of
@@ -145,15 +145,16 @@ def train(
             epochs stay in the checkpoint.
 
     Raises:
-        InvalidInput: settings out of range, fewer than 4 images, a checkpoint that cannot be read, or
-            training that diverges.
+        InvalidInput: settings out of range, fewer than 4 images, a checkpoint that cannot be read,
+            training that diverges, or a device with too little memory for a batch.
     """
     settings = settings or Settings()
     settings.check()
     if len(images) < 4:
         raise InvalidInput(f"images: {len(images)} are too few to learn from; give 4 or more")
     on = resolve_device(device)
-    with _own_randomness(on), _fixed_order():
+    memory = naming_memory(on, SMALLER_BATCHES)
+    with cache_emptied(on), memory, _own_randomness(on), _fixed_order():
         _seed(settings.seed, on=on)
         backbone = (
             _copied(start) if start is not None else headless(settings.architecture, settings.seed)

@@ -14,6 +14,7 @@ import alcore
 from alcore.geometry.distance_statistics import distances_to, duplicate_groups, neighborhood
 from alcore.networks.dropout import predict_members
 from alcore.networks.layers import embed_batches
+from support.pretended_gpu import pretended_gpu
 
 N, D, CLASSES, MEMBERS = 2400, 32, 5, 4  # N x D is above what is computed in float64
 BUDGET = 60
@@ -166,3 +167,15 @@ def test_small_heads_are_trained_on_the_cpu(gpu):
     X, losses = rng.standard_normal((120, 5)), rng.random(120)
     found = alcore.fit_loss_predictor(X, losses, np.arange(120) < 60, epochs=2)
     assert len(found.scores) == 120 and not gpu.launches
+
+
+def test_a_batch_that_does_not_fit_says_so():
+    net, batch = nn.Sequential(nn.Dropout(0.5), nn.Linear(8, 40)), torch.randn(30, 8)
+    with pretended_gpu() as gpu:
+        net.to("cuda")
+        gpu.largest = 1000
+        for run in (embed_batches(net, [batch], "output"), predict_members(net, [batch])):
+            with pytest.raises(
+                alcore.InvalidInput, match="cuda:0 has too little free memory; take smaller batches"
+            ):
+                next(run)
