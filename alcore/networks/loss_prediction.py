@@ -19,7 +19,7 @@ import torch
 from scipy.stats import spearmanr
 from torch import nn
 
-from ..data.device import resolve_device, to_array
+from ..data.device import run_on, to_array
 from ..data.errors import InvalidInput, name_samples
 from ..data.settings import chunk_size
 
@@ -135,24 +135,27 @@ def fit_loss_predictor(
     arrays = _arrays(features)
     known, truth = _labels(losses, labeled, len(arrays[0]), minimum, folds)
     _check_finite(arrays)
-    on = torch.device("cpu") if device == "auto" else resolve_device(device)
-    generator = torch.Generator().manual_seed(seed)
-    shuffled = known[torch.randperm(len(known), generator=generator).numpy()]
-    mean, held_out = np.zeros(len(arrays[0])), np.zeros(len(arrays[0]))
-    for fold in range(folds):
-        out = shuffled[fold::folds]
-        trained_on = np.setdiff1d(known, out)
 
-        def report(epoch: int, fold: int = fold) -> None:
-            if progress is not None:
-                progress(fold * epochs + epoch, folds * epochs)
+    def train_all(on: torch.device) -> np.ndarray:
+        generator = torch.Generator().manual_seed(seed)
+        shuffled = known[torch.randperm(len(known), generator=generator).numpy()]
+        mean, held_out = np.zeros(len(arrays[0])), np.zeros(len(arrays[0]))
+        for fold in range(folds):
+            out = shuffled[fold::folds]
+            trained_on = np.setdiff1d(known, out)
 
-        head = _train(arrays, truth, trained_on, generator, epochs, on, report)
-        outputs = _standardized(head(arrays))
-        mean += outputs / folds
-        held_out[out] = outputs[out]
-    scores = mean
-    scores[known] = held_out[known]
+            def report(epoch: int, fold: int = fold) -> None:
+                if progress is not None:
+                    progress(fold * epochs + epoch, folds * epochs)
+
+            head = _train(arrays, truth, trained_on, generator, epochs, on, report)
+            outputs = _standardized(head(arrays))
+            mean += outputs / folds
+            held_out[out] = outputs[out]
+        mean[known] = held_out[known]
+        return mean
+
+    scores = run_on("cpu" if device == "auto" else device, train_all)
     return LossPrediction(scores, _rank_correlation(scores[known], truth[known]), len(known))
 
 
