@@ -8,7 +8,7 @@ STAMP  := $(VENV)/.installed
 TWICE  := OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo app test fast fuzz lint docs bench clean
+.PHONY: help install demo app test fast fuzz lint docs bench gpu clean
 
 help:  ## show this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -39,6 +39,10 @@ docs: $(STAMP)  ## write the pages of docs that are derived from the code
 bench: install  ## measure speed, beside other libraries
 	$(PYTHON) -m pip install -q -r benchmarks/requirements.txt
 	$(PYTHON) benchmarks/speed.py
+
+gpu: install  ## run every device test and measure, on a GPU where there is one
+	$(PYTHON) -m pytest -q -m gpu tests/alcore
+	$(PYTHON) benchmarks/gpu.py
 
 install: $(STAMP)  ## install everything into .venv and see to a database
 	@$(PYTHON) scripts/ensure_mongod.py

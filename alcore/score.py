@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from .data.device import resolve_device
+from .data.device import run_on
 from .data.errors import InvalidInput
 from .data.pool import Pool
 from .optimizers.greedy import Progress
 from .recipe import Recipe
-from .strategies import Task
+from .strategies import Strategy, Task
 
 
 def score(
@@ -41,6 +41,12 @@ def score(
     strategies = Recipe.of({"budget": 1, "strategies": [entry]}).strategies
     assert strategies is not None
     judge = strategies[0]
+    return run_on(device, lambda where: _scored(pool, judge, where, progress, seed))
+
+
+def _scored(
+    pool: Pool, judge: Strategy, where: torch.device, progress: Progress | None, seed: int
+) -> np.ndarray:
     if judge.alone:
         raise InvalidInput(
             f"{judge.strategy}: chooses by a rule of its own, so that there is no score to compute; "
@@ -58,7 +64,7 @@ def score(
         if progress is not None:
             progress(0, 1)
 
-    task = Task(pool, rows, 1, seed, resolve_device(device), user=judge.strategy, tick=tick)
+    task = Task(pool, rows, 1, seed, where, user=judge.strategy, tick=tick)
     objective = judge.objective(task)
     if objective.depends_on_picks:
         raise InvalidInput(

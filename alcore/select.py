@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from .data.device import resolve_device
+from .data.device import described, run_on
 from .data.errors import InvalidInput
 from .data.keeping import Keeping
 from .data.pool import Pool
@@ -44,7 +44,9 @@ def select(
     Args:
         pool: the samples.
         recipe: a ``Recipe``, a dict or JSON. With a budget alone the default strategies are used.
-        device: "auto" (a GPU where there is one), "cpu", "cuda" or a torch device.
+        device: of the work on large arrays: "auto" (a GPU where there is one, and the CPU where its
+            memory does not suffice), "cpu", "cuda" or a torch device. Some work is always done on the
+            CPU: k-means, approximate neighbors, drawing, and combine: "lightly".
         progress: called with (chosen, budget) from time to time; an exception that it raises stops
             the selection.
         keeping: keeps the neighbor graph of large pools for later selections; None keeps nothing. It
@@ -56,8 +58,15 @@ def select(
     Raises:
         InvalidInput: the recipe or the data cannot be used; one sentence says why.
     """
-    recipe = Recipe.of(recipe)
-    where = resolve_device(device)
+    checked = Recipe.of(recipe)
+    return run_on(
+        device, lambda where: _selected(pool, checked, where, described(device, where), progress)
+    )
+
+
+def _selected(
+    pool: Pool, recipe: Recipe, where: torch.device, device: str, progress: Progress | None
+) -> Selection:
     started = time.perf_counter()
     stages = completed_stages(recipe, pool)
     task = Task(
@@ -78,7 +87,7 @@ def select(
         "pool": int(pool.n - pool.labeled.sum()),
         "labeled": int(pool.labeled.sum()),
         "filtered_out": int((~pool.labeled).sum()) - len(candidates),
-        "device": str(where),
+        "device": device,
         "seed": recipe.seed,
         "stages": [],
     }

@@ -138,7 +138,7 @@ class FitLossPredictor(PluginOperator):
             seed: the same seed gives the same scores.
             bad: "error" or "leave_out", for samples whose values cannot be used.
             overwrite: whether an earlier field of predicted losses is replaced.
-            device: "auto", "cpu" or "cuda".
+            device: "auto" (here the CPU), "cpu" or "cuda".
             delegate: whether to queue the operator for a worker instead of running it now.
 
         Returns:

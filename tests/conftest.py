@@ -60,6 +60,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     def needs_browser(item: pytest.Item) -> bool:
         return "browser" in getattr(item, "fixturenames", ())
 
+    for item in items:
+        if "gpu" in getattr(item, "fixturenames", ()):
+            item.add_marker("gpu")
     for item in filter(needs_browser, items):
         item.add_marker("browser")
         if not CHROMIUM and not CHROMIUM_IS_A_MUST:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .device import to_array
 from .errors import SHOWN, InvalidInput
 from .settings import chunk_size
 
@@ -97,7 +98,7 @@ class Objects:
                     f"first at row {row} ({theirs[row]} and {counts[row]}); give one for each object"
                 )
         arrays = {
-            name: np.concatenate([np.asarray(entry) for entry in entries if _filled(entry)])
+            name: np.concatenate([to_array(entry) for entry in entries if _filled(entry)])
             for name, entries in lists.items()
             if counts.any()
         }
@@ -128,7 +129,7 @@ class Objects:
         Raises:
             InvalidInput: rows outside 0 to N - 1.
         """
-        wanted = np.asarray(rows)
+        wanted = to_array(rows)
         if wanted.dtype == bool and wanted.shape == (len(self),):
             wanted = np.flatnonzero(wanted)
         wanted = wanted.astype(np.int64) if wanted.size == 0 else wanted
@@ -167,7 +168,7 @@ class Objects:
         if values is None:
             return None
         try:
-            array = np.asarray(values)
+            array = to_array(values)
             if array.dtype.kind != "f":
                 array = array.astype(np.float64)  # None becomes NaN
         except (TypeError, ValueError):
@@ -183,7 +184,7 @@ class Objects:
     def _ints(self, labels: Any) -> np.ndarray | None:
         if labels is None:
             return None
-        array = np.asarray(labels)
+        array = to_array(labels)
         array = array.astype(np.int64) if array.size == 0 else array
         if array.shape != (self.total,) or array.dtype.kind not in "iu":
             raise InvalidInput(
@@ -242,7 +243,7 @@ def checked_offsets(offsets: Any) -> np.ndarray:
     Raises:
         InvalidInput: they are not such offsets.
     """
-    array = np.asarray(offsets)
+    array = to_array(offsets)
     if array.ndim != 1 or len(array) == 0 or array.dtype.kind not in "iu":
         raise InvalidInput(
             f"offsets: shape {array.shape} of {array.dtype}; give N + 1 whole numbers for N samples, "

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .device import to_array
 from .errors import InvalidInput
 
 
@@ -55,7 +56,7 @@ class Maps:
         row = range(self.n)[row]
         where = f"maps: sample {self.ids[row]}"
         try:
-            array = np.asarray(self.load(row))
+            array = to_array(self.load(row))
         except (OSError, ValueError) as error:
             raise InvalidInput(f"{where}: its map cannot be loaded ({error}); store it anew") from error
         if array.ndim not in (2, 3) or array.size == 0 or array.dtype.kind not in "fiub":
@@ -80,7 +81,7 @@ class Maps:
 
     def take(self, rows: Any) -> Maps:
         """The samples at ``rows``, in that order; ``rows`` may be a bool mask."""
-        wanted = np.asarray(rows)
+        wanted = to_array(rows)
         kept = np.arange(self.n)[wanted if wanted.size else slice(0)].tolist()
         ids = [self.ids[row] for row in kept]
         return Maps(lambda row: self.load(kept[row]), len(kept), self.classes, ids)

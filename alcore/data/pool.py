@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from .device import to_array
 from .draws import id_hashes, uniforms
 from .errors import InvalidInput, name_samples
 from .objects import Objects
@@ -199,7 +200,7 @@ class Pool:
     def _mask(self, values: Any, name: str) -> np.ndarray:
         if values is None:
             return np.zeros(self.n, dtype=bool)
-        mask = np.asarray(values)
+        mask = to_array(values)
         if mask.shape != (self.n,) or mask.dtype != bool:
             raise InvalidInput(f"{name}: needs {self.n} bools, got shape {mask.shape} of {mask.dtype}")
         return mask
@@ -211,9 +212,10 @@ class Pool:
                 raise InvalidInput(f"column {name!r}: is of {len(values)} samples, not {self.n}")
             return values, absent
         if isinstance(values, torch.Tensor):
-            values = values.detach().to(device="cpu", dtype=_numpy_like(values.dtype)).numpy()
+            values = to_array(values)
         if not isinstance(values, np.ndarray):
             values = list(values) if np.iterable(values) and not isinstance(values, str) else [values]
+            values = [to_array(one) if isinstance(one, torch.Tensor) else one for one in values]
             shapes = {np.shape(one) for one in values if isinstance(one, np.ndarray) and one.ndim == 2}
             if len(shapes) > 1:
                 listed = ", ".join(map(str, sorted(shapes)))
@@ -273,11 +275,6 @@ class Pool:
             raise InvalidInput(
                 f"classes[{name!r}]: {len(names)} names for {column.shape[-1]} values a sample"
             )
-
-
-def _numpy_like(dtype: torch.dtype) -> torch.dtype:
-    """The dtype itself, or float32 where numpy has no such dtype."""
-    return torch.float32 if dtype == torch.bfloat16 else dtype
 
 
 def _is_sequence(value: Any) -> bool:

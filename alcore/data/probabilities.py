@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from .device import to_array
 from .errors import InvalidInput, name_samples
 
 # Probabilities rounded to two digits sum to 1 within some hundredths, and are divided by their sum.
@@ -79,6 +80,7 @@ def as_probabilities(
         InvalidInput: rows with NaN or infinite values, negative probabilities, or rows that do not
             sum to 1.
     """
+    values = to_array(values)
     chunk = _members(values, name)
     known = range(chunk.shape[1]) if ids is None else ids
     if given == "logits":
@@ -112,6 +114,7 @@ def as_independent(
     Raises:
         InvalidInput: rows with NaN, infinite values, or probabilities outside 0 to 1.
     """
+    values = to_array(values)
     chunk = _members(values, name)
     known = range(chunk.shape[1]) if ids is None else ids
     _refuse(name, f"NaN or infinite {given}", ~chunk.isfinite(), known)
@@ -190,9 +193,9 @@ def _softmax_in_place(values: np.ndarray) -> None:
     values /= values.sum(axis=-1, keepdims=True)
 
 
-def _members(values: Any, name: str) -> torch.Tensor:
+def _members(values: np.ndarray, name: str) -> torch.Tensor:
     """(T, N, C) float64; T is 1 for a single prediction."""
-    tensor = torch.as_tensor(np.asarray(values))
+    tensor = torch.as_tensor(values)
     members = tensor[None] if tensor.ndim == 2 else tensor
     if members.ndim != 3:
         raise InvalidInput(
@@ -201,8 +204,8 @@ def _members(values: Any, name: str) -> torch.Tensor:
     return members.to(torch.float64)
 
 
-def _as_asked(p: torch.Tensor, values: Any, average: bool) -> np.ndarray:
-    return (p.mean(0) if average or np.ndim(values) == 2 else p).numpy()
+def _as_asked(p: torch.Tensor, values: np.ndarray, average: bool) -> np.ndarray:
+    return (p.mean(0) if average or values.ndim == 2 else p).numpy()
 
 
 def _refuse(name: str, what: str, bad: torch.Tensor, ids: Any) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import t as student
 
+from ..data.device import to_array
 from ..data.errors import InvalidInput
 from ..scores.cost import best_decisions, business_value, cost_matrix, cost_of_gain
 
@@ -103,7 +104,7 @@ def judge(
         InvalidInput: no sample, a matrix of the wrong size, or unknown classes.
     """
     matrix = cost_matrix(gain, classes, "gain")
-    known = np.asarray(truth)
+    known, decided = to_array(truth), to_array(decisions)
     if known.size == 0:
         raise InvalidInput("business value: no sample has both a known truth and a prediction")
     for column, (_, codes) in (slices or {}).items():
@@ -111,8 +112,8 @@ def judge(
             raise InvalidInput(
                 f"slices: {column!r} has codes of shape {np.shape(codes)} for {known.size} samples"
             )
-    decided = best_decisions(decisions, matrix) if np.ndim(decisions) == 2 else np.asarray(decisions)
-    each = business_value(truth, decided, matrix)
+    decided = best_decisions(decided, matrix) if decided.ndim == 2 else decided
+    each = business_value(known, decided, matrix)
     width = len(classes)
     pairs = known.astype(np.int64) * width + decided.astype(np.int64)
     counts = np.bincount(pairs, minlength=width * width).reshape(width, width)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import cohen_kappa_score
 
+from ..data.device import to_array
 from ..data.errors import InvalidInput
 from ..scores.cost import cost_matrix, expected_cost
 from ..scores.probabilities import entropy
@@ -190,7 +191,7 @@ def worth_labeling(probabilities: Any, cost: Any, price: float, batch: int, volu
     """
     rows = _rows(probabilities)
     matrix = cost_matrix(cost)
-    volumes = np.asarray(volume, dtype=np.float64)
+    volumes = to_array(volume, np.float64)
     if not np.isfinite(price) or price < 0:
         raise InvalidInput(f"price: {price} is no price; give a number of 0 or more")
     if batch < 1:
@@ -271,7 +272,7 @@ def _coded(rounds: Sequence[Any]) -> np.ndarray:
     lengths = [len(one) for one in rounds]
     if len(set(lengths)) > 1 or lengths[0] == 0:
         raise InvalidInput(f"rounds: give the same samples in each, and some; there are {lengths}")
-    values = [one for some in rounds for one in np.asarray(some).tolist()]
+    values = [one for some in rounds for one in to_array(some).tolist()]
     place: dict[Any, int] = {}
     codes = [-1 if one is None or one != one else place.setdefault(one, len(place)) for one in values]
     return np.array(codes, dtype=np.int64).reshape(len(rounds), -1)
@@ -288,7 +289,7 @@ def _in_both(codes: np.ndarray) -> np.ndarray:
 
 
 def _rows(probabilities: Any) -> np.ndarray:
-    rows = np.asarray(probabilities)
+    rows = to_array(probabilities)
     if rows.ndim != 2 or len(rows) == 0:
         raise InvalidInput(
             f"stopping: give probabilities (N, C) of some samples, not of shape {rows.shape}"

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..data.device import resolve_device
+from ..data.device import run_on
 from ..data.errors import InvalidInput
 from ..data.settings import chunks
 from .copies import first_copies
@@ -50,11 +50,15 @@ def distances_to(
     Raises:
         InvalidInput: an unknown metric.
     """
-    prepare = _prepared(X, metric, device)
-    mine, others = prepare(rows), prepare(centers)
-    squared = torch.full((len(mine),), torch.inf, dtype=mine.dtype, device=mine.device)
-    nearest_squared(mine, squared_lengths(mine), others, squared_lengths(others), squared)
-    return _distances(squared, metric)
+
+    def compare(where: torch.device) -> np.ndarray:
+        prepare = _prepared(X, metric, where)
+        mine, others = prepare(rows), prepare(centers)
+        squared = torch.full((len(mine),), torch.inf, dtype=mine.dtype, device=mine.device)
+        nearest_squared(mine, squared_lengths(mine), others, squared_lengths(others), squared)
+        return _distances(squared, metric)
+
+    return run_on(device, compare)
 
 
 def distances_to_others(
@@ -87,7 +91,13 @@ def neighborhood(
     Raises:
         InvalidInput: an unknown metric.
     """
-    prepare = _prepared(X, metric, device)
+    return run_on(device, lambda where: _neighborhood(X, metric, where, seed, tick))
+
+
+def _neighborhood(
+    X: np.ndarray, metric: str, where: torch.device, seed: int, tick: Callable[[], None]
+) -> Neighborhood:
+    prepare = _prepared(X, metric, where)
     drawn = np.sort(np.random.default_rng(seed).permutation(len(X))[:DRAWN])
     first = first_copies(X)
     distinct, copies = np.unique(first, return_counts=True)
@@ -164,7 +174,17 @@ def duplicate_groups(
     """
     if distance is not None and not 0 < distance < np.inf:
         raise InvalidInput(f"distance: {distance} is not a number above 0")
-    prepare = _prepared(X, metric, device)
+    return run_on(device, lambda where: _duplicate_groups(X, distance, metric, where, tick))
+
+
+def _duplicate_groups(
+    X: np.ndarray,
+    distance: float | None,
+    metric: str,
+    where: torch.device,
+    tick: Callable[[], None],
+) -> np.ndarray:
+    prepare = _prepared(X, metric, where)
     first = first_copies(X)
     distinct = np.unique(first)
     vectors = prepare(distinct)
@@ -182,11 +202,11 @@ def duplicate_groups(
     return number[stands]
 
 
-def _prepared(X: np.ndarray, metric: str, device: str | torch.device) -> Vectors:
+def _prepared(X: np.ndarray, metric: str, where: torch.device) -> Vectors:
     if metric not in ("euclidean", "cosine"):
         raise InvalidInput(f"metric: there is no {metric!r}; choose 'euclidean' or 'cosine'")
     center = None if metric == "cosine" else center_of(X, np.arange(len(X)))
-    return Vectors(X, center, resolve_device(device))
+    return Vectors(X, center, where)
 
 
 def _distances(squared: torch.Tensor, metric: str) -> Any:

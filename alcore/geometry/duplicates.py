@@ -1,6 +1,6 @@
 """Near-duplicates: groups of samples nearer to each other than a distance."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -12,6 +12,8 @@ ROWS_A_CHUNK = 1 << 10
 COLUMNS_A_TILE = 1 << 14
 # The error of float32 products, in epsilons of the squared lengths.
 ROUNDINGS = 64
+
+Tile = tuple[torch.Tensor, torch.Tensor]
 
 
 def near_duplicates(
@@ -38,21 +40,18 @@ def near_duplicates(
     first = np.zeros(n, dtype=bool) if first is None else first
     stands = np.arange(n)
     order = np.concatenate([np.flatnonzero(first), np.flatnonzero(~first)])
-    kept = vectors.new_empty((n, vectors.shape[1])) if n else vectors
-    lengths = vectors.new_empty(n)
+    kept = _Tiles(vectors)
     known: list[int] = []
 
     def keep(rows: np.ndarray) -> None:
-        some = vectors[torch.from_numpy(rows).to(vectors.device)]
-        kept[len(known) : len(known) + len(rows)] = some
-        lengths[len(known) : len(known) + len(rows)] = squared_lengths(some)
+        kept.add(vectors[torch.from_numpy(rows).to(vectors.device)])
         known.extend(rows.tolist())
 
     keep(order[: int(first.sum())])
     for start in range(int(first.sum()), n, chunk_size(ROWS_A_CHUNK)):
         rows = order[start : start + chunk_size(ROWS_A_CHUNK)]
         mine = vectors[torch.from_numpy(rows).to(vectors.device)]
-        found = _nearest(mine, kept[: len(known)], lengths[: len(known)], distance)
+        found = _nearest(mine, kept.tiles(), distance)
         near, apart = (one.cpu().numpy() for one in found)
         among = squared_distances(mine, mine).cpu().numpy()
         stays: list[int] = []
@@ -87,17 +86,52 @@ def any_near(
         distance: above 0, Euclidean.
         tick: called after each chunk; an exception that it raises stops the work.
     """
-    lengths = squared_lengths(others)
+    parts = others.split(chunk_size(COLUMNS_A_TILE)) if len(others) else ()
+    tiles = [(tile, squared_lengths(tile)) for tile in parts]
     found = np.zeros(n, dtype=bool)
     for start in range(0, n, chunk_size(ROWS_A_CHUNK)):
         part = slice(start, min(n, start + chunk_size(ROWS_A_CHUNK)))
-        found[part] = (_nearest(take(part), others, lengths, distance)[1] < distance**2).cpu().numpy()
+        found[part] = (_nearest(take(part), tiles, distance)[1] < distance**2).cpu().numpy()
         tick()
     return found
 
 
+class _Tiles:
+    """A growing copy of some vectors, in tiles, so that it takes memory only as it grows.
+
+    Args:
+        like: (n, d), from which the vectors come.
+    """
+
+    def __init__(self, like: torch.Tensor) -> None:
+        self._like = like
+        self._tiles: list[Tile] = []
+        self._room = 0  # rows of the last tile that are not filled yet
+
+    def add(self, vectors: torch.Tensor) -> None:
+        """Copy (r, d) vectors after the others."""
+        while len(vectors):
+            if self._room == 0:
+                self._room = chunk_size(COLUMNS_A_TILE)
+                tile = self._like.new_empty((self._room, self._like.shape[1]))
+                self._tiles.append((tile, self._like.new_empty(self._room)))
+            tile, lengths = self._tiles[-1]
+            some, vectors = vectors[: self._room], vectors[self._room :]
+            filled = slice(len(tile) - self._room, len(tile) - self._room + len(some))
+            tile[filled], lengths[filled] = some, squared_lengths(some)
+            self._room -= len(some)
+
+    def tiles(self) -> list[Tile]:
+        """The vectors, (t, d) a tile, and their squared lengths, (t,)."""
+        if not self._tiles:
+            return []
+        *full, (tile, lengths) = self._tiles
+        filled = len(tile) - self._room
+        return [*full, (tile[:filled], lengths[:filled])]
+
+
 def _nearest(
-    mine: torch.Tensor, kept: torch.Tensor, lengths: torch.Tensor, distance: float
+    mine: torch.Tensor, kept: Sequence[Tile], distance: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Position and float64 squared distance of each vector's nearest kept one; -1 and infinity
     where none is near."""
@@ -105,19 +139,20 @@ def _nearest(
     apart = torch.full((len(mine),), torch.inf, dtype=torch.float64, device=mine.device)
     own = squared_lengths(mine)
     slack = 0.0 if mine.dtype == torch.float64 else ROUNDINGS * torch.finfo(mine.dtype).eps
-    for first in range(0, len(kept), chunk_size(COLUMNS_A_TILE)):
-        tile = slice(first, first + chunk_size(COLUMNS_A_TILE))
+    after = 0
+    for tile, lengths in kept:
+        first, after = after, after + len(tile)
         if mine.dtype == torch.float64:
-            squared = squared_distances(mine, kept[tile])
+            squared = squared_distances(mine, tile)
         else:
-            squared = torch.addmm(lengths[tile], mine, kept[tile].T, alpha=-2).add_(own[:, None])
+            squared = torch.addmm(lengths, mine, tile.T, alpha=-2).add_(own[:, None])
         least = squared.amin(1)
-        near = (least < distance**2 + slack * (own + lengths[tile].max())).nonzero().flatten()
+        near = (least < distance**2 + slack * (own + lengths.max())).nonzero().flatten()
         if len(near) == 0:
             continue
         # float32 may confuse which is the nearest, so the few nearest are compared again in float64.
         rivals = squared[near].topk(min(4, squared.shape[1]), dim=1, largest=False).indices
-        exact = kept[tile][rivals].to(torch.float64) - mine[near, None].to(torch.float64)
+        exact = tile[rivals].to(torch.float64) - mine[near, None].to(torch.float64)
         best, which = exact.square_().sum(-1).min(1)
         better = best < apart[near]
         apart[near[better]] = best[better]

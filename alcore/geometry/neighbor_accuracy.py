@@ -5,6 +5,7 @@ from typing import Any
 import faiss
 import numpy as np
 
+from ..data.device import to_array
 from ..data.errors import InvalidInput
 
 NEIGHBORS = 5
@@ -24,13 +25,13 @@ def neighbor_accuracy(vectors: np.ndarray, labels: Any, neighbors: int = NEIGHBO
     Raises:
         InvalidInput: fewer than 2 samples, or unequal lengths.
     """
-    x = np.ascontiguousarray(vectors, dtype=np.float32)
+    x = np.ascontiguousarray(to_array(vectors), dtype=np.float32)
     if len(x) != len(labels) or len(x) < 2:
         raise InvalidInput(
             f"neighbor_accuracy: needs a label for each of at least 2 vectors, not {len(labels)} for "
             f"{len(x)}"
         )
-    codes = np.unique(np.asarray(labels), return_inverse=True)[1]
+    codes = np.unique(to_array(labels), return_inverse=True)[1]
     x = x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
     k = min(neighbors, len(x) - 1)
     index = faiss.IndexFlatIP(x.shape[1])

@@ -1,5 +1,7 @@
 """Columns of vectors, as tensors."""
 
+import weakref
+
 import numpy as np
 import torch
 
@@ -32,6 +34,8 @@ def vectors_of(pool: Pool, name: str, metric: str, user: str, device: torch.devi
 class Vectors:
     """Rows of a column as tensors, prepared chunk by chunk: minus a center, or of length 1.
 
+    What is returned must not be changed: as long as it is in use, the same rows are the same tensor.
+
     Args:
         column: (N, d) vectors.
         center: (d,) subtracted from each; None: vectors are divided by their lengths instead.
@@ -44,6 +48,7 @@ class Vectors:
         self._device = device
         small = column.size <= settings.float64_up_to
         self._dtype = torch.float64 if small else torch.float32
+        self._last: tuple[np.ndarray, weakref.ref[torch.Tensor]] | None = None
 
     @property
     def width(self) -> int:
@@ -52,9 +57,15 @@ class Vectors:
 
     def __call__(self, rows: np.ndarray) -> torch.Tensor:
         """(R, d) the prepared vectors at ``rows`` of the pool."""
+        if self._last is not None and np.array_equal(self._last[0], rows):
+            held = self._last[1]()
+            if held is not None:
+                return held
         out = torch.empty((len(rows), self._column.shape[1]), dtype=self._dtype, device=self._device)
         for chunk in chunks(len(rows), ROWS_A_CHUNK):
             self._prepare(_part(self._column, rows[chunk]), out[chunk])
+        if self._last is None or self._last[1]() is None or len(rows) >= len(self._last[0]):
+            self._last = rows, weakref.ref(out)
         return out
 
     def of(self, vectors: np.ndarray) -> torch.Tensor:

@@ -16,10 +16,13 @@ import numpy as np
 import torch
 from torch import nn
 
+from ..data.device import SMALLER_BATCHES, naming_memory
 from ..data.errors import InvalidInput
 
 CHANNELWISE = (nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
 MEMBERS = 20
+# Masks of up to this many numbers are kept between batches: 256 MiB in float32.
+MASKS_KEPT_UP_TO = 1 << 26
 
 DropoutLayer = nn.Dropout | nn.Dropout1d | nn.Dropout2d | nn.Dropout3d
 
@@ -49,7 +52,8 @@ def predict_members(
         (T, B, C) float32 logits of a batch, on the CPU.
 
     Raises:
-        InvalidInput: a model without active dropout layers, or whose output is not (B, C).
+        InvalidInput: a model without active dropout layers, or whose output is not (B, C); or the
+            device has too little memory for a batch.
     """
     if members < 1:
         raise InvalidInput(f"members: {members} is not a number of members; give 1 or more")
@@ -58,13 +62,15 @@ def predict_members(
         model.to(device)
     on = next((p.device for p in model.parameters()), torch.device(device or "cpu"))
     half = autocast and on.type == "cuda"
+    masks = _Masks(seed)
 
     def predict(batch: torch.Tensor) -> torch.Tensor:
         outputs = []
-        batch = batch.to(on)
-        with torch.no_grad(), torch.autocast(on.type, enabled=half):
+        memory = naming_memory(on, SMALLER_BATCHES)
+        with memory, torch.no_grad(), torch.autocast(on.type, enabled=half):
+            batch = batch.to(on)
             for member in range(members):
-                with dropout_masks(model, seed, member):
+                with _dropping(model, masks, member):
                     outputs.append(_checked(model(batch), len(batch)).float())
         return torch.stack(outputs).cpu()
 
@@ -86,6 +92,12 @@ def dropout_masks(model: nn.Module, seed: int, member: int) -> Iterator[None]:
     Raises:
         InvalidInput: the model has no active dropout layer.
     """
+    with _dropping(model, _Masks(seed), member):
+        yield
+
+
+@contextmanager
+def _dropping(model: nn.Module, masks: "_Masks", member: int) -> Iterator[None]:
     layers = dropout_layers(model)
     calls = [0] * len(layers)
 
@@ -95,7 +107,7 @@ def dropout_masks(model: nn.Module, seed: int, member: int) -> Iterator[None]:
     def hook_for(position: int) -> Any:
         def drop(layer: Any, args: Any, output: torch.Tensor) -> torch.Tensor:
             calls[position] += 1
-            mask = _mask(layer, output, (seed, member, position, calls[position]))
+            mask = masks.of(layer, output, (member, position, calls[position]))
             return output.mul_(mask) if layer.inplace else output * mask
 
         return drop
@@ -131,17 +143,37 @@ def dropout_layers(model: nn.Module) -> list[DropoutLayer]:
     return layers
 
 
-def _mask(layer: DropoutLayer, output: torch.Tensor, key: tuple[int, ...]) -> torch.Tensor:
-    """A mask that broadcasts over the batch; drawn on the CPU, so that a GPU gives the same members."""
-    shape = (1, *output.shape[1:])
-    if isinstance(layer, CHANNELWISE):
-        shape = (1, output.shape[1]) + (1,) * (output.ndim - 2)
-    if layer.p == 1:
-        return output.new_zeros(shape)
-    state = np.random.SeedSequence(key).generate_state(1, np.uint64)
-    generator = torch.Generator().manual_seed(int(state[0]))
-    kept = torch.rand(shape, generator=generator) >= layer.p
-    return kept.to(output.device, output.dtype) / (1 - layer.p)
+class _Masks:
+    """The masks of one seed, of which the first are kept, because every batch needs them again."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._kept: dict[Any, torch.Tensor] = {}
+        self._room = MASKS_KEPT_UP_TO
+
+    def of(
+        self, layer: DropoutLayer, output: torch.Tensor, place: tuple[int, int, int]
+    ) -> torch.Tensor:
+        """A mask that broadcasts over the batch; ``place`` is the member, the layer and its call."""
+        shape = (1, *output.shape[1:])
+        if isinstance(layer, CHANNELWISE):
+            shape = (1, output.shape[1]) + (1,) * (output.ndim - 2)
+        if layer.p == 1:
+            return output.new_zeros(shape)
+        key = (place, shape, layer.p, output.device, output.dtype)
+        if key in self._kept:
+            return self._kept[key]
+        mask = self._drawn(shape, layer.p, place).to(output.device, output.dtype) / (1 - layer.p)
+        if mask.numel() <= self._room:
+            self._room -= mask.numel()
+            self._kept[key] = mask
+        return mask
+
+    def _drawn(self, shape: tuple[int, ...], p: float, place: tuple[int, int, int]) -> torch.Tensor:
+        """Drawn on the CPU, so that a GPU gives the same members."""
+        state = np.random.SeedSequence((self._seed, *place)).generate_state(1, np.uint64)
+        generator = torch.Generator().manual_seed(int(state[0]))
+        return torch.rand(shape, generator=generator) >= p
 
 
 def _checked(output: Any, batch: int) -> torch.Tensor:

@@ -19,7 +19,7 @@ import torch
 from scipy.stats import spearmanr
 from torch import nn
 
-from ..data.device import resolve_device
+from ..data.device import run_on, to_array
 from ..data.errors import InvalidInput, name_samples
 from ..data.settings import chunk_size
 
@@ -125,7 +125,7 @@ def fit_loss_predictor(
         minimum: fewer labeled samples than this are refused.
         seed: the same seed gives the same scores on the same machine.
         epochs: how often each head sees its samples.
-        device: as in ``select``.
+        device: "auto" is the CPU here, because the heads are so small that a GPU would mostly wait.
         progress: called with (done, total) after each epoch; an exception that it raises stops the run.
 
     Raises:
@@ -135,24 +135,27 @@ def fit_loss_predictor(
     arrays = _arrays(features)
     known, truth = _labels(losses, labeled, len(arrays[0]), minimum, folds)
     _check_finite(arrays)
-    on = resolve_device(device)
-    generator = torch.Generator().manual_seed(seed)
-    shuffled = known[torch.randperm(len(known), generator=generator).numpy()]
-    mean, held_out = np.zeros(len(arrays[0])), np.zeros(len(arrays[0]))
-    for fold in range(folds):
-        out = shuffled[fold::folds]
-        trained_on = np.setdiff1d(known, out)
 
-        def report(epoch: int, fold: int = fold) -> None:
-            if progress is not None:
-                progress(fold * epochs + epoch, folds * epochs)
+    def train_all(on: torch.device) -> np.ndarray:
+        generator = torch.Generator().manual_seed(seed)
+        shuffled = known[torch.randperm(len(known), generator=generator).numpy()]
+        mean, held_out = np.zeros(len(arrays[0])), np.zeros(len(arrays[0]))
+        for fold in range(folds):
+            out = shuffled[fold::folds]
+            trained_on = np.setdiff1d(known, out)
 
-        head = _train(arrays, truth, trained_on, generator, epochs, on, report)
-        outputs = _standardized(head(arrays))
-        mean += outputs / folds
-        held_out[out] = outputs[out]
-    scores = mean
-    scores[known] = held_out[known]
+            def report(epoch: int, fold: int = fold) -> None:
+                if progress is not None:
+                    progress(fold * epochs + epoch, folds * epochs)
+
+            head = _train(arrays, truth, trained_on, generator, epochs, on, report)
+            outputs = _standardized(head(arrays))
+            mean += outputs / folds
+            held_out[out] = outputs[out]
+        mean[known] = held_out[known]
+        return mean
+
+    scores = run_on("cpu" if device == "auto" else device, train_all)
     return LossPrediction(scores, _rank_correlation(scores[known], truth[known]), len(known))
 
 
@@ -312,7 +315,7 @@ def _rank_correlation(scores: np.ndarray, losses: np.ndarray) -> float:
 def _arrays(features: Any) -> list[np.ndarray]:
     """One or several (N, d) arrays, as a list."""
     one = hasattr(features, "ndim")
-    arrays = [np.asarray(each) for each in ([features] if one else features)]
+    arrays = [to_array(each) for each in ([features] if one else features)]
     if not arrays:
         raise InvalidInput("features: give at least one array of vectors, (N, d)")
     for each in arrays:
@@ -328,7 +331,7 @@ def _labels(
     losses: Any, labeled: Any, n: int, minimum: int, folds: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """The labeled rows, and (N,) losses."""
-    truth, mask = np.asarray(losses, dtype=np.float64), np.asarray(labeled)
+    truth, mask = to_array(losses, np.float64), to_array(labeled)
     if truth.shape != (n,) or mask.shape != (n,) or mask.dtype != bool:
         raise InvalidInput(
             f"{n} samples have features: losses and labeled must be ({n},), of numbers and bools, not "

@@ -1,7 +1,8 @@
 """Train a backbone on images alone, without labels, with the methods of lightly.
 
 Random numbers depend only on the seed, the epoch and the sample. So training that was interrupted and
-continued gives the same network as training without interruption.
+continued gives the same network as training without interruption: exactly on a CPU, and on a GPU as far
+as CUDA adds in a fixed order, which some of its gradients do not.
 """
 
 import copy
@@ -22,9 +23,9 @@ from PIL import Image
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
-from ..data.device import resolve_device
+from ..data.device import SMALLER_BATCHES, cache_emptied, naming_memory, resolve_device
 from ..data.errors import InvalidInput
-from .collapse import Spread, spread_of
+from .collapse import Spread, spread_of, step_of
 from .networks import fingerprint, headless, load_state, state_of
 
 METHODS = ("simclr", "moco", "simsiam", "barlow_twins", "dino")
@@ -41,7 +42,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Settings:
-    """How to train. Two runs of the same settings on the same images give the same network.
+    """How to train. Two runs of the same settings on the same images and device give the same network.
 
     Attributes:
         method: one of METHODS.
@@ -144,15 +145,16 @@ def train(
             epochs stay in the checkpoint.
 
     Raises:
-        InvalidInput: settings out of range, fewer than 4 images, a checkpoint that cannot be read, or
-            training that diverges.
+        InvalidInput: settings out of range, fewer than 4 images, a checkpoint that cannot be read,
+            training that diverges, or a device with too little memory for a batch.
     """
     settings = settings or Settings()
     settings.check()
     if len(images) < 4:
         raise InvalidInput(f"images: {len(images)} are too few to learn from; give 4 or more")
     on = resolve_device(device)
-    with _own_randomness(on):
+    memory = naming_memory(on, SMALLER_BATCHES)
+    with cache_emptied(on), memory, _own_randomness(on), _fixed_order():
         _seed(settings.seed, on=on)
         backbone = (
             _copied(start) if start is not None else headless(settings.architecture, settings.seed)
@@ -239,6 +241,7 @@ def _train_epoch(
     views = _Views(images, settings, epoch)
     loader = DataLoader(views, batch_sampler=batches, num_workers=workers, pin_memory=on.type == "cuda")
     method, losses, projected = state.method, [], []
+    last, seen, every = epoch + 1 == settings.epochs, 0, step_of(len(images))
     for number, (rows, made) in enumerate(loader):
         step = epoch * len(batches) + number
         _seed(settings.seed, 1, epoch, number, on=on)  # for dropout layers
@@ -258,13 +261,16 @@ def _train_epoch(
         state.scaler.update()
         method.follow(step / total)
         losses.append(loss.detach())
-        projected.append(first.detach().float())
+        if last:  # those that ``spread_of`` would take of all
+            projected.append(first.detach()[-seen % every :: every].float())
+        seen += len(first)
         close = nn.functional.cosine_similarity(first.detach().float(), second.detach().float())
         state.agreement[rows] += close.cpu().double()
         if progress is not None:
             progress(step + 1, total)
     state.losses.append(float(torch.stack(losses).mean()))
-    state.spread = spread_of(torch.cat(projected))
+    if last:
+        state.spread = spread_of(torch.cat(projected))
 
 
 def _rate(step: int, total: int) -> float:
@@ -324,6 +330,18 @@ def _own_randomness(on: torch.device) -> Iterator[None]:
     finally:
         np.random.set_state(numbers)
         random.setstate(python)
+
+
+@contextmanager
+def _fixed_order() -> Iterator[None]:
+    """A context in which cuDNN takes the same algorithms each time, of those that add in one order."""
+    cudnn = torch.backends.cudnn
+    before = cudnn.deterministic, cudnn.benchmark
+    cudnn.deterministic, cudnn.benchmark = True, False
+    try:
+        yield
+    finally:
+        cudnn.deterministic, cudnn.benchmark = before
 
 
 def _copied(start: nn.Module) -> nn.Module:

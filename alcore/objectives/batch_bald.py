@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..data.settings import chunk_size
+from ..data.device import numbers_a_chunk
 from .objective import Objective
 
 NUMBERS_A_CHUNK = 1 << 20
+# Members of up to this many numbers are kept on a GPU, in float64: 4 GiB.
+KEPT_UP_TO = 1 << 29
 # A smaller gain is a rounding error of 0: in float64, and in float32 for drawn outcomes.
 ROUNDING, NOISE = 1e-13, 1e-6
 
@@ -91,11 +93,9 @@ class Outcomes:
         generator = np.random.default_rng([seed, number])
         order = generator.permuted(np.tile(np.arange(each), (members, 1)), axis=1)
         place = (order + generator.random((members, each))) / each
-        steps = p.cumsum(1)
-        labels = torch.searchsorted(
-            steps / steps[:, -1:], torch.as_tensor(place, device=p.device), right=True
-        )
-        labels = labels.clamp_(max=p.shape[1] - 1).flatten()
+        steps = p.cpu().cumsum(1)
+        labels = torch.searchsorted(steps / steps[:, -1:], torch.from_numpy(place), right=True)
+        labels = labels.clamp_(max=p.shape[1] - 1).flatten().to(p.device)
         weights = self.weights * p.T[labels]
         weights = weights / weights.sum(1, keepdim=True)
         return Outcomes(weights, self.mass, self.drawn_by, (*self.chosen, p))
@@ -177,6 +177,10 @@ class BatchBald(Objective):
         self.outcomes = Outcomes.of_nothing(len(members), device)
         self.expected = torch.zeros(len(rows), dtype=torch.float64, device=device)
         self._information = 0.0
+        self._kept: torch.Tensor | None = None
+        numbers = len(rows) * len(members) * members[0].shape[1]
+        if device.type != "cpu" and numbers <= KEPT_UP_TO:
+            self._kept = self._prepared(slice(None))
         for part in self._parts(torch.arange(len(rows), device=device), 1):
             p = self.members_of(part)
             terms = p.clamp(min=torch.finfo(p.dtype).tiny).log_().mul_(p)
@@ -212,12 +216,16 @@ class BatchBald(Objective):
             p: (R, K, C) the candidates' probabilities by each member.
             expected: (R,) their mean entropy over the members.
         """
-        step = max(1, chunk_size(NUMBERS_A_CHUNK) // (max(outcomes.weights.shape) * max(1, p.shape[2])))
+        each = max(outcomes.weights.shape) * max(1, p.shape[2])
+        step = max(1, numbers_a_chunk(NUMBERS_A_CHUNK, p.device) // each)
         gain = torch.cat([outcomes.entropy_of(part) for part in p.split(step)]) - expected
         return torch.where(gain <= (ROUNDING if outcomes.exact else NOISE), 0.0, gain)
 
     def members_of(self, rows: torch.Tensor) -> torch.Tensor:
         """(R, K, C) float64 probabilities of the candidates at ``rows``, by each member."""
+        return self._prepared(rows) if self._kept is None else self._kept[rows]
+
+    def _prepared(self, rows: torch.Tensor | slice) -> torch.Tensor:
         where = self._rows[rows].cpu().numpy()
         taken = np.stack([member[where] for member in self._members], axis=1)
         p = torch.from_numpy(taken.astype(np.float64)).to(self._device)
@@ -234,4 +242,5 @@ class BatchBald(Objective):
     def _parts(self, rows: torch.Tensor, outcomes: int) -> list[torch.Tensor]:
         classes = self._members[0].shape[1]
         each = max(len(self._members), outcomes) * max(1, classes)
-        return list(rows.split(max(1, chunk_size(NUMBERS_A_CHUNK) // each))) if len(rows) else []
+        step = max(1, numbers_a_chunk(NUMBERS_A_CHUNK, self._device) // each)
+        return list(rows.split(step)) if len(rows) else []

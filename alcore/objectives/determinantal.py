@@ -18,18 +18,16 @@ NUMBERS_A_CHUNK = 1 << 24
 class DeterminantalBlock:
     """A block of B candidates that holds their kernel matrix (B, B), given the chosen samples."""
 
-    def __init__(self, kernel: torch.Tensor) -> None:
+    def __init__(self, kernel: np.ndarray) -> None:
         self._kernel = kernel
-        self.values: np.ndarray = _residuals(kernel.diagonal()).cpu().numpy()
+        self.values = _residuals(kernel.diagonal())
 
     def pick(self, position: int) -> None:
         """Update ``values`` after the candidate at ``position`` is chosen."""
-        left = self._kernel[position, position]
-        if left < NOTHING:
+        if self._kernel[position, position] < NOTHING:
             return
-        column = self._kernel[:, position] / left.sqrt()
-        self._kernel = self._kernel - torch.outer(column, column)
-        self.values = _residuals(self._kernel.diagonal()).cpu().numpy()
+        self._kernel = _given(self._kernel, position)
+        self.values = _residuals(self._kernel.diagonal())
 
 
 class Determinantal(Objective):
@@ -76,12 +74,13 @@ class Determinantal(Objective):
         for start in range(0, len(vectors), step):
             chunk = slice(start, start + step)
             explained = self._explained(vectors[chunk].to(torch.float64))
-            out[chunk] = _residuals(1 - explained.square_().sum(0))
+            left = 1 - explained.square_().sum(0)
+            out[chunk] = torch.where(left < NOTHING, 0.0, left)
         return out
 
     def block(self, rows: torch.Tensor, values: torch.Tensor) -> DeterminantalBlock:
         """A block of the candidates at ``rows``, whose present values are ``values`` up to rounding."""
-        return DeterminantalBlock(self._given_chosen(self._vectors[rows]))
+        return DeterminantalBlock(self._given_chosen(self._vectors[rows]).cpu().numpy())
 
     def add(self, rows: torch.Tensor) -> None:
         """Record that the candidates at ``rows`` are chosen."""
@@ -105,12 +104,11 @@ class Determinantal(Objective):
     def _span(self, vectors: torch.Tensor) -> None:
         """Extend the factor by the vectors, except those in the span of earlier ones."""
         vectors = vectors.to(torch.float64)
-        left = self._given_chosen(vectors)
+        left = self._given_chosen(vectors).cpu().numpy()
         kept: list[int] = []
         for position in range(len(vectors)):
             if left[position, position] >= NOTHING:
-                column = left[:, position] / left[position, position].sqrt()
-                left = left - torch.outer(column, column)
+                left = _given(left, position)
                 kept.append(position)
         new = vectors[kept]
         below = self._explained(new)
@@ -131,5 +129,11 @@ def _similar(kernel: Kernel, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     return cosine.sub_(1).mul_(2 / kernel.width**2).exp_()
 
 
-def _residuals(values: torch.Tensor) -> torch.Tensor:
-    return torch.where(values < NOTHING, 0.0, values)
+def _given(kernel: np.ndarray, position: int) -> np.ndarray:
+    """(B, B) the kernel matrix minus the part in the span of the vector at ``position``."""
+    column = kernel[:, position] / np.sqrt(kernel[position, position])
+    return kernel - np.outer(column, column)
+
+
+def _residuals(values: np.ndarray) -> np.ndarray:
+    return np.where(values < NOTHING, 0.0, values)

@@ -142,7 +142,8 @@ class _Greedy:
         if value == -torch.inf:
             return False
         row = (total == value).nonzero().flatten()[:1]
-        self._commit(row, [float(value)], [np.array([float(bound[row]) for bound in self.bounds])])
+        reasons = np.array([float(bound[row]) for bound in self.bounds])
+        self._commit(row, row.tolist(), [float(value)], [reasons])
         for term, bound, wanted in zip(self.terms, self.bounds, renew, strict=True):
             if wanted:
                 bound.copy_(term.objective.values(None))
@@ -194,7 +195,7 @@ class _Greedy:
             if limits is not None:
                 limits.pick(best)
         if taken:
-            self._commit(rows[taken], gains, reasons)
+            self._commit(rows[taken], where[taken].tolist(), gains, reasons)
         return True
 
     def _apart(self, upper: torch.Tensor, size: int) -> tuple[torch.Tensor, float, int, set[int]]:
@@ -211,6 +212,8 @@ class _Greedy:
 
     def _renewed(self, total: torch.Tensor) -> bool:
         """Switch objectives whose values are all 0 to their fallback; whether any was switched."""
+        if all(term.objective.fallback is None for term in self.terms):
+            return False
         left, best = ~self.chosen, int(total.argmax())
         spent = []
         for term, bound in zip(self.terms, self.bounds, strict=True):
@@ -234,8 +237,15 @@ class _Greedy:
             for term, value in zip(self.terms, values, strict=True)
         )
 
-    def _commit(self, rows: torch.Tensor, gains: list[float], reasons: list[np.ndarray]) -> None:
-        self.rows += rows.tolist()
+    def _commit(
+        self,
+        rows: torch.Tensor,
+        numbers: list[int],
+        gains: list[float],
+        reasons: list[np.ndarray],
+    ) -> None:
+        """Choose ``rows``, which are also given as ``numbers``, so that a GPU need not send them."""
+        self.rows += numbers
         self.gains += gains
         self.reasons += reasons
         self.chosen[rows] = True
@@ -265,8 +275,10 @@ class _Greedy:
         )
         if not lazy:
             return upper
-        # Start with half as many as the last round needed; where values are costly, with few.
+        # Start with half as many as the last round needed; where values are costly, with few. On a GPU
+        # few cost as much as many.
         costly = any(self.terms[k].objective.update_cost > 1 for k in lazy)
+        costly &= self.device.type == "cpu"
         step = 2 * size if costly else max(2 * size, self.evaluated // 2)
         self.evaluated = 0
         while True:

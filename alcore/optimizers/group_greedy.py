@@ -42,6 +42,8 @@ def choose_groups(
 
 
 class _Groups:
+    """What concerns single groups is in numpy, because each number read from a GPU waits for it."""
+
     def __init__(
         self,
         terms: Sequence[Term],
@@ -55,16 +57,17 @@ class _Groups:
         self.terms, self.groups, self.value, self.combine = terms, groups, value, combine
         self.budget, self.left, self.limits = budget, budget, limits
         self.progress = progress
-        self.count = int(groups.max()) + 1
-        self.sizes = torch.bincount(groups, minlength=self.count)
-        self.cost_of: torch.Tensor | None = None
+        codes = groups.cpu().numpy()
+        self.sizes = np.bincount(codes)
+        self.count = len(self.sizes)
+        self.cost_of: np.ndarray | None = None
         if limits.costs is not None:
-            self.cost_of = limits.costs.new_zeros(self.count).index_add_(0, groups, limits.costs)
+            self.cost_of = np.bincount(codes, limits.costs.cpu().numpy())
         self.order = groups.argsort(stable=True)
-        self.ends = self.sizes.cumsum(0)
-        self.open = torch.ones(self.count, dtype=torch.bool, device=groups.device)
+        self.ends = self.sizes.cumsum()
+        self.open = np.ones(self.count, dtype=bool)
         self.bounds = [term.objective.values(None).clone() for term in terms]
-        self.fresh = torch.ones(self.count, dtype=torch.bool, device=groups.device)
+        self.fresh = np.ones(self.count, dtype=bool)
         self._set_scales([not term.objective.needs_first_pick for term in terms])
         scale_inverted(terms, self.bounds)
 
@@ -77,8 +80,9 @@ class _Groups:
             total = self.limits.apply(
                 combined(self.terms, [b[mine] for b in self.bounds], self.combine), mine
             )
-            mine = mine[total.argsort(descending=True, stable=True)]
-            gains += total.sort(descending=True, stable=True).values.tolist()
+            total, order = total.sort(descending=True, stable=True)
+            mine = mine[order]
+            gains += total.tolist()
             rows += mine.tolist()
             reasons += torch.stack([bound[mine] for bound in self.bounds], 1).cpu().numpy().tolist()
             self._take(group, mine)
@@ -92,18 +96,19 @@ class _Groups:
 
     def _best(self) -> int | None:
         """The open group with the highest value that fits; its values are exact. None if none fits."""
-        if not bool((self.open & self._fit()).any()):
+        may = self.open & self._fit()
+        if not may.any():
             return None
         for term, bound in zip(self.terms, self.bounds, strict=True):
             if term.objective.depends_on_picks and term.objective.update_cost == 0:
                 bound.copy_(term.objective.values(None))
         upper = self.limits.apply(combined(self.terms, self.bounds, self.combine), None)
-        of_groups = torch.where(self.open & self._fit(), self._together(upper), -torch.inf)
+        of_groups = np.where(may, self._together(upper).cpu().numpy(), -np.inf)
         while True:
             group = int(of_groups.argmax())
-            if of_groups[group] == -torch.inf:
+            if of_groups[group] == -np.inf:
                 return None
-            if bool(self.fresh[group]):
+            if self.fresh[group]:
                 return group
             mine = self._rows(group)
             for term, bound in zip(self.terms, self.bounds, strict=True):
@@ -112,9 +117,9 @@ class _Groups:
             total = combined(self.terms, [b[mine] for b in self.bounds], self.combine)
             total = self.limits.apply(total, mine)
             together = total.mean() if self.value == "mean" else total.max()
-            of_groups[group] = rounded(together)
-            if bool((total == -torch.inf).any()):
-                of_groups[group] = -torch.inf  # one sample cannot be chosen, so the group cannot
+            value, least = torch.stack([rounded(together), total.min()]).tolist()
+            # Where one sample cannot be chosen, the group cannot.
+            of_groups[group] = value if least > -np.inf else -np.inf
             self.fresh[group] = True
 
     def _take(self, group: int, rows: torch.Tensor) -> None:
@@ -130,10 +135,10 @@ class _Groups:
                 bound.copy_(term.objective.values(None))
             elif term.objective.depends_on_picks and term.objective.update_cost > 0:
                 lazy = True
-        self.fresh.fill_(not lazy)
+        self.fresh[:] = not lazy
         self._set_scales(first)
 
-    def _fit(self) -> torch.Tensor:
+    def _fit(self) -> np.ndarray:
         fits = self.sizes <= self.left
         return fits if self.cost_of is None else fits & (self.cost_of <= self.limits.spend)
 
@@ -146,8 +151,8 @@ class _Groups:
         out = torch.full_like(total[: self.count], -torch.inf)
         together = rounded(out.scatter_reduce(0, self.groups, total, reduce, include_self=False))
         # A group with a sample that cannot be chosen cannot be chosen as a whole.
-        barred = torch.zeros_like(self.open).index_fill_(0, self.groups[total == -torch.inf], True)
-        return torch.where(barred, -torch.inf, together)
+        least = torch.full_like(out, torch.inf).scatter_reduce(0, self.groups, total, "amin")
+        return torch.where(least == -torch.inf, -torch.inf, together)
 
     def _set_scales(self, which: list[bool]) -> None:
         for term, values, wanted in zip(self.terms, self.bounds, which, strict=True):

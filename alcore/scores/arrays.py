@@ -5,10 +5,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..data.device import to_array
+
 
 def array_of(values: Any) -> Any:
     """``values`` as a tensor or a numpy array, without a copy where possible."""
-    return values.detach() if isinstance(values, torch.Tensor) else np.asarray(values)
+    return values.detach() if isinstance(values, torch.Tensor) else to_array(values)
 
 
 def tensor_of(part: Any) -> torch.Tensor:

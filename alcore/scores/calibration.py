@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from scipy.optimize import minimize_scalar
 
+from ..data.device import to_array
 from ..data.errors import InvalidInput
 from .arrays import tensor_of
 from .cost import numbers_of
@@ -38,7 +39,7 @@ def fit_temperature(predictions: Any, labels: Any, given: str = "probabilities")
     """
     values = tensor_of(numbers_of(predictions, "temperature: predictions"))
     values = values.to(device="cpu", dtype=torch.float64)
-    truth = torch.tensor(np.asarray(numbers_of(labels, "temperature: labels"), dtype=np.float64))
+    truth = torch.tensor(to_array(numbers_of(labels, "temperature: labels"), np.float64))
     if values.ndim != 2 or truth.shape != values.shape[:1]:
         raise InvalidInput(
             f"temperature: needs predictions (N, C) and N labels, not {tuple(values.shape)} and "

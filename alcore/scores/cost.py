@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..data.device import numbers_a_chunk, to_array
 from ..data.errors import InvalidInput
 from ..data.settings import chunk_size
 from .arrays import array_of, as_given, device_of, tensor_of
@@ -82,8 +83,8 @@ def business_value(truth: Any, predictions: Any, gain: Any) -> np.ndarray:
         InvalidInput: values that are not numbers, or classes that the matrix does not have.
     """
     matrix = cost_matrix(gain, name="gain")
-    known = np.asarray(numbers_of(truth, "business_value: truth"))
-    given = np.asarray(numbers_of(predictions, "business_value: predictions"))
+    known = to_array(numbers_of(truth, "business_value: truth"))
+    given = to_array(numbers_of(predictions, "business_value: predictions"))
     decided = best_decisions(given, matrix) if given.ndim == 2 else given
     for name, values in (("truth", known), ("predictions", decided)):
         if values.shape != (known.size,) or not np.isin(values, np.arange(len(matrix))).all():
@@ -104,7 +105,7 @@ def best_decisions(probabilities: Any, gain: Any) -> np.ndarray:
         InvalidInput: a matrix of another size.
     """
     matrix = cost_matrix(gain, name="gain")
-    p = np.asarray(numbers_of(probabilities, "best_decisions: probabilities"))
+    p = to_array(numbers_of(probabilities, "best_decisions: probabilities"))
     _check_width(p.shape[1], matrix)
     step = max(1, chunk_size(NUMBERS_A_CHUNK) // p.shape[1])
     out = np.zeros(len(p), dtype=np.int64)
@@ -136,7 +137,7 @@ def cost_matrix(given: Any, classes: Sequence[str] | None = None, name: str = "c
     if isinstance(given, Mapping):
         given = _of_names(given, classes, name)
     try:
-        matrix = np.asarray(given, dtype=np.float64)
+        matrix = to_array(given, np.float64)
     except (TypeError, ValueError):
         raise InvalidInput(f"{name}: must be rows of numbers, as many as each has columns") from None
     wanted = len(classes) if classes is not None else len(matrix) if matrix.ndim else 0
@@ -260,7 +261,7 @@ def _by_chunks(
     device = device_of(p)
     costs = torch.as_tensor(matrix, device=device)
     out = torch.zeros(len(p), dtype=torch.float64, device=device)
-    step = max(1, chunk_size(NUMBERS_A_CHUNK) // p.shape[1])
+    step = max(1, numbers_a_chunk(NUMBERS_A_CHUNK, device) // p.shape[1])
     for start in range(0, len(p), step):
         chunk = tensor_of(p[start : start + step]).to(torch.float64)
         out[start : start + step] = measure(chunk / chunk.sum(1, keepdim=True) @ costs, span)

@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from ..data.settings import chunk_size
+from ..data.device import numbers_a_chunk
 from .arrays import array_of, as_given, device_of, tensor_of
 
 ROUNDING = 1e-12  # a smaller difference of entropies is a rounding error of 0
@@ -78,8 +78,9 @@ def variance(members: Any) -> Any:
     count, *more = stack[0].shape
     if len(more) > 1:
         raise ValueError(f"members must be (T, N) or (T, N, D), not T x {tuple(stack[0].shape)}")
-    found = torch.zeros(count, dtype=torch.float64, device=device_of(stack[0]))
-    step = max(1, chunk_size(NUMBERS_A_CHUNK) // max(1, *more, 1))
+    device = device_of(stack[0])
+    found = torch.zeros(count, dtype=torch.float64, device=device)
+    step = max(1, numbers_a_chunk(NUMBERS_A_CHUNK, device) // max(1, *more, 1))
     for start in range(0, count, step):
         chunk = [tensor_of(one[start : start + step]).to(torch.float64) for one in stack]
         mean = sum(chunk, torch.zeros(())) / len(chunk)
@@ -157,8 +158,9 @@ def _entropy(p: torch.Tensor) -> torch.Tensor:
 def _over(members: Any, measure: Callable[[_Chunk], torch.Tensor]) -> Any:
     stack = stacked(members)
     count, classes = stack[0].shape
-    out = torch.zeros(count, dtype=torch.float64, device=device_of(stack[0]))
-    step = max(1, chunk_size(NUMBERS_A_CHUNK) // max(1, classes))
+    device = device_of(stack[0])
+    out = torch.zeros(count, dtype=torch.float64, device=device)
+    step = max(1, numbers_a_chunk(NUMBERS_A_CHUNK, device) // max(1, classes))
     for start in range(0, count if classes else 0, step):
         chunk = slice(start, start + step)
         out[chunk] = measure(_Chunk([tensor_of(member[chunk]) for member in stack]))

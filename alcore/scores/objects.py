@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from ..data.device import to_array
 from ..data.errors import InvalidInput
 from ..data.objects import NUMBERS_A_CHUNK, Objects, checked_offsets
 from ..data.probabilities import SUM_TOLERANCE
@@ -150,7 +151,7 @@ def aggregate(
 
 
 def _of_bools(keep: Any, v: np.ndarray) -> np.ndarray:
-    kept = np.asarray(keep)
+    kept = to_array(keep)
     if kept.shape != v.shape or kept.dtype != bool:
         raise InvalidInput(f"keep: shape {kept.shape} of {kept.dtype}; give {len(v)} bools")
     return kept
@@ -166,7 +167,7 @@ def _without(
 
 
 def _of_objects(values: Any, offsets: np.ndarray, name: str) -> np.ndarray:
-    v = np.asarray(values, dtype=np.float64)
+    v = to_array(values, np.float64)
     if v.shape != (offsets[-1],):
         raise InvalidInput(
             f"{name}: shape {v.shape} for {offsets[-1]} objects; give one number for each"

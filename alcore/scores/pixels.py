@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from scipy.special import expit, softmax
 
+from ..data.device import to_array
 from ..data.errors import InvalidInput
 from ..data.objects import ABOVE_ONE, NUMBERS_A_CHUNK
 from ..data.probabilities import SUM_TOLERANCE
@@ -121,7 +122,7 @@ def aggregate_pixels(
         return float((s > threshold).mean())
     if decision is None:
         raise InvalidInput('decision: "boundary" needs the class of each pixel; give (H, W) ints')
-    classes = np.asarray(decision)
+    classes = to_array(decision)
     if classes.shape != s.shape:
         raise InvalidInput(
             f"decision: shape {classes.shape} for scores of {s.shape}; give both for each pixel"
@@ -168,7 +169,7 @@ def member_pixel_scores(
 
 
 def _checked(map: Any, name: str) -> np.ndarray:
-    array = np.asarray(map)
+    array = to_array(map)
     if array.ndim not in (2, 3) or array.size == 0 or array.dtype.kind not in "fiub":
         raise InvalidInput(f"{name}: {array.dtype} of shape {array.shape}; give (C, H, W) or (H, W)")
     if not np.isfinite(array).all():

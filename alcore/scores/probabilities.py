@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from ..data.settings import chunk_size
+from ..data.device import numbers_a_chunk
 from .arrays import array_of, as_given, at_least_float32, device_of, tensor_of
 
 NUMBERS_A_CHUNK = 1 << 17  # half a MiB of float32, which stays in a core's cache
@@ -111,8 +111,9 @@ def _by_chunks(probabilities: Any, measure: Callable[[torch.Tensor], torch.Tenso
     p = array_of(probabilities)
     if p.ndim != 2:
         raise ValueError(f"probabilities must be (N, C), not {tuple(p.shape)}")
-    out = torch.zeros(len(p), dtype=torch.float64, device=device_of(p))
-    step = max(1, chunk_size(NUMBERS_A_CHUNK) // max(1, p.shape[1]))
+    device = device_of(p)
+    out = torch.zeros(len(p), dtype=torch.float64, device=device)
+    step = max(1, numbers_a_chunk(NUMBERS_A_CHUNK, device) // max(1, p.shape[1]))
     for start in range(0, len(p) if p.shape[1] > 1 else 0, step):
         chunk = at_least_float32(tensor_of(p[start : start + step]))
         out[start : start + step] = measure(chunk).clamp_(0, 1)

@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..data.device import to_array
 from ..data.errors import InvalidInput
+from ..data.precision import full_float32
 from ..data.settings import settings
 from ..geometry.neighbors import nearest_neighbors
 
@@ -37,7 +39,7 @@ def typicality(
     Raises:
         InvalidInput: not (N, d), or values that are not finite.
     """
-    X = X.detach().cpu().numpy() if isinstance(X, torch.Tensor) else np.asarray(X)
+    X = to_array(X)
     if X.ndim != 2 or X.dtype == object:
         raise InvalidInput(f"typicality: needs one vector a sample, (N, d), not shape {X.shape}")
     if not np.isfinite(X).all():
@@ -46,7 +48,8 @@ def typicality(
         raise InvalidInput(f"typicality: neighbors: {neighbors} is not a count of at least 1")
     dtype = np.float64 if X.size <= settings.float64_up_to else np.float32
     centered = (X - X.mean(0, dtype=np.float64)).astype(dtype) if len(X) else X.astype(dtype)
-    found = nearest_neighbors(torch.from_numpy(centered), neighbors, tick)
+    with full_float32():
+        found = nearest_neighbors(torch.from_numpy(centered), neighbors, tick)
     return of_distances(found.distances)
 
 

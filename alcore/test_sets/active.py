@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..data.device import to_array
 from ..data.errors import InvalidInput
 
 
@@ -29,7 +30,7 @@ def proposal(expected_losses: np.ndarray, floor: float) -> np.ndarray:
     Raises:
         InvalidInput: expected losses below 0, or not finite.
     """
-    losses = np.asarray(expected_losses, dtype=np.float64)
+    losses = to_array(expected_losses, np.float64)
     bad = int((~np.isfinite(losses) | (losses < 0)).sum())
     if bad:
         raise InvalidInput(f"expected_loss: {bad} values are below 0 or not finite; correct them")
@@ -101,7 +102,7 @@ def weighted_estimate(losses: np.ndarray, weights: np.ndarray, population: int) 
     Raises:
         InvalidInput: lengths that do not fit, or more samples than there were.
     """
-    values, v = np.asarray(losses, dtype=np.float64), np.asarray(weights, dtype=np.float64)
+    values, v = to_array(losses, np.float64), to_array(weights, np.float64)
     M, N = len(values), population
     if values.shape != v.shape or values.ndim != 1 or not 1 <= M <= N:
         raise InvalidInput(

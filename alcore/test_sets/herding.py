@@ -81,13 +81,16 @@ class _Similar:
         x = self._vectors
         found = torch.zeros(len(x), dtype=torch.float64, device=x.device)
         for start in range(0, len(rows), PICKS_A_BLOCK):
-            some = torch.from_numpy(rows[start : start + PICKS_A_BLOCK]).to(x.device)
+            block = rows[start : start + PICKS_A_BLOCK]
+            if len(block) == 1 and x.dtype != torch.float64:
+                row = int(block[0])
+                squared = torch.mv(x, x[row]).mul_(-2).add_(self._lengths)
+                found += self._exp(squared.add_(self._lengths[row]))
+                continue
+            some = torch.from_numpy(block).to(x.device)
             if x.dtype == torch.float64:
                 for part in chunks(len(x), ROWS_A_BLOCK):
                     found[part] += self._kernel(x[part], x[some]).sum(1)
-            elif len(some) == 1:
-                squared = torch.mv(x, x[some[0]]).mul_(-2).add_(self._lengths)
-                found += self._exp(squared.add_(self._lengths[some[0]]))
             else:
                 for part in chunks(len(x), ROWS_A_BLOCK):
                     squared = torch.addmm(self._lengths[some], x[part], x[some].T, alpha=-2)

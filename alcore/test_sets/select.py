@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from .. import scores
-from ..data.device import resolve_device
+from ..data.device import described, run_on
 from ..data.errors import InvalidInput
 from ..data.pool import Pool
 from ..geometry.copies import first_copies
@@ -75,7 +75,7 @@ def select_test_set(
         spec: a ``TestSetSpec``, a dict or JSON.
         reference: the target, a pool with the same columns; by default the whole pool, including its
             labeled samples.
-        device: "auto" (a GPU where there is one), "cpu", "cuda" or a torch device.
+        device: as in ``alcore.select``.
         progress: called with (taken, size) from time to time; an exception that it raises stops the
             selection.
 
@@ -85,14 +85,30 @@ def select_test_set(
     Raises:
         InvalidInput: the spec or the data cannot be used; one sentence says why.
     """
+    checked = TestSetSpec.of(spec)
+
+    def choose(where: torch.device) -> ChosenTestSet:
+        return _chosen(pool, checked, reference, where, described(device, where), progress)
+
+    return run_on(device, choose)
+
+
+def _chosen(
+    pool: Pool,
+    spec: TestSetSpec,
+    reference: Pool | None,
+    where: torch.device,
+    device: str,
+    progress: Progress | None,
+) -> ChosenTestSet:
     started = time.perf_counter()
-    run = _Run(pool, TestSetSpec.of(spec), reference, resolve_device(device), progress)
+    run = _Run(pool, spec, reference, where, progress)
     rows, weights = run.choose()
     if len(rows) == 0:
         raise InvalidInput(run.why_none())
     held_out = run.held_out(rows)
     report = run.report(rows, weights, held_out)
-    report["seconds"] = time.perf_counter() - started
+    report |= {"device": device, "seconds": time.perf_counter() - started}
     return ChosenTestSet(
         rows, [pool.ids[row] for row in rows.tolist()], np.flatnonzero(held_out), weights, report
     )
@@ -223,7 +239,6 @@ class _Run:
             if weights is None
             else {"least": float(weights.min()), "largest": float(weights.max())},
             "notes": self.notes,
-            "device": str(self.device),
             "seed": spec.seed,
         }
 

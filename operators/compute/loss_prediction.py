@@ -51,7 +51,7 @@ class LossRequest:
         seed: the seed of the training.
         bad: what happens to values that cannot be used: "error" or "leave_out".
         overwrite: whether an earlier field of predicted losses is replaced.
-        device: "auto", "cpu" or "cuda".
+        device: "auto" (here the CPU), "cpu" or "cuda".
     """
 
     embeddings: list[str]

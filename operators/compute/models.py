@@ -56,6 +56,8 @@ def back_on_device(module: nn.Module) -> Iterator[None]:
         yield
     finally:
         module.to(device)
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()  # what the run took is there for other processes
 
 
 def source_of(model: str, weights: str | None = None) -> str:

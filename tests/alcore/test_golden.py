@@ -209,12 +209,12 @@ def pool_of(number):
     )
 
 
-def outcome(pool, wanted):
+def outcome(pool, wanted, device="cpu"):
     """The rows chosen, or the sentence that refused."""
     width = len(pool.classes["predictions"])
     text = json.dumps(wanted).replace('"COST"', json.dumps([row[:width] for row in COST[:width]]))
     try:
-        return alcore.select(pool, text, device="cpu").indices.tolist()
+        return alcore.select(pool, text, device=device).indices.tolist()
     except alcore.InvalidInput:
         return "refused"
 
@@ -225,3 +225,9 @@ def test_picks_are_those_of_before(number):
     pool = pool_of(number)
     assert {name: outcome(pool, wanted) for name, wanted in RECIPES.items()} == golden
     assert set(golden) == set(RECIPES)
+
+
+def test_a_gpu_picks_the_same(gpu):
+    golden, pool = json.loads((GOLDEN / "picks.json").read_text())["2"], pool_of(2)
+    assert {name: outcome(pool, wanted, "cuda") for name, wanted in RECIPES.items()} == golden
+    assert gpu.launches

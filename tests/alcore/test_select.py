@@ -386,17 +386,6 @@ def test_a_device_that_is_not_there_says_so(monkeypatch):
         alcore.select(make_pool(), {"budget": 5}, device="gpu")
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-@pytest.mark.parametrize("n", [60, 20_000])
-def test_a_gpu_chooses_the_same(n):
-    pool = make_pool(n, labeled=5)
-    entries = [DIVERSITY, {**COVERAGE, "weights": {"column": "predictions"}}, BALANCE, WEIGHT]
-    for strategies in ([entries[0]], [entries[1]], entries):
-        recipe = {"budget": 50, "strategies": strategies}
-        here, there = (alcore.select(pool, recipe, device) for device in ("cpu", "cuda"))
-        assert here.indices.tolist() == there.indices.tolist()
-
-
 # Reasons and report
 
 

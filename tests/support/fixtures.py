@@ -46,6 +46,15 @@ def writing(plugin):
     return plugin("operators.runs.writing")
 
 
+@pytest.fixture
+def gpu():
+    """Counts what the machine's GPU does, or a pretended one where there is none."""
+    from support.pretended_gpu import any_gpu
+
+    with any_gpu() as counts:
+        yield counts
+
+
 @pytest.fixture(scope="session")
 def images(tmp_path_factory):
     folder = tmp_path_factory.mktemp("images")

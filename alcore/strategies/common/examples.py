@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from pydantic import BeforeValidator
 
+from ...data.device import to_array
 from ...data.errors import InvalidInput
 from ...data.pool import Pool
 from ...data.settings import chunk_size
@@ -90,7 +91,7 @@ def examples_of(pool: Pool, column: str, to: list[Any], user: str) -> np.ndarray
         here = [one for one in to if one not in elsewhere]
         inside = examples_of(pool, column, here, user) if here else vectors[:0]
         place = iter(np.asarray(inside, dtype=np.float64))
-        return np.stack([elsewhere[one] if one in elsewhere else next(place) for one in to])
+        return np.stack([to_array(elsewhere[one]) if one in elsewhere else next(place) for one in to])
     rows = _rows_of(pool, to, user)
     without = rows[pool.missing[column][rows]]
     if len(without):

@@ -64,7 +64,11 @@ class Task:
         Raises:
             InvalidInput: the column does not hold usable vectors.
         """
-        return vectors_of(self.pool, column, metric, self.user, self.device)
+        key = "vectors", column, metric
+        if key not in self.cache:
+            self.cache[key] = vectors_of(self.pool, column, metric, self.user, self.device)
+        prepared: Vectors = self.cache[key]
+        return prepared
 
     def graph(self, column: str, metric: str) -> NeighborGraph:
         """The neighbor graph of all samples with a vector, labeled ones included; made once.

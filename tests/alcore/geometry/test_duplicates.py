@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 import alcore
 from alcore.data.settings import settings
 from alcore.geometry.duplicates import near_duplicates
+from support.pretended_gpu import pretended_gpu
 
 
 def by_hand(X, distance, first):
@@ -46,6 +47,17 @@ def test_chunks_change_nothing(monkeypatch, dtype):
     monkeypatch.setattr(settings, "largest_chunk", 7)
     np.testing.assert_array_equal(near_duplicates(torch.from_numpy(X), 0.2), whole)
     np.testing.assert_array_equal(whole, by_hand(X.astype(float), 0.2, np.zeros(400, dtype=bool)))
+
+
+def test_a_gpu_needs_no_room_for_a_second_copy_of_all(monkeypatch):
+    monkeypatch.setattr(settings, "largest_chunk", 50)
+    X = np.random.default_rng(0).normal(size=(2000, 8)).astype(np.float32)
+    X[100:] = X[np.arange(1900) % 100]
+    with pretended_gpu() as gpu:
+        vectors = torch.from_numpy(X).to("cuda")
+        gpu.largest = X.size // 4
+        found = near_duplicates(vectors, 0.1)
+    assert found.tolist() == [row % 100 for row in range(2000)]
 
 
 def test_distances_below_the_rounding_of_float32_are_found(monkeypatch):

@@ -222,8 +222,7 @@ def test_autocast_does_nothing_on_a_cpu(net):
     assert torch.equal(next(predict_members(net, [x], autocast=True)), next(predict_members(net, [x])))
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
-def test_a_gpu_gives_the_same_members(net):
+def test_a_gpu_gives_the_same_members(net, gpu):
     x = torch.randn(8, 1, 8, 8)
     expected = members_of(net, x, 8, members=4)
     torch.testing.assert_close(

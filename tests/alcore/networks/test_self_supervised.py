@@ -1,5 +1,6 @@
 """Training without labels: deterministic, taken up where it was broken off, and collapse is told."""
 
+import math
 import os
 
 import numpy as np
@@ -9,6 +10,7 @@ from torch import nn
 
 from alcore import InvalidInput
 from alcore.geometry.neighbor_accuracy import neighbor_accuracy
+from alcore.networks import collapse, self_supervised
 from alcore.networks.networks import state_of
 from alcore.networks.self_supervised import CONTRASTIVE, METHODS, Settings, read_trained, train
 
@@ -232,10 +234,40 @@ def test_a_cpus_checkpoint_on_a_gpu(images, tmp_path, monkeypatch):
     assert train(images, settings, tmp_path, Small(), "cpu").epochs == 1
 
 
+def test_the_spread_is_measured_once_of_few(images, monkeypatch):
+    measured = []
+
+    def spread_of(vectors):
+        measured.append(tuple(vectors.shape))
+        return collapse.spread_of(vectors)
+
+    monkeypatch.setattr(self_supervised, "spread_of", spread_of)
+    monkeypatch.setattr(self_supervised, "step_of", lambda count: 5)
+    train(images, Settings(**FAST), start=Small(), device="cpu")
+    assert measured == [(math.ceil(N / 5), 128)]
+
+
+def test_the_spread_of_long_vectors_takes_few_of_them(monkeypatch):
+    shapes, values = [], torch.linalg.svdvals
+    monkeypatch.setattr(torch.linalg, "svdvals", lambda x: shapes.append(tuple(x.shape)) or values(x))
+    collapse.spread_of(np.random.default_rng(0).normal(size=(5000, 16)))
+    assert shapes == [(1000, 16)]
+
+
+def test_cudnn_adds_in_one_order_while_it_trains(images, monkeypatch):
+    cudnn = torch.backends.cudnn
+    monkeypatch.setattr(cudnn, "benchmark", True)
+    before, seen = (cudnn.deterministic, cudnn.benchmark), set()
+
+    def look(done, total):
+        seen.add((cudnn.deterministic, cudnn.benchmark))
+
+    train(images, Settings(**FAST), start=Small(), device="cpu", progress=look)
+    assert seen == {(True, False)} and (cudnn.deterministic, cudnn.benchmark) == before
+
+
 def test_a_gpus_generators_are_seeded_and_restored(monkeypatch):
     import contextlib
-
-    from alcore.networks import self_supervised
 
     seeds, forked = [], []
     monkeypatch.setattr(torch.cuda, "manual_seed_all", seeds.append)

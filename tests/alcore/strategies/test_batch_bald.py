@@ -143,13 +143,6 @@ def test_members_of_several_columns_and_logits_are_the_same():
     assert chosen.indices.tolist() == choose(M, 5).indices.tolist()
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_a_gpu_chooses_the_same():
-    M = random_members(20, 500, 10)
-    here, there = choose(M, 8, samples=2000), choose(M, 8, samples=2000, device="cuda")
-    assert here.indices.tolist() == there.indices.tolist()
-
-
 def test_one_member_is_refused():
     with pytest.raises(InvalidInput, match="has 1 member; members cannot disagree"):
         choose(random_members(1, 5, 3), 2)

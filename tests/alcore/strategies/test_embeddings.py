@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import alcore
 from alcore.data.settings import settings
+from alcore.geometry.vectors import Vectors
 from support import twins
 from support.problems import random_pool
 
@@ -301,3 +302,20 @@ def test_the_scale_of_embeddings_does_not_matter():
 def test_vectors_without_values_are_refused(entry):
     with pytest.raises(alcore.InvalidInput, match="holds vectors without values"):
         choose(make_pool(5, embeddings=np.zeros((5, 0))), entry | {"column": "embeddings"})
+
+
+def test_strategies_share_the_vectors_they_compare(monkeypatch):
+    made, prepare = [], Vectors._prepare
+
+    def counted(self, part, out):
+        made.append(len(part))
+        prepare(self, part, out)
+
+    monkeypatch.setattr(Vectors, "_prepare", counted)
+    pool = random_pool(500, 4, labeled=10)
+    strategies = [
+        {"strategy": "determinantal", "column": "embeddings", "bandwidth": 0.5},
+        {"strategy": "diversity", "column": "embeddings", "metric": "cosine"},
+    ]
+    alcore.select(pool, {"budget": 5, "strategies": strategies}, "cpu")
+    assert made.count(490) == 1 and made.count(10) == 2
