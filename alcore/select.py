@@ -60,12 +60,18 @@ def select(
     """
     checked = Recipe.of(recipe)
     return run_on(
-        device, lambda where: _selected(pool, checked, where, described(device, where), progress)
+        device,
+        lambda where: _selected(pool, checked, where, described(device, where), progress, keeping),
     )
 
 
 def _selected(
-    pool: Pool, recipe: Recipe, where: torch.device, device: str, progress: Progress | None
+    pool: Pool,
+    recipe: Recipe,
+    where: torch.device,
+    device: str,
+    progress: Progress | None,
+    keeping: Keeping | None,
 ) -> Selection:
     started = time.perf_counter()
     stages = completed_stages(recipe, pool)

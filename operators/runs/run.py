@@ -66,6 +66,7 @@ def preview(
         InvalidInput: if the recipe, a field or the data cannot be used.
     """
     report = throttled(progress)
+    keeping.trouble = None
     reading = read(
         view,
         Recipe.of(recipe),

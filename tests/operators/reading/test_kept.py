@@ -204,9 +204,9 @@ def test_a_folder_that_cannot_be_written_is_told(dataset, plugin, kept, monkeypa
     run = plugin("operators.runs.run")
     blocked = tmp_path / "file"
     blocked.write_text("")
+    monkeypatch.setattr(kept, "trouble", None)  # of this test alone
     monkeypatch.setattr(kept, "folder", blocked)
     monkeypatch.setattr(kept, "least", 0)
     kept.clear()
     reading, _ = run.preview(dataset, {"budget": 3}, run.SelectionRequest())
     assert any("could not be kept" in note for note in reading.notes)
-    monkeypatch.setattr(kept, "trouble", None)
