@@ -15,7 +15,8 @@ from .data.pool import Pool
 from .data.selection import Selection
 from .lightly.greedy import choose_accumulating
 from .optimizers.budget import Limits
-from .optimizers.greedy import Picks, Progress, Term, greedy
+from .optimizers.combining import Term
+from .optimizers.greedy import Picks, Progress, greedy
 from .optimizers.group_greedy import choose_groups
 from .optimizers.stochastic_batch import draw
 from .recipe import Recipe, Stage, entry_names

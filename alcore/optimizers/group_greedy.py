@@ -6,7 +6,8 @@ import numpy as np
 import torch
 
 from .budget import Limits
-from .greedy import Picks, Progress, Term, combined, rounded, scale_inverted
+from .combining import Term, combined, rounded, scale_inverted
+from .greedy import Picks, Progress
 
 
 def choose_groups(

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..data.errors import InvalidInput
-from .greedy import Picks, Term, combined, scale_inverted
+from .combining import Term, combined, scale_inverted
+from .greedy import Picks
 
 
 def draw(

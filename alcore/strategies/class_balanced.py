@@ -15,7 +15,8 @@ from ..data.device import to_tensor
 from ..data.errors import InvalidInput
 from ..objectives import Balance as ClassBalance
 from ..objectives import ClassDeficit, Score
-from ..optimizers.greedy import Picks, Term, greedy
+from ..optimizers.combining import Term
+from ..optimizers.greedy import Picks, greedy
 from ..optimizers.linear_program import solve
 from .balance import Target
 from .base import LabelsUse, Rule

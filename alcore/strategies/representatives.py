@@ -13,7 +13,8 @@ from ..geometry.clusters import cluster
 from ..geometry.distances import squared_distances, squared_lengths
 from ..geometry.vectors import Vectors as PreparedVectors
 from ..objectives import Diversity as NearestDistance
-from ..optimizers.greedy import Term, greedy
+from ..optimizers.combining import Term
+from ..optimizers.greedy import greedy
 from .base import Rule
 from .common.choice import Choice
 from .common.cluster_rounds import choose_in_rounds, grouped

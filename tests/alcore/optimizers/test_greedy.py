@@ -3,7 +3,8 @@
 import numpy as np
 import torch
 
-from alcore.optimizers.greedy import Term, greedy
+from alcore.optimizers.combining import Term
+from alcore.optimizers.greedy import greedy
 
 
 class Block:
