@@ -3,11 +3,14 @@
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 
+from .cluster.select import select_on_ray
+from .cluster.sources import ShardedPool
+from .cluster.workers import Workers
 from .data.device import described, run_on
 from .data.errors import InvalidInput
 from .data.keeping import Keeping
@@ -19,22 +22,24 @@ from .optimizers.combining import Term
 from .optimizers.greedy import Picks, Progress, greedy
 from .optimizers.group_greedy import choose_groups
 from .optimizers.stochastic_batch import draw
-from .recipe import Recipe, Stage, entry_names
+from .recipe import Recipe, Stage
 from .recipe.default import completed_stages
 from .recipe.filters import passing
 from .recipe.limits import Bounds, bounds_of
-from .strategies import Strategy, Task
+from .recipe.ready import has_gains, made_ready, needed_columns, why_stopped
+from .strategies import Task
 
 # Tells the draws of a batch apart from those of the strategy ``random``.
 DRAWN = 2
 
 
 def select(
-    pool: Pool,
+    pool: Pool | ShardedPool,
     recipe: Recipe | dict[str, Any] | str,
     device: str | torch.device = "auto",
     progress: Progress | None = None,
     keeping: Keeping | None = None,
+    backend: Literal["ray"] | Workers | None = None,
 ) -> Selection:
     """Choose the samples of ``pool`` to label next.
 
@@ -43,7 +48,7 @@ def select(
     the lower index; values that agree to 9 digits are ties.
 
     Args:
-        pool: the samples.
+        pool: the samples; a ``cluster.ShardedPool`` only with ``backend``.
         recipe: a ``Recipe``, a dict or JSON. With a budget alone the default strategies are used.
         device: of the work on large arrays: "auto" (a GPU where there is one, and the CPU where its
             memory does not suffice), "cpu", "cuda" or a torch device. Some work is always done on the
@@ -52,6 +57,10 @@ def select(
             the selection.
         keeping: keeps the neighbor graph of large pools for later selections; None keeps nothing. It
             makes no difference to what is chosen.
+        backend: "ray" divides the pool among actors of a Ray cluster (see ``docs/ray.md``), which end
+            with the selection; ``cluster.Workers`` are actors that serve several. None works in this
+            process. It makes no difference to what is chosen, but not every strategy
+            can be divided. The actors work on the CPU, and ``keeping`` is not used.
 
     Returns:
         the chosen samples in the order chosen, with their gains, reasons and a report.
@@ -60,6 +69,12 @@ def select(
         InvalidInput: the recipe or the data cannot be used; one sentence says why.
     """
     checked = Recipe.of(recipe)
+    if backend == "ray" or isinstance(backend, Workers):
+        return select_on_ray(pool, checked, progress, None if backend == "ray" else backend)
+    if backend is not None:
+        raise InvalidInput(f"backend: there is no {backend!r}; give 'ray', or leave it out")
+    if not isinstance(pool, Pool):
+        raise InvalidInput("pool: is in shards; select from it with backend: 'ray'")
     return run_on(
         device,
         lambda where: _selected(pool, checked, where, described(device, where), progress, keeping),
@@ -87,7 +102,7 @@ def _selected(
     )
     # The near-duplicate filter keeps one sample of each group. With a single stage, it must be a
     # sample that this stage can choose.
-    needed = _needed(stages[0]) if len(stages) == 1 else []
+    needed = needed_columns(stages[0]) if len(stages) == 1 else []
     needed = [column for column in needed if column in pool.columns]
     candidates = task.candidates[passing(task, recipe.filters, needed)[task.candidates]]
     report: dict[str, Any] = {
@@ -126,28 +141,10 @@ def _run_stage(
 ) -> tuple[np.ndarray, list[str], Picks, dict[str, Any]]:
     """The chosen rows, the names of the strategies, the picks, and the stage's part of the report."""
     started = time.perf_counter()
-    pool = task.pool
-    strategies = stage.strategies or []
-    names = entry_names(strategies)
-    places = [f"{at}strategies[{k}] ({one.strategy})" for k, one in enumerate(strategies)]
-    for place, one in zip(places, strategies, strict=True):
-        for column in one.judged_by():
-            pool.column(column, place)
-    if stage.cost is not None:
-        pool.column(stage.cost.column, f"{at}cost")
-    needed = _needed(stage)
-    # Ascending, whatever order an earlier stage chose them in: ties go to the lower index.
-    candidates = np.sort(task.candidates[passing(task, stage.filters, needed)[task.candidates]])
-    with_values = candidates[pool.present(needed)[candidates]]
-    if len(with_values) == 0:
-        raise InvalidInput(_nothing_left(pool, len(task.candidates), candidates, needed))
-    tasks = [replace(task, user=place) for place in places]
-    usual = _without_excluded(with_values, strategies, tasks)
-    budget = _count(stage.budget, len(usual))
-    task = replace(
-        task, candidates=usual, picks=min(budget, len(usual)), tick=_ticking(progress, budget)
-    )
-    tasks = [replace(task, user=place) for place in places]
+    ready = made_ready(task, stage, at, lambda budget: _ticking(progress, budget))
+    strategies, names, tasks = stage.strategies or [], ready.names, ready.tasks
+    task, budget = ready.task, ready.budget
+    usual = task.candidates
     built = time.perf_counter()
     bounds = Bounds()
     reached: dict[str, Any] = {}
@@ -161,13 +158,7 @@ def _run_stage(
         if choice.report:
             reached = {names[0]: {"before": choice.before, "after": choice.report}}
     else:
-        terms = [
-            Term(one.objective(at_place), one.strength)
-            for one, at_place in zip(strategies, tasks, strict=True)
-        ]
-        terms = [term for term in terms if term.strength != 0]
-        if not terms:
-            terms, kept = [Term(task.score(np.ones(len(usual))), 1.0)], ["none"]
+        terms, kept = ready.terms()
         bounds = bounds_of(stage, replace(task, user=at))
         before = [term.objective.report() for term in terms]
         built = time.perf_counter()
@@ -179,24 +170,16 @@ def _run_stage(
         }
     report = {
         "strategies": [one.model_dump(exclude_none=True) for one in strategies],
-        "candidates": len(usual),
-        "without_value": len(candidates) - len(with_values),
-        "outliers": len(with_values) - len(usual),
+        **ready.counts,
         "budget": budget,
         "chosen": len(picks.rows),
-        "without_gain": int((picks.gains <= 0).sum()) if _has_gains(stage) else 0,
-        "stopped": _why_stopped(len(picks.rows), budget, len(usual), stage),
+        "without_gain": int((picks.gains <= 0).sum()) if has_gains(stage) else 0,
+        "stopped": why_stopped(len(picks.rows), budget, len(usual), stage),
         "reached": reached,
         **bounds.report(picks.rows),
         "seconds": {"prepare": built - started, "choose": time.perf_counter() - built},
     }
     return usual[picks.rows], kept, picks, report
-
-
-def _needed(stage: Stage) -> list[str]:
-    """The columns without which a sample cannot be chosen."""
-    needed = [column for one in stage.strategies or [] for column in one.judged_by()]
-    return needed if stage.cost is None else [*needed, stage.cost.column]
 
 
 def _ticking(progress: Progress | None, budget: int) -> Callable[[], None]:
@@ -205,16 +188,6 @@ def _ticking(progress: Progress | None, budget: int) -> Callable[[], None]:
             progress(0, budget)
 
     return tick
-
-
-def _without_excluded(
-    candidates: np.ndarray, strategies: list[Strategy], tasks: list[Task]
-) -> np.ndarray:
-    """The candidates without those that a strategy excludes; all of them, if none would be left."""
-    kept = np.ones(tasks[0].pool.n, dtype=bool)
-    for one, task in zip(strategies, tasks, strict=True):
-        kept[one.excluded(task)] = False
-    return candidates[kept[candidates]] if kept[candidates].any() else candidates
 
 
 def _picked(
@@ -257,12 +230,6 @@ def _picked(
     )
 
 
-def _has_gains(stage: Stage) -> bool:
-    """Whether a gain of 0 means that the pick adds nothing."""
-    alone = any(one.alone for one in stage.strategies or [])
-    return not alone and stage.combine == "product"
-
-
 def _refuse_changing(terms: list[Term], names: list[str], batch: str, at: str) -> None:
     changing = [n for n, term in zip(names, terms, strict=True) if term.objective.depends_on_picks]
     if changing:
@@ -270,48 +237,3 @@ def _refuse_changing(terms: list[Term], names: list[str], batch: str, at: str) -
             f"recipe: {at}batch: {batch!r} draws by values that no pick changes, and those of "
             f"{changing[0]!r} do; use 'top', or leave it out"
         )
-
-
-def _count(budget: int | float | None, candidates: int) -> int:
-    if budget is None:
-        return candidates
-    if isinstance(budget, float):
-        return max(1, round(budget * candidates))
-    return budget
-
-
-def _nothing_left(pool: Pool, before: int, candidates: np.ndarray, needed: list[str]) -> str:
-    after = len(candidates)
-    if pool.n == 0:
-        return "the pool is empty: there is nothing to choose from"
-    if before == 0:
-        return (
-            f"none of the {pool.n} samples may be chosen: "
-            "all are labeled or removed by the filters; widen the filters or add samples"
-        )
-    if after == 0:
-        return f"the filters remove all {before} samples that may be chosen; widen them"
-    lacking = {name: int(pool.missing[name][candidates].sum()) for name in needed}
-    each = ", ".join(f"{count} have none in {name!r}" for name, count in lacking.items() if count)
-    return f"none of the {after} samples that may be chosen has every value it takes: {each}"
-
-
-def _why_stopped(chosen: int, budget: int, candidates: int, stage: Stage) -> str:
-    if chosen == budget:
-        return "budget reached"
-    if chosen == candidates:
-        return f"all {candidates} candidates are chosen; the budget was {budget}"
-    reasons = [one.why_refused() for one in stage.strategies or []]
-    if stage.combine == "lightly":
-        stops = [name for stop in stage.stop.values() for name in stop.model_dump(exclude_none=True)]
-        ends = [*(["minimum_distance"] if any(reasons) else []), *stops]
-        return f"{chosen} of {budget} chosen: {' or '.join(dict.fromkeys(ends))} is reached"
-    why = list(dict.fromkeys(reason for reason in reasons if reason))
-    if stage.cost is not None:
-        why.append(f"costs more than is left of {stage.cost.budget:g}")
-    if stage.groups is not None:
-        whole = "is of a group that does not fit in what is left of the budget"
-        most = f"is of a group of which {stage.groups.at_most} are chosen"
-        why.append(whole if stage.groups.whole else most)
-    so_many = f"{chosen} chosen" if stage.budget is None else f"{chosen} of {budget} chosen"
-    return f"{so_many}: every other candidate {' or '.join(why)}"

@@ -110,6 +110,34 @@ class Pool:
             self.elsewhere,
         )
 
+    def part(self, start: int, stop: int) -> Pool:
+        """The pool of the samples from row ``start`` up to, but not including, row ``stop``."""
+        rows = slice(start, stop)
+        taken = Pool.__new__(Pool)  # skips the checks, which the data have passed
+        taken.__setstate__(
+            self.__getstate__()
+            | {
+                "n": len(range(self.n)[rows]),
+                "ids": self.ids[rows],
+                "labeled": self.labeled[rows],
+                "columns": {name: _part(column, rows) for name, column in self.columns.items()},
+                "missing": {name: mask[rows] for name, mask in self.missing.items()},
+            }
+        )
+        return taken
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What the pool holds, as plain dicts, so that it can be sent to another process."""
+        names = ("n", "ids", "labeled", "columns", "missing", "classes", "given", "elsewhere")
+        held = {name: getattr(self, name) for name in names} | {"independent": self.independent}
+        return {name: dict(v) if isinstance(v, Mapping) else v for name, v in held.items()}
+
+    def __setstate__(self, held: dict[str, Any]) -> None:
+        """Restore what ``__getstate__`` gave."""
+        for name, value in held.items():
+            setattr(self, name, MappingProxyType(value) if isinstance(value, dict) else value)
+        self._frozen = True
+
     def drawn(self, *key: int) -> np.ndarray:
         """(N,) float64 in (0, 1), drawn by each sample's id; see ``draws.uniforms``.
 
@@ -275,6 +303,12 @@ class Pool:
             raise InvalidInput(
                 f"classes[{name!r}]: {len(names)} names for {column.shape[-1]} values a sample"
             )
+
+
+def _part(column: Any, rows: slice) -> Any:
+    if isinstance(column, Objects | Maps):
+        return column.take(np.arange(len(column))[rows])
+    return column[:, rows] if column.ndim == 3 else column[rows]
 
 
 def _is_sequence(value: Any) -> bool:

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from ..data.device import to_tensor
+from ..data.parts import WHOLE, Parts
 from ..data.pool import Pool
 from ..data.settings import chunk_size, chunks, settings
 
@@ -15,12 +16,16 @@ ROWS_FOR_CENTER = 1024
 PLAIN_FLOAT64_UP_TO = 1 << 26
 
 
-def vectors_of(pool: Pool, name: str, metric: str, user: str, device: torch.device) -> "Vectors":
+def vectors_of(
+    pool: Pool, name: str, metric: str, user: str, device: torch.device, parts: Parts = WHOLE
+) -> "Vectors":
     """A column of the pool, prepared for a metric: centered for "euclidean", of length 1 for "cosine".
 
     Args:
         metric: "euclidean" or "cosine".
         user: what uses the column; error messages start with it.
+        device: of the tensors.
+        parts: the parts of the pool.
 
     Raises:
         InvalidInput: not a column of vectors, values that are not finite, zero vectors for cosine.
@@ -28,7 +33,8 @@ def vectors_of(pool: Pool, name: str, metric: str, user: str, device: torch.devi
     cosine = metric == "cosine"
     column = pool.vectors(name, user, directions=cosine)
     here = np.flatnonzero(~pool.missing[name])
-    return Vectors(column, None if cosine else center_of(column, here), device)
+    center = None if cosine else center_of(column, here, parts)
+    return Vectors(column, center, device, parts)
 
 
 class Vectors:
@@ -40,13 +46,21 @@ class Vectors:
         column: (N, d) vectors.
         center: (d,) subtracted from each; None: vectors are divided by their lengths instead.
         device: the device of the tensors; float64 for small columns, else float32.
+        parts: the parts of the pool.
     """
 
-    def __init__(self, column: np.ndarray, center: np.ndarray | None, device: torch.device) -> None:
+    def __init__(
+        self,
+        column: np.ndarray,
+        center: np.ndarray | None,
+        device: torch.device,
+        parts: Parts = WHOLE,
+    ) -> None:
         self._column = column
         self.center = center
         self._device = device
-        small = column.size <= settings.float64_up_to
+        self._parts = parts
+        small = parts.total(column.size) <= settings.float64_up_to
         self._dtype = torch.float64 if small else torch.float32
         self._last: tuple[np.ndarray, weakref.ref[torch.Tensor]] | None = None
 
@@ -68,6 +82,14 @@ class Vectors:
             self._last = rows, weakref.ref(out)
         return out
 
+    def everywhere(self, rows: np.ndarray) -> torch.Tensor:
+        """(R, d) the prepared vectors at ``rows`` of each part of the pool, one part after another."""
+        mine = self(rows)
+        if not self._parts.several:
+            return mine
+        found = self._parts.gathered(mine.cpu().numpy())
+        return to_tensor(np.concatenate(found), self._dtype, self._device)
+
     def of(self, vectors: np.ndarray) -> torch.Tensor:
         """(R, d) other vectors, prepared likewise."""
         out = torch.empty(vectors.shape, dtype=self._dtype, device=self._device)
@@ -87,18 +109,22 @@ class Vectors:
         torch.div(vectors, lengths, out=out)
 
 
-def center_of(column: np.ndarray, rows: np.ndarray) -> np.ndarray:
+def center_of(column: np.ndarray, rows: np.ndarray, parts: Parts = WHOLE) -> np.ndarray:
     """(d,) float64, a point near the middle of the rows, so that float32 products keep precision.
 
     It is the median of up to 1,024 rows, because a single distant row would move the mean.
     """
-    few = rows[np.linspace(0, max(0, len(rows) - 1), min(len(rows), ROWS_FOR_CENTER)).astype(np.int64)]
-    if len(few) == 0:
+    counts = parts.gathered(len(rows))
+    count, first = sum(counts), sum(counts[: parts.number])
+    few = np.linspace(0, max(0, count - 1), min(count, ROWS_FOR_CENTER)).astype(np.int64) - first
+    own = column[rows[few[(few >= 0) & (few < len(rows))]]]
+    taken = np.concatenate(parts.gathered(own))
+    if len(taken) == 0:
         return np.zeros(column.shape[1])
-    return np.asarray(np.median(column[few].astype(np.float64), axis=0))
+    return np.asarray(np.median(taken.astype(np.float64), axis=0))
 
 
-def mean_of(column: np.ndarray, rows: np.ndarray, *, unit: bool) -> np.ndarray:
+def mean_of(column: np.ndarray, rows: np.ndarray, *, unit: bool, parts: Parts = WHOLE) -> np.ndarray:
     """(d,) float64 mean of the rows; with ``unit`` the mean of their directions (length 1)."""
     total = np.zeros(column.shape[1])
     for start in range(0, len(rows), chunk_size(ROWS_A_CHUNK)):
@@ -108,7 +134,7 @@ def mean_of(column: np.ndarray, rows: np.ndarray, *, unit: bool) -> np.ndarray:
         if unit:
             part = part / np.linalg.norm(part, axis=1, keepdims=True)
         total += np.ones(len(part), dtype=part.dtype) @ part
-    return total / max(1, len(rows))
+    return np.asarray(parts.total(total) / max(1, parts.total(len(rows))))
 
 
 def _part(column: np.ndarray, rows: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ from .class_deficit import ClassDeficit
 from .coverage import Coverage
 from .determinantal import Determinantal
 from .diversity import Diversity
+from .divisible import Divisible, Traits
 from .graph_coverage import GraphCoverage
 from .kept_coverage import KeptCoverage
 from .objective import Block, Objective
@@ -24,6 +25,7 @@ __all__ = [
     "Determinantal",
     "Distances",
     "Diversity",
+    "Divisible",
     "GraphCoverage",
     "KeptCoverage",
     "Kernel",
@@ -32,4 +34,5 @@ __all__ = [
     "Score",
     "Shares",
     "Sum",
+    "Traits",
 ]

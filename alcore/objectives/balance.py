@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from ..data.settings import chunk_size
-from .objective import Objective
+from .divisible import Divisible, Traits
 
 # The divisor of the Sainte-Lague method. With hard classes the picks follow the order in which that
 # method gives seats to parties, so that the counts end as near to the target as whole numbers can.
@@ -36,7 +36,7 @@ class BalanceBlock:
         return (self._kinds @ (self._target / (self._counts + PRIOR)))[self._codes]
 
 
-class Balance(Objective):
+class Balance(Divisible):
     """The gain of ``sum_c t_c log(n_c + 1/2)``, to first order: ``sum_c p_c t_c / (n_c + 1/2)``.
 
     For counts n of a given total, that sum is greatest where n is in proportion to the target. The
@@ -49,6 +49,7 @@ class Balance(Objective):
         target: (C,) target shares.
         counts: (C,) counts of the labeled samples, soft or hard.
         names: the C classes' names.
+        available: (C,) what all candidates together have; by default what these have.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Balance(Objective):
         target: torch.Tensor,
         counts: torch.Tensor,
         names: Sequence[str],
+        available: torch.Tensor | None = None,
     ) -> None:
         self._names = names
         self._kinds = kinds
@@ -65,7 +67,7 @@ class Balance(Objective):
         self._target = target.to(torch.float64)
         self._counts = counts.to(torch.float64).clone()
         self._labeled = self._counts.clone()
-        self._available = self._sum(codes)
+        self._available = self._sum(codes) if available is None else available
         self.scale = float((self._target / (self._counts + PRIOR)).max())
 
     @property
@@ -81,11 +83,23 @@ class Balance(Objective):
             return (self._kinds[codes] @ worth).to(torch.float64)
         return (self._kinds @ worth).to(torch.float64)[codes]
 
+    def traits(self, rows: torch.Tensor) -> dict[str, torch.Tensor]:
+        """The counts per class of candidates; see ``Divisible``."""
+        return {"counts": self._kinds[self._codes[rows]]}
+
     def block(self, rows: torch.Tensor, values: torch.Tensor) -> BalanceBlock:
         """A block of the candidates at ``rows``, whose present values are ``values`` up to rounding."""
         present, codes = self._codes[rows].unique(return_inverse=True)
+        return self._block(self._kinds[present], codes, values)
+
+    def block_of(self, traits: Traits, values: torch.Tensor) -> BalanceBlock:
+        """A block of candidates with these counts; see ``Divisible``."""
+        kinds, codes = traits["counts"].unique(dim=0, return_inverse=True)
+        return self._block(kinds, codes, values)
+
+    def _block(self, kinds: torch.Tensor, codes: torch.Tensor, values: torch.Tensor) -> BalanceBlock:
         block = BalanceBlock(
-            self._kinds[present].to(torch.float64).cpu().numpy(),
+            kinds.to(torch.float64).cpu().numpy(),
             codes.cpu().numpy(),
             self._target.cpu().numpy(),
             self._counts.cpu().numpy(),
@@ -96,6 +110,10 @@ class Balance(Objective):
     def add(self, rows: torch.Tensor) -> None:
         """Record that the candidates at ``rows`` are chosen."""
         self._counts += self._sum(self._codes[rows])
+
+    def add_traits(self, traits: Traits) -> None:
+        """Record that candidates with these counts are chosen; see ``Divisible``."""
+        self._counts += traits["counts"].sum(0, dtype=torch.float64)
 
     def report(self) -> dict[str, Any]:
         """For each class its count, its target share and how many candidates it has.

@@ -9,7 +9,7 @@ import torch
 
 from ..data.settings import chunk_size, chunks, settings
 from ..geometry.kernels import Kernel
-from .objective import Objective
+from .divisible import Divisible, Traits
 
 TILE_ROWS = 256
 TILE_COLUMNS = 2048
@@ -46,7 +46,7 @@ class CoverageBlock:
         self._best = torch.maximum(self._best, row)
 
 
-class Coverage(Objective):
+class Coverage(Divisible):
     """Weighted share of the pool that a candidate newly covers, in [0, 1]; higher = covers more.
 
     ``sum_n w_n max(0, k(n, i) - max_{j labeled or chosen} k(n, j)) / sum_n w_n``: the gain of
@@ -138,17 +138,21 @@ class Coverage(Objective):
         self._level[late] = self._now
         return self._gains[rows]
 
-    def block(self, rows: torch.Tensor, values: torch.Tensor) -> CoverageBlock:
-        """A block of the candidates at ``rows``, whose present values are ``values`` up to rounding."""
-        kernel = self._kernel(self._vectors[rows], self._covered)
+    def traits(self, rows: torch.Tensor) -> dict[str, torch.Tensor]:
+        """The vectors of candidates; see ``Divisible``."""
+        return {"vectors": self._vectors[rows]}
+
+    def block_of(self, traits: Traits, values: torch.Tensor) -> CoverageBlock:
+        """A block of candidates with these vectors; see ``Divisible``."""
+        kernel = self._kernel(traits["vectors"], self._covered)
         return CoverageBlock(kernel, self._best, self._weights, self._least)
 
-    def add(self, rows: torch.Tensor) -> None:
-        """Record that the candidates at ``rows`` are chosen."""
+    def add_traits(self, traits: Traits) -> None:
+        """Record that candidates with these vectors are chosen; see ``Divisible``."""
         self._states[self._now] = self._best.clone()
         self._states.pop(self._now - settings.coverage_states, None)
         self._now += 1
-        self._centers.append(self._vectors[rows])
+        self._centers.append(traits["vectors"])
         self._raise_best(self._centers[-1])
 
     def report(self) -> dict[str, Any]:

@@ -1,12 +1,13 @@
 """Diversity: distance to the nearest labeled or chosen sample (k-center greedy)."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
 from ..geometry.distances import nearest_exactly, nearest_squared, squared_distances, squared_lengths
-from .objective import Objective
+from .divisible import Divisible, Traits
 
 # The relative error of distances from float32 products.
 ROUNDED = 1e-5
@@ -26,7 +27,7 @@ class DiversityBlock:
         self.values = np.minimum(self.values, self._distances[position])
 
 
-class Diversity(Objective):
+class Diversity(Divisible):
     """Distance of each candidate to its nearest center, not squared; higher = more different.
 
     Centers are the labeled and chosen samples. Alone it is farthest-first traversal, whose largest
@@ -93,26 +94,39 @@ class Diversity(Objective):
         nearest = self._nearest if rows is None else self._nearest[rows]
         return self._distance(nearest.to(torch.float64))
 
-    def block(self, rows: torch.Tensor, values: torch.Tensor) -> DiversityBlock:
-        """A block of the candidates at ``rows``, whose present values are ``values`` up to rounding."""
+    def traits(self, rows: torch.Tensor) -> dict[str, torch.Tensor]:
+        """The vectors of candidates, and their squared lengths; see ``Divisible``."""
+        return {"vectors": self._vectors[rows], "lengths": self._lengths[rows]}
+
+    def exact(self, rows: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+        """(R,) float64 distances to the nearest center, from differences; see ``Divisible``."""
         vectors = self._vectors[rows]
-        distances = self._distance(squared_distances(vectors, vectors))
-        if vectors.dtype != torch.float64 and not self.needs_first_pick:
-            known = slice(self._count)
-            nearest = nearest_exactly(vectors, self._centers[known], self._center_lengths[known])
-            values = self._distance(nearest)
+        if vectors.dtype == torch.float64 or self.needs_first_pick:
+            return values
+        known = slice(self._count)
+        nearest = nearest_exactly(vectors, self._centers[known], self._center_lengths[known])
+        return self._distance(nearest)
+
+    def block_of(self, traits: Traits, values: torch.Tensor) -> DiversityBlock:
+        """A block of candidates with these vectors; see ``Divisible``."""
+        distances = self._distance(squared_distances(traits["vectors"], traits["vectors"]))
         return DiversityBlock(values.cpu().numpy(), distances.cpu().numpy())
 
-    def add(self, rows: torch.Tensor) -> None:
-        """Record that the candidates at ``rows`` are chosen."""
-        new = slice(self._count, self._count + len(rows))
-        self._centers[new] = self._vectors[rows]
-        self._center_lengths[new] = self._lengths[rows]
-        self._count += len(rows)
+    def add_traits(self, traits: Traits) -> None:
+        """Record that candidates with these vectors are chosen; see ``Divisible``."""
+        new = slice(self._count, self._count + len(traits["vectors"]))
+        self._centers[new] = traits["vectors"]
+        self._center_lengths[new] = traits["lengths"]
+        self._count += len(traits["vectors"])
 
     def report(self) -> dict[str, Any]:
         """The state reached so far, as plain values that JSON can hold."""
         return {"radius": None if self.needs_first_pick or len(self._nearest) == 0 else self._radius()}
+
+    def merged(self, reports: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        """One report from those of the processes; see ``Divisible``."""
+        found = [one["radius"] for one in reports if one["radius"] is not None]
+        return {"radius": max(found, default=None)}
 
     def _radius(self) -> float:
         """The largest distance of a candidate; only rows that may have it are brought up to date."""

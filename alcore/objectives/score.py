@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from .objective import Objective
+from .divisible import Divisible, Traits
 
 
 class ScoreBlock:
@@ -18,7 +18,7 @@ class ScoreBlock:
         """Update ``values`` after the candidate at ``position`` is chosen."""
 
 
-class Score(Objective):
+class Score(Divisible):
     """Values computed beforehand.
 
     Args:
@@ -40,12 +40,16 @@ class Score(Objective):
         """(R,) float64, the present values of ``rows`` (all if None), higher = more worth labeling."""
         return self._values if rows is None else self._values[rows]
 
-    def block(self, rows: torch.Tensor, values: torch.Tensor) -> ScoreBlock:
-        """A block of the candidates at ``rows``, whose present values are ``values`` up to rounding."""
+    def traits(self, rows: torch.Tensor) -> dict[str, torch.Tensor]:
+        """What others need to know of candidates: nothing; see ``Divisible``."""
+        return {}
+
+    def block_of(self, traits: Traits, values: torch.Tensor) -> ScoreBlock:
+        """A block of candidates with these values; see ``Divisible``."""
         return ScoreBlock(values.cpu().numpy())
 
-    def add(self, rows: torch.Tensor) -> None:
-        """Record that the candidates at ``rows`` are chosen."""
+    def add_traits(self, traits: Traits) -> None:
+        """Record that candidates are chosen; see ``Divisible``."""
 
     def report(self) -> dict[str, Any]:
         """The state reached so far, as plain values that JSON can hold."""

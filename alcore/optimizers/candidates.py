@@ -58,6 +58,16 @@ class Proposal:
     handle: Any = None
 
 
+@dataclass(frozen=True)
+class Best:
+    """The best candidates of one process; the attributes are those of ``Proposal``."""
+
+    rows: torch.Tensor
+    limit: float
+    limit_row: int
+    stand_ins: frozenset[int]
+
+
 class Candidates:
     """The candidates that one process holds.
 
@@ -125,39 +135,62 @@ class Candidates:
 
         Their values are exact. The values of others are evaluated as far as needed to find them.
         """
-        upper = self._refresh(size)
-        while self._renewed(upper):
-            upper = self._refresh(size)
-        rows, limit, limit_row, stand_ins = self._apart(upper, size)
-        if len(rows) == 0:
+        best = self.best(size, settings.kinds_a_block)
+        if best is None:
             return None
+        rows = best.rows
         blocks = [
             term.objective.block(rows, bound[rows])
             for term, bound in zip(self._terms, self._bounds, strict=True)
         ]
-        # The values of a block are more precise. Where they exclude a row, the row stays excluded.
-        for bound, block in zip(self._bounds, blocks, strict=True):
-            bound[rows] = torch.from_numpy(block.values).to(bound)
+        self.correct(rows, [torch.from_numpy(block.values) for block in blocks])
         limits = None if self._limits is None else self._limits.block(rows)
         return Proposal(
-            rows.cpu().numpy(), blocks, limit, limit_row, frozenset(stand_ins), limits, rows
+            rows.cpu().numpy(),
+            blocks,
+            best.limit,
+            best.limit_row,
+            best.stand_ins,
+            limits,
+            rows,
         )
+
+    def best(self, size: int, of_kinds: int) -> Best | None:
+        """The rows of ``propose``.
+
+        Args:
+            size: about how many.
+            of_kinds: about how many where there are groups of rows of always equal value.
+        """
+        if len(self._chosen) == 0:
+            return None
+        upper = self._refresh(size)
+        while self._renewed(upper):
+            upper = self._refresh(size)
+        rows, limit, limit_row, stand_ins = self._apart(upper, size, of_kinds)
+        return Best(rows, limit, limit_row, frozenset(stand_ins)) if len(rows) else None
+
+    def values(self, rows: torch.Tensor) -> list[torch.Tensor]:
+        """For each term (R,) float64, the present bounds of ``rows``."""
+        return [bound[rows] for bound in self._bounds]
+
+    def correct(self, rows: torch.Tensor, values: Sequence[torch.Tensor]) -> None:
+        """Set the bounds of ``rows`` to more precise ones. What these exclude stays excluded."""
+        for bound, exact in zip(self._bounds, values, strict=True):
+            bound[rows] = exact.to(bound)
 
     def choose(self, best: Top | Proposal, taken: Sequence[int] = (0,)) -> None:
         """Choose some of the proposed rows, by their positions, in that order."""
-        self.add(best.handle[list(taken)])
-
-    def add(self, rows: torch.Tensor) -> None:
-        """Choose the candidates at ``rows``."""
-        self._chosen[rows] = True
+        rows = best.handle[list(taken)]
         for term in self._terms:
             term.objective.add(rows)
+        self.mark(rows)
+
+    def mark(self, rows: torch.Tensor) -> None:
+        """Record that samples were chosen, the candidates at ``rows`` among them."""
+        self._chosen[rows] = True
         if self._limits is not None:
             self._limits.add(rows)
-        self.expire()
-
-    def expire(self) -> None:
-        """Record that samples were chosen, so that values may have fallen."""
         if any(t.objective.update_cost > 0 for t in self._terms):
             self._fresh.fill_(False)
 
@@ -196,7 +229,9 @@ class Candidates:
         total[self._chosen] = -torch.inf
         return total
 
-    def _apart(self, upper: torch.Tensor, size: int) -> tuple[torch.Tensor, float, int, set[int]]:
+    def _apart(
+        self, upper: torch.Tensor, size: int, of_kinds: int
+    ) -> tuple[torch.Tensor, float, int, set[int]]:
         """The rows of the next block, the bound of the best row outside, that row, and the stand-ins.
 
         Among rows whose values are always equal the order never changes. A few rows of each such kind
@@ -205,7 +240,7 @@ class Candidates:
         """
         if self._group_ids is None or not bool(upper.max() > 0):
             return *_best(upper, size), set()
-        rows, stands = _best_of_each(upper, self._group_ids, settings.kinds_a_block)
+        rows, stands = _best_of_each(upper, self._group_ids, of_kinds)
         return rows, -np.inf, -1, set(stands.nonzero().flatten().tolist())
 
     def _refresh(self, size: int) -> torch.Tensor:

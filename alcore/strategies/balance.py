@@ -68,6 +68,7 @@ class Balance(Strategy):
         family=Family.BALANCE,
     )
     depends_on_picks: ClassVar[bool] = True
+    divisible: ClassVar[bool] = True
 
     strategy: Literal["balance"] = "balance"
     column: Annotated[Countable, Basic("Balance over")] = Field(
@@ -107,6 +108,9 @@ class Balance(Strategy):
             to_tensor(target_of(self, counted, task), torch.float64, task.device),
             to_tensor(labeled_counts(self, counted, task), torch.float64, task.device),
             counted.names,
+            to_tensor(counted.total(task.candidates, task.parts), torch.float64, task.device)
+            if task.parts.several
+            else None,
         )
 
     def accumulated(self, task: Task) -> Accumulated:

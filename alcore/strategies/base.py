@@ -33,12 +33,16 @@ class Strategy(Options):
         alone: whether it chooses by its own rule and must be the only strategy of its stage.
         depends_on_picks: whether a pick changes the values of the other candidates.
         highest: the highest value there can be, where that is known beforehand.
+        divisible: whether it can choose from a pool in parts, each held by another process. What it
+            needs to know of the whole pool it gathers by ``task.parts``, and its objective is
+            ``Divisible``.
     """
 
     about: ClassVar[About]
     alone: ClassVar[bool] = False
     depends_on_picks: ClassVar[bool] = False
     highest: ClassVar[float | None] = None
+    divisible: ClassVar[bool] = False
 
     strategy: str
     name: str | None = Field(None, description="what reasons and report call it")

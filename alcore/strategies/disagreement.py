@@ -89,6 +89,7 @@ class Disagreement(Strategy):
         family=Family.UNCERTAINTY,
         paper="Seung et al. 1992, Query by Committee; Houlsby et al. 2011, BALD, equation 2",
     )
+    divisible: ClassVar[bool] = True
 
     strategy: Literal["disagreement"] = "disagreement"
     column: Annotated[Members, Basic("Members")] = Field(
@@ -151,7 +152,7 @@ def _of_numbers(options: Disagreement, task: Task) -> Objective:
     need_two(len(names), options.column, task)
     values = np.stack([task.pool.numbers(name, task.user)[task.candidates] for name in names])
     found = scores.variance(values)
-    return task.score(found, float(found.max()) if len(found) else 1.0)
+    return task.score(found, max(task.parts.gathered(float(found.max(initial=0)))))
 
 
 def _of_objects(options: Disagreement, task: Task, columns: list[Objects]) -> Objective:

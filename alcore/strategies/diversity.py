@@ -9,6 +9,7 @@ import torch
 from pydantic import Field
 
 from ..data.device import to_tensor
+from ..data.parts import Parts
 from ..geometry.distances import nearest_squared, squared_lengths
 from ..geometry.vectors import mean_of, plain_vectors
 from ..objectives import Accumulated, Distances, Objective
@@ -33,6 +34,7 @@ class Diversity(Strategy):
         paper="Sener and Savarese 2018, A Core-Set Approach, algorithm 1",
     )
     depends_on_picks: ClassVar[bool] = True
+    divisible: ClassVar[bool] = True
 
     strategy: Literal["diversity"] = "diversity"
     column: Annotated[Vectors, Basic("Embeddings")] = Field(description="embeddings")
@@ -49,12 +51,13 @@ class Diversity(Strategy):
         prepare = task.vectors(self.column, self.metric)
         here = ~task.pool.missing[self.column]
         vectors = prepare(task.candidates)
-        centers = prepare(np.flatnonzero(task.pool.labeled & here))
+        centers = prepare.everywhere(np.flatnonzero(task.pool.labeled & here))
         closeness = torch.ones(len(vectors), dtype=torch.float64, device=task.device)
         if len(centers) == 0:
             column = task.pool.columns[self.column]
-            mean = mean_of(column, np.flatnonzero(here), unit=self.metric == "cosine")
-            closeness = _closeness(vectors, mean, prepare.center)
+            rows, unit = np.flatnonzero(here), self.metric == "cosine"
+            mean = mean_of(column, rows, unit=unit, parts=task.parts)
+            closeness = _closeness(vectors, mean, prepare.center, task.parts)
         return NearestDistance(
             vectors,
             centers,
@@ -68,6 +71,7 @@ class Diversity(Strategy):
         """The least typical samples, a share ``ignore_outliers`` of the pool; ties to the lower row."""
         if not self.ignore_outliers:
             return super().excluded(task)
+        task.parts.refuse(f"{task.user}: ignore_outliers")
         values, _ = typicality_of(self.column, self.metric, NEIGHBORS, task)
         here = np.flatnonzero(~np.isnan(values))
         count = int(self.ignore_outliers * len(here))
@@ -88,7 +92,9 @@ class Diversity(Strategy):
         return Distances(candidates, labeled, self.minimum_distance)
 
 
-def _closeness(vectors: torch.Tensor, mean: np.ndarray, center: np.ndarray | None) -> torch.Tensor:
+def _closeness(
+    vectors: torch.Tensor, mean: np.ndarray, center: np.ndarray | None, parts: Parts
+) -> torch.Tensor:
     """(n,) float64 ``1 / (1 + d / mean d)`` in (0, 1], where d is the distance to the mean.
 
     Where ``center`` is None the vectors are directions, and d is 1 - cosine.
@@ -103,5 +109,5 @@ def _closeness(vectors: torch.Tensor, mean: np.ndarray, center: np.ndarray | Non
         apart = apart.sqrt_()
     apart = apart.to(torch.float64)
     apart = torch.where(apart < SAME, 0.0, apart)
-    typical = float(apart.mean()) if len(apart) else 0.0
+    typical = parts.total(float(apart.sum())) / max(1, parts.total(len(apart)))
     return 1 / (1 + apart / (typical or 1.0))

@@ -37,6 +37,7 @@ class ExpectedCost(Strategy):
         family=Family.VALUE,
         paper="Elkan 2001, The Foundations of Cost-Sensitive Learning, equation 1",
     )
+    divisible: ClassVar[bool] = True
 
     strategy: Literal["expected_cost"] = "expected_cost"
     column: Annotated[ClassProbabilities, Basic("Predictions")] = Field(
@@ -75,4 +76,4 @@ class ExpectedCost(Strategy):
         measure = scores.expected_cost if self.measure == "risk" else scores.cost_margin
         parts = [measure(p, matrix) for p in probabilities(self, task, task.candidates)]
         highest = matrix.max(0).min() if self.measure == "risk" else np.ptp(matrix, axis=1).max()
-        return task.score(np.concatenate(parts), float(highest))
+        return task.score(np.concatenate([*parts, np.zeros(0)]), float(highest))

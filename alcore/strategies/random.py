@@ -19,6 +19,7 @@ class Random(Strategy):
         title="Random",
         family=Family.CHANCE,
     )
+    divisible: ClassVar[bool] = True
 
     strategy: Literal["random"] = "random"
 

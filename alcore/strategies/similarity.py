@@ -25,6 +25,7 @@ class Similarity(Strategy):
         title="Similarity",
         family=Family.METADATA,
     )
+    divisible: ClassVar[bool] = True
 
     strategy: Literal["similarity"] = "similarity"
     column: Annotated[Vectors, Basic("Embeddings")] = Field(description="embeddings")
@@ -36,6 +37,8 @@ class Similarity(Strategy):
 
     def objective(self, task: Task) -> Objective:
         """The objective that values the candidates of ``task``; see ``Strategy.objective``."""
+        if not isinstance(self.to[0], list):
+            task.parts.refuse(f"{task.user}: to, of ids instead of vectors,")
         near = cosines(task.pool, self.column, self.to, task.user, task.device, task.tick)
         return task.score((1 + near[task.candidates]) / 2)
 

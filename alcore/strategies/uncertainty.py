@@ -83,6 +83,7 @@ class Uncertainty(Strategy):
     )
 
     highest: ClassVar[float | None] = 1.0
+    divisible: ClassVar[bool] = True
 
     strategy: Literal["uncertainty"] = "uncertainty"
     column: Annotated[Predictions, Basic("Predictions")] = Field(
@@ -137,7 +138,8 @@ class Uncertainty(Strategy):
             options = self.model_copy(update=report)
         values = options.measured(task, task.candidates)
         # Sums over objects and stored numbers have no upper bound, so the highest value is the scale.
-        return task.score(values, max(1.0, float(values.max(initial=0))), report)
+        highest = max(task.parts.gathered(float(values.max(initial=0))))
+        return task.score(values, max(1.0, highest), report)
 
     def summands(self, task: Task, rows: np.ndarray) -> np.ndarray:
         """(R,) float64, what each row adds under combine: "lightly"; see ``Strategy.summands``."""
@@ -180,6 +182,7 @@ def fitted_temperature(options: Uncertainty, task: Task) -> float:
         InvalidInput: labels are missing or of unknown classes, or the predictions cannot be fitted.
     """
     pool = task.pool
+    task.parts.refuse(f"{task.user}: temperature: 'fit'")
     if options.labels is None:
         raise InvalidInput(
             f"{task.user}: temperature: 'fit' needs labels, the column of the labeled samples' classes"
@@ -214,6 +217,7 @@ def fitted_temperature(options: Uncertainty, task: Task) -> float:
 def _of_objects(options: Uncertainty, task: Task, objects: Objects) -> np.ndarray:
     """(N,) float64 for the whole pool, because the value of an empty sample depends on the others."""
     _refuse_temperature(options, task)
+    task.parts.refuse(f"{task.user}: uncertainty of objects")
     how = _aggregate_of(options, task, OVER_OBJECTS, "objects", "max")
     here = ~task.pool.missing[options.column]
     if here.all():

@@ -99,6 +99,7 @@ class Weight(Strategy):
         title="Weight",
         family=Family.METADATA,
     )
+    divisible: ClassVar[bool] = True
 
     strategy: Literal["weight"] = "weight"
     column: Annotated[Numbers, Basic("Field")] = Field(
@@ -137,7 +138,9 @@ class Weight(Strategy):
             worths, other = category_worths(self.prefer)
             return task.score(_worth_of_each(worths, other, self, task), max(worths.values()))
         numbers = numbers_or_counts(task.pool, self.column, self.classes, task.user)
-        low, high = float(np.nanmin(numbers)), float(np.nanmax(numbers))
+        known = numbers[~np.isnan(numbers)]
+        low = min(task.parts.gathered(float(known.min(initial=np.inf))))
+        high = max(task.parts.gathered(float(known.max(initial=-np.inf))))
         return task.score(preferred(numbers[task.candidates], self.prefer, low, high))
 
     def summands(self, task: Task, rows: np.ndarray) -> np.ndarray:
@@ -200,11 +203,12 @@ def _worth_of_each(worths: dict[Any, float], other: float, options: Weight, task
 
     worths = {called(one): worth for one, worth in worths.items()}
     names = {one: called(one) for one in set(column[~task.pool.missing[name]].tolist())}
-    unknown = [one for one in worths if one not in names.values()]
+    everywhere = set().union(*task.parts.gathered(set(names.values())))
+    unknown = [one for one in worths if one not in everywhere]
     if unknown:
         raise InvalidInput(
             f"{task.user}: prefer: no sample's {name!r} is {unknown[0]!r}; there are "
-            f"{first_names(sorted(set(names.values())))}"
+            f"{first_names(sorted(everywhere))}"
         )
     mine = column[task.candidates].tolist()
     return np.array([worths.get(names.get(one, ""), other) for one in mine], dtype=np.float64)

@@ -22,6 +22,7 @@ from ...data.categories import (
 )
 from ...data.errors import InvalidInput
 from ...data.objects import Objects
+from ...data.parts import WHOLE, Parts
 from ...data.pool import Pool
 from ...data.settings import settings
 from .predictions import all_probabilities
@@ -98,12 +99,12 @@ class ClassCounts:
     names: list[str]
     of: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
-    def total(self, rows: np.ndarray) -> np.ndarray:
-        """(C,) float64, the sum of the counts of these rows of the pool."""
+    def total(self, rows: np.ndarray, parts: Parts = WHOLE) -> np.ndarray:
+        """(C,) float64, the sum of the counts of these rows of each of the parts of the pool."""
         kinds, codes = self.of(rows)
         often = np.bincount(codes, minlength=len(kinds)).astype(np.float64)
         total: np.ndarray = often @ kinds.astype(np.float64)
-        return total
+        return parts.total(total)
 
 
 def class_counts(options: Counts, task: Task) -> ClassCounts:
@@ -113,6 +114,7 @@ def class_counts(options: Counts, task: Task) -> ClassCounts:
         InvalidInput: a column of the wrong kind, or one that the options do not divide into classes.
     """
     if isinstance(options.column, list):
+        task.parts.refuse(f"{task.user}: a list of columns")
         return _jointly(options, task)
     column = task.pool.column(options.column, task.user)
     if isinstance(column, Objects):
@@ -122,7 +124,7 @@ def class_counts(options: Counts, task: Task) -> ClassCounts:
         if options.count == "soft":
             return ClassCounts(names, lambda rows: merged(_soft(options, task, rows, len(names))))
         return _one_each(names, lambda rows: _soft(options, task, rows, len(names)).argmax(1))
-    names, codes = categories_of(options, options.column, task.pool, task.user)
+    names, codes = categories_of(options, options.column, task.pool, task.user, task.parts)
     return _one_each(names, lambda rows: codes[rows])
 
 
@@ -135,10 +137,10 @@ def labeled_counts(options: HasClasses, counted: ClassCounts, task: Task) -> np.
     pool, labeled = task.pool, np.flatnonzero(task.pool.labeled)
     if options.labels is None:
         here = pool.present(options.judged_by())
-        return counted.total(labeled[here[labeled]])
+        return counted.total(labeled[here[labeled]], task.parts)
     pool.column(options.labels, task.user)
     known = labeled[~pool.missing[options.labels][labeled]]
-    return _true_counts(options.labels, counted.names, known, task)
+    return task.parts.total(_true_counts(options.labels, counted.names, known, task))
 
 
 def target_of(options: HasClasses, counted: ClassCounts, task: Task) -> np.ndarray:
@@ -149,7 +151,7 @@ def target_of(options: HasClasses, counted: ClassCounts, task: Task) -> np.ndarr
     """
     target, classes = options.target, counted.names
     if target == "input":
-        total = counted.total(np.flatnonzero(task.pool.present(options.judged_by())))
+        total = counted.total(np.flatnonzero(task.pool.present(options.judged_by())), task.parts)
         return total / total.sum() if total.sum() > 0 else np.full(len(classes), 1 / len(classes))
     if target == "uniform":
         return np.full(len(classes), 1 / len(classes))
@@ -208,7 +210,8 @@ def _one_each(names: list[str], codes: Callable[[np.ndarray], np.ndarray]) -> Cl
 
 def _soft(options: Counts, task: Task, rows: np.ndarray, width: int) -> np.ndarray:
     """(R, C) probabilities."""
-    dtype = np.float64 if len(rows) * width <= settings.float64_up_to else np.float32
+    count = task.parts.total(len(rows))
+    dtype = np.float64 if count * width <= settings.float64_up_to else np.float32
     independent = options.multi_label or options.column in task.pool.independent
     return all_probabilities(options, task, rows, independent=independent).astype(dtype)
 
@@ -266,7 +269,9 @@ def _jointly(options: Counts, task: Task) -> ClassCounts:
     return _one_each(labels, lambda rows: codes[rows])
 
 
-def categories_of(options: Counts, name: str, pool: Pool, user: str) -> tuple[list[str], np.ndarray]:
+def categories_of(
+    options: Counts, name: str, pool: Pool, user: str, parts: Parts = WHOLE
+) -> tuple[list[str], np.ndarray]:
     """The classes of a column of single values, and (N,) int64 the class of each sample.
 
     The class of a sample without a value is arbitrary.
@@ -274,6 +279,7 @@ def categories_of(options: Counts, name: str, pool: Pool, user: str) -> tuple[li
     Args:
         options: how numbers are put into bins, and dates are divided.
         user: what uses the column; error messages start with it.
+        parts: the parts of the pool.
 
     Raises:
         InvalidInput: a column of the wrong kind, or dates without the option ``by``.
@@ -290,17 +296,20 @@ def categories_of(options: Counts, name: str, pool: Pool, user: str) -> tuple[li
                 f"{user}: column {name!r} holds dates; say by what they are balanced: by: hour, "
                 "weekday, month or year"
             )
+        parts.refuse(f"{user}: by, for the dates of {name!r},")
         return date_parts(column, here, options.by, options.timezone)
     if column.dtype != object and options.bins is not None:
+        if isinstance(options.bins, int):
+            parts.refuse(f"{user}: a number of bins (instead of their edges)")
         return binned(pool.numbers(name, user), here, options.bins)
-    names = pool.classes.get(name) or _category_names(pool, options.labels, name, here, user)
+    names = pool.classes.get(name) or _category_names(pool, options.labels, name, here, user, parts)
     codes = codes_of(pool, name, names, user)
     refuse_unknown(pool, name, np.flatnonzero(here), codes, names, user)
     return names, codes
 
 
 def _category_names(
-    pool: Pool, labels: str | None, name: str, here: np.ndarray, user: str
+    pool: Pool, labels: str | None, name: str, here: np.ndarray, user: str, parts: Parts
 ) -> list[str]:
     """The categories that occur in the column or among the true classes."""
     column = pool.columns[name]
@@ -309,6 +318,7 @@ def _category_names(
     if labels and isinstance(truth, np.ndarray):
         known = pool.labeled & ~pool.missing[labels]
         names |= {class_name(value) for value in set(truth[known].tolist())}
+    names = set().union(*parts.gathered(names))
     if len(names) > MOST_CATEGORIES:
         how = "give bins" if column.dtype != object else "name a field with fewer"
         raise InvalidInput(

@@ -11,6 +11,7 @@ import torch
 
 from ...data.device import to_tensor
 from ...data.keeping import Keeping, key_of
+from ...data.parts import WHOLE, Parts
 from ...data.pool import Pool
 from ...geometry.neighbor_graph import (
     GRAPH_FORM,
@@ -42,6 +43,7 @@ class Task:
         tick: called from time to time in long work; an exception that it raises stops the work.
         cache: costly results that another strategy or stage may use again.
         keeping: keeps results for later selections; None keeps none.
+        parts: the parts of the pool, of which this one has the rows at hand.
     """
 
     pool: Pool
@@ -53,6 +55,7 @@ class Task:
     tick: Callable[[], None] = lambda: None
     cache: dict[Any, Any] = field(default_factory=dict)
     keeping: Keeping | None = None
+    parts: Parts = WHOLE
 
     def of(self, rows: np.ndarray) -> Task:
         """A copy with ``rows`` of the pool as candidates."""
@@ -66,7 +69,7 @@ class Task:
         """
         key = "vectors", column, metric
         if key not in self.cache:
-            self.cache[key] = vectors_of(self.pool, column, metric, self.user, self.device)
+            self.cache[key] = vectors_of(self.pool, column, metric, self.user, self.device, self.parts)
         prepared: Vectors = self.cache[key]
         return prepared
 
