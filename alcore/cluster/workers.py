@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from types import TracebackType
 from typing import Any
 
@@ -80,11 +81,18 @@ def connected() -> Any:
             "backend: 'ray' needs Ray, which is not installed: pip install -r requirements-ray.txt"
         ) from None
     if not ray.is_initialized():
-        try:
-            ray.init(address="auto", log_to_driver=False)
-        except ConnectionError:
+        # Without an address, Ray would take any cluster that it finds on this machine.
+        address = os.environ.get("RAY_ADDRESS")
+        if not address:
             raise InvalidInput(
-                "backend: 'ray' finds no cluster: start one with 'ray start --head', or call "
-                "ray.init() before"
+                "backend: 'ray' is not connected to a cluster: call ray.init() before, or set "
+                "RAY_ADDRESS"
+            )
+        try:
+            ray.init(address=address, log_to_driver=False)
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            raise InvalidInput(
+                f"backend: 'ray' finds no cluster at RAY_ADDRESS {address!r} "
+                f"({str(error).splitlines()[0]})"
             ) from None
     return ray

@@ -54,12 +54,21 @@ class Problem:
 
 
 @st.composite
-def problems(draw, sizes=SIZES, dimensions=(1, 5), ties=True, strengths=STRENGTHS, minimum=True):
+def problems(
+    draw,
+    sizes=SIZES,
+    dimensions=(1, 5),
+    ties=True,
+    strengths=STRENGTHS,
+    minimum=True,
+    kinds=None,
+):
     """Any pool, and any recipe over it.
 
     Args:
         ties: whether data of few different values may be drawn, which make duplicates and ties.
         minimum: whether diversity may have a minimum distance.
+        kinds: which strategies there may be; by default all.
     """
     n = draw(sizes)
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
@@ -79,7 +88,8 @@ def problems(draw, sizes=SIZES, dimensions=(1, 5), ties=True, strengths=STRENGTH
     labeled = rng.random(n) < draw(st.sampled_from([0, 0, 0.1, 0.5, 1.0]))
     labeled[rng.integers(n)] = False
     number = rng.normal(size=n).round(1 if ties else 12)
-    kinds = draw(st.lists(st.sampled_from(sorted(MAKERS)), min_size=1, max_size=3, unique=True))
+    choice = st.sampled_from(sorted(kinds or MAKERS))
+    kinds = draw(st.lists(choice, min_size=1, max_size=3, unique=True))
     entries, terms, drawn = [], [], []
     for kind in kinds:
         entry, term = draw(MAKERS[kind])(X, P, number, M)

@@ -1,0 +1,57 @@
+"""One Ray of this machine for all tests, whose actors serve one selection after another."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+import alcore
+from alcore.cluster import ArraySource, ShardedPool, Workers
+
+
+@pytest.fixture(scope="session")
+def workers():
+    import ray
+
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="error")
+    with Workers() as started:
+        yield started
+    ray.shutdown()
+
+
+@pytest.fixture
+def chosen_by_shards(workers):
+    """Select from a pool in shards that end at the given rows."""
+
+    def choose(pool, recipe, ends=(), **more):
+        edges = [0, *ends, pool.n]
+        parts = [pool.part(low, high) for low, high in pairwise(edges)]
+        sharded = ShardedPool([ArraySource(part) for part in parts])
+        return alcore.select(sharded, recipe, backend=workers, **more)
+
+    return choose
+
+
+@pytest.fixture(scope="session")
+def pool():
+    """3,000 samples with ties: few different numbers, and copies of vectors in different shards."""
+    rng = np.random.default_rng(0)
+    n = 3000
+    X = rng.normal(size=(n, 8))
+    X[2000:2600] = X[100:700]
+    P = rng.dirichlet(np.ones(4) * 0.5, n)
+    P[2000:2600] = P[100:700]
+    labeled = np.zeros(n, dtype=bool)
+    labeled[rng.permutation(n)[:10]] = True
+    labeled[[2000, 100]] = False
+    return alcore.Pool(
+        n,
+        ids=[f"s{row}" for row in range(n)],
+        labeled=labeled,
+        columns={
+            "embeddings": X,
+            "predictions": P,
+            "number": rng.integers(0, 5, n).astype(float),
+            "light": np.array(["day", "dusk", "night"], dtype=object)[rng.integers(0, 3, n)],
+        },
+    )
