@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 
 from ..data.errors import InvalidInput
 from ..data.settings import settings
-from ..objectives import Divisible
+from ..objectives import Block, Divisible, Summed
 from ..optimizers.candidates import Proposal, Top
 from ..optimizers.combining import Term, scales_of, scales_of_inverted
 from .messages import Chosen, Found, Traffic
@@ -20,6 +21,8 @@ from .workers import Workers
 
 # A shard proposes at least so many candidates, and of a block this many times its share.
 LEAST_PROPOSED, SPARE = 8, 2
+# Of so many candidates of each shard the values are summed up at once in the beginning.
+SUMMED_AT_ONCE = 1 << 16
 # How often one shard is replaced in a selection.
 MOST_REPLACED = 3
 
@@ -38,7 +41,7 @@ class Shards:
 
     def __init__(self, workers: Workers, sources: Sequence[Source]) -> None:
         self._workers = workers
-        self._sources = sources
+        self.sources = sources
         self._news: list[News] = []
         self._known: list[int | None] = [None] * len(sources)
         self._replaced = [0] * len(sources)
@@ -46,7 +49,7 @@ class Shards:
 
     def __len__(self) -> int:
         """How many shards there are."""
-        return len(self._sources)
+        return len(self.sources)
 
     @property
     def replaced(self) -> int:
@@ -80,7 +83,7 @@ class Shards:
         news = self._news[known or 0 :]
         self.traffic.count(news, arguments)
         if known is None:
-            news = [("hold", (number, self._sources[number])), *news]
+            news = [("hold", (number, self.sources)), *news]
         self._known[number] = len(self._news)
         return self._workers.actor(number).answer.remote(news, question, *arguments)
 
@@ -128,6 +131,7 @@ class ShardedCandidates:
         self._shards = shards
         self._terms = terms
         self._objectives = [one.objective for one in terms if isinstance(one.objective, Divisible)]
+        self._summed = [isinstance(one, Summed) for one in self._objectives]
 
     def rescale(self, which: Sequence[bool]) -> None:
         """Set the scales of these terms to their highest values, where picks change them."""
@@ -150,6 +154,7 @@ class ShardedCandidates:
     def propose(self, size: int) -> Proposal | None:
         """The best ``size`` candidates or about as many; None where no candidate is left."""
         count = len(self._shards)
+        self._sum_up(max(LEAST_PROPOSED, SPARE * size // count))
         answers = self._shards.ask(
             "propose",
             max(LEAST_PROPOSED, SPARE * size // count),
@@ -159,12 +164,7 @@ class ShardedCandidates:
         if not found:
             return None
         together = _together(found)
-        blocks = [
-            objective.block_of(tensors(traits), torch.from_numpy(values))
-            for objective, traits, values in zip(
-                self._objectives, together.traits, together.values, strict=True
-            )
-        ]
+        blocks = self._blocks(together)
         return Proposal(
             together.rows,
             blocks,
@@ -173,6 +173,39 @@ class ShardedCandidates:
             frozenset(together.stand_ins),
             handle=together,
         )
+
+    def _blocks(self, found: Found) -> list[Block]:
+        entries: Iterator[Any] = iter(())
+        if any(self._summed):
+            of_summed = [one for one, here in zip(found.traits, self._summed, strict=True) if here]
+            entries = zip(*self._shards.ask("entries", of_summed), strict=True)
+        return [
+            objective.block_from(len(found.rows), next(entries))
+            if isinstance(objective, Summed)
+            else objective.block_of(tensors(traits), torch.from_numpy(values))
+            for objective, traits, values in zip(
+                self._objectives, found.traits, found.values, strict=True
+            )
+        ]
+
+    def sum_up_all(self) -> None:
+        """Sum up the values of all candidates, where objectives are summed."""
+        self._sum_up(sys.maxsize, SUMMED_AT_ONCE)
+
+    def _sum_up(self, size: int, most: int | None = None) -> None:
+        """Sum up values until the best ``size`` of each shard are exact."""
+        if not any(self._summed):
+            return
+        step = most or 2 * size
+        while True:
+            wanted = self._shards.ask("wanted", size, step)
+            numbers = [np.concatenate(one) for one in zip(*wanted, strict=True)]
+            if len(numbers[0]) == 0:
+                return
+            summands = zip(*self._shards.ask("summands", numbers), strict=True)
+            sums = [np.sum(one, axis=0) for one in summands]
+            self._shards.tell("supply", numbers, sums)
+            step = most or 2 * step
 
     def choose(self, best: Top | Proposal, taken: Sequence[int] = (0,)) -> None:
         """Choose some of the proposed rows, by their positions, in that order."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from ..data.parts import Parts
+from ..data.pool import Pool
+from .sources import Source
 
 T = TypeVar("T")
 
@@ -36,11 +38,13 @@ class Conversation(Parts):
 
     Args:
         number: which part this is.
+        sources: what the parts are read from.
         work: what to do; it gathers by the parts that it is given.
     """
 
-    def __init__(self, number: int, work: Callable[[Parts], Any]) -> None:
+    def __init__(self, number: int, sources: Sequence[Source], work: Callable[[Parts], Any]) -> None:
         self.number = number
+        self._sources = sources
         self._said: SimpleQueue[_Question | _End] = SimpleQueue()
         self._heard: SimpleQueue[list[Any] | None] = SimpleQueue()
         self._open: _Question | _End | None = None
@@ -51,6 +55,15 @@ class Conversation(Parts):
     def several(self) -> bool:
         """Whether there are other parts."""
         return True
+
+    @property
+    def count(self) -> int:
+        """How many parts there are that have samples."""
+        return len(self._sources)
+
+    def read(self, number: int) -> Pool:
+        """The pool of another part, read from its source."""
+        return self._sources[number].read()
 
     def gathered(self, mine: T) -> list[T]:
         """What each part has found, in their order; ``mine`` is what this one has."""
@@ -108,15 +121,19 @@ class Listening(Parts):
     """The parts of a pool as the coordinator sees them: it is one of them, without samples.
 
     Args:
-        number: how many shards there are.
+        sources: what the shards are read from.
         ask: gives what each shard has found.
         tell: tells every shard what all have found.
     """
 
     def __init__(
-        self, number: int, ask: Callable[[], list[Any]], tell: Callable[[list[Any]], None]
+        self,
+        sources: Sequence[Source],
+        ask: Callable[[], list[Any]],
+        tell: Callable[[list[Any]], None],
     ) -> None:
-        self.number = number
+        self.number = len(sources)
+        self._sources = sources
         self._ask = ask
         self._tell = tell
 
@@ -124,6 +141,15 @@ class Listening(Parts):
     def several(self) -> bool:
         """Whether there are other parts."""
         return True
+
+    @property
+    def count(self) -> int:
+        """How many parts there are that have samples."""
+        return len(self._sources)
+
+    def read(self, number: int) -> Pool:
+        """The pool of another part, read from its source."""
+        return self._sources[number].read()
 
     def gathered(self, mine: T) -> list[T]:
         """What each part has found, in their order; ``mine`` is what this one has."""

@@ -134,10 +134,13 @@ class _Selecting:
         own = self._prepare(empty, plan)
         stage, ready = plan.stage, own.ready
         before = self._reports(own)
+        candidates = ShardedCandidates(self.shards, own.terms)
+        candidates.sum_up_all()
+        self.to_prepare += self.shards.traffic.bytes
         built = time.perf_counter()
         self.shards.traffic = self.traffic
         picks = choose_from(
-            ShardedCandidates(self.shards, own.terms),
+            candidates,
             own.terms,
             ready.task.picks,
             stage.combine,
@@ -165,11 +168,10 @@ class _Selecting:
         shards = self.shards
         shards.tell("begin", plan)
         parts = Listening(
-            len(shards), lambda: shards.ask("found"), lambda found: shards.tell("learn", found)
+            shards.sources, lambda: shards.ask("found"), lambda found: shards.tell("learn", found)
         )
         own = prepared(empty, plan, parts)
         shards.ask("ready")
-        self.to_prepare += shards.traffic.bytes
         return own
 
     def _reports(self, own: Prepared) -> list[dict[str, Any]]:

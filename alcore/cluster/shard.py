@@ -10,7 +10,7 @@ import torch
 
 from ..data.device import to_tensor
 from ..data.pool import Pool
-from ..objectives import Divisible
+from ..objectives import Divisible, Summed
 from ..optimizers.candidates import Candidates
 from ..recipe import Recipe, Stage
 from ..recipe.default import completed_stages
@@ -28,7 +28,7 @@ class Shard:
 
     def __init__(self) -> None:
         self._number = 0
-        self._source: Source | None = None
+        self._sources: Sequence[Source] = []
         self._held: Pool | None = None
         self._conversation: Conversation | None = None
         self._prepared: Prepared | None = None
@@ -107,6 +107,29 @@ class Shard:
             found.rows, found.values, found.traits, best.limit, limit_row, sorted(best.stand_ins)
         )
 
+    def wanted(self, size: int, most: int) -> list[np.ndarray]:
+        """The candidates whose values are to be summed up next; see ``Candidates.stale``.
+
+        Returns:
+            for each of the objectives that are summed their numbers, none where enough are exact.
+        """
+        rows = self._choosing.stale(size, most)
+        return [objective.numbers(rows).numpy() for objective in self._summed]
+
+    def summands(self, numbers: list[np.ndarray]) -> list[np.ndarray]:
+        """What this shard adds to the values of candidates, for each objective that is summed."""
+        return [
+            objective.summands(to_tensor(one, torch.int64, torch.device("cpu"))).numpy()
+            for objective, one in zip(self._summed, numbers, strict=True)
+        ]
+
+    def entries(self, traits: list[dict[str, np.ndarray]]) -> list[dict[str, np.ndarray]]:
+        """What a block of candidates needs to know of this shard, for each objective that is summed."""
+        return [
+            arrays(objective.entries(tensors(one)))
+            for objective, one in zip(self._summed, traits, strict=True)
+        ]
+
     def reports(self) -> list[dict[str, Any]]:
         """What the objectives report of the state reached."""
         return [objective.report() for objective in self._objectives]
@@ -117,10 +140,10 @@ class Shard:
 
     # News
 
-    def hold(self, number: int, source: Source) -> None:
-        """Hold the samples of a source, the shard of that number."""
+    def hold(self, number: int, sources: Sequence[Source]) -> None:
+        """Hold the shard of that number, of all that are read from these sources."""
         self.forget()
-        self._number, self._source = number, source
+        self._number, self._sources = number, sources
 
     def forget(self) -> None:
         """Hold no samples any more."""
@@ -132,7 +155,9 @@ class Shard:
         """Begin to prepare a stage."""
         pool = self._pool
         self._prepared = self._candidates = None
-        self._conversation = Conversation(self._number, lambda parts: prepared(pool, plan, parts))
+        self._conversation = Conversation(
+            self._number, self._sources, lambda parts: prepared(pool, plan, parts)
+        )
 
     def learn(self, together: list[Any]) -> None:
         """Go on with what all parts of the pool have found."""
@@ -147,6 +172,21 @@ class Shard:
         positions = np.searchsorted(self._prepared.ready.task.candidates, mine)
         self._choosing.mark(torch.from_numpy(positions))
 
+    def supply(self, numbers: list[np.ndarray], sums: list[np.ndarray]) -> None:
+        """Take the values of candidates, here or in other shards, that were ``wanted``.
+
+        Args:
+            numbers: for each objective that is summed the numbers of the candidates.
+            sums: for each of them the values.
+        """
+        cpu = torch.device("cpu")
+        rows = torch.zeros(0, dtype=torch.int64)
+        for objective, one, values in zip(self._summed, numbers, sums, strict=True):
+            rows = objective.supply(
+                to_tensor(one, torch.int64, cpu), to_tensor(values, torch.float64, cpu)
+            )
+        self._choosing.evaluate(rows)
+
     def renew(self, which: list[bool]) -> None:
         """Evaluate these terms for all candidates."""
         self._choosing.renew(which)
@@ -157,9 +197,8 @@ class Shard:
 
     @property
     def _pool(self) -> Pool:
-        assert self._source is not None
         if self._held is None:
-            self._held = self._source.read()
+            self._held = self._sources[self._number].read()
         return self._held
 
     @property
@@ -179,6 +218,10 @@ class Shard:
         assert self._prepared is not None
         return self._prepared.objectives
 
+    @property
+    def _summed(self) -> list[Summed]:
+        return [one for one in self._objectives if isinstance(one, Summed)]
+
     def _finish(self) -> None:
         if self._prepared is None:
             self._prepared = one = self._talking.result()
@@ -186,6 +229,8 @@ class Shard:
             count = len(one.ready.task.candidates)
             combine = one.ready.stage.combine
             self._candidates = Candidates(one.terms, count, combine, torch.device("cpu"))
+            if self._summed:  # not known yet
+                self._candidates.mark(torch.zeros(0, dtype=torch.int64))
 
     def _found(self, rows: torch.Tensor, values: list[torch.Tensor]) -> Found:
         return Found(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
+import numpy as np
+
 from .errors import InvalidInput
 
 T = TypeVar("T")
@@ -28,6 +30,15 @@ class Parts:
     def several(self) -> bool:
         """Whether there are other parts."""
         return False
+
+    @property
+    def count(self) -> int:
+        """How many parts there are that have samples."""
+        return 1
+
+    def read(self, number: int) -> Any:
+        """The pool of another part, read from its source."""
+        raise NotImplementedError
 
     def gathered(self, mine: T) -> list[T]:
         """What each part has found, in their order; ``mine`` is what this one has."""
@@ -54,3 +65,26 @@ class Parts:
 
 
 WHOLE = Parts()
+
+
+def median_of(mine: np.ndarray, parts: Parts) -> float:
+    """The median of the numbers of all parts, which is that of ``numpy.median``.
+
+    The parts do not send their numbers, but count them: the two in the middle are found by bisection
+    over the 64 bits of a float, whose order is that of the numbers.
+
+    Args:
+        mine: (n,) float64, at least 0, the numbers of this part; there is one in some part.
+        parts: the parts.
+    """
+    if not parts.several:
+        return float(np.median(mine))
+    bits = np.sort(mine.astype(np.float64)).view(np.int64)
+    count = parts.total(len(bits))
+    wanted = np.array([(count - 1) // 2, count // 2])
+    low, high = np.zeros(2, dtype=np.int64), np.full(2, np.float64(np.inf).view(np.int64))
+    while (low < high).any():
+        middle = low + (high - low) // 2
+        enough = parts.total(np.searchsorted(bits, middle, side="right")) > wanted
+        low, high = np.where(enough, low, middle + 1), np.where(enough, middle, high)
+    return float(low.view(np.float64).mean())

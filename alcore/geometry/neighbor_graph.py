@@ -227,12 +227,12 @@ def _nearest_of(
         inside = ((own >= here[0]) & (own <= here[-1])).nonzero().flatten()
         # The vector itself comes first.
         apart[inside, torch.searchsorted(here, own[inside])] = -torch.inf
-        places, values = _smallest(apart, t)
+        places, values = smallest(apart, t)
         found.append(here[places])
         far.append(values)
     apart, numbers = torch.cat(far, 1), torch.cat(found, 1)
     if len(found) > 1:
-        places, apart = _smallest(apart, t)
+        places, apart = smallest(apart, t)
         numbers = numbers.gather(1, places)
     first = apart.argmin(1, keepdim=True)
     numbers.scatter_(1, first, numbers[:, :1].clone())
@@ -244,7 +244,7 @@ def _nearest_of(
     return numbers, apart.clamp_(min=0)
 
 
-def _smallest(values: torch.Tensor, t: int) -> tuple[torch.Tensor, torch.Tensor]:
+def smallest(values: torch.Tensor, t: int) -> tuple[torch.Tensor, torch.Tensor]:
     """(q, t) the places of the smallest values of each row, in any order, and the values."""
     q, m = values.shape
     if m <= t:

@@ -8,10 +8,11 @@ from .class_deficit import ClassDeficit
 from .coverage import Coverage
 from .determinantal import Determinantal
 from .diversity import Diversity
-from .divisible import Divisible, Traits
+from .divisible import Divisible, Summed, Traits
 from .graph_coverage import GraphCoverage
 from .kept_coverage import KeptCoverage
 from .objective import Block, Objective
+from .part_coverage import PartCoverage
 from .representative import Representative
 from .score import Score
 
@@ -30,9 +31,11 @@ __all__ = [
     "KeptCoverage",
     "Kernel",
     "Objective",
+    "PartCoverage",
     "Representative",
     "Score",
     "Shares",
     "Sum",
+    "Summed",
     "Traits",
 ]

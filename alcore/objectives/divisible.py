@@ -50,3 +50,39 @@ class Divisible(Objective):
     def add(self, rows: torch.Tensor) -> None:
         """Record that the candidates at ``rows`` are chosen."""
         self.add_traits(self.traits(rows))
+
+
+class Summed(Divisible):
+    """An objective whose values are sums over all processes, of what each can tell of any candidate.
+
+    The values of own candidates are what was last supplied; these are upper bounds, for values only
+    fall. Candidates are known by numbers.
+    """
+
+    def supply(self, numbers: torch.Tensor, sums: torch.Tensor) -> torch.Tensor:
+        """Set the values of those candidates that are here to sums of the summands of all processes.
+
+        Args:
+            numbers: (R,) int64, candidates of any process.
+            sums: (R,) float64.
+
+        Returns:
+            the rows of those that are here.
+        """
+        raise NotImplementedError
+
+    def numbers(self, rows: torch.Tensor) -> torch.Tensor:
+        """(R,) int64, the numbers by which the processes know these candidates."""
+        raise NotImplementedError
+
+    def summands(self, numbers: torch.Tensor) -> torch.Tensor:
+        """(R,) float64, what this process adds to the values of candidates of any process."""
+        raise NotImplementedError
+
+    def entries(self, traits: Traits) -> dict[str, torch.Tensor]:
+        """What a block of candidates needs to know of this process."""
+        raise NotImplementedError
+
+    def block_from(self, count: int, found: Sequence[dict[str, Any]]) -> Block:
+        """A block of ``count`` candidates, from the entries of all processes."""
+        raise NotImplementedError

@@ -194,6 +194,30 @@ class Candidates:
         if any(t.objective.update_cost > 0 for t in self._terms):
             self._fresh.fill_(False)
 
+    def stale(self, size: int, most: int) -> torch.Tensor:
+        """(at most ``most``,) rows not evaluated since the last picks that may be of the best ``size``.
+
+        Empty where the best ``size + 1`` are exact.
+        """
+        for term, bound in zip(self._terms, self._bounds, strict=True):
+            if term.objective.depends_on_picks and term.objective.update_cost == 0:
+                bound.copy_(term.objective.values(None))
+        return self._stale(self._total(), size, most)[0]
+
+    def evaluate(self, rows: torch.Tensor) -> None:
+        """Evaluate these rows by all terms."""
+        for term, bound in zip(self._terms, self._bounds, strict=True):
+            if term.objective.update_cost > 0:
+                bound[rows] = term.objective.values(rows)
+        self._fresh[rows] = True
+
+    def _stale(self, upper: torch.Tensor, size: int, most: int) -> tuple[torch.Tensor, float]:
+        """The rows of ``stale`` by all combined bounds, and the value that these may reach."""
+        kth = _kth(torch.where(self._fresh, upper, -torch.inf), size + 1)
+        stale = torch.where(self._fresh, -torch.inf, upper)
+        rows = ((stale >= kth) & (stale > -torch.inf)).nonzero().flatten()
+        return (stale.topk(most).indices if len(rows) > most else rows), kth
+
     def renew(self, which: Sequence[bool]) -> None:
         """Evaluate these terms for all rows."""
         for term, bound, wanted in zip(self._terms, self._bounds, which, strict=True):
@@ -262,13 +286,9 @@ class Candidates:
         step = 2 * size if costly else max(2 * size, self._evaluated // 2)
         self._evaluated = 0
         while True:
-            kth = _kth(torch.where(self._fresh, upper, -torch.inf), size + 1)
-            stale = torch.where(self._fresh, -torch.inf, upper)
-            rows = ((stale >= kth) & (stale > -torch.inf)).nonzero().flatten()
+            rows, kth = self._stale(upper, size, step)
             if len(rows) == 0:
                 return upper
-            if len(rows) > step:
-                rows = stale.topk(step).indices
             self._evaluated += len(rows)
             for k in lazy:
                 self._bounds[k][rows] = self._terms[k].objective.values(rows)

@@ -8,6 +8,7 @@ import torch
 
 from ..data.device import to_array
 from ..data.errors import InvalidInput
+from ..data.parts import WHOLE, Parts, median_of
 from ..data.precision import full_float32
 from ..data.settings import settings
 from ..geometry.neighbors import nearest_neighbors
@@ -53,10 +54,15 @@ def typicality(
     return of_distances(found.distances)
 
 
-def of_distances(distances: np.ndarray) -> np.ndarray:
-    """(n,) float64 typicality, above 0, from (n, k) distances to the nearest neighbors."""
+def of_distances(distances: np.ndarray, parts: Parts = WHOLE) -> np.ndarray:
+    """(n,) float64 typicality, above 0, from (n, k) distances to the nearest neighbors.
+
+    Args:
+        distances: of the samples of this part of a pool.
+        parts: the parts of the pool.
+    """
     if distances.shape[1] == 0:
         return np.ones(len(distances))
     mean = distances.mean(1)
-    usual = np.median(mean) or mean.max()
+    usual = median_of(mean, parts) or max(parts.gathered(mean.max(initial=0)))
     return 1 / np.maximum(mean, LEAST * usual) if usual > 0 else np.ones(len(mean))

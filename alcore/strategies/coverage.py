@@ -17,9 +17,9 @@ from ..geometry.kernels import Kernel
 from ..geometry.neighbor_graph import list_length
 from ..geometry.vectors import Vectors as PreparedVectors
 from ..objectives import Coverage as FacilityLocation
-from ..objectives import GraphCoverage, KeptCoverage, Objective
+from ..objectives import GraphCoverage, KeptCoverage, Objective, PartCoverage
 from .base import Strategy
-from .common.bandwidth import auto_bandwidth
+from .common.bandwidth import OTHERS, auto_bandwidth
 from .common.task import Task
 from .common.vocabulary import (
     About,
@@ -54,6 +54,7 @@ class Coverage(Strategy):
         paper="Bae et al. 2024, MaxHerding, and 2025, UHerding; Yehuda et al. 2022, ProbCover",
     )
     depends_on_picks: ClassVar[bool] = True
+    divisible: ClassVar[bool] = True
 
     strategy: Literal["coverage"] = "coverage"
     column: Annotated[Vectors, Basic("Embeddings")] = Field(description="embeddings")
@@ -82,27 +83,33 @@ class Coverage(Strategy):
                 "use gaussian"
             )
         prepare = task.vectors(self.column, self.metric)
+        parts = task.parts
+        if self.kernel == "ball":
+            parts.refuse(f"{task.user}: kernel: 'ball'")
         covered = np.flatnonzero(pool.present(self.judged_by()) & ~pool.labeled)
         centers = np.flatnonzero(~pool.missing[self.column] & pool.labeled)
-        width = self._width(task, prepare, covered, len(centers) + task.picks)
+        of, labeled, candidates = (
+            parts.total(len(rows)) for rows in (covered, centers, task.candidates)
+        )
+        width = self._width(task, prepare, covered, labeled + task.picks)
         kernel = Kernel(self.kernel, width, unit=self.metric == "cosine")
         weights = self._covered_weights(task, covered)
-        of = len(covered)
-        if of * len(task.candidates) > settings.coverage_kept_up_to:
-            few = _few(of, len(centers) + task.picks)
+        if of * candidates > settings.coverage_kept_up_to:
+            few = _few(of, labeled + task.picks)
             if few is None:
                 return self._by_graph(task, prepare, covered, weights, centers, kernel)
             drawn = task.sampled(covered, few)
             weights = weights[np.searchsorted(covered, drawn)]
             covered = drawn
         vectors = prepare(task.candidates)
-        same = np.array_equal(covered, task.candidates)
+        weights = np.concatenate(parts.gathered(weights))
+        same = not parts.several and np.array_equal(covered, task.candidates)
         kept = same and vectors.dtype == torch.float32
         return (KeptCoverage if kept else FacilityLocation)(
             vectors,
-            vectors if same else prepare(covered),
+            vectors if same else prepare.everywhere(covered),
             to_tensor(_some(weights), vectors.dtype, task.device),
-            prepare(centers),
+            prepare.everywhere(centers),
             kernel,
             of,
         )
@@ -116,8 +123,10 @@ class Coverage(Strategy):
         centers: np.ndarray,
         kernel: Kernel,
     ) -> Objective:
-        graph = task.graph(self.column, self.metric)
         here = np.flatnonzero(~task.pool.missing[self.column])
+        if task.parts.several:
+            return self._by_parts(task, prepare, here, covered, weights, centers, kernel)
+        graph = task.graph(self.column, self.metric)
         of_graph = np.zeros(len(here))
         of_graph[np.searchsorted(here, covered)] = _some(weights)
         numbers = [torch.from_numpy(np.searchsorted(here, r)) for r in (task.candidates, centers)]
@@ -130,10 +139,41 @@ class Coverage(Strategy):
             kernel,
         )
 
+    def _by_parts(
+        self,
+        task: Task,
+        prepare: PreparedVectors,
+        here: np.ndarray,
+        covered: np.ndarray,
+        weights: np.ndarray,
+        centers: np.ndarray,
+        kernel: Kernel,
+    ) -> Objective:
+        if self.strength < 0:
+            task.parts.refuse(f"{task.user}: a negative strength, for so many samples,")
+        graph = task.graph_part(self.column, self.metric)
+        total = task.parts.total(weights.sum())
+        if total == 0:  # the model is sure of every sample
+            weights, total = np.ones(len(weights)), task.parts.total(len(weights))
+        of_graph = np.zeros(len(here))
+        of_graph[np.searchsorted(here, covered)] = weights / total
+        numbers = np.searchsorted(here, centers) + graph.first
+        return PartCoverage(
+            graph,
+            prepare(here),
+            torch.from_numpy(of_graph),
+            torch.from_numpy(np.searchsorted(here, task.candidates) + graph.first),
+            (
+                torch.from_numpy(np.concatenate(task.parts.gathered(numbers))),
+                prepare.everywhere(centers),
+            ),
+            kernel,
+        )
+
     def _width(self, task: Task, prepare: PreparedVectors, covered: np.ndarray, centers: int) -> float:
         if self.kernel == "gaussian":
             if self.bandwidth == "auto":
-                return auto_bandwidth(prepare, task.shuffled(covered), centers)
+                return auto_bandwidth(task.drawn_vectors(prepare, covered, OTHERS), centers)
             return self.bandwidth
         if self.kernel == "ball":
             return _pure_radius(self, task, prepare) if self.radius == "auto" else self.radius

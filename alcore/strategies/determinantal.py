@@ -13,7 +13,7 @@ from ..geometry.kernels import Kernel
 from ..objectives import Determinantal as LogDeterminant
 from ..objectives import Objective
 from .base import Strategy
-from .common.bandwidth import auto_bandwidth
+from .common.bandwidth import OTHERS, auto_bandwidth
 from .common.task import Task
 from .common.vocabulary import About, Basic, Family, Vectors, Width, Words
 
@@ -58,7 +58,7 @@ class Determinantal(Strategy):
         if self.kernel == "gaussian":
             everyone = np.flatnonzero(here & ~pool.labeled)
             width = (
-                auto_bandwidth(prepare, task.shuffled(everyone), spanning)
+                auto_bandwidth(task.drawn_vectors(prepare, everyone, OTHERS), spanning)
                 if self.bandwidth == "auto"
                 else self.bandwidth
             )

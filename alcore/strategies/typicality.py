@@ -28,6 +28,8 @@ class Typicality(Strategy):
         paper="Hacohen et al. 2022, Active Learning on a Budget, equation 4",
     )
 
+    divisible: ClassVar[bool] = True
+
     strategy: Literal["typicality"] = "typicality"
     column: Annotated[Vectors, Basic("Embeddings")] = Field(description="embeddings")
     metric: Annotated[Metric, Basic("Distance")] = "euclidean"
@@ -36,7 +38,8 @@ class Typicality(Strategy):
     def objective(self, task: Task) -> Objective:
         """The objective that values the candidates of ``task``; see ``Strategy.objective``."""
         values, how = typicality_of(self.column, self.metric, self.neighbors, task)
-        return task.score(values[task.candidates], float(np.nanmax(values)), {"neighbors": how})
+        highest = max(task.parts.gathered(float(np.nanmax(values, initial=-np.inf))))
+        return task.score(values[task.candidates], highest, {"neighbors": how})
 
     def summands(self, task: Task, rows: np.ndarray) -> np.ndarray:
         """LightlyOne's typicality: the mean of ``exp(-d / mean d)`` over the nearest neighbors."""

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import numpy as np
+import torch
 
 from ...geometry.distances import squared_distances
-from ...geometry.vectors import Vectors
 
 SAMPLES, OTHERS = 1_000, 10_000
 SAME = 1e-12
 
 
-def auto_bandwidth(prepare: Vectors, covered: np.ndarray, centers: int) -> float:
+def auto_bandwidth(others: torch.Tensor, centers: int) -> float:
     """The typical distance within which a sample has n / centers neighbors.
 
     It is the median, over 1,000 random samples, of the distance to the neighbor of rank n / centers,
@@ -20,14 +19,12 @@ def auto_bandwidth(prepare: Vectors, covered: np.ndarray, centers: int) -> float
     samples are labeled.
 
     Args:
-        prepare: the vectors of the pool.
-        covered: (n,) rows of the pool, in random order.
+        others: (at most 10,000, d) vectors drawn from the pool, in random order.
         centers: how many samples are labeled or will be chosen.
 
     Returns:
         a distance above 0.
     """
-    others = prepare(covered[:OTHERS])
     squared = squared_distances(others[:SAMPLES], others)
     rank = min(len(others), max(2, round(len(others) / max(1, centers)) + 1))
     typical = float(squared.kthvalue(rank, dim=1).values.median()) ** 0.5

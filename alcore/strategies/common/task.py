@@ -13,6 +13,7 @@ from ...data.device import to_tensor
 from ...data.keeping import Keeping, key_of
 from ...data.parts import WHOLE, Parts
 from ...data.pool import Pool
+from ...geometry.graph_part import GraphPart, part_of_graph, tiles_of
 from ...geometry.neighbor_graph import (
     GRAPH_FORM,
     GRAPH_VERSION,
@@ -100,6 +101,30 @@ class Task:
         key = key_of("graph", GRAPH_VERSION, self.pool.columns[column], here, drawn, metric, t)
         return on_device(self.keeping.kept(key, GRAPH_FORM, make), self.device)
 
+    def graph_part(self, column: str, metric: str, t: int | None = None) -> GraphPart:
+        """The lists of the graph for the vectors of this part of the pool; made once.
+
+        Args:
+            column: a column of vectors.
+            metric: "euclidean" or "cosine".
+            t: how many entries a list has, at most; by default as in ``graph``.
+        """
+
+        def make() -> GraphPart:
+            here = np.flatnonzero(~self.pool.missing[column])
+            counts = self.parts.gathered(len(here))
+            n, prepare = sum(counts), self.vectors(column, metric)
+            return part_of_graph(
+                prepare(here),
+                tiles_of(self.parts, column, prepare) if len(here) else iter(()),
+                sum(counts[: self.parts.number]),
+                n,
+                min(n, t) if t else list_length(n),
+            )
+
+        found: GraphPart = self.found((Task.graph_part, column, metric, t), make)
+        return found
+
     def found(self, key: Hashable, make: Callable[[], Any]) -> Any:
         """A costly result that another strategy or stage may use again; made once."""
         if key not in self.cache:
@@ -115,8 +140,29 @@ class Task:
         return rows[np.argsort(self.pool.drawn(self.seed, SHUFFLE)[rows], kind="stable")]
 
     def sampled(self, rows: np.ndarray, most: int) -> np.ndarray:
-        """(at most ``most``,) int64, ascending: some of the rows, drawn at random by their ids."""
-        return rows if len(rows) <= most else np.sort(self.shuffled(rows)[:most])
+        """(at most ``most``,) int64, ascending: some of the rows, drawn at random by their ids.
+
+        At most so many are drawn from all parts of the pool together.
+        """
+        if self.parts.total(len(rows)) <= most:
+            return rows
+        first, draws = self._first_drawn(rows, most)
+        before = sum(map(len, draws[: self.parts.number]))
+        kept = np.argsort(np.concatenate(draws), kind="stable")[:most] - before
+        return np.sort(first[kept[(kept >= 0) & (kept < len(first))]])
+
+    def drawn_vectors(self, prepare: Vectors, rows: np.ndarray, most: int) -> torch.Tensor:
+        """(at most ``most``, d) the vectors of rows that are drawn likewise, in random order."""
+        if not self.parts.several:
+            return prepare(self.shuffled(rows)[:most])
+        first, draws = self._first_drawn(rows, most)
+        order = np.argsort(np.concatenate(draws), kind="stable")[:most]
+        return prepare.everywhere(first)[torch.from_numpy(order).to(self.device)]
+
+    def _first_drawn(self, rows: np.ndarray, most: int) -> tuple[np.ndarray, list[np.ndarray]]:
+        """The first of the rows in random order, and what these have drawn in every part."""
+        first = self.shuffled(rows)[:most]
+        return first, self.parts.gathered(self.pool.drawn(self.seed, SHUFFLE)[first])
 
     def score(
         self, values: np.ndarray, scale: float = 1.0, report: dict[str, Any] | None = None

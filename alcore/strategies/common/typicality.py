@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...geometry.graph_part import distances_in, tiles_of
 from ...geometry.neighbor_graph import is_exact, list_length
 from ...geometry.neighbors import RIVALS, nearest_in, nearest_neighbors
 from ...scores.typicality import of_distances
@@ -28,7 +29,16 @@ def typicality_of(column: str, metric: str, neighbors: int, task: Task) -> tuple
     key = (typicality_of, column, metric, neighbors)
     if key not in task.cache:
         here = np.flatnonzero(~task.pool.missing[column])
-        vectors = task.vectors(column, metric)(here)
+        prepare = task.vectors(column, metric)
+        vectors = prepare(here)
+        if task.parts.several:
+            graph = task.graph_part(column, metric, neighbors + 1 + RIVALS)
+            tiles = tiles_of(task.parts, column, prepare) if len(here) else iter(())
+            values = np.full(task.pool.n, np.nan)
+            distances = distances_in(vectors, tiles, graph)[:, :neighbors]
+            values[here] = of_distances(distances, task.parts)
+            task.cache[key] = values, "exact"
+            return values, "exact"
         if is_exact(*vectors.shape) or neighbors + RIVALS >= list_length(len(here)):
             near = nearest_neighbors(vectors, neighbors, task.tick)
         else:  # the graph serves coverage, too

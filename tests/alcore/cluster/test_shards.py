@@ -11,6 +11,8 @@ from support.problems import problems
 
 DIVERSITY = {"strategy": "diversity", "column": "embeddings"}
 UNCERTAINTY = {"strategy": "uncertainty", "column": "predictions"}
+COVERAGE = {"strategy": "coverage", "column": "embeddings"}
+TYPICALITY = {"strategy": "typicality", "column": "embeddings", "neighbors": 5}
 CLASSES = {"strategy": "balance", "column": "predictions", "count": "predicted"}
 LIGHT = {"strategy": "balance", "column": "light", "target": "input"}
 NUMBER = {"strategy": "weight", "column": "number"}
@@ -29,11 +31,16 @@ RECIPES = {
     "minimum distance": {"strategies": [NUMBER, {**DIVERSITY, "minimum_distance": 2.0}]},
     "by chance": {"strategies": [{"strategy": "random"}, LIGHT]},
     "filtered": {"strategies": [UNCERTAINTY], "filters": [{"column": "number", "max": 2}]},
-    "default": {},
+    "coverage": {"strategies": [COVERAGE], "budget": 20},
+    "coverage weighted": {"strategies": [{**COVERAGE, "weights": UNCERTAINTY}], "budget": 20},
+    "coverage + uncertainty": {"strategies": [COVERAGE, UNCERTAINTY], "combine": "sum", "budget": 20},
+    "typicality": {"strategies": [TYPICALITY]},
+    "typicality x diversity": {"strategies": [{**TYPICALITY, "metric": "cosine"}, DIVERSITY]},
+    "outliers": {"strategies": [{**TYPICALITY, "strength": -1}, LIGHT]},
 }
 
 
-@pytest.mark.parametrize("name", [name for name in RECIPES if name != "default"])
+@pytest.mark.parametrize("name", RECIPES)
 @pytest.mark.parametrize("ends", [(700,), (1, 1, 2100, 2101)], ids=["two", "five, one empty"])
 def test_picks_are_those_of_one_process(pool, chosen_by_shards, name, ends):
     recipe = {"budget": 60, **RECIPES[name]}
@@ -66,6 +73,37 @@ def test_so_are_they_for_any_problem(chosen_by_shards, problem, ends, block):
         alone = alcore.select(problem.pool, problem.recipe, device="cpu")
         chosen = chosen_by_shards(problem.pool, problem.recipe, ends)
     assert chosen.indices.tolist() == alone.indices.tolist()
+
+
+GRAPHS = {
+    "gaussian": [COVERAGE],
+    "weighted, by distance": [{**COVERAGE, "metric": "euclidean", "weights": UNCERTAINTY}],
+    "cosine x uncertainty": [{**COVERAGE, "kernel": "cosine"}, UNCERTAINTY],
+    "x diversity x balance": [COVERAGE, DIVERSITY, LIGHT],
+}
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+@pytest.mark.parametrize("floats", [0, 1 << 16], ids=["float32", "float64"])
+def test_coverage_by_a_graph_in_shards(pool, chosen_by_shards, name, floats):
+    """Where the kernel of all pairs would be too large, each shard has the lists of its own samples."""
+    recipe = {"budget": 60, "strategies": GRAPHS[name]}
+    with changed(coverage_kept_up_to=0, float64_up_to=floats):
+        alone = alcore.select(pool, recipe, device="cpu")
+        chosen = chosen_by_shards(pool, recipe, (1, 700, 2100))
+    assert alone.report["stages"][0]["reached"]["coverage"]["after"]["neighbors"] == "exact"
+    assert chosen.indices.tolist() == alone.indices.tolist()
+    np.testing.assert_allclose(chosen.gains, alone.gains, rtol=1e-6)
+    same_report(chosen.report, alone.report)
+
+
+def test_coverage_of_drawn_samples(pool, chosen_by_shards):
+    with changed(coverage_kept_up_to=0):
+        recipe = {"budget": 1, "strategies": [COVERAGE]}
+        alone = alcore.select(pool, recipe, device="cpu")
+        chosen = chosen_by_shards(pool, recipe, (1, 700, 2100))
+    assert chosen.indices.tolist() == alone.indices.tolist()
+    same_report(chosen.report, alone.report)
 
 
 def test_stages(pool, chosen_by_shards):
