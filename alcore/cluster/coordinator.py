@@ -13,7 +13,7 @@ from ..data.errors import InvalidInput
 from ..data.settings import settings
 from ..objectives import Block, Divisible, Summed
 from ..optimizers.candidates import Proposal, Top
-from ..optimizers.combining import Term, scales_of, scales_of_inverted
+from ..optimizers.combining import Term, combined, scales_of, scales_of_inverted
 from .messages import Chosen, Found, Traffic
 from .shard import News, tensors
 from .sources import Source
@@ -125,9 +125,11 @@ class ShardedCandidates:
     Args:
         shards: the actors that hold them.
         terms: objectives without candidates, which hold what those of the shards have in common.
+        combine: as in ``greedy``.
     """
 
-    def __init__(self, shards: Shards, terms: Sequence[Term]) -> None:
+    def __init__(self, shards: Shards, terms: Sequence[Term], combine: str) -> None:
+        self._combine = combine
         self._shards = shards
         self._terms = terms
         self._objectives = [one.objective for one in terms if isinstance(one.objective, Divisible)]
@@ -163,7 +165,7 @@ class ShardedCandidates:
         found = [one for one in answers if one is not None]
         if not found:
             return None
-        together = _together(found)
+        together = self._best(_together(found), SPARE * size)
         blocks = self._blocks(together)
         return Proposal(
             together.rows,
@@ -172,6 +174,27 @@ class ShardedCandidates:
             together.limit_row,
             frozenset(together.stand_ins),
             handle=together,
+        )
+
+    def _best(self, found: Found, size: int) -> Found:
+        """The best ``size`` of what was found, so that a block does not grow with the number of shards.
+
+        The others are bounded by the best of them. With stand-ins, all are needed.
+        """
+        if len(found.rows) <= size or found.stand_ins:
+            return found
+        total = combined(self._terms, found.values, self._combine)
+        order = np.argsort(-total, kind="stable")
+        kept, best = np.sort(order[:size]), order[size]
+        limit, limit_row = float(total[best]), int(found.rows[best])
+        if (found.limit, -found.limit_row) > (limit, -limit_row):
+            limit, limit_row = found.limit, found.limit_row
+        return Found(
+            found.rows[kept],
+            [values[kept] for values in found.values],
+            [{name: array[kept] for name, array in one.items()} for one in found.traits],
+            limit,
+            limit_row,
         )
 
     def _blocks(self, found: Found) -> list[Block]:

@@ -134,7 +134,7 @@ class _Selecting:
         own = self._prepare(empty, plan)
         stage, ready = plan.stage, own.ready
         before = self._reports(own)
-        candidates = ShardedCandidates(self.shards, own.terms)
+        candidates = ShardedCandidates(self.shards, own.terms, plan.stage.combine)
         candidates.sum_up_all()
         self.to_prepare += self.shards.traffic.bytes
         built = time.perf_counter()

@@ -3,7 +3,9 @@
 from itertools import pairwise
 
 import numpy as np
+import pyarrow
 import pytest
+from pyarrow import parquet
 
 import alcore
 from alcore.cluster import ArraySource, ShardedPool, Workers
@@ -55,3 +57,28 @@ def pool():
             "light": np.array(["day", "dusk", "night"], dtype=object)[rng.integers(0, 3, n)],
         },
     )
+
+
+@pytest.fixture
+def table(tmp_path):
+    """600 samples in a Parquet file of row groups of 100, and the same as a pool."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(600, 5)).astype(np.float32)
+    columns = {
+        "id": [f"s{row}" for row in range(600)],
+        "embeddings": pyarrow.FixedSizeListArray.from_arrays(X.reshape(-1), 5),
+        "number": [None if row % 7 == 0 else float(row % 11) for row in range(600)],
+        "light": [None if row % 50 == 0 else ["day", "night"][row % 2] for row in range(600)],
+        "labeled": [row % 100 == 3 for row in range(600)],
+    }
+    path = tmp_path / "pool.parquet"
+    parquet.write_table(pyarrow.table(columns), path, row_group_size=100)
+    number = np.array([np.nan if one is None else one for one in columns["number"]])
+    pool = alcore.Pool(
+        600,
+        columns["id"],
+        np.array(columns["labeled"]),
+        {"embeddings": X, "number": number, "light": columns["light"]},
+        missing={"number": np.isnan(number)},
+    )
+    return path, pool

@@ -1,12 +1,19 @@
 """A pool in shards: the picks are those of one process."""
 
+import os
+import signal
+import sys
+
 import numpy as np
 import pytest
+import ray
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import alcore
+from alcore.cluster import ArraySource, NpySource, ParquetSource, ShardedPool
 from alcore.data.settings import changed
+from alcore.strategies import STRATEGIES as ALL
 from support.problems import problems
 
 DIVERSITY = {"strategy": "diversity", "column": "embeddings"}
@@ -38,6 +45,13 @@ RECIPES = {
     "typicality x diversity": {"strategies": [{**TYPICALITY, "metric": "cosine"}, DIVERSITY]},
     "outliers": {"strategies": [{**TYPICALITY, "strength": -1}, LIGHT]},
 }
+
+
+def test_without_a_cluster(monkeypatch, pool):
+    assert not ray.is_initialized(), "this test must come before those that start Ray"
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    with pytest.raises(alcore.InvalidInput, match=r"not connected to a cluster: call ray\.init"):
+        alcore.select(pool, {"budget": 5, "strategies": [{"strategy": "random"}]}, backend="ray")
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -76,18 +90,16 @@ def test_so_are_they_for_any_problem(chosen_by_shards, problem, ends, block):
 
 
 GRAPHS = {
-    "gaussian": [COVERAGE],
     "weighted, by distance": [{**COVERAGE, "metric": "euclidean", "weights": UNCERTAINTY}],
     "cosine x uncertainty": [{**COVERAGE, "kernel": "cosine"}, UNCERTAINTY],
     "x diversity x balance": [COVERAGE, DIVERSITY, LIGHT],
 }
 
 
-@pytest.mark.parametrize("name", GRAPHS)
-@pytest.mark.parametrize("floats", [0, 1 << 16], ids=["float32", "float64"])
+@pytest.mark.parametrize(("name", "floats"), [("gaussian", 1 << 16), *((name, 0) for name in GRAPHS)])
 def test_coverage_by_a_graph_in_shards(pool, chosen_by_shards, name, floats):
     """Where the kernel of all pairs would be too large, each shard has the lists of its own samples."""
-    recipe = {"budget": 60, "strategies": GRAPHS[name]}
+    recipe = {"budget": 60, "strategies": GRAPHS.get(name, [COVERAGE])}
     with changed(coverage_kept_up_to=0, float64_up_to=floats):
         alone = alcore.select(pool, recipe, device="cpu")
         chosen = chosen_by_shards(pool, recipe, (1, 700, 2100))
@@ -98,10 +110,13 @@ def test_coverage_by_a_graph_in_shards(pool, chosen_by_shards, name, floats):
 
 
 def test_coverage_of_drawn_samples(pool, chosen_by_shards):
+    """With few picks of many samples the lists of a graph would say little."""
+    pool = alcore.Pool(pool.n, pool.ids, columns=dict(pool.columns))
     with changed(coverage_kept_up_to=0):
         recipe = {"budget": 1, "strategies": [COVERAGE]}
         alone = alcore.select(pool, recipe, device="cpu")
         chosen = chosen_by_shards(pool, recipe, (1, 700, 2100))
+    assert alone.report["stages"][0]["reached"]["coverage"]["after"]["drawn"] == 2000
     assert chosen.indices.tolist() == alone.indices.tolist()
     same_report(chosen.report, alone.report)
 
@@ -133,6 +148,77 @@ def test_what_a_round_sends_depends_on_the_block_and_not_on_the_pool(chosen_by_s
     assert most[16_000] <= 1.1 * most[2_000]
 
 
+def test_picks_from_files_are_those_from_memory(table, workers):
+    path, pool = table
+    recipe = {
+        "budget": 40,
+        "strategies": [
+            {"strategy": "diversity", "column": "embeddings"},
+            {"strategy": "weight", "column": "number"},
+            {"strategy": "balance", "column": "light"},
+        ],
+    }
+    names = ["embeddings", "number", "light"]
+    sources = [
+        ParquetSource(str(path), names, low, high, ids="id", labeled="labeled")
+        for low, high in [(0, 250), (250, 300), (300, None)]
+    ]
+    chosen = alcore.select(ShardedPool(sources), recipe, backend=workers)
+    alone = alcore.select(pool, recipe, device="cpu")
+    assert chosen.ids == alone.ids
+    assert chosen.indices.tolist() == alone.indices.tolist()
+
+
+def test_a_missing_file_of_a_shard_is_named(workers, tmp_path):
+    np.save(tmp_path / "s.npy", np.arange(5.0))
+    sources = [NpySource({"s": str(path)}) for path in (tmp_path / "s.npy", "/nowhere/s.npy")]
+    recipe = {"budget": 2, "strategies": [{"strategy": "weight", "column": "s"}]}
+    with pytest.raises(alcore.InvalidInput, match=r"^shard '/nowhere/s\.npy': there is no such file"):
+        alcore.select(ShardedPool(sources), recipe, backend=workers)
+
+
+STRATEGIES = [
+    {"strategy": "diversity", "column": "embeddings"},
+    {"strategy": "balance", "column": "classes", "bins": [1.0, 2.0]},
+]
+
+
+def pid_of(actor):
+    return ray.get(actor.__ray_call__.remote(lambda self: os.getpid()))
+
+
+@pytest.fixture
+def files(tmp_path):
+    rng = np.random.default_rng(0)
+    columns = {
+        "embeddings": rng.normal(size=(900, 6)).astype(np.float32),
+        "classes": rng.integers(0, 3, 900).astype(float),
+    }
+    for name, values in columns.items():
+        np.save(tmp_path / f"{name}.npy", values)
+    return columns, {name: str(tmp_path / f"{name}.npy") for name in columns}
+
+
+def test_an_actor_killed_in_mid_selection(workers, files):
+    columns, paths = files
+    recipe = {"budget": 120, "strategies": STRATEGIES}
+    alone = alcore.select(alcore.Pool(900, columns=columns), recipe, device="cpu")
+    at = {"left": [40]}
+
+    def kill(chosen, budget):
+        if at["left"] and chosen >= at["left"][0]:
+            at["left"].pop(0)
+            os.kill(pid_of(workers.actor(1)), signal.SIGKILL)
+
+    sources = [NpySource(paths, 0, 200), NpySource(paths, 200, 650), NpySource(paths, 650)]
+    with changed(block_sizes={0: 8, 1: 8, 2: 8, 3: 8}):
+        chosen = alcore.select(ShardedPool(sources), recipe, backend=workers, progress=kill)
+    assert at["left"] == []
+    assert chosen.report["shards"]["replaced"] == 1
+    assert chosen.indices.tolist() == alone.indices.tolist()
+    assert chosen.ids == alone.ids
+
+
 def same_report(mine, alone):
     """The counts are the same, and what is reached is so up to rounding."""
     for one, other in zip(mine["stages"], alone["stages"], strict=True):
@@ -147,3 +233,75 @@ def flat(nested, at=""):
     if not isinstance(nested, dict):
         return {at: nested}
     return {k: v for name, one in nested.items() for k, v in flat(one, f"{at}.{name}").items()}
+
+
+EMBEDDINGS = {"column": "embeddings"}
+RANDOM = {"strategies": [{"strategy": "random"}]}
+REFUSED = {
+    "strategies: 'typiclust'": {"strategies": [{"strategy": "typiclust", **EMBEDDINGS}]},
+    "strategies: 'determinantal'": {"strategies": [{"strategy": "determinantal", **EMBEDDINGS}]},
+    "combine: 'lightly'": {**RANDOM, "combine": "lightly"},
+    "batch: 'power'": {**RANDOM, "batch": "power"},
+    "cost:": {**RANDOM, "cost": {"column": "number", "budget": 3}},
+    "groups:": {**RANDOM, "groups": {"column": "light", "at_most": 1}},
+    "filters: minimum_distance": {
+        **RANDOM,
+        "filters": [{"column": "embeddings", "minimum_distance": 0.1}],
+    },
+    "ignore_outliers": {
+        "strategies": [{"strategy": "diversity", **EMBEDDINGS, "ignore_outliers": 0.1}]
+    },
+    "kernel: 'ball'": {
+        "strategies": [{"strategy": "coverage", **EMBEDDINGS, "kernel": "ball", "radius": 0.5}]
+    },
+    "a number of bins": {"strategies": [{"strategy": "balance", "column": "number", "bins": 3}]},
+    "a list of columns": {"strategies": [{"strategy": "balance", "column": ["light", "light"]}]},
+    "to, of ids": {"strategies": [{"strategy": "similarity", **EMBEDDINGS, "to": ["s1"]}]},
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_refused(pool, chosen_by_shards, what):
+    with pytest.raises(alcore.InvalidInput) as refusal:
+        chosen_by_shards(pool, {"budget": 5, **REFUSED[what]}, (1000,))
+    assert what in str(refusal.value)
+    assert "is not possible with backend: 'ray'" in str(refusal.value)
+
+
+def test_every_strategy_says_whether_it_can_be_divided():
+    """Those that cannot are refused by name; those that can are tested in ``test_shards``."""
+    divisible = {one.model_fields["strategy"].default for one in ALL if one.divisible}
+    assert divisible == {
+        *("uncertainty", "weight", "diversity", "balance", "coverage", "typicality", "random"),
+        *("similarity", "expected_cost", "disagreement"),
+    }
+
+
+def test_errors_of_shards_are_those_of_one_process(pool, chosen_by_shards):
+    columns = {**pool.columns, "number": pool.columns["number"].copy()}
+    columns["number"][1500] = np.nan
+    broken = alcore.Pool(pool.n, pool.ids, columns=columns)
+    for strategy, match in [
+        ({"strategy": "weight", "column": "number"}, r"1 sample \(id s1500\) with NaN"),
+        ({"strategy": "weight", "column": "light", "prefer": ["fog"]}, "is 'fog'; there are 'day'"),
+        ({"strategy": "weight", "column": "absent"}, "there is no column 'absent'"),
+    ]:
+        recipe = {"budget": 5, "strategies": [strategy]}
+        for select in (alcore.select, lambda p, r: chosen_by_shards(p, r, (1000,))):
+            with pytest.raises(alcore.InvalidInput, match=match):
+                select(broken, recipe)
+
+
+def test_without_ray(monkeypatch, pool):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(alcore.InvalidInput, match=r"needs Ray.*pip install -r requirements-ray.txt$"):
+        alcore.select(pool, {"budget": 5, **RANDOM}, backend="ray")
+
+
+def test_a_pool_in_shards_needs_the_backend(pool):
+    with pytest.raises(alcore.InvalidInput, match="select from it with backend: 'ray'"):
+        alcore.select(ShardedPool([ArraySource(pool)]), {"budget": 5, **RANDOM})
+    with pytest.raises(alcore.InvalidInput, match="there is no 'dask'"):
+        alcore.select(pool, {"budget": 5, **RANDOM}, backend="dask")
+    with pytest.raises(alcore.InvalidInput, match="give a source for each shard"):
+        ShardedPool([])
