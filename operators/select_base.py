@@ -26,7 +26,7 @@ class SelectOperator(OptionsOperator):
             With "", the tag or saved view is not written.
         overwrite: whether an earlier selection with this run key is replaced.
         bad: "error" or "leave_out", for samples whose values cannot be used.
-        device: "auto", "cpu" or "cuda".
+        device: "auto", "cpu", "cuda", or "ray" for the cluster that RAY_ADDRESS names.
         seed: the seed of the random numbers.
         objects: a field of objects to choose from, instead of samples.
         result: whether the chosen objects ("labels", the default) or their "samples" are tagged.

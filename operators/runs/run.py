@@ -19,6 +19,7 @@ from ..reading.reads import reads_of
 from .checks import check_names
 from .marks import chosen_view
 from .names import Names, name_selection, names_in_record
+from .on_ray import select_on_ray
 from .used_embeddings import embeddings_used
 from .writing import tokens, write
 
@@ -40,7 +41,7 @@ class SelectionRequest:
         run_key: the key of the run; None for a default.
         overwrite: whether an earlier selection with this run key is replaced.
         bad: what happens to values that cannot be used: "error" or "leave_out".
-        device: "auto", "cpu" or "cuda".
+        device: "auto", "cpu", "cuda", or "ray" for the cluster that RAY_ADDRESS names.
         objects: a field of label lists, each label of which is a candidate; None for samples.
         result: where to write if objects are chosen: on the chosen "labels", or on their "samples", in
             the order in which these were first chosen.
@@ -76,15 +77,14 @@ def preview(
         request.objects,
     )
     try:
-        chosen = select(
-            reading.pool,
-            reading.recipe,
-            request.device,
-            lambda done, budget: report(
-                READ_SHARE + CHOOSE_SHARE * done / budget, f"Chosen {done} of {budget}"
-            ),
-            keeping,
-        )
+
+        def choosing(done: int, budget: int) -> None:
+            report(READ_SHARE + CHOOSE_SHARE * done / budget, f"Chosen {done} of {budget}")
+
+        if request.device == "ray":
+            chosen = select_on_ray(reading.pool, reading.recipe, choosing)
+        else:
+            chosen = select(reading.pool, reading.recipe, request.device, choosing, keeping)
     except InvalidInput as error:
         if request.objects is None:
             raise
