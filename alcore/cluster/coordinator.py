@@ -66,7 +66,6 @@ class Shards:
         Raises:
             InvalidInput: what a shard raises; or one was lost and could not be replaced.
         """
-        self.traffic.begin()
         refs = [self._send(number, question, arguments) for number in range(len(self))]
         answers = [self._answer(number, ref, question, arguments) for number, ref in enumerate(refs)]
         self.traffic.count(answers)
@@ -146,6 +145,7 @@ class ShardedCandidates:
 
     def top(self) -> Top | None:
         """The best candidate by the present bounds, which must be exact; None where there is none."""
+        self._shards.traffic.begin()
         found = [one for one in self._shards.ask("top") if one is not None]
         if not found:
             return None
@@ -155,6 +155,7 @@ class ShardedCandidates:
 
     def propose(self, size: int) -> Proposal | None:
         """The best ``size`` candidates or about as many; None where no candidate is left."""
+        self._shards.traffic.begin()
         count = len(self._shards)
         self._sum_up(max(LEAST_PROPOSED, SPARE * size // count))
         answers = self._shards.ask(

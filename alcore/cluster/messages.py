@@ -48,7 +48,7 @@ class Traffic:
     """How much is sent between the coordinator and the shards.
 
     Attributes:
-        rounds: how often all shards were asked.
+        rounds: how often the shards proposed candidates.
         bytes: what all messages to and from the shards took together.
         most: what those of one round took at most.
     """

@@ -32,7 +32,7 @@ class PartCoverage(Summed):
         kernel: the similarity of two vectors, in [0, 1]; not "ball".
     """
 
-    update_cost = 1
+    update_cost = 2
 
     def __init__(
         self,
