@@ -15,7 +15,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -299,91 +298,6 @@ def child(path: str, picks: str, entry: str) -> None:
     print((measuring.status("VmHWM") - before) / X.nbytes)
 
 
-# FiftyOne
-
-
-def mongo(shrink: int) -> None:
-    n, picks = 100_000 // shrink, 1000 // shrink
-
-    def rows() -> Rows:
-        for d in (128, 512):
-            dataset = make_dataset(n, d)
-            yield [f"{n} x {d}", *whole_way(dataset, picks)]
-            dataset.delete()
-
-    head = ["samples", "read", "choose", "write", "all", "share of choosing"]
-    head += ["values()", "read / values()", "tag_samples()", "write / tag_samples()"]
-    with own_database():
-        table(
-            f"from a FiftyOne dataset to a tag, coverage weighted by margin, {picks} picks",
-            head,
-            rows(),
-        )
-
-
-@contextmanager
-def own_database() -> Any:
-    """A database and settings of the benchmark's own; to be entered before FiftyOne is imported."""
-    sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / ".venv" / "plugin")]
-    from support import servers
-
-    with tempfile.TemporaryDirectory() as home:
-        settings = servers.isolated(os.environ, Path(home))
-        os.environ.clear()
-        os.environ.update(settings)
-        with servers.database(settings):
-            yield
-
-
-def make_dataset(n: int, d: int) -> Any:
-    """Samples with vectors and logits, written as documents, for add_samples() takes minutes."""
-    import fiftyone as fo
-    from bson import Binary, ObjectId
-    from fiftyone.core.utils import serialize_numpy_array
-
-    X, logits = make_data("clustered", n, d), 3 * make_data("isotropic", n, 10)
-    dataset = fo.Dataset()
-    dataset.default_classes = list(map(str, range(10)))
-    first = fo.Classification(label="0", confidence=0.5, logits=logits[0])
-    dataset.add_sample(fo.Sample(filepath="/data/0.jpg", embedding=X[0], predictions=first))
-    documents = dataset._sample_collection
-    pattern = documents.find_one()
-    documents.delete_many({})
-    for start in range(0, n, 5000):
-        batch = []
-        for row in range(start, min(n, start + 5000)):
-            predicted = {"_id": ObjectId(), "label": str(logits[row].argmax())}
-            predicted["logits"] = Binary(serialize_numpy_array(logits[row]))
-            batch.append(
-                pattern
-                | {"_id": ObjectId(), "filepath": f"/data/{row}.jpg"}
-                | {"embedding": Binary(serialize_numpy_array(X[row]))}
-                | {"predictions": pattern["predictions"] | predicted}
-            )
-        documents.insert_many(batch)
-    return dataset
-
-
-def whole_way(dataset: Any, picks: int) -> list[float]:
-    from active_learning.alcore import Recipe, select
-    from active_learning.operators.reading.read import Labeled, read
-    from active_learning.operators.runs.records import name_selection, write
-
-    entry = {"strategy": "coverage", "column": "embedding", "weights": {"column": "predictions"}}
-    recipe = Recipe.of({"budget": picks, "strategies": [entry]})
-    wall = time.perf_counter  # for half the work is the database's
-    values, _ = timed(lambda: dataset.values(["id", "embedding", "predictions.logits"]), wall)
-    reading, found = timed(lambda: read(dataset, recipe, Labeled(tag="labeled")), wall)
-    choosing, chosen = timed(lambda: select(found.pool, found.recipe, device="cpu"), wall)
-    names = name_selection(dataset, "benchmark", "chosen", None)
-    told = recipe.model_dump(by_alias=True)
-    writing, _ = timed(lambda: write(dataset, chosen, names, told, {}), wall)
-    tagging, _ = timed(lambda: dataset.select(chosen.ids).tag_samples("by-hand"), wall)
-    whole = reading + choosing + writing
-    shares = [reading, choosing, writing, whole, choosing / whole]
-    return [*shares, values, reading / values, tagging, writing / tagging]
-
-
 PARTS: dict[str, Any] = {
     "scores": scores,
     "embed": embed,
@@ -393,7 +307,6 @@ PARTS: dict[str, Any] = {
     "balance": balance,
     "by_embeddings": by_embeddings,
     "test_sets": test_sets,
-    "mongo": mongo,
 }
 
 
