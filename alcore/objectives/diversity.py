@@ -153,7 +153,7 @@ class Diversity(Objective):
         new = slice(level, self._count)
         nearest = self._nearest[rows]
         nearest_squared(
-            self._vectors[rows],
+            self._vectors[rows] if isinstance(rows, slice) else self._vectors.index_select(0, rows),
             self._lengths[rows],
             self._centers[new],
             self._center_lengths[new],
