@@ -39,7 +39,7 @@ class Settings:
 
     float64_up_to: int = 1 << 16
     largest_chunk: int = sys.maxsize
-    block_sizes: Mapping[int, int] = field(default_factory=lambda: {0: 128, 1: 256, 2: 128, 3: 16})
+    block_sizes: Mapping[int, int] = field(default_factory=lambda: {0: 128, 1: 512, 2: 128, 3: 16})
     kinds_a_block: int = 1024
     coverage_few: int = 64
     coverage_states: int = 128
