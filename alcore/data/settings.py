@@ -46,7 +46,7 @@ class Settings:
     coverage_changed_share: float = 0.6
     coverage_kept_up_to: int = 1 << 27
     exact_neighbors_up_to: int = 1 << 43
-    badge_picks_a_pass: int = 128
+    badge_picks_a_pass: int = 256
     medoid_members: int = 4000
     medoid_choices: int = 1000
     most_spanning: int = 10_000
