@@ -1,5 +1,6 @@
 """Diversity: distance to the nearest labeled or chosen sample (k-center greedy)."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -7,14 +8,18 @@ import torch
 
 from ..geometry.distances import nearest_exactly, squared_distances
 from ..geometry.groups import groups_around
+from ..geometry.leading_directions import leading_directions
 from .nearest_center import Centers, RowDistances
 from .objective import Objective
 
 # The relative error of distances from float32 products.
 ROUNDED = 1e-5
-# Rows are grouped around this many centers, where each has so many rows, and where at most this share
-# of the comparisons is left.
-SEEDS, ROWS_A_SEED, MOST_COMPARED = 256, 16, 0.25
+# So many rows are worth a way to spare comparisons.
+ENOUGH_ROWS = 4096
+# Directions are looked for once there are so many centers; groups, around so many.
+CENTERS, SEEDS = 64, 256
+# Rows are grouped where at most this share of the comparisons is left.
+MOST_COMPARED = 0.25
 
 
 class DiversityBlock:
@@ -37,7 +42,8 @@ class Diversity(Objective):
     While there is no center, the value is the closeness to the mean of the pool,
     ``1 / (1 + d / mean d)`` in (0, 1]. Cosine distance is ``1 - cos``, in [0, 2].
 
-    A row is compared with new centers only when its value is needed.
+    A row is compared with new centers only when its value is needed; where rows form clusters, or lie
+    along few directions, only with centers that may be the nearest.
 
     Args:
         vectors: (n, d) candidates, centered; for the cosine metric of length 1.
@@ -66,11 +72,11 @@ class Diversity(Objective):
         self._exact = vectors.dtype == torch.float64
         self._centers = Centers(centers, picks)
         self._distances = RowDistances(vectors, self._centers)
-        self._may_group = (
-            vectors.dtype == torch.float32
-            and vectors.device.type == "cpu"  # on a GPU products are cheap, and small steps are not
-            and len(vectors) >= ROWS_A_SEED * SEEDS
-        )
+        # Ways to spare comparisons, each tried once there are so many centers. On a GPU products are
+        # cheap, and small steps are not.
+        self._ways: list[tuple[int, Callable[[], None]]] = []
+        if not self._exact and vectors.device.type == "cpu" and len(vectors) >= ENOUGH_ROWS:
+            self._ways = [(CENTERS, self._find_directions), (SEEDS, self._find_groups)]
         self.scale = 1.0
 
     @property
@@ -92,9 +98,8 @@ class Diversity(Objective):
         """(R,) float64, the present values of ``rows`` (all if None), higher = more worth labeling."""
         if self.needs_first_pick:
             return self._closeness if rows is None else self._closeness[rows]
-        if self._may_group and self._centers.count >= SEEDS:
-            self._may_group = False
-            self._group()
+        while self._ways and self._centers.count >= self._ways[0][0]:
+            self._ways.pop(0)[1]()
         return self._distance(self._distances.squared(rows).to(torch.float64))
 
     def block(self, rows: torch.Tensor, values: torch.Tensor) -> DiversityBlock:
@@ -116,8 +121,12 @@ class Diversity(Objective):
         largest = torch.tensor(self._distances.largest(), dtype=torch.float64)
         return {"radius": float(self._distance(largest))}
 
-    def _group(self) -> None:
-        """Compare groups of rows from here on, where rows form clusters."""
+    def _find_directions(self) -> None:
+        self._distances.directions = leading_directions(self._distances.vectors)
+        if self._distances.directions is not None:
+            self._ways.clear()
+
+    def _find_groups(self) -> None:
         step = self._centers.count // SEEDS
         seeds = self._centers[slice(0, step * SEEDS, step)][0]
         self._distances.groups = groups_around(self._distances.vectors, seeds, MOST_COMPARED)

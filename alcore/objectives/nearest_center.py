@@ -7,10 +7,13 @@ import torch
 from ..data.settings import chunks
 from ..geometry.distances import ROUNDINGS, nearest_squared, squared_lengths
 from ..geometry.groups import Groups
+from ..geometry.leading_directions import LeadingDirections
 
 # Fewer rows than this share a matrix product with others; in groups, which cost more to find, so many.
 ENOUGH_ROWS, ENOUGH_GROUPED_ROWS = 1024, 1 << 14
 ROWS_A_CHUNK = 1 << 16
+# Leading directions help where there are so many centers to compare with.
+ENOUGH_CENTERS = 64
 
 
 class Centers:
@@ -51,8 +54,9 @@ class RowDistances:
         self.vectors = vectors
         self.lengths = squared_lengths(vectors)
         self.nearest = torch.full_like(self.lengths, torch.inf)
-        # Set where it helps: then rows are compared only with centers that may be nearer.
+        # Set where they help: rows are then compared only with centers that may be nearer.
         self.groups: Groups | None = None
+        self.directions: LeadingDirections | None = None
         self._rounding = ROUNDINGS * torch.finfo(vectors.dtype).eps
         self._centers = centers
         self._seen = torch.zeros(len(vectors), dtype=torch.int64, device=vectors.device)
@@ -107,10 +111,15 @@ class RowDistances:
         for chunk in chunks(len(rows), ROWS_A_CHUNK):
             few = rows[chunk]
             nearest, lengths = self.nearest[few], self.lengths[few]
-            if self.groups is None:
-                nearest_squared(self.vectors_of(few), lengths, *new, nearest)
-            else:
+            if self.groups is not None:
                 self._compare_groups(few, lengths, *new, nearest)
+            elif self.directions is not None and self._centers.count - level >= ENOUGH_CENTERS:
+                unsure = self.directions.lower(self.vectors, lengths, few, *new, nearest)
+                rest = nearest[unsure]
+                nearest_squared(self.vectors_of(few[unsure]), lengths[unsure], *new, rest)
+                nearest[unsure] = rest
+            else:
+                nearest_squared(self.vectors_of(few), lengths, *new, nearest)
             self.nearest[few] = nearest
         self._seen[rows] = self._centers.count
 
