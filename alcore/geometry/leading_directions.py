@@ -91,7 +91,7 @@ def leading_directions(vectors: torch.Tensor) -> LeadingDirections | None:
     few = vectors[:: max(1, len(vectors) // SAMPLE)].to(torch.float64)
     shares, basis = torch.linalg.eigh(few.T @ few)  # ascending
     left = shares.clamp_(min=0).cumsum(0) <= LEFT * shares.sum()
-    count = len(shares) - int(left.sum())
+    count = max(1, len(shares) - int(left.sum()))
     if count > MOST * len(shares):
         return None
     return LeadingDirections(basis[:, -count:].to(vectors.dtype).contiguous(), vectors)
