@@ -26,9 +26,13 @@ REPEATS = 3
 def scores(shrink: int) -> None:
     head = ["what", "ours", "numpy", "ours / numpy", "wanted at most"]
     table("scores, beside numpy on the same array", head, beside_numpy(shrink))
+    boxes(shrink)
+    batch_bald(shrink)
+
+
+def boxes(shrink: int) -> None:
     head = ["boxes to images", "ours", "sum over the boxes", "ours / sum", "wanted at most"]
     table("aggregation of boxes", head, aggregation(shrink))
-    batch_bald(shrink)
 
 
 def best(run: Callable[[], Any]) -> float:

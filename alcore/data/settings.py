@@ -39,14 +39,14 @@ class Settings:
 
     float64_up_to: int = 1 << 16
     largest_chunk: int = sys.maxsize
-    block_sizes: Mapping[int, int] = field(default_factory=lambda: {0: 64, 1: 256, 2: 128, 3: 16})
+    block_sizes: Mapping[int, int] = field(default_factory=lambda: {0: 64, 1: 512, 2: 128, 3: 16})
     kinds_a_block: int = 1024
     coverage_few: int = 64
     coverage_states: int = 128
     coverage_changed_share: float = 0.6
     coverage_kept_up_to: int = 1 << 27
     exact_neighbors_up_to: int = 1 << 38
-    badge_picks_a_pass: int = 128
+    badge_picks_a_pass: int = 256
     medoid_members: int = 4000
     medoid_choices: int = 1000
     most_spanning: int = 10_000

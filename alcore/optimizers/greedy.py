@@ -171,15 +171,16 @@ class _Greedy:
         where = rows.cpu().numpy()
         limits = None if self.limits is None else self.limits.block(rows)
         taken: list[int] = []
+        closed = np.zeros(len(where), dtype=bool)
         gains: list[float] = []
         reasons: list[np.ndarray] = []
         while len(self.rows) + len(taken) < self.budget:
             values = [block.values for block in blocks]
             total = combined(self.terms, values, self.combine)
             total = total if limits is None else limits.apply(total)
-            total[taken] = -np.inf
-            best = int(np.argmax(total))
-            value = total[best]
+            np.putmask(total, closed, -np.inf)
+            best = int(total.argmax())
+            value = float(total[best])
             # The first pick is the best of all by construction; a later one must exceed the limit.
             if taken and (value < limit or (value == limit and where[best] > limit_row)):
                 break
@@ -187,9 +188,10 @@ class _Greedy:
                 break
             if value == -np.inf or (taken and self._spent(values, best)):
                 break
-            gains.append(float(value))
+            gains.append(value)
             reasons.append(np.array([v[best] for v in values]))
             taken.append(best)
+            closed[best] = True
             for block in blocks:
                 block.pick(best)
             if limits is not None:
@@ -281,14 +283,15 @@ class _Greedy:
         costly &= self.device.type == "cpu"
         step = 2 * size if costly else max(2 * size, self.evaluated // 2)
         self.evaluated = 0
+        exact = upper[self.fresh]
         while True:
-            kth = _kth(torch.where(self.fresh, upper, -torch.inf), size + 1)
-            stale = torch.where(self.fresh, -torch.inf, upper)
-            rows = ((stale >= kth) & (stale > -torch.inf)).nonzero().flatten()
+            kth = _kth(exact, size + 1)
+            exact = exact[exact >= kth]
+            rows = ((upper >= kth) & (upper > -torch.inf) & ~self.fresh).nonzero().flatten()
             if len(rows) == 0:
                 return upper
             if len(rows) > step:
-                rows = stale.topk(step).indices
+                rows = rows[_top(upper[rows], step)]
             self.evaluated += len(rows)
             for k in lazy:
                 self.bounds[k][rows] = self.terms[k].objective.values(rows)
@@ -298,6 +301,7 @@ class _Greedy:
                 if k != lazy[-1]:
                     rows = rows[upper[rows] >= kth]
             self.fresh[rows] = True
+            exact = torch.cat([exact, upper[rows]])
             step *= 2
 
 
@@ -397,9 +401,17 @@ def _best_of_each(
 
 
 def _kth(values: torch.Tensor, k: int) -> float:
+    """The k-th highest value; -inf where there are fewer."""
     if len(values) < k:
         return -np.inf
     return float(values.topk(k).values[-1])
+
+
+def _top(values: torch.Tensor, k: int) -> torch.Tensor:
+    """(k,) the rows of the k highest values, in no particular order."""
+    if values.device.type == "cpu":  # a tenth of the time of topk, which sorts
+        return torch.from_numpy(np.argpartition(values.numpy(), -k)[-k:])
+    return values.topk(k, sorted=False).indices
 
 
 def _best(upper: torch.Tensor, size: int) -> tuple[torch.Tensor, float, int]:
