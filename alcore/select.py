@@ -88,7 +88,7 @@ def _selected(
     # sample that this stage can choose.
     needed = _needed(stages[0]) if len(stages) == 1 else []
     needed = [column for column in needed if column in pool.columns]
-    candidates = task.candidates[passing(task, recipe.filters, needed)[task.candidates]]
+    candidates = _those(task.candidates, passing(task, recipe.filters, needed))
     report: dict[str, Any] = {
         "pool": int(pool.n - pool.labeled.sum()),
         "labeled": int(pool.labeled.sum()),
@@ -136,8 +136,8 @@ def _run_stage(
         pool.column(stage.cost.column, f"{at}cost")
     needed = _needed(stage)
     # Ascending, whatever order an earlier stage chose them in: ties go to the lower index.
-    candidates = np.sort(task.candidates[passing(task, stage.filters, needed)[task.candidates]])
-    with_values = candidates[pool.present(needed)[candidates]]
+    candidates = _those(_ascending(task.candidates), passing(task, stage.filters, needed))
+    with_values = _those(candidates, pool.present(needed))
     if len(with_values) == 0:
         raise InvalidInput(_nothing_left(pool, len(task.candidates), candidates, needed))
     tasks = [replace(task, user=place) for place in places]
@@ -213,7 +213,17 @@ def _without_excluded(
     kept = np.ones(tasks[0].pool.n, dtype=bool)
     for one, task in zip(strategies, tasks, strict=True):
         kept[one.excluded(task)] = False
-    return candidates[kept[candidates]] if kept[candidates].any() else candidates
+    return _those(candidates, kept) if kept[candidates].any() else candidates
+
+
+def _those(rows: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """The rows that are wanted, (N,) bool; the same array where all are, for it may be large."""
+    mask = wanted[rows]
+    return rows if mask.all() else rows[mask]
+
+
+def _ascending(rows: np.ndarray) -> np.ndarray:
+    return rows if (np.diff(rows) > 0).all() else np.sort(rows)
 
 
 def _picked(

@@ -31,6 +31,7 @@ class Settings:
         coverage_kept_up_to: a kernel matrix of up to this many numbers is kept in memory.
         exact_neighbors_up_to: up to this many multiplications all pairs are compared, on any device,
             because the result must not depend on the device.
+        read_whole_up_to: vectors of up to this many numbers, in a file, are read into memory.
         badge_picks_a_pass: how many picks are compared with all candidates at once.
         medoid_members: how many members of a larger cluster a possible medoid is compared with.
         medoid_choices: how many members of a larger cluster are tried as its medoid.
@@ -46,6 +47,7 @@ class Settings:
     coverage_changed_share: float = 0.6
     coverage_kept_up_to: int = 1 << 27
     exact_neighbors_up_to: int = 1 << 38
+    read_whole_up_to: int = 1 << 28
     badge_picks_a_pass: int = 256
     medoid_members: int = 4000
     medoid_choices: int = 1000

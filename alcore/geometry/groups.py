@@ -12,6 +12,7 @@ import torch
 
 from ..data.settings import chunk_size, chunks
 from .distances import ROUNDINGS, squared_lengths
+from .vectors import AnyVectors
 
 # The middles of groups, and whether they help, are estimated with about so many rows.
 SAMPLE = 4096
@@ -67,7 +68,7 @@ class Groups:
                 yield part, torch.from_numpy(found)
 
 
-def groups_around(vectors: torch.Tensor, seeds: torch.Tensor, most: float) -> Groups | None:
+def groups_around(vectors: AnyVectors, seeds: torch.Tensor, most: float) -> Groups | None:
     """Divide rows into groups around seeds; None where that would not help to skip comparisons.
 
     Args:
@@ -89,9 +90,9 @@ def groups_around(vectors: torch.Tensor, seeds: torch.Tensor, most: float) -> Gr
     return Groups(middles.to(torch.float64), group, squared.sqrt_())
 
 
-def _nearest(vectors: torch.Tensor, points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def _nearest(vectors: AnyVectors, points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """(n,) squared distance to the nearest of the points, not too low, and (n,) int64 which it is."""
-    squared = vectors.new_empty(len(vectors))
+    squared = points.new_empty(len(vectors))
     nearest = torch.empty(len(vectors), dtype=torch.int64, device=vectors.device)
     lengths = squared_lengths(points)
     for rows in chunks(len(vectors), ROWS_A_CHUNK):

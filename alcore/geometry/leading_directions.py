@@ -11,6 +11,7 @@ import torch
 
 from ..data.settings import chunks
 from .distances import ROUNDINGS, squared_lengths
+from .vectors import AnyVectors
 
 SAMPLE = 4096
 ROWS_A_CHUNK = 2048
@@ -38,7 +39,7 @@ class LeadingDirections:
 
     def lower(
         self,
-        vectors: torch.Tensor,
+        vectors: AnyVectors,
         lengths: torch.Tensor,
         rows: torch.Tensor,
         points: torch.Tensor,

@@ -9,6 +9,7 @@ import torch
 from ..geometry.distances import nearest_exactly, squared_distances
 from ..geometry.groups import groups_around
 from ..geometry.leading_directions import leading_directions
+from ..geometry.vectors import AnyVectors, FileVectors
 from .nearest_center import Centers, RowDistances
 from .objective import Objective
 
@@ -58,7 +59,7 @@ class Diversity(Objective):
 
     def __init__(
         self,
-        vectors: torch.Tensor,
+        vectors: AnyVectors,
         centers: torch.Tensor,
         closeness: torch.Tensor,
         *,
@@ -77,6 +78,8 @@ class Diversity(Objective):
         self._ways: list[tuple[int, Callable[[], None]]] = []
         if not self._exact and vectors.device.type == "cpu" and len(vectors) >= ENOUGH_ROWS:
             self._ways = [(CENTERS, self._find_directions), (SEEDS, self._find_groups)]
+            if isinstance(vectors, FileVectors):
+                del self._ways[0]  # it holds a part of every vector in memory
         self.scale = 1.0
 
     @property
@@ -112,6 +115,7 @@ class Diversity(Objective):
 
     def add(self, rows: torch.Tensor) -> None:
         """Record that the candidates at ``rows`` are chosen."""
+        self._closeness = self._closeness.new_empty(0)  # of no more use, and as large as the pool
         self._centers.add(self._distances.vectors_of(rows))
 
     def report(self) -> dict[str, Any]:
@@ -122,6 +126,7 @@ class Diversity(Objective):
         return {"radius": float(self._distance(largest))}
 
     def _find_directions(self) -> None:
+        assert isinstance(self._distances.vectors, torch.Tensor)
         self._distances.directions = leading_directions(self._distances.vectors)
         if self._distances.directions is not None:
             self._ways.clear()

@@ -8,6 +8,7 @@ from ..data.settings import chunks
 from ..geometry.distances import ROUNDINGS, nearest_squared, squared_lengths
 from ..geometry.groups import Groups
 from ..geometry.leading_directions import LeadingDirections
+from ..geometry.vectors import AnyVectors
 
 # Fewer rows than this share a matrix product with others; in groups, which cost more to find, so many.
 ENOUGH_ROWS, ENOUGH_GROUPED_ROWS = 1024, 1 << 14
@@ -50,7 +51,7 @@ class RowDistances:
         centers: the centers, which will grow.
     """
 
-    def __init__(self, vectors: torch.Tensor, centers: Centers) -> None:
+    def __init__(self, vectors: AnyVectors, centers: Centers) -> None:
         self.vectors = vectors
         self.lengths = squared_lengths(vectors)
         self.nearest = torch.full_like(self.lengths, torch.inf)
@@ -59,7 +60,7 @@ class RowDistances:
         self.directions: LeadingDirections | None = None
         self._rounding = ROUNDINGS * torch.finfo(vectors.dtype).eps
         self._centers = centers
-        self._seen = torch.zeros(len(vectors), dtype=torch.int64, device=vectors.device)
+        self._seen = torch.zeros(len(vectors), dtype=torch.int32, device=vectors.device)
 
     def vectors_of(self, rows: torch.Tensor) -> torch.Tensor:
         """(R, d) the vectors of ``rows``."""

@@ -23,9 +23,12 @@ from ...data.categories import (
 from ...data.errors import InvalidInput
 from ...data.objects import Objects
 from ...data.pool import Pool
-from ...data.settings import settings
+from ...data.settings import chunks, settings
 from .predictions import all_probabilities
 from .task import Task
+
+# Counts are summed so many rows at a time. Whether many rows are equal is tried on so many.
+ROWS_A_SUM, MERGE_TRIED = 1 << 20, 1 << 16
 
 Target = Literal["uniform", "input"] | dict[str, float]
 
@@ -100,9 +103,11 @@ class ClassCounts:
 
     def total(self, rows: np.ndarray) -> np.ndarray:
         """(C,) float64, the sum of the counts of these rows of the pool."""
-        kinds, codes = self.of(rows)
-        often = np.bincount(codes, minlength=len(kinds)).astype(np.float64)
-        total: np.ndarray = often @ kinds.astype(np.float64)
+        total = np.zeros(len(self.names))
+        for part in chunks(len(rows), ROWS_A_SUM):
+            kinds, codes = self.of(rows[part])
+            often = np.bincount(codes, minlength=len(kinds)).astype(np.float64)
+            total += often @ kinds.astype(np.float64)
         return total
 
 
@@ -170,7 +175,8 @@ def target_of(options: HasClasses, counted: ClassCounts, task: Task) -> np.ndarr
 def merged(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(U, C) distinct rows and (R,) the index of each row in them; all R rows where few are equal."""
     everyone = np.arange(len(rows))
-    if len(rows) < 2:
+    few = np.ascontiguousarray(rows[:: max(1, len(rows) // MERGE_TRIED)])
+    if len(rows) < 2 or (len(few) < len(rows) and 2 * len(merged(few)[0]) > len(few)):
         return rows, everyone
     # A hash from integers, whose sums do not depend on the order. The comparison below makes sure that
     # unequal rows with equal hashes are not merged.
@@ -210,7 +216,7 @@ def _soft(options: Counts, task: Task, rows: np.ndarray, width: int) -> np.ndarr
     """(R, C) probabilities."""
     dtype = np.float64 if len(rows) * width <= settings.float64_up_to else np.float32
     independent = options.multi_label or options.column in task.pool.independent
-    return all_probabilities(options, task, rows, independent=independent).astype(dtype)
+    return all_probabilities(options, task, rows, independent=independent, dtype=dtype)
 
 
 def _of_objects(options: Counts, objects: Objects, task: Task) -> ClassCounts:
