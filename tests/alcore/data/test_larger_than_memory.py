@@ -51,12 +51,12 @@ def test_the_picks_are_those_of_columns_in_memory(files, name, labeled):
 
 
 SCRIPT = """
-import sys, threading, time
+import sys, threading
 import numpy as np, torch
 torch.set_num_threads(1)
 import alcore
 from alcore.data.settings import settings
-settings.read_whole_up_to, settings.largest_chunk = int(sys.argv[2]), 4096
+settings.largest_chunk = 4096
 X = np.load(sys.argv[1], mmap_mode="r")
 
 def anonymous():
@@ -66,37 +66,32 @@ def anonymous():
 def choose(count):
     entry = {"strategy": "diversity", "column": "e"}
     pool = alcore.Pool(count, columns={"e": X[:count]})
-    return alcore.select(pool, {"budget": 5, "strategies": [entry]}, device="cpu")
+    alcore.select(pool, {"budget": 5, "strategies": [entry]}, device="cpu")
+
+def share(limit):
+    settings.read_whole_up_to = limit
+    before, peak, stop = anonymous(), [0], threading.Event()
+    def watch():
+        while not stop.wait(0.002):
+            peak[0] = max(peak[0], anonymous())
+    thread = threading.Thread(target=watch)
+    thread.start()
+    choose(len(X))
+    stop.set()
+    thread.join()
+    return (peak[0] - before) / X.nbytes
 
 choose(2_000)
-peak, stop = [anonymous()], threading.Event()
-before = peak[0]
-
-def watch():
-    while not stop.wait(0.005):
-        peak[0] = max(peak[0], anonymous())
-
-thread = threading.Thread(target=watch)
-thread.start()
-choose(len(X))
-stop.set()
-thread.join()
-print((peak[0] - before) / X.nbytes)
+print(share(0), share(10**12))
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs Linux's account of memory")
 def test_a_column_in_a_file_is_never_in_memory_as_a_whole(tmp_path):
-    path = tmp_path / "e.npy"
-    X = np.lib.format.open_memmap(path, "w+", np.float32, (60_000, 512))
-    rng = np.random.default_rng(0)
-    for start in range(0, len(X), 20_000):
-        X[start : start + 20_000] = rng.standard_normal((20_000, 512), dtype=np.float32)
-    X.flush()
-
-    def share(limit):
-        command = [sys.executable, "-c", SCRIPT, str(path), str(limit)]
-        return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-
-    assert share(0) < 0.5  # a few parts of 4,096 rows
-    assert share(10**12) > 0.9
+    X = np.random.default_rng(0).standard_normal((60_000, 512), dtype=np.float32)
+    np.save(tmp_path / "e.npy", X)
+    command = [sys.executable, "-c", SCRIPT, str(tmp_path / "e.npy")]
+    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    in_parts, as_a_whole = map(float, told.split())
+    assert in_parts < 0.5  # a few parts of 4,096 rows
+    assert as_a_whole > 0.9
