@@ -45,8 +45,8 @@ class Settings:
     coverage_few: int = 64
     coverage_states: int = 128
     coverage_changed_share: float = 0.6
-    coverage_kept_up_to: int = 1 << 27
-    exact_neighbors_up_to: int = 1 << 38
+    coverage_kept_up_to: int = 1 << 25
+    exact_neighbors_up_to: int = 1 << 37
     read_whole_up_to: int = 1 << 28
     badge_picks_a_pass: int = 256
     medoid_members: int = 4000
