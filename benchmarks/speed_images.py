@@ -26,7 +26,8 @@ DISTANCE = 4
 
 
 def images(shrink: int) -> None:
-    sys.path[:0] = [str(ROOT / ".venv" / "plugin")]
+    """Metadata of images beside decoding the same files to arrays, and near-duplicates by hash."""
+    sys.path.append(str(ROOT / ".venv" / "plugin"))  # last, for compare.py names another
     workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     with tempfile.TemporaryDirectory() as folder:
         head = ["JPEGs", "Pillow, to arrays", "OpenCV, to arrays", "decoding and measuring all"]
