@@ -77,7 +77,7 @@ def pools(shrink: int) -> Iterator[tuple[str, np.ndarray]]:
 
 
 def compared(X: np.ndarray, least: list[float]) -> Rows:
-    """A row for each kernel and budget, with labeled samples or none; what is kept goes to ``least``."""
+    """A row for each kernel and budget, with labels or none; what is kept goes to ``least``."""
     x = torch.from_numpy(X)
     n = len(X)
     drawn = np.random.default_rng(1).permutation(n)
