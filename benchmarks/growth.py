@@ -126,7 +126,7 @@ def _rows(axis: Axis, names: Iterable[str], limit: float, found: Measured) -> Ro
                     name, size, limit
                 )
             one = found[name, size]
-            row.append(one.words or f"{one.seconds:.2f} s, {one.memory:.2f} GB")
+            row.append(one.words or f"{one.seconds:.3g} s, {one.memory:.2g} GB")
         yield row
 
 
