@@ -114,10 +114,12 @@ def coverage(shrink: int) -> None:
 def facility_location(shrink: int) -> None:
     n, d, picks = APRICOT[0] // shrink, APRICOT[1], APRICOT[2] // shrink
     entry = {"strategy": "coverage", "kernel": "cosine"}
+    threads = torch.get_num_threads()
     apricot(make_data("clustered", 200, d), 5)  # numba compiles at the first call
 
     def rows() -> Rows:
         for kind in KINDS:
+            torch.set_num_threads(threads)  # which apricot's numba changes
             X = make_data(kind, n, d)
             seconds, chosen = timed(lambda X=X: ours(X, picks, entry))
             taken, theirs = timed(lambda X=X: apricot(X, picks))
