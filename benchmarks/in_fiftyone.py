@@ -1,11 +1,11 @@
 """In FiftyOne: from a dataset to a preview, a tag, a view and back; times, and memory at a million.
 
-python benchmarks/in_fiftyone.py preview
-python benchmarks/in_fiftyone.py grow 10000 100000 1000000
+python benchmarks/in_fiftyone.py preview|grow [--quick]
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 import tempfile
@@ -16,13 +16,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from measuring import Rows, status, table, timed
+from machine import machine
+from measuring import Rows, explain, status, table, timed
 
 ROOT = Path(__file__).resolve().parents[1]
 WALL = time.perf_counter  # for half the work is the database's
 OPERATOR = "@alcore/active_learning/"
 CLUSTERS, CLASSES, A_PART = 50, 10, 5000
 GROW_WIDTH, GROW_PICKS = 128, 10_000
+PREVIEWED, GROWN = 100_000, (10_000, 100_000, 1_000_000)
 
 
 @contextmanager
@@ -75,35 +77,43 @@ def make_dataset(n: int, d: int, image: str = "/data/one.jpg") -> Any:
     return dataset
 
 
-def preview() -> None:
-    """The default recipe, from the click to what is chosen: the first time, and again."""
+def preview(shrink: int) -> None:
+    """The default recipe, from the click to what is chosen: the first time, and again.
+
+    `values()` is FiftyOne's own reading of the same fields.
+    """
+    n, picks = PREVIEWED // shrink, 1000 // shrink
 
     def rows() -> Rows:
         from active_learning.operators.runs.run import SelectionRequest
         from active_learning.operators.runs.run import preview as previewed
 
         def one(d: int) -> list[Any]:
-            dataset = make_dataset(100_000, d)
+            dataset = make_dataset(n, d)
             values, _ = timed(lambda: dataset.values(["id", "embedding", "predictions.logits"]), WALL)
             told: list[float] = []
             for _ in range(2):
                 seconds, (_, chosen) = timed(
-                    lambda: previewed(dataset, {"budget": 1000}, SelectionRequest()), WALL
+                    lambda: previewed(dataset, {"budget": picks}, SelectionRequest()), WALL
                 )
                 told += [seconds, chosen.report["seconds"]]
             dataset.delete()
-            return [f"100000 x {d}", values, *told, told[0] / told[2]]
+            return [f"{n} x {d}", values, *told, told[0] / told[2]]
 
         yield from map(one, (128, 512))
 
     head = ["samples", "values()", "first preview", "of it choosing", "second", "of it choosing"]
-    table("default recipe, 1000 picks, seconds", [*head, "first / second"], rows())
+    table(f"default recipe, {picks} picks, seconds", [*head, "first / second"], rows())
 
 
-def grow(counts: list[int]) -> None:
-    """Uncertainty x diversity x balance: read, select, show, undo; how it grows."""
+def grow(shrink: int) -> None:
+    """Uncertainty x diversity x balance: read, select, show, undo; how it grows.
+
+    *Choose* is the engine alone on what was read; *select, all* the operator, which reads, chooses,
+    writes tags and ranks and a record, and saves a view. *Memory* is the most that the process had.
+    """
     head = ["samples", "picks", "read", "again", "choose", "select, all", "show", "undo", "memory, GB"]
-    table("uncertainty x diversity x balance, seconds", head, (_grown(n) for n in counts))
+    table("uncertainty x diversity x balance, seconds", head, (_grown(n // shrink) for n in GROWN))
 
 
 def _grown(n: int) -> list[Any]:
@@ -139,11 +149,15 @@ def _grown(n: int) -> list[Any]:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("part", choices=["preview", "grow"])
+    parser.add_argument("--quick", action="store_true", help="a hundredth of the samples")
+    options = parser.parse_args()
+    part = {"preview": preview, "grow": grow}[options.part]
     with own_database():
-        if sys.argv[1] == "preview":
-            preview()
-        else:
-            grow([int(one) for one in sys.argv[2:]])
+        print(machine())
+        explain(part)
+        part(100 if options.quick else 1)
 
 
 if __name__ == "__main__":
