@@ -8,10 +8,10 @@ STAMP  := $(VENV)/.installed
 TWICE  := OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo app test fast fuzz lint docs bench gpu clean
+.PHONY: help install demo app test fast fuzz lint docs bench bench-compare results gpu clean
 
 help:  ## show this list
-	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 demo: install  ## choose samples on a small dataset, from start to finish
 	$(PYTHON) examples/digits_demo.py
@@ -39,6 +39,13 @@ docs: $(STAMP)  ## write the pages of docs that are derived from the code
 bench: install  ## measure speed, beside other libraries
 	$(PYTHON) -m pip install -q -r benchmarks/requirements.txt
 	$(PYTHON) benchmarks/speed.py
+
+bench-compare: install  ## measure speed beside that of another commit: BASE=<commit> [ONLY="<parts>"]
+	$(PYTHON) benchmarks/compare.py $(BASE) $(if $(ONLY),--only $(ONLY))
+
+results: install  ## write benchmarks/RESULTS.md anew, or some parts: [ONLY="<parts>"]
+	$(PYTHON) -m pip install -q -r benchmarks/requirements.txt
+	$(PYTHON) benchmarks/results.py $(if $(ONLY),--only $(ONLY))
 
 gpu: install  ## run every device test and measure, on a GPU where there is one
 	$(PYTHON) -m pytest -q -m gpu tests/alcore

@@ -26,7 +26,7 @@ from .recipe import Recipe, Stage
 from .recipe.default import completed_stages
 from .recipe.filters import passing
 from .recipe.limits import Bounds, bounds_of
-from .recipe.ready import has_gains, made_ready, needed_columns, why_stopped
+from .recipe.ready import has_gains, made_ready, needed_columns, those, why_stopped
 from .strategies import Task
 
 # Tells the draws of a batch apart from those of the strategy ``random``.
@@ -104,7 +104,7 @@ def _selected(
     # sample that this stage can choose.
     needed = needed_columns(stages[0]) if len(stages) == 1 else []
     needed = [column for column in needed if column in pool.columns]
-    candidates = task.candidates[passing(task, recipe.filters, needed)[task.candidates]]
+    candidates = those(task.candidates, passing(task, recipe.filters, needed))
     report: dict[str, Any] = {
         "pool": int(pool.n - pool.labeled.sum()),
         "labeled": int(pool.labeled.sum()),

@@ -22,10 +22,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from in_fiftyone import own_database
 from machine import machine
 from PIL import Image, ImageDraw
 from scipy.stats import spearmanr
-from speed import own_database
 from torchvision.models.detection import FasterRCNN_ResNet50_FPN_Weights
 from torchvision.models.segmentation import DeepLabV3_ResNet50_Weights
 

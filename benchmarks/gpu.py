@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 from machine import machine
-from measuring import Rows, table, timed
+from measuring import Rows, explain, table, timed
 
 import alcore
 from alcore.data.precision import full_float32
@@ -133,7 +133,11 @@ def chosen(pool: alcore.Pool, strategy: dict[str, Any], picks: int, device: str)
 
 
 def speeds(names: list[str], size: tuple[int, int, int], rates: Rates) -> Rows:
-    """Each run's seconds, and the share of them that the least work would take at full rate."""
+    """Each run's seconds, and the share of them that the least work would take at full rate.
+
+    First the card's own rates are measured: float32 matrix products in full precision, and copies
+    within its memory. Picks are compared with a CPU's on smaller problems, which a CPU finishes.
+    """
     n, d, picks = size
     for name in names:
         problem = PROBLEMS[name]
@@ -185,6 +189,7 @@ def main() -> None:
         f"\nproducts {rates.products / 1e12:.3f} T multiplications a second, "
         f"copies {rates.bytes / 1e9:.1f} GB a second, read and written"
     )
+    explain(speeds)
     size = TINY if not GPU else SMALL if given.quick else FULL
     head = ["what", "size", "the least work", "seconds", "at full rate", "share", "GiB at most"]
     table("speed", head, speeds(names, size, rates))

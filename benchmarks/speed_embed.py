@@ -23,20 +23,29 @@ WANTED = 0.8
 
 
 def embed(shrink: int) -> None:
+    """Embedding photos, beside decoding alone and the same network on tensors in memory.
+
+    Without a GPU decoding takes the processor from the network; the most to be had then is
+    1 / (1 / decoding + 1 / network), in the last column.
+    """
     folder = Path(os.environ.get("ALCORE_DATA", "")) / "trashnet"
     if not folder.is_dir():
         print("\nembed: left out, for ALCORE_DATA names no folder that holds trashnet/")
         return
-    sys.path[:0] = [str(ROOT / ".venv" / "plugin")]
+    sys.path.append(str(ROOT / ".venv" / "plugin"))  # last, for compare.py names another
     paths = [str(one) for one in sorted(folder.glob("*/*.jpg"))]
     samples = [(one, one) for one in paths[:: max(1, len(paths) * shrink // IMAGES)]]
-    head = ["network", "embedding", "decoding alone", "network alone", "embedding / the slower"]
+    head = [
+        "network",
+        "seconds",
+        "embedding",
+        "decoding alone",
+        "network alone",
+        "embedding / the slower",
+    ]
     head += [f"wanted at least {WANTED}"]
     table(f"embedding {len(samples)} photos of trashnet, images a second", head, rates(samples))
-    print(
-        f"\nBatches of {BATCH}, {torch.get_num_threads()} threads. Without a GPU decoding takes the "
-        "processor from the network; the most to be had then is 1 / (1 / decoding + 1 / network)."
-    )
+    print(f"\nBatches of {BATCH}, {torch.get_num_threads()} threads.")
 
 
 def rates(samples: list[tuple[str, str]]) -> Rows:
@@ -69,7 +78,7 @@ def rates(samples: list[tuple[str, str]]) -> Rows:
         slower = max(decoding, network)
         told = [f"{len(samples) / seconds:.0f}" for seconds in (whole, decoding, network)]
         most = max(decoding, network) / (decoding + network)
-        yield [f"{name}, {size} px", *told, slower / whole, f"(sharing: {most:.2f})"]
+        yield [f"{name}, {size} px", whole, *told, slower / whole, f"(sharing: {most:.2f})"]
 
 
 def best(runs: list[Callable[[], Any]]) -> list[float]:

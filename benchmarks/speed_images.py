@@ -26,10 +26,17 @@ DISTANCE = 4
 
 
 def images(shrink: int) -> None:
-    sys.path[:0] = [str(ROOT / ".venv" / "plugin")]
+    """Metadata of images beside decoding the same files to arrays, and near-duplicates by hash."""
+    sys.path.append(str(ROOT / ".venv" / "plugin"))  # last, for compare.py names another
     workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     with tempfile.TemporaryDirectory() as folder:
-        head = ["JPEGs", "Pillow, to arrays", "OpenCV, to arrays", "decoding and measuring all"]
+        head = [
+            "JPEGs",
+            "seconds",
+            "Pillow, to arrays",
+            "OpenCV, to arrays",
+            "decoding and measuring all",
+        ]
         head += ["measuring / Pillow", "measuring / OpenCV", f"wanted at least {WANTED}"]
         told = f"measuring images, images a second with {workers} threads"
         table(told, head, rates(Path(folder), workers, shrink))
@@ -58,7 +65,7 @@ def rates(folder: Path, workers: int, shrink: int) -> Rows:
         rates_ = [f"{len(paths) / seconds:.0f}" for seconds in (pillow, opencv, measuring)]
         bytes_each = sum(Path(one).stat().st_size for one in paths) / len(paths)
         name = f"{width} x {height}, {bytes_each / 1000:.0f} kB"
-        yield [name, *rates_, pillow / measuring, opencv / measuring, ""]
+        yield [name, measuring, *rates_, pillow / measuring, opencv / measuring, ""]
 
 
 def by_pillow(path: str) -> np.ndarray:

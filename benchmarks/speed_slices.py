@@ -14,6 +14,7 @@ SHAPES = {"categories": 8, "numbers": 8, "categories of 300 values": 2, "dates":
 
 
 def slices(shrink: int) -> None:
+    """Weak slices: values of metadata, and pairs of them, where an outcome is worst."""
     head = ["outcome", "columns", "slices looked at", "seconds", "listed"]
     table(f"weak slices, of {N // shrink}", head, rows(N // shrink))
 
@@ -42,7 +43,3 @@ def make(n: int) -> dict[str, Any]:
         "booleans": lambda: rng.random(n) < 0.3,
     }
     return {f"{kind} {one}": kinds[kind]() for kind, count in SHAPES.items() for one in range(count)}
-
-
-if __name__ == "__main__":
-    slices(1)

@@ -188,7 +188,7 @@ class Keeping:
 
 def key_of(*parts: Any) -> str:
     """A key of what a result depends on: arrays by their contents, all else by its representation."""
-    digest = hashlib.blake2b(digest_size=20)
+    digest = hashlib.sha256()
     for part in parts:
         if isinstance(part, np.ndarray) and part.dtype != object:
             digest.update(f"{part.dtype.str}{part.shape};".encode())

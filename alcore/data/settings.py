@@ -31,6 +31,7 @@ class Settings:
         coverage_kept_up_to: a kernel matrix of up to this many numbers is kept in memory.
         exact_neighbors_up_to: up to this many multiplications all pairs are compared, on any device,
             because the result must not depend on the device.
+        read_whole_up_to: vectors of up to this many numbers, in a file, are read into memory.
         badge_picks_a_pass: how many picks are compared with all candidates at once.
         medoid_members: how many members of a larger cluster a possible medoid is compared with.
         medoid_choices: how many members of a larger cluster are tried as its medoid.
@@ -39,14 +40,15 @@ class Settings:
 
     float64_up_to: int = 1 << 16
     largest_chunk: int = sys.maxsize
-    block_sizes: Mapping[int, int] = field(default_factory=lambda: {0: 64, 1: 256, 2: 128, 3: 16})
+    block_sizes: Mapping[int, int] = field(default_factory=lambda: {0: 64, 1: 512, 2: 128, 3: 16})
     kinds_a_block: int = 1024
     coverage_few: int = 64
     coverage_states: int = 128
     coverage_changed_share: float = 0.6
-    coverage_kept_up_to: int = 1 << 27
-    exact_neighbors_up_to: int = 1 << 38
-    badge_picks_a_pass: int = 128
+    coverage_kept_up_to: int = 1 << 25
+    exact_neighbors_up_to: int = 1 << 37
+    read_whole_up_to: int = 1 << 28
+    badge_picks_a_pass: int = 256
     medoid_members: int = 4000
     medoid_choices: int = 1000
     most_spanning: int = 10_000

@@ -4,6 +4,7 @@ import torch
 
 from ..data.device import TILE_COLUMNS, TILE_ROWS
 from ..data.settings import chunks
+from .vectors import AnyVectors
 
 # Squared distances below this many epsilons of the squared length are taken as 0.
 ROUNDINGS = 16
@@ -11,8 +12,10 @@ ROUNDINGS = 16
 RIVALS = 4
 
 
-def squared_lengths(vectors: torch.Tensor) -> torch.Tensor:
+def squared_lengths(vectors: AnyVectors) -> torch.Tensor:
     """(n,) squared length of each vector."""
+    if not isinstance(vectors, torch.Tensor):
+        return torch.cat([squared_lengths(vectors[part]) for part in chunks(len(vectors), 1 << 16)])
     return torch.linalg.vector_norm(vectors, dim=1).square_()  # a fifth of einsum's time
 
 
@@ -29,7 +32,7 @@ def squared_distances(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
 
 
 def nearest_squared(
-    vectors: torch.Tensor,
+    vectors: AnyVectors,
     lengths: torch.Tensor,
     centers: torch.Tensor,
     center_lengths: torch.Tensor,

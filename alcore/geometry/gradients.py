@@ -6,7 +6,7 @@ import torch
 from ..data.settings import chunks
 from .distances import squared_lengths
 
-ROWS_A_CHUNK = 1 << 12
+ROWS_A_CHUNK = 1 << 10
 # Squared distances below this many epsilons of the squared length are taken as 0.
 ROUNDINGS = 64
 
@@ -73,6 +73,8 @@ class FewGradients:
         self._features = np.empty((most, source.features.shape[1]))
         self._lengths = np.empty(most)
         self._count = 0
+        # A row is added just after it was compared.
+        self._last_row, self._last = -1, (np.empty(0), np.empty(0))
 
     def __len__(self) -> int:
         return self._count
@@ -96,8 +98,11 @@ class FewGradients:
         return 0.0 if near.any() else float(squared.min())
 
     def _factors(self, row: int) -> tuple[np.ndarray, np.ndarray]:
-        wide = torch.float64
-        return (
-            self._source.errors[row].to(wide).cpu().numpy(),
-            self._source.features[row].to(wide).cpu().numpy(),
-        )
+        if row != self._last_row:
+            error, feature = self._source.errors[row], self._source.features[row]
+            self._last_row, self._last = row, (_numbers(error), _numbers(feature))
+        return self._last
+
+
+def _numbers(vector: torch.Tensor) -> np.ndarray:
+    return vector.cpu().numpy().astype(np.float64)

@@ -1,6 +1,7 @@
 """Columns of vectors, as tensors."""
 
 import weakref
+from typing import Any
 
 import numpy as np
 import torch
@@ -69,6 +70,14 @@ class Vectors:
         """How many numbers a vector has."""
         return int(self._column.shape[1])
 
+    @property
+    def in_file(self) -> bool:
+        """Whether the column is a ``numpy.memmap``, or a view of one."""
+        array: Any = self._column
+        while isinstance(array, np.ndarray) and not isinstance(array, np.memmap):
+            array = array.base
+        return isinstance(array, np.memmap)
+
     def __call__(self, rows: np.ndarray) -> torch.Tensor:
         """(R, d) the prepared vectors at ``rows`` of the pool."""
         if self._last is not None and np.array_equal(self._last[0], rows):
@@ -107,6 +116,48 @@ class Vectors:
             vectors = vectors / vectors.abs().amax(1, keepdim=True)
             lengths = vectors.norm(dim=1, keepdim=True)
         torch.div(vectors, lengths, out=out)
+
+
+class FileVectors:
+    """(n, d) rows of a column in a file, each read and prepared when it is asked for.
+
+    It stands in for the tensor of all of them where that might not fit into memory. To read a part of
+    it again costs about as much as a few products with it.
+
+    Args:
+        prepare: the column.
+        rows: (n,) of the column.
+    """
+
+    def __init__(self, prepare: Vectors, rows: np.ndarray) -> None:
+        self._prepare = prepare
+        self._rows = rows
+        few = prepare(rows[:0])
+        self.dtype, self.device = few.dtype, few.device
+        self.shape = (len(rows), few.shape[1])
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, which: slice | torch.Tensor) -> torch.Tensor:
+        """The vectors of a slice, or (R, d) those of (R,) numbers."""
+        at = which if isinstance(which, slice) else which.cpu().numpy()
+        return self._prepare(self._rows[at])
+
+    def index_select(self, dim: int, rows: torch.Tensor) -> torch.Tensor:
+        """(R, d) the vectors of ``rows``; ``dim`` is 0, as a tensor would be told."""
+        return self[rows]
+
+
+# What may be sliced, indexed and multiplied a part at a time.
+AnyVectors = torch.Tensor | FileVectors
+
+
+def prepared(prepare: Vectors, rows: np.ndarray) -> AnyVectors:
+    """(R, d) the vectors of ``rows``; of a large column in a file, read when they are asked for."""
+    if prepare.in_file and len(rows) * prepare.width > settings.read_whole_up_to:
+        return FileVectors(prepare, rows)
+    return prepare(rows)
 
 
 def center_of(column: np.ndarray, rows: np.ndarray, parts: Parts = WHOLE) -> np.ndarray:

@@ -1,18 +1,26 @@
 """Diversity: distance to the nearest labeled or chosen sample (k-center greedy)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
-from ..geometry.distances import nearest_exactly, nearest_squared, squared_distances, squared_lengths
+from ..geometry.distances import nearest_exactly, squared_distances
+from ..geometry.groups import groups_around
+from ..geometry.leading_directions import leading_directions
+from ..geometry.vectors import AnyVectors, FileVectors
 from .divisible import Divisible, Traits
+from .nearest_center import Centers, RowDistances
 
 # The relative error of distances from float32 products.
 ROUNDED = 1e-5
-# Fewer rows than this share a matrix product with others.
-ENOUGH_ROWS = 1024
+# So many rows are worth a way to spare comparisons.
+ENOUGH_ROWS = 4096
+# Directions are looked for once there are so many centers; groups, around so many.
+CENTERS, SEEDS = 64, 256
+# Rows are grouped where at most this share of the comparisons is left.
+MOST_COMPARED = 0.25
 
 
 class DiversityBlock:
@@ -35,7 +43,8 @@ class Diversity(Divisible):
     While there is no center, the value is the closeness to the mean of the pool,
     ``1 / (1 + d / mean d)`` in (0, 1]. Cosine distance is ``1 - cos``, in [0, 2].
 
-    A row is compared with new centers only when its value is needed.
+    A row is compared with new centers only when its value is needed; where rows form clusters, or lie
+    along few directions, only with centers that may be the nearest.
 
     Args:
         vectors: (n, d) candidates, centered; for the cosine metric of length 1.
@@ -50,7 +59,7 @@ class Diversity(Divisible):
 
     def __init__(
         self,
-        vectors: torch.Tensor,
+        vectors: AnyVectors,
         centers: torch.Tensor,
         closeness: torch.Tensor,
         *,
@@ -58,28 +67,30 @@ class Diversity(Divisible):
         metric: str = "euclidean",
         minimum_distance: float | None = None,
     ) -> None:
-        self._vectors = vectors
-        self._lengths = squared_lengths(vectors)
         self._metric = metric
         self._minimum_distance = minimum_distance
         self._closeness = closeness
-        self._centers = vectors.new_empty((len(centers) + picks, vectors.shape[1]))
-        self._centers[: len(centers)] = centers
-        self._center_lengths = squared_lengths(self._centers)
-        self._count = len(centers)
-        self._seen = torch.zeros(len(vectors), dtype=torch.int64, device=vectors.device)
-        self._nearest = torch.full_like(self._lengths, torch.inf)
+        self._exact = vectors.dtype == torch.float64
+        self._centers = Centers(centers, picks)
+        self._distances = RowDistances(vectors, self._centers)
+        # Ways to spare comparisons, each tried once there are so many centers. On a GPU products are
+        # cheap, and small steps are not.
+        self._ways: list[tuple[int, Callable[[], None]]] = []
+        if not self._exact and vectors.device.type == "cpu" and len(vectors) >= ENOUGH_ROWS:
+            self._ways = [(CENTERS, self._find_directions), (SEEDS, self._find_groups)]
+            if isinstance(vectors, FileVectors):
+                del self._ways[0]  # it holds a part of every vector in memory
         self.scale = 1.0
 
     @property
     def needs_first_pick(self) -> bool:
         """Whether there is no center yet, so that values are the closeness to the mean."""
-        return self._count == 0
+        return self._centers.count == 0
 
     @property
     def rounding_error(self) -> float:
         """The largest relative error of ``values``; 0 where they are exact."""
-        return ROUNDED if self._vectors.dtype != torch.float64 else 0.0
+        return 0.0 if self._exact else ROUNDED
 
     @property
     def minimum(self) -> float | None:
@@ -90,22 +101,20 @@ class Diversity(Divisible):
         """(R,) float64, the present values of ``rows`` (all if None), higher = more worth labeling."""
         if self.needs_first_pick:
             return self._closeness if rows is None else self._closeness[rows]
-        self._catch_up(rows)
-        nearest = self._nearest if rows is None else self._nearest[rows]
-        return self._distance(nearest.to(torch.float64))
+        while self._ways and self._centers.count >= self._ways[0][0]:
+            self._ways.pop(0)[1]()
+        return self._distance(self._distances.squared(rows).to(torch.float64))
 
     def traits(self, rows: torch.Tensor) -> dict[str, torch.Tensor]:
-        """The vectors of candidates, and their squared lengths; see ``Divisible``."""
-        return {"vectors": self._vectors[rows], "lengths": self._lengths[rows]}
+        """The vectors of candidates; see ``Divisible``."""
+        return {"vectors": self._distances.vectors_of(rows)}
 
     def exact(self, rows: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
         """(R,) float64 distances to the nearest center, from differences; see ``Divisible``."""
-        vectors = self._vectors[rows]
-        if vectors.dtype == torch.float64 or self.needs_first_pick:
+        if self._exact or self.needs_first_pick:
             return values
-        known = slice(self._count)
-        nearest = nearest_exactly(vectors, self._centers[known], self._center_lengths[known])
-        return self._distance(nearest)
+        vectors = self._distances.vectors_of(rows)
+        return self._distance(nearest_exactly(vectors, *self._centers[: self._centers.count]))
 
     def block_of(self, traits: Traits, values: torch.Tensor) -> DiversityBlock:
         """A block of candidates with these vectors; see ``Divisible``."""
@@ -114,64 +123,31 @@ class Diversity(Divisible):
 
     def add_traits(self, traits: Traits) -> None:
         """Record that candidates with these vectors are chosen; see ``Divisible``."""
-        new = slice(self._count, self._count + len(traits["vectors"]))
-        self._centers[new] = traits["vectors"]
-        self._center_lengths[new] = traits["lengths"]
-        self._count += len(traits["vectors"])
+        self._closeness = self._closeness.new_empty(0)  # of no more use, and as large as the pool
+        self._centers.add(traits["vectors"])
 
     def report(self) -> dict[str, Any]:
         """The state reached so far, as plain values that JSON can hold."""
-        return {"radius": None if self.needs_first_pick or len(self._nearest) == 0 else self._radius()}
+        if self.needs_first_pick or len(self._distances.vectors) == 0:
+            return {"radius": None}
+        largest = torch.tensor(self._distances.largest(), dtype=torch.float64)
+        return {"radius": float(self._distance(largest))}
 
     def merged(self, reports: Sequence[dict[str, Any]]) -> dict[str, Any]:
         """One report from those of the processes; see ``Divisible``."""
         found = [one["radius"] for one in reports if one["radius"] is not None]
         return {"radius": max(found, default=None)}
 
-    def _radius(self) -> float:
-        """The largest distance of a candidate; only rows that may have it are brought up to date."""
-        step = 1024
-        while True:
-            top = self._nearest.topk(min(step, len(self._nearest))).indices
-            self._catch_up(top)
-            largest = self._nearest[top].max()
-            stale = self._nearest[self._seen < self._count]
-            if len(stale) == 0 or stale.max() <= largest:
-                return float(self._distance(largest.to(torch.float64)))
-            step *= 2
+    def _find_directions(self) -> None:
+        assert isinstance(self._distances.vectors, torch.Tensor)
+        self._distances.directions = leading_directions(self._distances.vectors)
+        if self._distances.directions is not None:
+            self._ways.clear()
+
+    def _find_groups(self) -> None:
+        step = self._centers.count // SEEDS
+        seeds = self._centers[slice(0, step * SEEDS, step)][0]
+        self._distances.groups = groups_around(self._distances.vectors, seeds, MOST_COMPARED)
 
     def _distance(self, squared: torch.Tensor) -> torch.Tensor:
         return squared.sqrt() if self._metric == "euclidean" else squared / 2
-
-    def _catch_up(self, rows: torch.Tensor | None) -> None:
-        seen = self._seen if rows is None else self._seen[rows]
-        levels, counts = torch.unique(seen, return_counts=True)
-        behind = levels < self._count
-        if rows is None and len(levels) == 1 and bool(behind):
-            self._compare(slice(None), int(levels[0]))
-            return
-        low, together = -1, 0
-        for level, count in zip(levels[behind].tolist(), counts[behind].tolist(), strict=True):
-            # Rows that were last compared at similar times go together: comparing a row with a center
-            # twice does no harm.
-            low = level if together == 0 else low
-            together += count
-            if together >= ENOUGH_ROWS or level == int(levels[behind][-1]):
-                mine = (seen >= low) & (seen <= level)
-                late = mine.nonzero().flatten() if rows is None else rows[mine]
-                self._compare(late, low)
-                together = 0
-
-    def _compare(self, rows: torch.Tensor | slice, level: int) -> None:
-        """Compare ``rows`` with the centers from number ``level`` on."""
-        new = slice(level, self._count)
-        nearest = self._nearest[rows]
-        nearest_squared(
-            self._vectors[rows],
-            self._lengths[rows],
-            self._centers[new],
-            self._center_lengths[new],
-            nearest,
-        )
-        self._nearest[rows] = nearest
-        self._seen[rows] = self._count

@@ -19,7 +19,7 @@ LEAST = 1e-13
 # The error of gains that are kept up to date, relative to those that a block sums anew.
 ROUNDED = 1e-9
 # The vectors of rows that are not certain yet are copied together once these are so much fewer.
-SHRUNK = 0.8
+SHRUNK = 0.6
 
 
 class GraphCoverage(Objective):
@@ -202,20 +202,23 @@ class GraphBlock:
         self._uncertain = uncertain.cpu().numpy()
         vectors = coverage._vectors
         kernel = coverage._kernel(vectors[rows[uncertain]], vectors[numbers])
-        self._kernel = kernel.to(torch.float64).cpu().numpy()
-        self._sum()
+        self._kernel = kernel.T.to(torch.float64).contiguous().cpu().numpy()
+        more = np.maximum(self._similar - self._best[self._row_of], 0) * self._weights
+        gains = np.bincount(self._which, weights=more, minlength=self._count)
+        self.values: np.ndarray = settled(gains, LEAST)
 
     def pick(self, position: int) -> None:
         """Update ``values`` after the candidate at ``position`` is chosen."""
-        best = self._best
-        best[self._uncertain] = np.maximum(best[self._uncertain], self._kernel[:, position])
-        own = self._which == position
+        before, best = self._best, self._best.copy()
+        best[self._uncertain] = np.maximum(best[self._uncertain], self._kernel[position])
+        own = slice(*np.searchsorted(self._which, (position, position + 1)))
         rows = self._row_of[own]
         best[rows] = np.maximum(best[rows], self._similar[own])
-        self._sum()
-
-    def _sum(self) -> None:
-        more = np.maximum(self._similar - self._best[self._row_of], 0) * self._weights
-        self.values: np.ndarray = settled(
-            np.bincount(self._which, weights=more, minlength=self._count), LEAST
+        self._best = best
+        entries = np.flatnonzero((best > before)[self._row_of])
+        similar, row_of = self._similar[entries], self._row_of[entries]
+        lost = np.maximum(np.minimum(similar, best[row_of]) - before[row_of], 0)
+        lost *= self._weights[entries]
+        self.values = settled(
+            self.values - np.bincount(self._which[entries], weights=lost, minlength=self._count), LEAST
         )

@@ -172,13 +172,14 @@ class _Greedy:
         rounding = sum(abs(t.strength) * t.objective.rounding_error for t in self.terms)
         limit = best.limit * (1 + rounding * (best.limit > 0))
         taken: list[int] = []
+        closed = np.zeros(len(best.rows), dtype=bool)
         while len(self.rows) < self.budget:
             values = [block.values for block in best.blocks]
             total = combined(self.terms, values, self.combine)
             total = total if best.limits is None else best.limits.apply(total)
-            total[taken] = -np.inf
-            place = int(np.argmax(total))
-            value = total[place]
+            np.putmask(total, closed, -np.inf)
+            place = int(total.argmax())
+            value = float(total[place])
             # The first pick is the best of all by construction; a later one must exceed the limit.
             if taken and (value < limit or (value == limit and best.rows[place] > best.limit_row)):
                 break
@@ -187,9 +188,10 @@ class _Greedy:
             if value == -np.inf or (taken and self._spent(values, place)):
                 break
             self.rows.append(int(best.rows[place]))
-            self.gains.append(float(value))
+            self.gains.append(value)
             self.reasons.append(np.array([v[place] for v in values]))
             taken.append(place)
+            closed[place] = True
             for block in best.blocks:
                 block.pick(place)
             if best.limits is not None:

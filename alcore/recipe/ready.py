@@ -74,8 +74,8 @@ def made_ready(
         pool.column(stage.cost.column, f"{at}cost")
     needed = needed_columns(stage)
     # Ascending, whatever order an earlier stage chose them in: ties go to the lower index.
-    candidates = np.sort(task.candidates[passing(task, stage.filters, needed)[task.candidates]])
-    with_values = candidates[pool.present(needed)[candidates]]
+    candidates = those(_ascending(task.candidates), passing(task, stage.filters, needed))
+    with_values = those(candidates, pool.present(needed))
     counts = task.parts.total(np.array([len(candidates), len(with_values)])).tolist()
     if counts[1] == 0:
         raise InvalidInput(_nothing_left(task, candidates, needed))
@@ -139,7 +139,18 @@ def _without_excluded(
     kept = np.ones(tasks[0].pool.n, dtype=bool)
     for one, task in zip(strategies, tasks, strict=True):
         kept[one.excluded(task)] = False
-    return candidates[kept[candidates]] if tasks[0].parts.total(kept[candidates].sum()) else candidates
+    there = tasks[0].parts.total(int(kept[candidates].sum())) > 0
+    return those(candidates, kept) if there else candidates
+
+
+def those(rows: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """The rows that are wanted, (N,) bool; the same array where all are, for it may be large."""
+    mask = wanted[rows]
+    return rows if mask.all() else rows[mask]
+
+
+def _ascending(rows: np.ndarray) -> np.ndarray:
+    return rows if (np.diff(rows) > 0).all() else np.sort(rows)
 
 
 def _count(budget: int | float | None, candidates: int) -> int:

@@ -9,14 +9,14 @@ from ..data.device import to_array
 from ..data.errors import InvalidInput
 from ..data.objects import NUMBERS_A_CHUNK, Objects, checked_offsets
 from ..data.probabilities import SUM_TOLERANCE
-from ..data.settings import chunk_size
+from ..data.settings import chunk_size, chunks
 from .multi_label import measure_named, most_uncertain, two_class
 
 AGGREGATES = ("max", "mean", "sum", "top_k", "count_normalized")
 EMPTY = ("least", "median", "most")
 FEW = 32  # up to this k the k highest are found value by value; beyond it sorting is faster
 SHORT = 256  # objects per sample; samples with more are sorted
-TOGETHER = 1 << 16  # how many samples are processed at once
+TOGETHER = 1 << 15  # how many samples are processed at once, so that they stay in a core's cache
 
 
 def object_scores(
@@ -220,15 +220,12 @@ def _top(v: np.ndarray, starts: np.ndarray, counts: np.ndarray, k: int) -> np.nd
     """Mean of the k highest of each segment."""
     out = np.empty(len(starts))
     some = counts <= SHORT if k <= FEW else np.zeros(len(counts), dtype=bool)
-    # Segments of similar length are processed together: one step takes the j-th value of each.
     order = np.flatnonzero(some)
-    order = order[np.argsort(-counts[order].astype(np.int16), kind="stable")]  # sorts by radix
-    parts = [
-        order[first : first + chunk_size(TOGETHER)]
-        for first in range(0, len(order), chunk_size(TOGETHER))
-    ]
+    parts = [order[rows] for rows in chunks(len(order), TOGETHER)]
 
     def work(part: np.ndarray) -> None:
+        # The longest first: one step then takes the j-th value of each that has one.
+        part = part[np.argsort(-counts[part].astype(np.int16), kind="stable")]  # sorts by radix
         out[part] = _top_of_short(v, starts[part], counts[part], k)
 
     # numpy releases Python's global lock while it computes, so that threads use several cores.
@@ -243,13 +240,19 @@ def _top_of_short(v: np.ndarray, starts: np.ndarray, counts: np.ndarray, k: int)
     """``_top`` for segments sorted by length, the longest first, in one step per value."""
     best = np.full((k, len(starts)), -np.inf)
     longer = np.searchsorted(-counts, -np.arange(counts[0]), side="left")  # segments longer than j
+    at = starts.copy()
+    value, lower = np.empty((2, len(starts)))
     for j, n in enumerate(longer.tolist()):
-        value = v[starts[:n] + j]
-        for rank in range(min(k, j + 1)):
+        value, lower = value[:n], lower[:n]
+        v.take(at[:n], out=value, mode="clip")  # no index is outside; "raise" would copy
+        ranks = min(k, j + 1)
+        for rank in range(ranks):
             held = best[rank, :n]
-            lower = np.minimum(held, value)
+            if rank < ranks - 1:
+                np.minimum(held, value, out=lower)
             np.maximum(held, value, out=held)
-            value = lower
+            value, lower = lower, value
+        at[:n] += 1
     best[best == -np.inf] = 0  # where there are fewer than k
     return best.sum(0) / np.minimum(counts, k)
 

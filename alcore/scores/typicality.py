@@ -24,7 +24,7 @@ def typicality(
     """1 / (mean distance to the nearest neighbors); higher = in a denser region.
 
     A sample is not its own neighbor, but copies of it are. A mean distance below 1e-5 of the median one
-    is raised to that, so that no value is infinite. Neighbors are exact up to 2^38 multiplications, and
+    is raised to that, so that no value is infinite. Neighbors are exact up to 2^37 multiplications, and
     approximate beyond (see ``geometry/neighbor_graph.py``).
 
     Source: Hacohen et al., Active Learning on a Budget (TypiClust, 2022), equation 1.

@@ -101,7 +101,7 @@ class Balance(Strategy):
     def objective(self, task: Task) -> Objective:
         """The objective that values the candidates of ``task``; see ``Strategy.objective``."""
         counted = class_counts(self, task)
-        kinds, codes = counted.of(task.candidates)
+        kinds, codes = counted.of(task.candidates, task.parts.total(len(task.candidates)))
         return ClassBalance(
             to_tensor(kinds, torch.from_numpy(kinds).dtype, task.device),
             to_tensor(codes, torch.int64, task.device),
@@ -116,6 +116,6 @@ class Balance(Strategy):
     def accumulated(self, task: Task) -> Accumulated:
         """The accumulated value for combine: "lightly"; see ``Strategy.accumulated``."""
         counted = class_counts(self, task)
-        kinds, codes = counted.of(task.candidates)
+        kinds, codes = counted.of(task.candidates, task.parts.total(len(task.candidates)))
         known, target = labeled_counts(self, counted, task), target_of(self, counted, task)
         return Shares(kinds.astype(np.float64), codes, known, target)

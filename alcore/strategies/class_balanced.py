@@ -113,7 +113,7 @@ class ClassBalanced(Rule):
         width = class_vectors(self.column, task).shape[-1]
         names = class_names(task.pool, self.column, width)
         counted = ClassCounts(
-            names, lambda rows: (all_probabilities(self, task, rows), np.arange(len(rows)))
+            names, lambda rows, _: (all_probabilities(self, task, rows), np.arange(len(rows)))
         )
         target = target_of(self, counted, task)
         labeled = labeled_counts(self, counted, task)

@@ -35,7 +35,8 @@ from .common.vocabulary import (
 from .uncertainty import Uncertainty
 
 PURITY, BALLS = 0.95, 20_000
-FAR_BEYOND, DRAWN_A_CENTER, LEAST_DRAWN, MOST_DRAWN = 16, 200, 2_000, 20_000
+FAR_BEYOND, FAR_BEYOND_BALLS = 16, 2
+DRAWN_A_CENTER, LEAST_DRAWN, MOST_DRAWN = 200, 2_000, 20_000
 KERNELS = {
     "gaussian": Words("each stands for those near it", "rare cases come last"),
     "cosine": Words("facility location: each stands for all of its direction", "rare cases come last"),
@@ -95,7 +96,7 @@ class Coverage(Strategy):
         kernel = Kernel(self.kernel, width, unit=self.metric == "cosine")
         weights = self._covered_weights(task, covered)
         if of * candidates > settings.coverage_kept_up_to:
-            few = _few(of, labeled + task.picks)
+            few = _few(of, labeled + task.picks, balls=self.kernel == "ball")
             if few is None:
                 return self._by_graph(task, prepare, covered, weights, centers, kernel)
             drawn = task.sampled(covered, few)
@@ -199,15 +200,18 @@ def _some(weights: np.ndarray) -> np.ndarray:
     return weights if weights.sum() > 0 else np.ones(len(weights))
 
 
-def _few(covered: int, centers: int) -> int | None:
+def _few(covered: int, centers: int, *, balls: bool) -> int | None:
     """How many of the samples are covered where there are few centers; None where the graph serves.
 
     Where a center stands for many more samples than a list of the graph holds, the lists say little
-    about what it covers. 200 drawn samples a center then keep 97% of what is gained over a random
-    choice, measured on digits.
+    about what it covers; with balls, which count every sample within them alike, this begins earlier.
+    200 drawn samples a center then keep 97% of what is gained over a random choice, measured on digits.
     """
-    if covered <= FAR_BEYOND * list_length(covered) * centers:
+    far = FAR_BEYOND_BALLS if balls else FAR_BEYOND
+    if covered <= far * list_length(covered) * centers:
         return None
+    if balls and DRAWN_A_CENTER * centers > MOST_DRAWN:
+        return None  # so few drawn samples a center would be worse than the lists
     return min(covered, max(LEAST_DRAWN, min(MOST_DRAWN, DRAWN_A_CENTER * centers)))
 
 

@@ -10,8 +10,9 @@ from pydantic import Field
 
 from ..data.device import to_tensor
 from ..data.parts import Parts
+from ..data.settings import chunks
 from ..geometry.distances import nearest_squared, squared_lengths
-from ..geometry.vectors import mean_of, plain_vectors
+from ..geometry.vectors import ROWS_A_CHUNK, AnyVectors, mean_of, plain_vectors, prepared
 from ..objectives import Accumulated, Distances, Objective
 from ..objectives import Diversity as NearestDistance
 from ..scores.typicality import NEIGHBORS
@@ -50,7 +51,7 @@ class Diversity(Strategy):
         """The objective that values the candidates of ``task``; see ``Strategy.objective``."""
         prepare = task.vectors(self.column, self.metric)
         here = ~task.pool.missing[self.column]
-        vectors = prepare(task.candidates)
+        vectors = prepared(prepare, task.candidates)
         centers = prepare.everywhere(np.flatnonzero(task.pool.labeled & here))
         closeness = torch.ones(len(vectors), dtype=torch.float64, device=task.device)
         if len(centers) == 0:
@@ -93,7 +94,7 @@ class Diversity(Strategy):
 
 
 def _closeness(
-    vectors: torch.Tensor, mean: np.ndarray, center: np.ndarray | None, parts: Parts
+    vectors: AnyVectors, mean: np.ndarray, center: np.ndarray | None, parts: Parts
 ) -> torch.Tensor:
     """(n,) float64 ``1 / (1 + d / mean d)`` in (0, 1], where d is the distance to the mean.
 
@@ -101,10 +102,16 @@ def _closeness(
     """
     if center is None:
         direction = mean / max(float(np.linalg.norm(mean)), 1e-12)
-        apart = (1 - vectors @ to_tensor(direction, vectors.dtype, vectors.device)).clamp_(min=0)
+        along = to_tensor(direction, vectors.dtype, vectors.device)
+        cosines = (
+            vectors @ along
+            if isinstance(vectors, torch.Tensor)
+            else torch.cat([vectors[part] @ along for part in chunks(len(vectors), ROWS_A_CHUNK)])
+        )
+        apart = (1 - cosines).clamp_(min=0)
     else:
         middle = to_tensor((mean - center)[None], vectors.dtype, vectors.device)
-        apart = vectors.new_full((len(vectors),), torch.inf)
+        apart = middle.new_full((len(vectors),), torch.inf)
         nearest_squared(vectors, squared_lengths(vectors), middle, squared_lengths(middle), apart)
         apart = apart.sqrt_()
     apart = apart.to(torch.float64)

@@ -82,7 +82,7 @@ class Minority(Rule):
         width = class_vectors(self.column, task).shape[-1]
         names = class_names(task.pool, self.column, width)
         counted = ClassCounts(
-            names, lambda rows: (np.eye(width), all_probabilities(self, task, rows).argmax(1))
+            names, lambda rows, _: (np.eye(width), all_probabilities(self, task, rows).argmax(1))
         )
         labeled = labeled_counts(self, counted, task)
         lacking = np.maximum(labeled.mean() - labeled, 0)

@@ -90,7 +90,7 @@ def preview(
             raise
         below = f"objects of {request.objects!r}, each counted as a sample: {error}"
         raise InvalidInput(below) from None
-    reading.notes += shortfalls(chosen)
+    reading.notes += shortfalls(chosen) + approximations(chosen)
     if keeping.trouble:
         reading.notes.append(keeping.trouble)
     chosen.report["notes"] = reading.notes
@@ -110,6 +110,24 @@ def shortfalls(chosen: Selection) -> list[str]:
         if short:
             more = f"; and {len(short) - SHORT_SHOWN} more" if len(short) > SHORT_SHOWN else ""
             notes.append(f"{name}: below the target: {below}{more}")
+    return notes
+
+
+def approximations(chosen: Selection) -> list[str]:
+    """Return one line for each strategy whose values were approximate."""
+    notes = []
+    for stage in chosen.report["stages"]:
+        for name, reached in stage["reached"].items():
+            after = reached["after"]
+            if "drawn" in after:
+                notes.append(
+                    f"{name}: {after['drawn']:,} samples, drawn from {after['of']:,}, stand for all"
+                )
+            elif str(after.get("neighbors", "exact")) != "exact":
+                told = f"{name}: neighbors are {after['neighbors']}"
+                if "certain" in after:
+                    told += f"; {after['certain']:.0%} of the samples are certain"
+                notes.append(told)
     return notes
 
 

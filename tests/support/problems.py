@@ -354,3 +354,18 @@ def recall_and_precision(found, truth):
     some = found > 0
     both = pairs(np.c_[found, truth][some])
     return both / max(1, pairs(truth[:, None])), both / max(1, pairs(found[some][:, None]))
+
+
+def clustered_vectors(n=6000, d=12, clusters=40, spread=0.1):
+    """(n, d) float32 in clusters far apart."""
+    rng = np.random.default_rng(0)
+    centers = 3 * rng.standard_normal((clusters, d))
+    X = centers[rng.integers(0, clusters, n)] + spread * rng.standard_normal((n, d))
+    return X.astype(np.float32)
+
+
+def low_rank_vectors(n=6000, d=24, rank=4, noise=0.05):
+    """(n, d) float32 along few directions, and a little noise."""
+    rng = np.random.default_rng(0)
+    mixed = rng.standard_normal((n, rank)) @ rng.standard_normal((rank, d))
+    return (mixed + noise * rng.standard_normal((n, d))).astype(np.float32)

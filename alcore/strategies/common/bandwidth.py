@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
-from ...geometry.distances import squared_distances
+from ...geometry.distances import squared_distances, squared_lengths
 
 SAMPLES, OTHERS = 1_000, 10_000
 SAME = 1e-12
+# Below this share of the largest squared distance, those of float32 products are mostly rounding.
+ROUGH = 1e-4
 
 
 def auto_bandwidth(others: torch.Tensor, centers: int) -> float:
@@ -25,10 +28,23 @@ def auto_bandwidth(others: torch.Tensor, centers: int) -> float:
     Returns:
         a distance above 0.
     """
-    squared = squared_distances(others[:SAMPLES], others)
+    few = others[:SAMPLES]
     rank = min(len(others), max(2, round(len(others) / max(1, centers)) + 1))
-    typical = float(squared.kthvalue(rank, dim=1).values.median()) ** 0.5
+    if others.dtype != torch.float64:
+        rough = torch.addmm(squared_lengths(others), few, others.T, alpha=-2)
+        rough += squared_lengths(few)[:, None]
+        typical, largest = _typical(rough, rank), float(rough.max())
+        if typical > ROUGH * largest:
+            return typical**0.5
+    squared = squared_distances(few, others)
+    typical, largest = _typical(squared, rank), float(squared.max())
     # Where half of the pool are duplicates, the smallest distance above 0 is the only scale left.
-    apart = squared[squared > SAME * squared.max()]
+    apart = squared[squared > SAME * largest]
     smallest = float(apart.min()) ** 0.5 if len(apart) else 1.0
-    return max(typical, smallest)
+    return max(typical**0.5, smallest)
+
+
+def _typical(squared: torch.Tensor, rank: int) -> float:
+    """The median over the rows of the value of that rank; of two middle ones the lower."""
+    ranked = np.partition(squared.cpu().numpy(), rank - 1, axis=1)[:, rank - 1]
+    return max(0.0, float(np.sort(ranked)[(len(ranked) - 1) // 2]))

@@ -24,9 +24,12 @@ from ...data.errors import InvalidInput
 from ...data.objects import Objects
 from ...data.parts import WHOLE, Parts
 from ...data.pool import Pool
-from ...data.settings import settings
+from ...data.settings import chunks, settings
 from .predictions import all_probabilities
 from .task import Task
+
+# Counts are summed so many rows at a time. Whether many rows are equal is tried on so many.
+ROWS_A_SUM, MERGE_TRIED = 1 << 20, 1 << 16
 
 Target = Literal["uniform", "input"] | dict[str, float]
 
@@ -92,18 +95,21 @@ class ClassCounts:
 
     Attributes:
         names: the names of the C classes.
-        of: takes (R,) rows of the pool and returns (U, C) distinct rows of counts per class, and (R,)
-            the index into them of each row of the pool.
+        of: takes (R,) rows of the pool, and of how many rows in all parts of it these are some; returns
+            (U, C) distinct rows of counts per class, and (R,) the index into them of each row.
     """
 
     names: list[str]
-    of: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+    of: Callable[[np.ndarray, int], tuple[np.ndarray, np.ndarray]]
 
     def total(self, rows: np.ndarray, parts: Parts = WHOLE) -> np.ndarray:
         """(C,) float64, the sum of the counts of these rows of each of the parts of the pool."""
-        kinds, codes = self.of(rows)
-        often = np.bincount(codes, minlength=len(kinds)).astype(np.float64)
-        total: np.ndarray = often @ kinds.astype(np.float64)
+        total = np.zeros(len(self.names))
+        count = parts.total(len(rows))
+        for part in chunks(len(rows), ROWS_A_SUM):
+            kinds, codes = self.of(rows[part], count)
+            often = np.bincount(codes, minlength=len(kinds)).astype(np.float64)
+            total += often @ kinds.astype(np.float64)
         return parts.total(total)
 
 
@@ -122,10 +128,10 @@ def class_counts(options: Counts, task: Task) -> ClassCounts:
     if isinstance(column, np.ndarray) and column.ndim > 1:
         names = class_names(task.pool, options.column, column.shape[-1])
         if options.count == "soft":
-            return ClassCounts(names, lambda rows: merged(_soft(options, task, rows, len(names))))
-        return _one_each(names, lambda rows: _soft(options, task, rows, len(names)).argmax(1))
+            return ClassCounts(names, lambda rows, of: merged(_soft(options, task, rows, of)))
+        return _one_each(names, lambda rows, of: _soft(options, task, rows, of).argmax(1))
     names, codes = categories_of(options, options.column, task.pool, task.user, task.parts)
-    return _one_each(names, lambda rows: codes[rows])
+    return _one_each(names, lambda rows, _: codes[rows])
 
 
 def labeled_counts(options: HasClasses, counted: ClassCounts, task: Task) -> np.ndarray:
@@ -172,7 +178,8 @@ def target_of(options: HasClasses, counted: ClassCounts, task: Task) -> np.ndarr
 def merged(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(U, C) distinct rows and (R,) the index of each row in them; all R rows where few are equal."""
     everyone = np.arange(len(rows))
-    if len(rows) < 2:
+    few = np.ascontiguousarray(rows[:: max(1, len(rows) // MERGE_TRIED)])
+    if len(rows) < 2 or (len(few) < len(rows) and 2 * len(merged(few)[0]) > len(few)):
         return rows, everyone
     # A hash from integers, whose sums do not depend on the order. The comparison below makes sure that
     # unequal rows with equal hashes are not merged.
@@ -203,17 +210,17 @@ def _true_counts(labels: str, classes: Sequence[str], rows: np.ndarray, task: Ta
     return np.bincount(codes[rows], minlength=len(classes)).astype(np.float64)
 
 
-def _one_each(names: list[str], codes: Callable[[np.ndarray], np.ndarray]) -> ClassCounts:
+def _one_each(names: list[str], codes: Callable[[np.ndarray, int], np.ndarray]) -> ClassCounts:
     kinds = np.eye(len(names), dtype=np.float32)
-    return ClassCounts(names, lambda rows: (kinds, codes(rows)))
+    return ClassCounts(names, lambda rows, of: (kinds, codes(rows, of)))
 
 
-def _soft(options: Counts, task: Task, rows: np.ndarray, width: int) -> np.ndarray:
-    """(R, C) probabilities."""
-    count = task.parts.total(len(rows))
-    dtype = np.float64 if count * width <= settings.float64_up_to else np.float32
+def _soft(options: Counts, task: Task, rows: np.ndarray, of: int) -> np.ndarray:
+    """(R, C) probabilities of some rows ``of`` so many."""
+    width = task.pool.columns[options.column].shape[-1]
+    dtype = np.float64 if of * width <= settings.float64_up_to else np.float32
     independent = options.multi_label or options.column in task.pool.independent
-    return all_probabilities(options, task, rows, independent=independent).astype(dtype)
+    return all_probabilities(options, task, rows, independent=independent, dtype=dtype)
 
 
 def _of_objects(options: Counts, objects: Objects, task: Task) -> ClassCounts:
@@ -229,7 +236,7 @@ def _of_objects(options: Counts, objects: Objects, task: Task) -> ClassCounts:
     shape = (len(objects), objects.total)
     inside = csr_matrix((ones, np.arange(objects.total), objects.offsets), shape=shape)
     counts = np.asarray(inside @ of_each)
-    return ClassCounts(list(classes), lambda rows: merged(counts[rows]))
+    return ClassCounts(list(classes), lambda rows, _: merged(counts[rows]))
 
 
 def _object_rows(options: Counts, objects: Objects, width: int) -> np.ndarray:
@@ -266,7 +273,7 @@ def _jointly(options: Counts, task: Task) -> ClassCounts:
             values.insert(0, names[code])
         labels.append(", ".join(values))
     codes = np.searchsorted(occurring, together)
-    return _one_each(labels, lambda rows: codes[rows])
+    return _one_each(labels, lambda rows, _: codes[rows])
 
 
 def categories_of(

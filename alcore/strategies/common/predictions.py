@@ -70,12 +70,21 @@ def probabilities(
 
 
 def all_probabilities(
-    options: HasPredictions, task: Task, rows: np.ndarray, *, independent: bool = False
+    options: HasPredictions,
+    task: Task,
+    rows: np.ndarray,
+    *,
+    independent: bool = False,
+    dtype: Any = np.float64,
 ) -> np.ndarray:
-    """The same in one array, (R, C) float64."""
+    """The same in one array, (R, C), float64 or of another dtype."""
     width = class_vectors(options.column, task).shape[-1]
-    parts = probabilities(options, task, rows, independent=independent)
-    return np.concatenate([*parts, np.zeros((0, width))])
+    out = np.empty((len(rows), width), dtype=dtype)
+    start = 0
+    for part in probabilities(options, task, rows, independent=independent):
+        out[start : start + len(part)] = part
+        start += len(part)
+    return out
 
 
 class IdsOf:

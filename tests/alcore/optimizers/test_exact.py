@@ -27,7 +27,7 @@ def test_picks_are_those_of_brute_force(problem):
     st.sampled_from([1, 3, 64]),
     st.sampled_from([1, 2, 128]),
     st.sampled_from([0.0, 0.6, 1.0]),
-    st.sampled_from([0, 1 << 27]),
+    st.sampled_from([0, 1 << 25]),
 )
 def test_small_blocks_and_stale_bounds_choose_the_same(problem, sizes, few, states, share, kept):
     """Of small blocks there are many rounds, whose bounds are stale and are brought up to date."""
@@ -54,7 +54,7 @@ def test_small_blocks_and_stale_bounds_choose_the_same(problem, sizes, few, stat
     st.integers(1, 8),
     st.integers(1, 50),
     st.sampled_from([1, 64]),
-    st.sampled_from([0, 1 << 27]),
+    st.sampled_from([0, 1 << 25]),
 )
 def test_float32_chooses_as_well_up_to_rounding(problem, size, tile, few, kept):
     """Large matrices are worked on in float32, in tiles; here small ones are, in small tiles."""

@@ -1,0 +1,164 @@
+"""In FiftyOne: from a dataset to a preview, a tag, a view and back; times, and memory at a million.
+
+python benchmarks/in_fiftyone.py preview|grow [--quick]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from machine import machine
+from measuring import Rows, explain, status, table, timed
+
+ROOT = Path(__file__).resolve().parents[1]
+WALL = time.perf_counter  # for half the work is the database's
+OPERATOR = "@alcore/active_learning/"
+CLUSTERS, CLASSES, A_PART = 50, 10, 5000
+GROW_WIDTH, GROW_PICKS = 128, 10_000
+PREVIEWED, GROWN = 100_000, (10_000, 100_000, 1_000_000)
+
+
+@contextmanager
+def own_database() -> Iterator[None]:
+    """A database and settings of the benchmark's own; to be entered before FiftyOne is imported."""
+    sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / ".venv" / "plugin")]
+    from support import servers
+
+    with tempfile.TemporaryDirectory() as home:
+        settings = servers.isolated(os.environ, Path(home))
+        os.environ.clear()
+        os.environ.update(settings)
+        with servers.database(settings):
+            yield
+
+
+def make_dataset(n: int, d: int, image: str = "/data/one.jpg") -> Any:
+    """Samples with vectors in clusters and logits, of one image.
+
+    They are written as documents, for add_samples() takes minutes.
+    """
+    import fiftyone as fo
+    from bson import Binary, ObjectId
+    from fiftyone.core.utils import serialize_numpy_array
+
+    rng = np.random.default_rng(0)
+    centers = rng.standard_normal((CLUSTERS, d), dtype=np.float32)
+    dataset = fo.Dataset()
+    dataset.default_classes = list(map(str, range(CLASSES)))
+    first = fo.Classification(label="0", confidence=0.5, logits=np.zeros(CLASSES, np.float32))
+    dataset.add_sample(fo.Sample(filepath=image, embedding=centers[0], predictions=first))
+    documents = dataset._sample_collection
+    pattern = documents.find_one()
+    documents.delete_many({})
+    for start in range(0, n, A_PART):
+        count = min(A_PART, n - start)
+        X = centers[rng.integers(0, CLUSTERS, count)]
+        X = X + 0.5 * rng.standard_normal(X.shape, dtype=np.float32)
+        logits = 3 * rng.standard_normal((count, CLASSES), dtype=np.float32)
+        batch = []
+        for row in range(count):
+            predicted = {"_id": ObjectId(), "label": str(logits[row].argmax())}
+            predicted["logits"] = Binary(serialize_numpy_array(logits[row]))
+            batch.append(
+                pattern
+                | {"_id": ObjectId(), "embedding": Binary(serialize_numpy_array(X[row]))}
+                | {"predictions": pattern["predictions"] | predicted}
+            )
+        documents.insert_many(batch)
+    return dataset
+
+
+def preview(shrink: int) -> None:
+    """The default recipe, from the click to what is chosen: the first time, and again.
+
+    `values()` is FiftyOne's own reading of the same fields.
+    """
+    n, picks = PREVIEWED // shrink, 1000 // shrink
+
+    def rows() -> Rows:
+        from active_learning.operators.runs.run import SelectionRequest
+        from active_learning.operators.runs.run import preview as previewed
+
+        def one(d: int) -> list[Any]:
+            dataset = make_dataset(n, d)
+            values, _ = timed(lambda: dataset.values(["id", "embedding", "predictions.logits"]), WALL)
+            told: list[float] = []
+            for _ in range(2):
+                seconds, (_, chosen) = timed(
+                    lambda: previewed(dataset, {"budget": picks}, SelectionRequest()), WALL
+                )
+                told += [seconds, chosen.report["seconds"]]
+            dataset.delete()
+            return [f"{n} x {d}", values, *told, told[0] / told[2]]
+
+        yield from map(one, (128, 512))
+
+    head = ["samples", "values()", "first preview", "of it choosing", "second", "of it choosing"]
+    table(f"default recipe, {picks} picks, seconds", [*head, "first / second"], rows())
+
+
+def grow(shrink: int) -> None:
+    """Uncertainty x diversity x balance: read, select, show, undo; how it grows.
+
+    *Choose* is the engine alone on what was read; *select, all* the operator, which reads, chooses,
+    writes tags and ranks and a record, and saves a view. *Memory* is the most that the process had.
+    """
+    head = ["samples", "picks", "read", "again", "choose", "select, all", "show", "undo", "memory, GB"]
+    table("uncertainty x diversity x balance, seconds", head, (_grown(n // shrink) for n in GROWN))
+
+
+def _grown(n: int) -> list[Any]:
+    import fiftyone.operators as foo
+    from active_learning.alcore import Recipe, select
+    from active_learning.operators.reading.read import read
+
+    dataset = make_dataset(n, GROW_WIDTH)
+    picks = min(GROW_PICKS, n // 10)
+    predicted = {"column": "predictions"}
+    recipe = {
+        "budget": picks,
+        "strategies": [
+            {"strategy": "uncertainty", **predicted},
+            {"strategy": "diversity", "column": "embedding"},
+            {"strategy": "balance", **predicted},
+        ],
+    }
+    reading, found = timed(lambda: read(dataset, Recipe.of(recipe)), WALL)
+    again, _ = timed(lambda: read(dataset, Recipe.of(recipe)), WALL)
+    pool, completed = found.pool, found.recipe
+    choosing, _ = timed(lambda: select(pool, completed, "cpu"), WALL)
+    run = foo.get_operator(f"{OPERATOR}select")
+    whole, done = timed(lambda: run(dataset, recipe=recipe, run_key="chosen"), WALL)
+    told = done.result
+    showing, ids = timed(lambda: dataset.load_saved_view(told["saved_view"]).values("id"), WALL)
+    assert len(ids) == picks, told
+    undo = foo.get_operator(f"{OPERATOR}undo_selection")
+    undoing, _ = timed(lambda: undo(dataset, run_key="chosen"), WALL)
+    dataset.delete()
+    peak = status("VmHWM") / 1e9
+    return [f"{n} x {GROW_WIDTH}", picks, reading, again, choosing, whole, showing, undoing, peak]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("part", choices=["preview", "grow"])
+    parser.add_argument("--quick", action="store_true", help="a hundredth of the samples")
+    options = parser.parse_args()
+    part = {"preview": preview, "grow": grow}[options.part]
+    with own_database():
+        print(machine())
+        explain(part)
+        part(100 if options.quick else 1)
+
+
+if __name__ == "__main__":
+    main()
