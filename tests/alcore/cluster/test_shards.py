@@ -139,7 +139,7 @@ def test_what_a_round_sends_depends_on_the_block_and_not_on_the_pool(chosen_by_s
         pool = alcore.Pool(n, columns={"embeddings": rng.normal(size=(n, 4)), "s": rng.random(n)})
         recipe = {"budget": 400, "strategies": [DIVERSITY, {"strategy": "weight", "column": "s"}]}
         shards = chosen_by_shards(pool, recipe, (n // 4, n // 2)).report["shards"]
-        assert shards["rounds"] > 3
+        assert shards["rounds"] >= 3
         most[n] = shards["most_bytes_a_round"]
     # A candidate: row, two values, a vector of 4 numbers and its length. Each of 3 shards proposes
     # 2 / 3 of a block of 256, and all learn what was chosen.
