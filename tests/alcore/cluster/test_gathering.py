@@ -13,7 +13,7 @@ from alcore.data.parts import median_of
 def results_of(works):
     """The results of several parts, each of which does its work."""
     parts = [Conversation(number, [], work) for number, work in enumerate(works)]
-    while (found := [part.found() for part in parts]) != [None] * len(parts):
+    while (found := [part.found() for part in parts])[0] is not None:
         for part in parts:
             part.learn(found)
     return [part.result() for part in parts]
