@@ -41,7 +41,7 @@ def main(n: int, count: int) -> None:
     pool = alcore.Pool(n, labeled=labeled, columns={"embeddings": X, "predictions": P})
     edges = [n * k // count for k in range(count + 1)]
     sharded = ShardedPool([ArraySource(pool.part(low, high)) for low, high in pairwise(edges)])
-    ray.init(num_cpus=2, include_dashboard=False, logging_level="error")
+    ray.init("local", num_cpus=2, include_dashboard=False, logging_level="error")
     print(
         "recipe, picks, rounds, KB a round, most, MB to prepare, seconds (prepare, choose), one process"
     )

@@ -23,6 +23,16 @@ def plugin(mongod):
     return lambda name: importlib.import_module(f"{PLUGIN}.{name}")
 
 
+@pytest.fixture(scope="session")
+def ray_cluster():
+    """A Ray of this machine alone, for all tests of a session."""
+    import ray
+
+    ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="error")
+    yield
+    ray.shutdown()
+
+
 @pytest.fixture
 def invalid(plugin):
     return plugin("alcore").InvalidInput

@@ -1,4 +1,4 @@
-"""One Ray of this machine for all tests, whose actors serve one selection after another."""
+"""Actors that serve one selection after another."""
 
 from itertools import pairwise
 
@@ -12,13 +12,9 @@ from alcore.cluster import ArraySource, ShardedPool, Workers
 
 
 @pytest.fixture(scope="session")
-def workers():
-    import ray
-
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="error")
+def workers(ray_cluster):
     with Workers() as started:
         yield started
-    ray.shutdown()
 
 
 @pytest.fixture
