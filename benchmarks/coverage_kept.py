@@ -24,7 +24,7 @@ from alcore.data.settings import changed
 from alcore.geometry.kernels import Kernel
 from alcore.geometry.neighbor_graph import neighbor_graph
 from alcore.strategies.common import task
-from alcore.strategies.common.bandwidth import auto_bandwidth
+from alcore.strategies.common.bandwidth import OTHERS, auto_bandwidth
 
 DIGITS = (10_000, 20_000)
 SHARES = (400, 100, 25, 8)  # the budget is the number of samples over these
@@ -87,7 +87,7 @@ def compared(X: np.ndarray, least: list[float]) -> Rows:
         for name in KERNELS:
             for share in SHARES:
                 picks = max(1, n // share)
-                width = auto_bandwidth(lambda some: x[some], drawn, picks + count)
+                width = auto_bandwidth(x[drawn[:OTHERS]], picks + count)
                 told = [name, str(count), str(picks)]
                 yield [*told, *comparison(X, labeled, picks, Kernel(name, width), least)]
 

@@ -1,5 +1,7 @@
 """The optimizer's picks are those of a brute-force greedy, for every strategy and combination."""
 
+from contextlib import contextmanager
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -7,10 +9,21 @@ from hypothesis import strategies as st
 
 import alcore
 from alcore.data.settings import changed
+from alcore.geometry import neighbor_graph
 from support import twins
 from support.problems import problems
 
 NO_HEALTH_CHECKS = list(HealthCheck)
+
+
+@contextmanager
+def whole_lists():
+    """The neighbor graph lists all vectors, so that coverage by it is the plain greedy."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(neighbor_graph, "LONGEST", 10**6)
+        yield
+
+
 ROUNDING = 1e-12
 
 
@@ -31,13 +44,16 @@ def test_picks_are_those_of_brute_force(problem):
 )
 def test_small_blocks_and_stale_bounds_choose_the_same(problem, sizes, few, states, share, kept):
     """Of small blocks there are many rounds, whose bounds are stale and are brought up to date."""
-    with changed(
-        block_sizes=dict(enumerate(sizes)),
-        kinds_a_block=states,
-        coverage_few=few,
-        coverage_states=states,
-        coverage_changed_share=share,
-        coverage_kept_up_to=kept,
+    with (
+        whole_lists(),
+        changed(
+            block_sizes=dict(enumerate(sizes)),
+            kinds_a_block=states,
+            coverage_few=few,
+            coverage_states=states,
+            coverage_changed_share=share,
+            coverage_kept_up_to=kept,
+        ),
     ):
         assert_brute_force(problem)
 
@@ -58,12 +74,15 @@ def test_small_blocks_and_stale_bounds_choose_the_same(problem, sizes, few, stat
 )
 def test_float32_chooses_as_well_up_to_rounding(problem, size, tile, few, kept):
     """Large matrices are worked on in float32, in tiles; here small ones are, in small tiles."""
-    with changed(
-        float64_up_to=0,
-        largest_chunk=tile,
-        coverage_few=few,
-        coverage_kept_up_to=kept,
-        block_sizes={cost: size for cost in range(3)},
+    with (
+        whole_lists(),
+        changed(
+            float64_up_to=0,
+            largest_chunk=tile,
+            coverage_few=few,
+            coverage_kept_up_to=kept,
+            block_sizes={cost: size for cost in range(3)},
+        ),
     ):
         chosen = alcore.select(problem.pool, problem.recipe, device="cpu")
     assert len(chosen) == min(problem.recipe["budget"], len(problem.candidates))
