@@ -30,26 +30,17 @@ class _Abandoned(BaseException):
     pass
 
 
-class Conversation(Parts):
-    """The parts of a pool as a shard sees them, whose work stops wherever it gathers.
-
-    The work runs in a thread of its own. The coordinator asks what was ``found``, and tells what all
-    have found by ``learn``, until the work is done.
+class _Shards(Parts):
+    """Several parts of a pool, each of which is read from its source.
 
     Args:
         number: which part this is.
         sources: what the parts are read from.
-        work: what to do; it gathers by the parts that it is given.
     """
 
-    def __init__(self, number: int, sources: Sequence[Source], work: Callable[[Parts], Any]) -> None:
+    def __init__(self, number: int, sources: Sequence[Source]) -> None:
         self.number = number
         self._sources = sources
-        self._said: SimpleQueue[_Question | _End] = SimpleQueue()
-        self._heard: SimpleQueue[list[Any] | None] = SimpleQueue()
-        self._open: _Question | _End | None = None
-        self._thread = threading.Thread(target=self._run, args=(work,), daemon=True)
-        self._thread.start()
 
     @property
     def several(self) -> bool:
@@ -64,6 +55,27 @@ class Conversation(Parts):
     def read(self, number: int) -> Pool:
         """The pool of another part, read from its source."""
         return self._sources[number].read()
+
+
+class Conversation(_Shards):
+    """The parts of a pool as a shard sees them, whose work stops wherever it gathers.
+
+    The work runs in a thread of its own. The coordinator asks what was ``found``, and tells what all
+    have found by ``learn``, until the work is done.
+
+    Args:
+        number: which part this is.
+        sources: what the parts are read from.
+        work: what to do; it gathers by the parts that it is given.
+    """
+
+    def __init__(self, number: int, sources: Sequence[Source], work: Callable[[Parts], Any]) -> None:
+        super().__init__(number, sources)
+        self._said: SimpleQueue[_Question | _End] = SimpleQueue()
+        self._heard: SimpleQueue[list[Any] | None] = SimpleQueue()
+        self._open: _Question | _End | None = None
+        self._thread = threading.Thread(target=self._run, args=(work,), daemon=True)
+        self._thread.start()
 
     def gathered(self, mine: T) -> list[T]:
         """What each part has found, in their order; ``mine`` is what this one has."""
@@ -117,7 +129,7 @@ class Conversation(Parts):
             self._said.put(_End(None, error))
 
 
-class Listening(Parts):
+class Listening(_Shards):
     """The parts of a pool as the coordinator sees them: it is one of them, without samples.
 
     Args:
@@ -132,24 +144,9 @@ class Listening(Parts):
         ask: Callable[[], list[Any]],
         tell: Callable[[list[Any]], None],
     ) -> None:
-        self.number = len(sources)
-        self._sources = sources
+        super().__init__(len(sources), sources)
         self._ask = ask
         self._tell = tell
-
-    @property
-    def several(self) -> bool:
-        """Whether there are other parts."""
-        return True
-
-    @property
-    def count(self) -> int:
-        """How many parts there are that have samples."""
-        return len(self._sources)
-
-    def read(self, number: int) -> Pool:
-        """The pool of another part, read from its source."""
-        return self._sources[number].read()
 
     def gathered(self, mine: T) -> list[T]:
         """What each part has found, in their order; ``mine`` is what this one has."""

@@ -66,22 +66,31 @@ class NeighborGraph:
             (n + 1,) int64 starts and (n * t,) int32 or int64 positions in the flattened lists: vector i
             is named at ``positions[starts[i] : starts[i + 1]]``, ascending.
         """
-        n, t = self.neighbors.shape
-        number = np.int32 if n * t < 2**31 else np.int64
-        by_row = scipy.sparse.csr_array(
-            (
-                np.arange(n * t, dtype=number),
-                self.neighbors.cpu().numpy().reshape(-1),
-                np.arange(0, n * t + 1, t, dtype=number),
-            ),
-            shape=(n, n),
-        )
-        by_column = by_row.tocsc()
-        device = self.neighbors.device
-        return (
-            torch.from_numpy(by_column.indptr.astype(np.int64)).to(device),
-            torch.from_numpy(by_column.data).to(device),
-        )
+        return listing_of(self.neighbors, len(self.neighbors))
+
+
+def listing_of(lists: torch.Tensor, names: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """The entries of (r, t) lists that name each of the numbers below ``names``.
+
+    Returns:
+        (names + 1,) int64 starts and (r * t,) int32 or int64 positions in the flattened lists: number i
+        is named at ``positions[starts[i] : starts[i + 1]]``, ascending.
+    """
+    r, t = lists.shape
+    number = np.int32 if r * t < 2**31 else np.int64
+    by_row = scipy.sparse.csr_array(
+        (
+            np.arange(r * t, dtype=number),
+            lists.cpu().numpy().reshape(-1),
+            np.arange(0, r * t + 1, t, dtype=number),
+        ),
+        shape=(r, names),
+    )
+    by_name = by_row.tocsc()
+    return (
+        torch.from_numpy(by_name.indptr.astype(np.int64)).to(lists.device),
+        torch.from_numpy(by_name.data).to(lists.device),
+    )
 
 
 def how_found(recall: float) -> str:

@@ -79,7 +79,9 @@ class GraphCoverage(Objective):
         self._best = torch.zeros_like(self._outside)
         self._best[self._weights == 0] = 1
         self._open = (self._best < self._outside).nonzero().flatten()
-        self._gathered = (self._open, self._vectors[self._open])
+        # At first these are usually all, which need no copy.
+        every = len(self._open) == len(self._vectors)
+        self._gathered = (self._open, self._vectors if every else self._vectors[self._open])
         self._gains: torch.Tensor | None = None
         for centers in self._centers:
             for some in centers.split(CENTERS_A_TILE):

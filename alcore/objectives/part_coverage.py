@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import scipy.sparse
 import torch
 
 from ..data.settings import chunks
 from ..geometry.graph_part import GraphPart
 from ..geometry.kernels import Kernel
+from ..geometry.neighbor_graph import listing_of
 from .coverage import settled
 from .divisible import Summed, Traits
 from .graph_coverage import CENTERS_A_TILE, ENTRIES_AT_ONCE, LEAST, ROUNDED, ROWS_A_TILE
@@ -62,7 +62,7 @@ class PartCoverage(Summed):
         names, codes = graph.neighbors.unique(return_inverse=True)
         self._names = names
         self._codes = codes.view(graph.neighbors.shape)
-        self._starts, self._positions = _listing(self._codes, len(names))
+        self._starts, self._positions = listing_of(self._codes, len(names))
         self._parts = torch.zeros(len(names), dtype=torch.float64)
         self._add(torch.arange(len(self._best)), self._best, torch.ones_like(self._best), 1)
         for numbers, some in zip(
@@ -174,7 +174,7 @@ class PartCoverage(Summed):
         first = self._starts[places] - (counts.cumsum(0) - counts)
         entry = torch.repeat_interleave(torch.arange(len(places)), counts)
         within = torch.arange(len(entry))
-        return self._positions[first[entry] + within], which[entry]
+        return self._positions[first[entry] + within].to(torch.int64), which[entry]
 
     def _cover(self, numbers: torch.Tensor, vectors: torch.Tensor) -> None:
         """Raise ``best`` to the similarities of these vectors, and lower the gains accordingly."""
@@ -237,18 +237,3 @@ class PartBlock:
 
 def _shifted(found: Sequence[dict[str, np.ndarray]], name: str, starts: np.ndarray) -> np.ndarray:
     return np.concatenate([one[name] + at for one, at in zip(found, starts, strict=False)])
-
-
-def _listing(codes: torch.Tensor, names: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """(names + 1,) int64 starts and (r * t,) int64 positions in the flattened lists of each name."""
-    r, t = codes.shape
-    by_row = scipy.sparse.csr_array(
-        (
-            np.arange(r * t, dtype=np.int64),
-            codes.numpy().reshape(-1),
-            np.arange(0, r * t + 1, t, dtype=np.int64),
-        ),
-        shape=(r, names),
-    )
-    by_name = by_row.tocsc()
-    return torch.from_numpy(by_name.indptr.astype(np.int64)), torch.from_numpy(by_name.data)
