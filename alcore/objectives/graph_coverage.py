@@ -113,7 +113,23 @@ class GraphCoverage(Objective):
 
     def block(self, rows: torch.Tensor, values: torch.Tensor) -> "GraphBlock":
         """A block of the candidates at ``rows``, whose present values are ``values`` up to rounding."""
-        return GraphBlock(self, self._candidates[rows])
+        numbers = self._candidates[rows]
+        positions, which = self.entries_of(numbers)
+        listing, row_of = (positions // self._similar.shape[1]).unique(return_inverse=True)
+        best = self._best[listing]
+        # Rows that are not yet certain may be covered by picks that they do not list.
+        uncertain = (best < self._outside[listing]).nonzero().flatten()
+        kernel = self._kernel(self._vectors[listing[uncertain]], self._vectors[numbers])
+        return GraphBlock(
+            len(numbers),
+            which.cpu().numpy(),
+            row_of.cpu().numpy(),
+            self._similar.view(-1)[positions].to(torch.float64).cpu().numpy(),
+            best.to(torch.float64).cpu().numpy(),
+            self._weights[listing].cpu().numpy(),
+            uncertain.cpu().numpy(),
+            kernel.to(torch.float64).cpu().numpy(),
+        )
 
     def add(self, rows: torch.Tensor) -> None:
         """Record that the candidates at ``rows`` are chosen."""
@@ -188,32 +204,43 @@ class GraphCoverage(Objective):
 
 
 class GraphBlock:
-    """A block of B candidates, with the rows that list any of them."""
+    """A block of B candidates, with the s rows that list any of them.
 
-    def __init__(self, coverage: GraphCoverage, numbers: torch.Tensor) -> None:
-        positions, which = coverage.entries_of(numbers)
-        rows, row_of = (positions // coverage._similar.shape[1]).unique(return_inverse=True)
-        best, outside = coverage._best[rows], coverage._outside[rows]
-        self._similar = coverage._similar.view(-1)[positions].to(torch.float64).cpu().numpy()
-        self._row_of, self._which = row_of.cpu().numpy(), which.cpu().numpy()
-        self._best = best.to(torch.float64).cpu().numpy()
-        self._weights = coverage._weights[rows].cpu().numpy()[self._row_of]
-        self._count = len(numbers)
-        # Rows that are not yet certain may be covered by picks that they do not list.
-        uncertain = (best < outside).nonzero().flatten()
-        self._uncertain = uncertain.cpu().numpy()
-        vectors = coverage._vectors
-        kernel = coverage._kernel(vectors[rows[uncertain]], vectors[numbers])
-        self._kernel = kernel.T.to(torch.float64).contiguous().cpu().numpy()
-        more = np.maximum(self._similar - self._best[self._row_of], 0) * self._weights
-        gains = np.bincount(self._which, weights=more, minlength=self._count)
+    Args:
+        count: B.
+        which: (e,) for each entry of their lists the candidate that it names.
+        row_of: (e,) the row it is of, below s.
+        similar: (e,) float64, how similar these are.
+        best: (s,) float64, how well each row is covered.
+        weights: (s,) float64, how much each row counts.
+        uncertain: (u,) the rows that picks may cover that they do not list.
+        kernel: (u, B) float64, how similar the candidates are to these.
+    """
+
+    def __init__(
+        self,
+        count: int,
+        which: np.ndarray,
+        row_of: np.ndarray,
+        similar: np.ndarray,
+        best: np.ndarray,
+        weights: np.ndarray,
+        uncertain: np.ndarray,
+        kernel: np.ndarray,
+    ) -> None:
+        self._count, self._which, self._row_of = count, which, row_of
+        self._similar, self._best, self._uncertain = similar, best, uncertain
+        self._weights = weights[row_of]
+        self._kernel = np.ascontiguousarray(kernel.T)
+        more = np.maximum(similar - best[row_of], 0) * self._weights
+        gains = np.bincount(which, weights=more, minlength=count)
         self.values: np.ndarray = settled(gains, LEAST)
 
     def pick(self, position: int) -> None:
         """Update ``values`` after the candidate at ``position`` is chosen."""
         before, best = self._best, self._best.copy()
         best[self._uncertain] = np.maximum(best[self._uncertain], self._kernel[position])
-        own = slice(*np.searchsorted(self._which, (position, position + 1)))
+        own = self._which == position
         rows = self._row_of[own]
         best[rows] = np.maximum(best[rows], self._similar[own])
         self._best = best

@@ -14,7 +14,14 @@ from ..geometry.kernels import Kernel
 from ..geometry.neighbor_graph import listing_of
 from .coverage import settled
 from .divisible import Summed, Traits
-from .graph_coverage import CENTERS_A_TILE, ENTRIES_AT_ONCE, LEAST, ROUNDED, ROWS_A_TILE
+from .graph_coverage import (
+    CENTERS_A_TILE,
+    ENTRIES_AT_ONCE,
+    LEAST,
+    ROUNDED,
+    ROWS_A_TILE,
+    GraphBlock,
+)
 
 
 class PartCoverage(Summed):
@@ -125,9 +132,23 @@ class PartCoverage(Summed):
             "kernel": self._kernel(self._vectors[rows[uncertain]], traits["vectors"]),
         }
 
-    def block_from(self, count: int, found: Sequence[dict[str, np.ndarray]]) -> PartBlock:
+    def block_from(self, count: int, found: Sequence[dict[str, np.ndarray]]) -> GraphBlock:
         """A block of ``count`` candidates, from the entries of all processes."""
-        return PartBlock(count, found)
+        starts = np.cumsum([0, *(len(one["best"]) for one in found)])
+        similar, best, weights, kernel = (
+            np.concatenate([one[name] for one in found]).astype(np.float64)
+            for name in ("similar", "best", "weights", "kernel")
+        )
+        return GraphBlock(
+            count,
+            np.concatenate([one["which"] for one in found]),
+            _shifted(found, "row", starts),
+            similar,
+            best,
+            weights,
+            _shifted(found, "uncertain", starts),
+            kernel,
+        )
 
     def add_traits(self, traits: Traits) -> None:
         """Record that candidates with these numbers and vectors are chosen; see ``Divisible``."""
@@ -202,37 +223,6 @@ class PartCoverage(Summed):
             more = torch.minimum(similar, high[part, None]).sub_(low[part, None]).clamp_(min=0)
             more.mul_(sign * self._weights[some, None])
             self._parts.index_add_(0, self._codes[some].view(-1), more.view(-1))
-
-
-class PartBlock:
-    """A block of B candidates, with the samples of all processes that list any of them."""
-
-    def __init__(self, count: int, found: Sequence[dict[str, np.ndarray]]) -> None:
-        self._count = count
-        starts = np.cumsum([0, *(len(one["best"]) for one in found)])
-        self._which = np.concatenate([one["which"] for one in found])
-        self._row_of = _shifted(found, "row", starts)
-        self._uncertain = _shifted(found, "uncertain", starts)
-        self._similar = np.concatenate([one["similar"] for one in found]).astype(np.float64)
-        self._best = np.concatenate([one["best"] for one in found]).astype(np.float64)
-        self._kernel = np.concatenate([one["kernel"] for one in found]).astype(np.float64)
-        self._weights = np.concatenate([one["weights"] for one in found])[self._row_of]
-        self._sum()
-
-    def pick(self, position: int) -> None:
-        """Update ``values`` after the candidate at ``position`` is chosen."""
-        best = self._best
-        best[self._uncertain] = np.maximum(best[self._uncertain], self._kernel[:, position])
-        own = self._which == position
-        rows = self._row_of[own]
-        best[rows] = np.maximum(best[rows], self._similar[own])
-        self._sum()
-
-    def _sum(self) -> None:
-        more = np.maximum(self._similar - self._best[self._row_of], 0) * self._weights
-        self.values: np.ndarray = settled(
-            np.bincount(self._which, weights=more, minlength=self._count), LEAST
-        )
 
 
 def _shifted(found: Sequence[dict[str, np.ndarray]], name: str, starts: np.ndarray) -> np.ndarray:
