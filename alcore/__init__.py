@@ -10,6 +10,7 @@ from .data.selection import Selection
 from .evaluation.weak_slices import weak_slices
 from .networks.dropout import dropout_masks, predict_members
 from .networks.loss_prediction import LossPredictionModule, fit_loss_predictor, joint_loss, ranking_loss
+from .reached import reached
 from .recipe import Recipe
 from .score import score
 from .select import select
@@ -32,6 +33,7 @@ __all__ = [
     "lightly",
     "predict_members",
     "ranking_loss",
+    "reached",
     "score",
     "scores",
     "select",

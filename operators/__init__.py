@@ -17,6 +17,7 @@ def register(plugin: Any) -> None:
     from .fit_loss_predictor import FitLossPredictor
     from .list_selections import ListSelections
     from .panel.panel import ActiveLearning
+    from .panel.why_chosen import WhyChosen
     from .select import Select
     from .select_balanced import SelectBalanced
     from .select_by_metadata import SelectByMetadata
@@ -51,5 +52,6 @@ def register(plugin: Any) -> None:
         ComputeImageMetadata,
         FitLossPredictor,
         ActiveLearning,
+        WhyChosen,
     ):
         plugin.register(one)

@@ -17,9 +17,12 @@ from .dataset.fields import Choice, first, only
 from .dataset.fiftyone_private import dataset_of
 from .dataset.views import samples_of, target_of
 from .forms import pieces
-from .runs import errors
+from .runs import errors, jobs
 from .runs.run import Progress, view_of
 
+IN_APP = "in_app"
+PANEL = "active_learning"
+SECONDS_WAITED = 2.0
 Pick = Callable[[list[Choice], str], str]
 
 
@@ -185,6 +188,8 @@ class PluginOperator(foo.Operator):
             return pieces.without_dataset(self.label)
         inputs = types.Object()
         inputs.md(self.about, name="about")
+        # The App fills in defaults and a call from Python does not, so this tells the two apart.
+        inputs.bool(IN_APP, default=True, view=types.HiddenView())
         try:
             self.draw_form(ctx, inputs)
             # At first the App has not sent the defaults of the inputs yet, so they are filled in here.
@@ -226,9 +231,31 @@ class PluginOperator(foo.Operator):
         view = self._target(ctx)
         options = self.fill(ctx.dataset, self.form_options(ctx), only)
         self.check(view, options)
+        if ctx.params.get(IN_APP) and not ctx.delegated:
+            return self._execute_as_job(ctx, view, options)
         result = self.run(
             view, options, lambda share, label: ctx.set_progress(progress=share, label=label)
         )
+        self.refresh(ctx, result)
+        return result
+
+    def _execute_as_job(self, ctx: Any, view: Any, options: dict[str, Any]) -> dict[str, Any]:
+        """Run as a job. If it takes longer than a moment, the panel shows how it goes on."""
+        job_id = jobs.start(
+            ctx.dataset,
+            operator_name(self),
+            self.label,
+            lambda report: self.run(view, options, report),
+        )
+        job = jobs.wait(ctx.dataset, job_id, SECONDS_WAITED)
+        if job is not None and job.runs:
+            ctx.ops.open_panel(PANEL, layout="horizontal")
+            return {"goes_on": True}
+        result = jobs.result_of(ctx.dataset, job)
+        if job is not None:
+            jobs.forget(ctx.dataset, job.id)
+        if result is None:
+            return {"error": (job.error if job else None) or "it was stopped"}
         self.refresh(ctx, result)
         return result
 
@@ -242,7 +269,15 @@ class PluginOperator(foo.Operator):
     def resolve_output(self, ctx: Any) -> Any:
         outputs = types.Object()
         result = ctx.results or {"error": "the run failed; the list of runs says why"}
-        if "error" in result:
+        if "goes_on" in result:
+            outputs.view(
+                "goes_on",
+                types.Notice(
+                    label="It goes on in the background. The panel Active learning shows how far it "
+                    "is, lets you stop it, and shows the result"
+                ),
+            )
+        elif "error" in result:
             outputs.view("error", types.Error(label="Nothing was done", description=result["error"]))
         else:
             self.draw_result(outputs, result)

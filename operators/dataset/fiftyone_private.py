@@ -15,6 +15,7 @@ from bson import DBRef, ObjectId, json_util
 from fiftyone.core.dataset import _handle_delete_generated_saved_view
 from fiftyone.core.odm import get_db_conn
 from fiftyone.core.utils import to_slug
+from fiftyone.core.view import DatasetView
 from fiftyone.operators.store import ExecutionStore
 from pymongo import UpdateMany, UpdateOne
 from pymongo.errors import ExecutionTimeout
@@ -36,6 +37,11 @@ def dataset_of(collection: Any) -> Any:
     it.
     """
     return collection._root_dataset
+
+
+def id_of(dataset: Any) -> str:
+    """Return the id of a dataset, which no other dataset of its database ever has."""
+    return str(dataset._doc.id)
 
 
 def shows_parts(collection: Any) -> bool:
@@ -65,6 +71,11 @@ def plain_stages(stages: list[Any]) -> list[dict[str, Any]]:
     """
     plain = [stage._serialize(include_uuid=False) for stage in stages]
     return _without_state([json.loads(json_util.dumps(one)) for one in plain])
+
+
+def view_of_stages(dataset: Any, stages: list[dict[str, Any]]) -> Any:
+    """Return the view of a dataset with these stages, as ``plain_stages`` returns them."""
+    return DatasetView._build(dataset, stages)
 
 
 def _without_state(stages: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -25,6 +25,7 @@ LAYOUT: dict[str, Any] = {
     "margin": {"l": 50, "r": 10, "t": 10, "b": 50},
     "legend": {"orientation": "h", "y": 1.12, "x": 0, "traceorder": "normal"},
     "bargap": 0.05,
+    "dragmode": False,
 }
 # In a low plot, the legend is above the axes.
 LOW = {
@@ -106,7 +107,8 @@ def plane_plot(
         most: the maximum number of samples drawn of each of the three groups.
 
     Returns:
-        the plot; None if the recipe compares no embeddings, or if there are fewer than two samples.
+        the plot, whose traces hold the ids of their points; None if the recipe compares no embeddings,
+        or if there are fewer than two samples.
     """
     found = _embeddings(recipe)
     if found is None:
@@ -147,10 +149,11 @@ def plane_plot(
                     "y": _rounded(points[name][:, 1]),
                     "marker": {"color": color, "size": size, "opacity": 0.8},
                     "hoverinfo": "name",
+                    "ids": [str(pool.ids[row]) for row in rows[name].tolist()],
                 }
             )
     axes = ("first component", "second component") if method == "pca" else ("", "")
-    return {"data": traces, "layout": _layout(*axes)}
+    return {"data": traces, "layout": _layout(*axes, dragmode="lasso")}
 
 
 def distance_plot(pool: Pool, recipe: Recipe, chosen: Selection) -> dict[str, Any] | None:

@@ -1,14 +1,19 @@
-"""The cards of the panel. Each holds one strategy with its options, and makes one recipe entry."""
+"""The cards of the panel. Each holds one strategy with its options, and makes one recipe entry.
+
+The state of a card has ``kind`` and ``strategy``, and the values of its inputs in ``main`` and
+``more``, as the panel draws them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import fiftyone.operators.types as types
 
 from ...alcore.recipe.default import strategies_for
-from ...alcore.strategies import BY_NAME, STRATEGIES, Family
+from ...alcore.strategies import BY_NAME
 from ...alcore.strategies.uncertainty import Uncertainty
 from ..dataset.fields import (
     Choice,
@@ -19,9 +24,15 @@ from ..dataset.fields import (
 )
 from ..forms import options
 from ..forms.markdown import escaped
-from ..forms.options import NONE, Option, fields_of, needs_more, options_of
+from ..forms.options import NONE, Option, more_options_of, options_of
+from . import kinds
+from .drawing import dropdown, icon_button
 
 BY_CHANCE = "random"
+STRONGEST = 3.0
+MAIN_INPUTS = 2
+# The kinds of options that have no usable default, so they are shown before all others.
+ASKED = ("tag", "text")
 
 
 def default_cards(dataset: Any, labels: str) -> list[dict[str, Any]]:
@@ -38,144 +49,217 @@ def default_cards(dataset: Any, labels: str) -> list[dict[str, Any]]:
     )
     entries = [one.model_dump(exclude_none=True, exclude_defaults=True) for one in strategies]
     return [
-        {
-            **new_card(dataset, one.strategy, labels),
-            **options.values_of({**entry, "strategy": one.strategy}),
-        }
+        card_of(dataset, {**entry, "strategy": one.strategy}, labels)
         for one, entry in zip(strategies, entries, strict=True)
     ]
 
 
-def next_strategy(dataset: Any, used: set[str]) -> str:
-    """Return a strategy that no card has yet, for which a field fits and no other input is needed.
-
-    If there is none, it is "random".
-    """
-    for one in STRATEGIES:
-        strategy = one.model_fields["strategy"].default
-        ready = not (one.alone or needs_more(strategy) or one.about.family is Family.CHANCE)
-        if ready and strategy not in used and fields_of(dataset, strategy):
-            return str(strategy)
-    return BY_CHANCE
-
-
-def new_card(dataset: Any, strategy: str, labels: str | None) -> dict[str, Any]:
+def new_card(
+    dataset: Any, strategy: str, labels: str | None, kind: str | None = None
+) -> dict[str, Any]:
     """Return a card with the defaults of all options; the default field is the first that fits."""
-    # The App also reports the strategy that it has just drawn. ``drawn`` shows whether it was changed.
-    card: dict[str, Any] = {"strategy": strategy, "drawn": strategy}
-    if not BY_NAME[strategy].alone:
-        card["strength"] = 1.0
-    for one in options_of(dataset, strategy, card, labels):
-        if one.kind not in ("tag", "text"):
-            card[one.name] = one.default
-    return card
+    kind = kind or kinds.kind_for(strategy)
+    values: dict[str, Any] = {} if BY_NAME[strategy].alone else {"strength": 1.0}
+    card = {"kind": kind, "strategy": strategy}
+    for one in _options(dataset, card, values, labels):
+        if one.kind not in ASKED:
+            values[one.name] = one.default
+    return _arranged(dataset, card, values)
 
 
-def card_of(entry: dict[str, Any]) -> dict[str, Any]:
-    """Return the card of a recipe entry, which must have only basic options."""
-    strategy = entry["strategy"]
-    return {"strategy": strategy, "drawn": strategy, **options.values_of(entry)}
+def card_of(dataset: Any, entry: Mapping[str, Any], labels: str | None) -> dict[str, Any]:
+    """Return the card of a recipe entry, which must have only options that a form offers."""
+    card = new_card(dataset, entry["strategy"], labels)
+    return _arranged(dataset, card, {**values_of(card), **options.values_of(entry)})
 
 
-def entry_of(dataset: Any, card: dict[str, Any]) -> dict[str, Any]:
+def values_of(card: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of the inputs of a card by their names."""
+    more = {name: value for name, value in (card.get("more") or {}).items() if name != "strategy"}
+    return {**more, **(card.get("main") or {})}
+
+
+def entry_of(dataset: Any, card: Mapping[str, Any]) -> dict[str, Any]:
     """Return the recipe entry of a card. Values that an earlier strategy left on the card are ignored.
 
     Raises:
         InvalidInput: if no sample has the tag, or if a matrix cannot be read.
     """
-    card = _fitting(dataset, card)
-    return options.entry_of(dataset, card["strategy"], card)
+    return options.entry_of(dataset, card["strategy"], _fitting(dataset, card))
+
+
+def alone_of(cards: Sequence[Mapping[str, Any]]) -> str | None:
+    """Return the error for a strategy that cannot be combined beside other cards; else None."""
+    rule = next((c["strategy"] for c in cards if BY_NAME[c["strategy"]].alone), None)
+    if rule is None or len(cards) == 1:
+        return None
+    title = BY_NAME[rule].about.title
+    return f"{title} chooses by a rule of its own, so nothing combines with it: remove the other cards"
+
+
+def missing_of(dataset: Any, card: Mapping[str, Any]) -> str | None:
+    """Return what a card lacks before it can be used, in a sentence; None if it lacks nothing."""
+    kind = kinds.kind_of(card["kind"])
+    values = _fitting(dataset, card)
+    title = title_of(card)
+    for one in _options(dataset, card, values):
+        if one.kind == "field" and not one.choices:
+            return f"{title}: needs {kind.needs or f'a field for {one.label!r}'}, and there is none yet"
+        if one.kind == "tag" and not values.get(one.name):
+            return f"{title}: choose the tag of the examples; tag some samples first if there is none"
+    return None
+
+
+def title_of(card: Mapping[str, Any]) -> str:
+    """Return the title of a card: that of its kind, or of its strategy."""
+    kind = kinds.kind_of(card["kind"])
+    return BY_NAME[card["strategy"]].about.title if kind is kinds.MORE else kind.title
 
 
 def draw_card(
     dataset: Any,
     form: Any,
-    number: int,
-    card: dict[str, Any],
-    on_strategy: Callable[..., Any],
-    on_field: Callable[..., Any],
+    card_id: str,
+    card: Mapping[str, Any],
+    *,
+    first: bool,
+    last: bool,
+    is_open: bool,
+    events: Any,
 ) -> None:
-    """Draw a card: a row with the strategy, its options and strength, and a line on what it favors.
+    """Draw a card: its title and buttons, two inputs, a line on what it favors, and more if it is open.
 
     Args:
         dataset: the dataset.
         form: the object to which the card is added.
-        number: the position of the card, from 0.
-        card: the values of the card.
-        on_strategy: handles a change of the strategy.
-        on_field: handles a change of an option on which the drawing depends.
+        card_id: the name of the card in the form.
+        card: the state of the card.
+        first: whether it is the first card.
+        last: whether it is the last card.
+        is_open: whether all of its options are shown.
+        events: has the handlers ``on_card``, ``on_strategy`` and ``on_field``.
     """
-    card = _fitting(dataset, card)
-    strategy = card["strategy"]
-    row = form.h_stack(f"card_{number}", gap=1, align_y="bottom", variant="outline")
-    kinds = [Choice(name, one.about.line) for name, one in BY_NAME.items()]
-    dropdown(row, "strategy", "Strategy", kinds, strategy, on_strategy)
-    offered = options_of(dataset, strategy, card)
-    for one in offered:
-        changes = on_field if _redraws(dataset, strategy, one) else None
-        if one.kind in ("field", "choice"):
-            dropdown(row, one.name, one.label, one.choices, card.get(one.name, one.default), changes)
-        elif one.kind == "tag":
-            tags = [Choice(tag, "") for tag in dataset.distinct("tags")]
-            dropdown(row, one.name, f"{one.label} those tagged", tags, card.get(one.name))
-        elif one.kind == "flag":
-            row.bool(one.name, label=one.label, default=card.get(one.name, one.default))
-        elif one.kind == "number":
-            row.float(one.name, label=one.label, default=card.get(one.name, one.default))
-    if not BY_NAME[strategy].alone:
-        row.float("strength", label="Strength", default=card.get("strength", 1.0))
-    for one in offered:
-        if one.kind == "text":
-            form.str(
-                f"{one.name}_{number}",
-                label=one.label,
-                description="CSV: a first row of decisions, a first column of truths; or JSON",
-                view=types.TextFieldView(multiline=True, rows=4),
-            )
-    form.md(_hint(card, offered), name=f"hint_{number}")
+    values = _fitting(dataset, card)
+    box = form.v_stack(card_id, gap=1, variant="outline", width="100%")
+    head = box.h_stack("head", gap=0, align_y="center", wrap=False)
+    head.md(f"**{title_of(card)}**", name="title", space=8)
+    for action, icon, label, fits in (
+        ("up", "arrow_upward", "Move up", not first),
+        ("down", "arrow_downward", "Move down", not last),
+        ("copy", "content_copy", "Duplicate", True),
+        ("remove", "close", "Remove", True),
+    ):
+        if fits:
+            params = {"card": card_id, "action": action}
+            icon_button(head, action, icon, label, events.on_card, params)
+    main, more = _split(dataset, card, values)
+    row = box.h_stack("main", gap=1, align_y="bottom")
+    for one in main:
+        _draw_option(dataset, row, one, values, card, events)
+    box.md(_hint(card, [*main, *more], values), name="hint")
+    text = "Less" if is_open else "More"
+    box.btn(
+        "toggle",
+        label=text,
+        icon="expand_less" if is_open else "expand_more",
+        on_click=events.on_card,
+        params={"card": card_id, "action": "open"},
+    )
+    if not is_open:
+        return
+    rest = box.v_stack("more", gap=1)
+    offered = kinds.kind_of(card["kind"]).strategies
+    if len(offered) > 1:
+        choices = [Choice(one, BY_NAME[one].about.line) for one in offered]
+        labels = {one: BY_NAME[one].about.title for one in offered}
+        dropdown(rest, "strategy", "How", choices, card["strategy"], events.on_strategy, labels)
+    for one in more:
+        _draw_option(dataset, rest, one, values, card, events)
 
 
-def texts_of(dataset: Any, card: dict[str, Any]) -> list[str]:
-    """Return the names of the options of a card that are entered as a text below it."""
-    return [one.name for one in options_of(dataset, card["strategy"], card) if one.kind == "text"]
-
-
-def alone_of(cards: list[dict[str, Any]]) -> str | None:
-    """Return the error for a strategy that cannot be combined beside other cards; else None."""
-    rule = next((c["strategy"] for c in cards if BY_NAME[c["strategy"]].alone), None)
-    if rule is None or len(cards) == 1:
-        return None
-    return f"{rule} chooses by a rule of its own: nothing combines with it; remove the other cards"
-
-
-def dropdown(
-    row: Any,
-    name: str,
-    label: str,
-    choices: list[Choice],
-    value: Any,
-    on_change: Any = None,
+def _draw_option(
+    dataset: Any, row: Any, one: Option, values: Mapping[str, Any], card: Mapping[str, Any], events: Any
 ) -> None:
-    """Add a dropdown of choices, each with what it holds."""
-    view = types.DropdownView()
-    for choice in choices:
-        view.add_choice(choice.path, label=choice.path or "none", description=choice.holds)
-    more = {"on_change": on_change} if on_change else {}
-    row.enum(name, view.values(), label=label, default=value, view=view, **more)
+    value = values.get(one.name, one.default)
+    changes = events.on_field if _redraws(dataset, card["strategy"], one) else None
+    if one.name == "strength":
+        view = types.SliderView(value_label_display="on")
+        row.float("strength", label="Strength", default=value, min=0, max=STRONGEST, view=view)
+    elif one.kind in ("field", "choice"):
+        dropdown(row, one.name, one.label, one.choices, value, changes)
+    elif one.kind == "tag":
+        tags = [Choice(tag, "") for tag in dataset.distinct("tags")]
+        dropdown(row, one.name, f"{one.label} those tagged", tags, value)
+    elif one.kind == "flag":
+        row.bool(one.name, label=one.label, default=value, view=types.CheckboxView())
+    elif one.kind == "number":
+        row.float(one.name, label=one.label, default=value)
+    elif one.kind == "text":
+        row.str(
+            one.name,
+            label=one.label,
+            description="CSV: a first row of decisions, a first column of truths; or JSON",
+            default=value,
+            view=types.TextFieldView(multiline=True, rows=4),
+        )
 
 
-def _hint(card: dict[str, Any], offered: list[Option]) -> str:
+def _options(
+    dataset: Any, card: Mapping[str, Any], values: Mapping[str, Any], labels: str | None = None
+) -> list[Option]:
+    """Return the basic options of a card, and its strength, in the order in which they are shown."""
+    kind, strategy = kinds.kind_of(card["kind"]), card["strategy"]
+    found = []
+    for one in options_of(dataset, strategy, values, labels):
+        if one.name == "column" and kind.fields is not None:
+            fields = kinds.columns_of(dataset, kind, strategy, labels)
+            default = fields[0].path if fields else NONE
+            one = replace(one, choices=fields, default=default)
+        found.append(one)
+    found.sort(key=lambda one: one.kind not in ASKED)
+    strength = Option("strength", "number", "Strength", default=1.0)
+    return found if BY_NAME[strategy].alone else [*found[:1], strength, *found[1:]]
+
+
+def _split(
+    dataset: Any, card: Mapping[str, Any], values: Mapping[str, Any]
+) -> tuple[list[Option], list[Option]]:
+    """Return the options that are always shown, and those under More."""
+    shown = _options(dataset, card, values)
+    asked = [one for one in shown if one.kind in ASKED]
+    main = list(dict.fromkeys([one.name for one in asked] + [one.name for one in shown]))[:MAIN_INPUTS]
+    rest = more_options_of(dataset, card["strategy"])
+    known = {one.name for one in shown}
+    more = [one for one in shown if one.name not in main]
+    more += [one for one in rest if one.name not in known]
+    return [one for one in shown if one.name in main], more
+
+
+def _arranged(dataset: Any, card: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the state of a card whose inputs have these values."""
+    main, _ = _split(dataset, card, values)
+    shown = {one.name for one in main}
+    strategy = card["strategy"]
+    return {
+        "kind": card["kind"],
+        "strategy": strategy,
+        "main": {name: value for name, value in values.items() if name in shown},
+        "more": {name: value for name, value in values.items() if name not in shown}
+        | {"strategy": strategy},
+    }
+
+
+def _hint(card: Mapping[str, Any], offered: list[Option], values: Mapping[str, Any]) -> str:
     """Return a line on what the card favors and when it misleads.
 
     It describes the first chosen value that has a description, else the strategy.
     """
-    strategy = card["strategy"]
     for one in offered:
         holds = {choice.path: choice.holds for choice in one.choices} if one.kind == "choice" else {}
-        value = card.get(one.name, one.default)
+        value = values.get(one.name, one.default)
         if holds.get(value):
             return f"*{escaped(str(value).replace('_', ' '))}*: {escaped(holds[value])}"
-    return f"*{strategy.replace('_', ' ')}*: {BY_NAME[strategy].about.line}"
+    return escaped(BY_NAME[card["strategy"]].about.line)
 
 
 def _redraws(dataset: Any, strategy: str, one: Option) -> bool:
@@ -184,17 +268,17 @@ def _redraws(dataset: Any, strategy: str, one: Option) -> bool:
         return any(choice.holds for choice in one.choices)
     if one.name != "column":
         return False
-    kinds = {options.column_kind(dataset, choice.path) for choice in one.choices}
-    return len(kinds) > 1 or not set(one.choices) <= set(prediction_fields(dataset))
+    column_kinds = {options.column_kind(dataset, choice.path) for choice in one.choices}
+    return len(column_kinds) > 1 or not set(one.choices) <= set(prediction_fields(dataset))
 
 
-def _fitting(dataset: Any, card: dict[str, Any]) -> dict[str, Any]:
-    """Return the card with values that its strategy offers; defaults replace all others.
+def _fitting(dataset: Any, card: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of a card that its strategy offers; defaults replace all others.
 
     The App may still report values of the strategy that the card had before.
     """
-    fitting = dict(card)
-    for one in options_of(dataset, card["strategy"], card):
+    fitting = values_of(card)
+    for one in _options(dataset, card, fitting):
         values = [choice.path for choice in one.choices]
         optional = NONE in values or one.kind == "choice"
         left_out = optional and fitting.get(one.name) in (None, NONE)

@@ -16,11 +16,13 @@ from ..dataset.object_fields import list_path
 from ..reading.kept import keeping
 from ..reading.read import Bad, Labeled, Reading, read
 from ..reading.reads import reads_of
+from . import last_preview
 from .checks import check_names
 from .marks import chosen_view
 from .names import Names, name_selection, names_in_record
 from .on_ray import select_on_ray
 from .used_embeddings import embeddings_used
+from .why import why_of
 from .writing import tokens, write
 
 Progress = Callable[[float, str], None]
@@ -61,16 +63,29 @@ class SelectionRequest:
 def preview(
     view: Any, recipe: Any, request: SelectionRequest, progress: Progress | None = None
 ) -> tuple[Reading, Selection]:
-    """Choose without writing anything.
+    """Choose without writing anything. The last preview is used again while nothing has changed.
 
     Raises:
         InvalidInput: if the recipe, a field or the data cannot be used.
     """
-    report = throttled(progress)
+    recipe = Recipe.of(recipe)
+    before = last_preview.preview_key(view, recipe, request)
+    known = last_preview.kept(view, before)
+    if known is not None:
+        return known.reading, known.chosen
+    reading, chosen = _read_and_chosen(view, recipe, request, throttled(progress))
+    after = last_preview.preview_key(view, recipe, request)
+    last_preview.keep(view, before, after, reading, chosen)
+    return reading, chosen
+
+
+def _read_and_chosen(
+    view: Any, recipe: Recipe, request: SelectionRequest, report: Progress
+) -> tuple[Reading, Selection]:
     keeping.trouble = None
     reading = read(
         view,
-        Recipe.of(recipe),
+        recipe,
         request.labeled,
         request.bad,
         lambda share: report(READ_SHARE * share, "Reading"),
@@ -94,6 +109,8 @@ def preview(
     if keeping.trouble:
         reading.notes.append(keeping.trouble)
     chosen.report["notes"] = reading.notes
+    report(READ_SHARE + CHOOSE_SHARE, "Finding the reasons")
+    chosen.report["why"] = why_of(reading, chosen)
     return reading, chosen
 
 
@@ -156,7 +173,7 @@ def run_selection(
         "stopped": chosen.report["stopped"],
         "pool": chosen.report["stages"][0]["candidates"],
         "labeled": chosen.report["labeled"],
-        "notes": reading.notes,
+        "notes": list(reading.notes),
         "seconds": round(time.perf_counter() - started, 3),
     }
 

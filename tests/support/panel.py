@@ -58,6 +58,32 @@ class Panel:
         self.root.get_by_role("button", name=button, exact=True).click()
         self.settle()
 
+    def step(self, name: str) -> None:
+        """Go to a step: "Matters", "Chosen", "Annotate" or "Brought"."""
+        self.root.get_by_role("tab", name=name).click()
+        self.settle()
+
+    def finish(self) -> None:
+        """Wait until no job runs, and the panel has shown what came of it."""
+        from playwright.sync_api import expect
+
+        self.settle()
+        expect(self.root.get_by_role("button", name="Stop", exact=True)).to_have_count(0)
+        self.settle()
+
+    def preview(self) -> None:
+        self.click("Preview")
+        self.finish()
+
+    def select(self) -> None:
+        self.click("Select")
+        self.finish()
+
+    def add(self, kind: str) -> None:
+        """Add a card of a kind, by its title."""
+        self.click("Add what matters")
+        self.click(f"Add: {kind.lower()}")
+
     def choose(self, card: int, label: str, option: str) -> None:
         """Choose in a dropdown of a card; cards count from 1."""
         self.card_field(card, label, "dropdown").click()
@@ -65,14 +91,23 @@ class Panel:
         options.get_by_text(option, exact=True).first.click()
         self.settle()
 
+    def card_button(self, card: int, name: str) -> Locator:
+        """A button of a card: "Move up", "Move down", "Duplicate", "Remove", "More" or "Less"."""
+        before = f"(.//*[normalize-space(text())='More' or normalize-space(text())='Less'])[{card}]"
+        if name in ("More", "Less"):
+            return self.root.locator(f"xpath={before}").first
+        return self.root.get_by_label(name, exact=True).nth(card - 1)
+
+    def press(self, card: int, name: str) -> None:
+        self.card_button(card, name).click()
+        self.settle()
+
     def card_field(self, card: int, label: str, kind: Kind = "dropdown") -> Locator:
-        start = f"(.//p[normalize-space()='Strategy'])[{card}]"
-        if label != "Strategy":
-            start += f"/following::p[normalize-space()='{label}'][1]"
+        start = f"(.//p[normalize-space()='{label}'])[{card}]"
         return self.root.locator(f"xpath={start}/{WAY_TO_FIELD[kind]}").first
 
-    def strategies(self) -> Locator:
-        return self.root.get_by_text("Strategy", exact=True)
+    def cards(self) -> Locator:
+        return self.root.get_by_label("Remove", exact=True)
 
     def row(self, selection: str) -> Locator:
         """The row of an earlier selection."""

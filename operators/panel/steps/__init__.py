@@ -1,0 +1,1 @@
+"""The four steps of the panel, one a file: each draws its part, and handles the events of it."""

@@ -1,0 +1,23 @@
+"""The results of operators in short lines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+SHOWN = 12
+
+
+def told(result: dict[str, Any]) -> list[str]:
+    """Return the counts and names of a result, and its notes, a line each."""
+    plain = {
+        name: value
+        for name, value in result.items()
+        if isinstance(value, (int, float, str)) and not isinstance(value, bool) and value != ""
+    }
+    lines = [
+        f"{name.replace('_', ' ')}: {value:,}"
+        if isinstance(value, int)
+        else f"{name.replace('_', ' ')}: {value}"
+        for name, value in plain.items()
+    ]
+    return [*lines[:SHOWN], *(result.get("notes") or [])]
