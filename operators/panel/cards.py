@@ -105,9 +105,11 @@ def missing_of(dataset: Any, card: Mapping[str, Any]) -> str | None:
     kind = kinds.kind_of(card["kind"])
     values = _fitting(dataset, card)
     title = title_of(card)
-    for one in _options(dataset, card, values):
+    offered = _options(dataset, card, values)
+    for one in offered:
         if one.kind == "field" and not one.choices:
             return f"{title}: needs {kind.needs or f'a field for {one.label!r}'}, and there is none yet"
+    for one in offered:
         if one.kind == "tag" and not values.get(one.name):
             return f"{title}: choose the tag of the examples; tag some samples first if there is none"
         if one.kind == "text" and not str(values.get(one.name) or "").strip():

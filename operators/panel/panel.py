@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import fiftyone.operators as foo
@@ -43,6 +44,7 @@ TITLES = {
 }
 TICK = 700  # milliseconds between two looks at the jobs
 BUDGET = 100
+SAME_CLICK = timedelta(seconds=2)
 # What the App reports by itself, also where the user did nothing.
 REPORTS = {"on_load", "on_tick", "on_change_view", "on_start", "on_field", "on_strategy"}
 WIDE_BUTTON = {"button": {"sx": {"width": "100%", "minWidth": 0, "px": 0.5}}}
@@ -159,12 +161,24 @@ class ActiveLearning(WhatMatters, WouldBeChosen, Annotate, WhatItBrought, foo.Pa
 
     def start(self, ctx: Any, kind: str, title: str, work: jobs.Work) -> None:
         """Start a job, and wait for its end in ``on_tick``."""
-        job_id = jobs.start(ctx.dataset, kind, title, work)
+        job_id = self._of_the_same_click(ctx, kind) or jobs.start(ctx.dataset, kind, title, work)
         # Here, for a short job has ended before the panel is drawn.
         awaited = [*self._awaited(ctx), job_id]
         ctx.panel.set_state({f"jobs.{kind}": job_id, "awaited": list(dict.fromkeys(awaited))})
         if kind == PREVIEW:
             ctx.panel.set_state("previewed", self.recipe_key(ctx))
+
+    def _of_the_same_click(self, ctx: Any, kind: str) -> str | None:
+        """Return the id of the job that a double click has started; None if there is none.
+
+        The second event of a double click does not know yet what the first one started.
+        """
+        known, now = ctx.panel.get_state(f"jobs.{kind}"), datetime.now(timezone.utc)
+        for job in jobs.jobs_of(ctx.dataset):
+            made = job.made.replace(tzinfo=timezone.utc)
+            if job.kind == kind and job.id != known and now - made < SAME_CLICK:
+                return job.id
+        return None
 
     def recipe_key(self, ctx: Any) -> str:
         """Return a text that changes with all that the user entered for a selection."""

@@ -133,11 +133,12 @@ def _draw_compared(ctx: Any, panel: Any, why: dict[str, Any], sample: str, numbe
     kinds = (("nearest_labeled", "labeled image"), ("nearest_chosen", "other chosen image"))
     found = {kind: (why.get(kind) or {}).get(sample) for kind, _ in kinds}
     ids = [one[0] for one in found.values() if one]
-    known, files = all_slices(ctx.dataset).select(ids).values(["id", "filepath"])
-    paths = dict(zip(known, files, strict=True))
+    pairs: Any = all_slices(ctx.dataset).select(ids).values(["id", "filepath"])
+    paths = dict(zip(*pairs, strict=True))
     for kind, words in kinds:
-        if found[kind]:
-            other, distance = found[kind]
+        pair = found[kind]
+        if pair:
+            other, distance = pair
             panel.md(f"{distance:.3g} from the nearest {words}:", name=f"{kind}_{number}")
             if other in paths:
                 address = f"/media?filepath={quote(paths[other], safe='')}"
