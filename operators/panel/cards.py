@@ -30,7 +30,7 @@ from . import kinds
 from .drawing import box, column, dropdown, icon_button, row
 
 BY_CHANCE = "random"
-STRONGEST = 3.0
+STRONGEST = 2.0
 MAIN_INPUTS = 2
 # An entry of a recipe as errors of the engine name it, such as "strategies[0] (uncertainty)".
 ENTRY = re.compile(r"strategies\[(\d+)\] \(\w+\)")
@@ -208,7 +208,13 @@ def _draw_option(
     value = values.get(one.name, one.default)
     changes = events.on_field if _redraws(dataset, card["strategy"], one) else None
     if one.name == "strength":
-        view = types.SliderView(label_position="top", value_precision=1, value_label_display="auto")
+        view = types.SliderView(
+            label_position="top",
+            value_precision=1,
+            value_label_display="auto",
+            # The App leaves much room above and below a slider.
+            componentsProps={"item": {"sx": {"my": "-24px"}}},
+        )
         inside.float("strength", label="Strength", default=value, min=0, max=STRONGEST, view=view)
     elif one.kind in ("field", "choice"):
         dropdown(inside, one.name, one.label, one.choices, value, changes)

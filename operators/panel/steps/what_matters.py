@@ -205,7 +205,8 @@ class WhatMatters(Step):
             panel.md(text, name=f"look_{number}")
             if maker:
                 panel.btn(f"look_{maker}", label=making, on_click=self.on_make, params={"make": maker})
-        self._draw_from(ctx, panel)
+        if not ctx.panel.get_state("adding"):
+            self._draw_from(ctx, panel)
         if ctx.panel.get_state("rare.json"):
             self._draw_json(ctx, panel)
         else:
@@ -233,6 +234,9 @@ class WhatMatters(Step):
 
     def _draw_cards(self, ctx: Any, panel: Any) -> None:
         found, opened = self.cards(ctx), ctx.panel.get_state("open") or []
+        if ctx.panel.get_state("adding"):
+            self._draw_kinds(ctx, panel)
+            return
         form = types.Object()
         panel.define_property("form", form)
         for place, (card_id, card) in enumerate(found.items()):
@@ -252,14 +256,11 @@ class WhatMatters(Step):
         if not found:
             panel.md("No card: the samples are chosen by the default recipe.", name="no_card")
         if len(found) < MOST_CARDS:
-            adding = bool(ctx.panel.get_state("adding"))
-            label, icon = ("Close the list", "close") if adding else ("Add what matters", "add")
-            panel.btn("add", label=label, icon=icon, on_click=self.on_kinds)
-            if adding:
-                self._draw_kinds(ctx, panel)
+            panel.btn("add", label="Add what matters", icon="add", on_click=self.on_kinds)
 
     def _draw_kinds(self, ctx: Any, panel: Any) -> None:
-        """Draw what can be added, with what it needs."""
+        """Draw what can be added, with what it needs, in the place of the cards."""
+        panel.btn("close_kinds", label="Close the list", icon="close", on_click=self.on_kinds)
         listed = column(panel, "kinds")
         for name, kind in {**kinds.KINDS, kinds.OTHER: kinds.MORE}.items():
             fits = name == kinds.OTHER or kinds.strategy_for(ctx.dataset, kind, self.labels(ctx))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import fiftyone.operators.types as types
+
 from ....alcore import Recipe
 from ...dataset.fiftyone_private import view_of_stages
 from ...evaluation.strategy_costs import costs_of
@@ -13,7 +15,7 @@ from ...forms.markdown import escaped, paragraphs, table
 from ...forms.previews import counted
 from ...runs import jobs
 from ...runs.run import preview, run_selection, view_of
-from ..drawing import alert, column, plot, row
+from ..drawing import alert, plot, row
 from .step import PREVIEW, SELECT, Step, stages_text
 
 SHOWN = 1000  # images in the grid; the ids of a view travel with every request of the App
@@ -200,7 +202,9 @@ class WouldBeChosen(Step):
             )
         if result["chosen"] > SHOWN:
             panel.md(f"The grid shows the first {SHOWN:,}, in the order chosen.", name="first_ones")
-        shown = column(panel, "shown_plots")
+        # In an object of their own: directly in the column, the last one takes the panel's height.
+        shown = types.Object()
+        panel.define_property("shown_plots", shown)
         layouts = ctx.panel.get_state("layouts") or {}
         for name, label in PLOTS.items():
             if layouts.get(name):
