@@ -1,0 +1,72 @@
+"""The samples of a selection in the order in which they were chosen, and how many are labeled."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fiftyone import ViewField
+
+from ...alcore import InvalidInput
+from ..dataset.selection_records import results_of, selections
+from ..dataset.views import all_slices
+from ..runs.marks import chosen_view
+from ..runs.names import Names, names_in_record
+from ..runs.writing import check_there
+
+
+def chosen_samples(dataset: Any, run_key: str) -> Any:
+    """Return a view of the samples of a selection, in the order of rank.
+
+    Of a selection of objects, these are the samples that they lie in, in the order first chosen.
+
+    Raises:
+        InvalidInput: if there is no such selection, or if none of its samples is left.
+    """
+    check_there(dataset, run_key)
+    names = names_in_record(dataset, run_key)
+    if names.objects:
+        ids = list(dict.fromkeys(results_of(dataset, run_key).sample_ids))
+        view = all_slices(dataset).select(ids, ordered=True)
+    else:
+        view = chosen_view(dataset, names)
+    if not len(view):
+        raise InvalidInput(f"{run_key!r} has no sample any more: there is nothing to annotate")
+    return view
+
+
+def selection_of_key(dataset: Any, anno_key: str) -> str:
+    """Return the selection that was sent under an annotation key.
+
+    Raises:
+        InvalidInput: if none was.
+    """
+    sent = [one for one in selections(dataset) if (one.get("sent") or {}).get("anno_key") == anno_key]
+    if not sent:
+        keys = [one["sent"]["anno_key"] for one in selections(dataset) if one.get("sent")]
+        known = ", ".join(map(repr, filter(None, keys))) or "none"
+        raise InvalidInput(f"anno_key: nothing was sent under {anno_key!r}; there are: {known}")
+    return str(sent[-1]["run_key"])
+
+
+def count_chosen(dataset: Any, names: Names) -> int:
+    """Return how many samples of a selection there are now."""
+    chosen = _chosen(dataset, names)
+    return 0 if chosen is None else len(all_slices(dataset).match(chosen))
+
+
+def count_labeled(dataset: Any, names: Names, field: str | None) -> int:
+    """Return how many samples of a selection have a label in a field now, by one query."""
+    chosen = _chosen(dataset, names)
+    if chosen is None or not field or dataset.get_field(field) is None:
+        return 0
+    return len(all_slices(dataset).match(chosen & ViewField(field).exists()))
+
+
+def _chosen(dataset: Any, names: Names) -> Any:
+    """Return the expression that is true of the samples of a selection; None if it has no marks."""
+    if dataset.get_field(names.rank_field) is None:
+        return None
+    if not names.objects:
+        return ViewField(names.rank_field).exists()
+    root, _, rank = names.rank_field.rpartition(".")
+    return ViewField(root).filter(ViewField(rank).exists()).length() > 0
