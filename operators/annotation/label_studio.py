@@ -56,6 +56,8 @@ def answering() -> Iterator[None]:
                 f"{server} refuses the key in FIFTYONE_LABELSTUDIO_API_KEY; it takes the legacy token "
                 "of a user"
             ) from None
+        if status == 404:
+            raise InvalidInput(f"{server} has no such project or task any more") from None
         raise InvalidInput(f"{server} answers with error {status}; its log says more") from None
     except RequestException as error:
         raise InvalidInput(f"{server} does not answer ({type(error).__name__})") from None
@@ -109,8 +111,7 @@ def arrange(results: Any, ids: Sequence[str], media: Sequence[str]) -> None:
         for rank, one in enumerate(ids, start=1)
     ]
     project.make_request("POST", f"/api/projects/{project.id}/import", json=rows)
-    for task in uploaded:
-        project.make_request("DELETE", f"/api/tasks/{task['id']}")
+    project.delete_tasks([task["id"] for task in uploaded])
     made = sorted(project.get_tasks(), key=lambda task: task["data"][RANK])
     paired = pair(project, made, ids, media)
     _check_complete(paired, ids)
@@ -224,9 +225,7 @@ def _by_content(
             samples.setdefault(digest, []).append(one)
     paired = {}
     for task in tasks:
-        address = task["data"].get(IMAGE)
-        content = project.make_request("GET", address).content if _is_own(address) else b""
-        found = samples.get(hashlib.sha256(content).hexdigest())
+        found = samples.get(_digest_of(project, task["data"].get(IMAGE)))
         if not found:
             raise InvalidInput(
                 f"task {task['id']} of Label Studio shows {_shown(task)!r}, which is the file of no "
@@ -235,6 +234,14 @@ def _by_content(
         stamped = task["data"].get(SAMPLE)
         paired[task["id"]] = found.pop(found.index(stamped) if stamped in found else 0)
     return paired
+
+
+def _digest_of(project: Any, address: Any) -> str:
+    """Return the digest of a file on the server; "" for one that is elsewhere, or not there."""
+    if not _is_own(address):
+        return ""
+    answer = project.make_request("GET", address, raise_exceptions=False)
+    return hashlib.sha256(answer.content).hexdigest() if answer.ok else ""
 
 
 def _client() -> Any:

@@ -14,7 +14,7 @@ from support.label_studio import TOKEN, Annotator, label_studio
 from support.operators import form_of
 
 KEY = "next"
-BUDGET = 12
+BUDGET = 6
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def configured(mongod, server, monkeypatch):
 
 @pytest.fixture
 def chosen(dataset, operator, configured):
-    """Twelve samples, the most uncertain first."""
+    """Six samples, the most uncertain first."""
     dataset.classes = {"ground_truth": CLASSES}
     select = operator("select_uncertain")
     select(dataset, predictions="predictions", label_field="ground_truth", budget=BUDGET, tag=KEY)
@@ -109,14 +109,14 @@ def test_each_label_comes_back_to_its_own_image(chosen, annotator, images, send,
     half = tasks[::-2]  # in another order than sent
     label_all(annotator, chosen, images, half)
     first = bring(chosen, run_key=KEY).result
-    assert (first["imported"], first["labeled"], first["left"]) == (6, 6, 6)
+    assert (first["imported"], first["labeled"], first["left"]) == (3, 3, 3)
     assert not first["closed"]
     assert first["seconds_a_sample"] == 3.5
     expect_right_labels(chosen, images, [task["data"]["sample_id"] for task in half])
 
     label_all(annotator, chosen, images, [task for task in tasks if task not in half])
     second = bring(chosen).result
-    assert (second["imported"], second["kept"], second["left"]) == (6, 6, 0)
+    assert (second["imported"], second["kept"], second["left"]) == (3, 3, 0)
     assert second["closed"]
     expect_right_labels(chosen, images, ranked(chosen).values("id"))
     rows = zip(chosen.values("id"), before, chosen.values("ground_truth.label"), strict=True)
@@ -192,7 +192,7 @@ def test_labeled_samples_are_not_sent(chosen, annotator, send):
     mine.save()
     result = send(chosen, run_key=KEY, to="labelstudio").result
     assert result["samples"] == BUDGET - 1
-    assert result["notes"][0].startswith("1 of 12 have a label in 'ground_truth'")
+    assert result["notes"][0].startswith("1 of 6 have a label in 'ground_truth'")
 
 
 def test_predictions_come_back_only_where_someone_confirmed_them(
