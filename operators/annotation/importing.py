@@ -21,7 +21,7 @@ from ..runs.writing import check_there
 from . import label_studio
 from .backends import APP, FILES, LABEL_STUDIO, check_place
 from .kinds import TYPES, Kind
-from .queue import count_chosen, count_labeled, selection_of_key
+from .queue import count_labeled, selection_of_key
 
 SECONDS_FIELD = "labeling_seconds"
 
@@ -83,8 +83,8 @@ def import_labels(
         timed = _write_seconds(dataset, seconds, notes)
         if timed:
             result["seconds_a_sample"] = round(median(seconds.values()), 1)
-    labeled = count_labeled(dataset, names, sent["label_field"])
-    left = max(0, count_chosen(dataset, names) - labeled)
+    total, labeled = count_labeled(dataset, names, sent["label_field"])
+    left = total - labeled
     result |= {"labeled": labeled, "left": left}
     if left:
         notes.append(f"{left:,} have no label yet; import again once they have")

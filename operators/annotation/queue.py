@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import fiftyone as fo
 from fiftyone import ViewField
 
 from ...alcore import InvalidInput
@@ -48,18 +49,16 @@ def selection_of_key(dataset: Any, anno_key: str) -> str:
     return str(sent[-1]["run_key"])
 
 
-def count_chosen(dataset: Any, names: Names) -> int:
-    """Return how many samples of a selection there are now."""
+def count_labeled(dataset: Any, names: Names, field: str | None) -> tuple[int, int]:
+    """Return how many samples of a selection there are now, and how many have a label, by one query."""
     chosen = _chosen(dataset, names)
-    return 0 if chosen is None else len(all_slices(dataset).match(chosen))
-
-
-def count_labeled(dataset: Any, names: Names, field: str | None) -> int:
-    """Return how many samples of a selection have a label in a field now, by one query."""
-    chosen = _chosen(dataset, names)
-    if chosen is None or not field or dataset.get_field(field) is None:
-        return 0
-    return len(all_slices(dataset).match(chosen & ViewField(field).exists()))
+    if chosen is None:
+        return 0, 0
+    view = all_slices(dataset).match(chosen)
+    if not field or dataset.get_field(field) is None:
+        return len(view), 0
+    total, labeled = view.aggregate([fo.Count(), fo.Count(field)])
+    return int(total), int(labeled)
 
 
 def _chosen(dataset: Any, names: Names) -> Any:

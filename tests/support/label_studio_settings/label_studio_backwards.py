@@ -7,4 +7,6 @@ PostgreSQL as it likes. With this pragma of SQLite's a server shows whether some
 from core.settings.base import *  # noqa: F403  # before the next, which reads some of these
 from label_studio.core.settings.label_studio import *  # noqa: F403
 
-DATABASES["default"]["OPTIONS"]["init_command"] = "PRAGMA reverse_unordered_selects=1"  # noqa: F405
+DATABASES["default"]["OPTIONS"]["init_command"] = (  # noqa: F405
+    "PRAGMA reverse_unordered_selects=1; PRAGMA synchronous=OFF"
+)
