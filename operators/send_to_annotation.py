@@ -13,7 +13,7 @@ from .annotation.files import FORMATS
 from .annotation.kinds import TYPES
 from .annotation.sending import Request, check_request, send
 from .base import OptionsOperator, Pick
-from .dataset.fields import Choice, document_type, label_fields
+from .dataset.fields import Choice, document_type, first, label_fields
 from .dataset.fiftyone_private import dataset_of
 from .dataset.selection_records import record_of_selection, selections
 from .forms import pieces
@@ -89,7 +89,7 @@ class SendToAnnotation(OptionsOperator):
     )
 
     def draw_form(self, ctx: Any, inputs: Any) -> None:
-        options = self.fill(ctx.dataset, self.form_options(ctx), None)
+        options = self.fill(ctx.dataset, self.form_options(ctx), first)
         selections_input(ctx, inputs)
         view = types.DropdownView()
         for name in (APP, *sorted(fo.annotation_config.backends), FILES):
@@ -117,7 +117,7 @@ class SendToAnnotation(OptionsOperator):
         if to not in (APP, FILES):
             inputs.str("anno_key", label="Annotation key", default=options.get("run_key") or "")
             inputs.str("project", label="Project", description="Its name in the tool; empty: a default")
-        if to != FILES:
+        if to != FILES or FORMATS[options.get("format") or "csv"].lists_classes:
             inputs.list(
                 "classes",
                 types.String(),
@@ -134,7 +134,7 @@ class SendToAnnotation(OptionsOperator):
         inputs.enum("format", view.values(), label="Format", default="csv", view=view)
         inputs.str("folder", label="Folder", description="A new one, on the server", required=True)
 
-    def fill(self, dataset: Any, options: dict[str, Any], pick: Pick | None) -> dict[str, Any]:
+    def fill(self, dataset: Any, options: dict[str, Any], pick: Pick) -> dict[str, Any]:
         filled = super().fill(dataset, options, pick)
         filled = {name: value for name, value in filled.items() if value != ""}
         if "run_key" not in filled:
@@ -172,5 +172,5 @@ def selections_input(ctx: Any, inputs: Any) -> None:
         view.add_choice(one["run_key"], label=one["run_key"], description=summary(ctx.dataset, one))
     if not view.choices:
         inputs.view("none", types.Notice(label="This dataset has no selections"))
-    first = next(iter(view.values()), None)
-    inputs.enum("run_key", view.values(), label="Selection", default=first, view=view)
+    latest = next(iter(view.values()), None)
+    inputs.enum("run_key", view.values(), label="Selection", default=latest, view=view)

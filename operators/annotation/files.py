@@ -6,7 +6,7 @@ import csv
 import json
 import os
 import shutil
-import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import fiftyone.types as fot
 from ...alcore import InvalidInput
 from ..dataset.fields import document_type
 from ..dataset.selection_records import results_of
+from .kinds import every_class
 
 RANKS = "ranks"
 IMAGES = "images"
@@ -30,18 +31,22 @@ class Format:
         about: a line on it.
         exporter: FiftyOne's type of it; None where only the list is written.
         holds: the labels it holds; none for images alone.
+        lists_classes: whether it lists the classes, also those without a label.
     """
 
     about: str
     exporter: Any = None
     holds: tuple[type, ...] = ()
+    lists_classes: bool = False
 
 
 FORMATS: dict[str, Format] = {
     "csv": Format("the list alone, as CSV and JSON; images stay where they are"),
     IMAGES: Format("a folder of the images", fot.ImageDirectory),
-    "coco": Format("COCO, boxes and polygons", fot.COCODetectionDataset, (fo.Detections, fo.Polylines)),
-    "yolo": Format("YOLOv5, boxes", fot.YOLOv5Dataset, (fo.Detections,)),
+    "coco": Format(
+        "COCO, boxes and polygons", fot.COCODetectionDataset, (fo.Detections, fo.Polylines), True
+    ),
+    "yolo": Format("YOLOv5, boxes", fot.YOLOv5Dataset, (fo.Detections,), True),
     "voc": Format("Pascal VOC, boxes", fot.VOCDetectionDataset, (fo.Detections,)),
     "cvat": Format(
         "CVAT for images 1.1",
@@ -87,9 +92,15 @@ def check_files(dataset: Any, form: str, folder: str | None, field: str | None) 
 
 
 def write_files(
-    view: Any, dataset: Any, run_key: str, form: str, folder: str, field: str | None
+    view: Any,
+    dataset: Any,
+    run_key: str,
+    form: str,
+    folder: str,
+    field: str | None,
+    classes: Sequence[str] | None = None,
 ) -> Path:
-    """Write the chosen samples into a new folder, whole or not at all, and return its path.
+    """Write the chosen samples into a new folder, and return its path. If it fails, nothing is left.
 
     Beside what FiftyOne's exporter writes are ``ranks.csv`` and ``ranks.json``: for each sample its
     rank, id, name among the exported files, path, and the reasons for which it was chosen.
@@ -101,6 +112,7 @@ def write_files(
         form: the format; see ``FORMATS``.
         folder: the folder.
         field: the labels that are written, where the format holds labels.
+        classes: the names that labels may have; None for those declared for the field.
 
     Raises:
         InvalidInput: if an image is missing, or if the folder cannot be written.
@@ -120,17 +132,18 @@ def write_files(
         )
     ]
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as made:
-            whole = Path(made, "whole")
+        # At its place at once, because some formats hold the path of the folder.
+        path.mkdir(parents=True, exist_ok=True)
+        try:
             if known.exporter is not None:
                 labels = {"label_field": field} if known.holds else {}
-                view.export(str(whole), known.exporter, rel_dir=root, progress=False, **labels)
-            whole.mkdir(exist_ok=True)
-            _write_ranks(whole, rows)
-            if path.exists():
-                path.rmdir()  # it is empty, or this fails
-            shutil.move(whole, path)
+                if known.lists_classes:
+                    labels["classes"] = every_class(dataset, field or "", classes)
+                view.export(str(path), known.exporter, rel_dir=root, progress=False, **labels)
+            _write_ranks(path, rows)
+        except BaseException:
+            shutil.rmtree(path)  # it was empty before
+            raise
     except OSError as error:
         raise InvalidInput(f"folder: {str(path)!r} cannot be written: {error.strerror}") from error
     return path

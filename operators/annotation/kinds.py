@@ -90,6 +90,13 @@ def kind_of(
     return Kind(field, document, tuple(dict.fromkeys(map(str, names))))
 
 
+def every_class(dataset: Any, field: str, classes: Sequence[str] | None = None) -> list[str]:
+    """Return the classes that are given, or declared for a field, and all others that occur in it."""
+    first = list(classes or declared_classes(dataset, field))
+    seen = _seen(dataset, field, document_type(dataset.get_field(field)))
+    return list(dict.fromkeys([*first, *sorted(seen)]))
+
+
 def _document(dataset: Any, field: str, prelabels: str | None, label_type: str | None) -> Any:
     """Return the class of a field's labels, also of a field that does not exist yet."""
     by_type = {name: document for document, name in TYPES.items()}

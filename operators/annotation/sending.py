@@ -107,7 +107,8 @@ def send(dataset: Any, run_key: str, request: Request, report: Progress) -> dict
     if request.to == FILES:
         report(0.1, "Writing files")
         field = request.prelabels or request.label_field
-        path = write_files(view, dataset, run_key, request.form, request.folder or "", field)
+        folder = request.folder or ""
+        path = write_files(view, dataset, run_key, request.form, folder, field, request.classes)
         sent |= {"samples": len(view), "folder": str(path), "format": request.form}
     elif request.to == APP:
         kind = _kind(dataset, request)

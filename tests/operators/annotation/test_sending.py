@@ -116,6 +116,7 @@ class TestFiles:
 
         operator("select_uncertain")(kinds, predictions="one", budget=3, tag=KEY)
         folder = tmp_path / form
+        kinds.classes = {"boxes": ["car", "a bus, none of which is there"]}
         send(kinds, to="files", folder=str(folder), format=form, label_field="boxes")
         readers = {
             "coco": fot.COCODetectionDataset,
@@ -130,6 +131,8 @@ class TestFiles:
             for name, one in read.get_field_schema().items()
             if getattr(one, "document_type", None) is fo.Detections
         )
+        if form in ("coco", "yolo"):
+            assert "a bus, none of which is there" in read.default_classes
         names = {row["name"]: row["id"] for row in rows_of(folder)}
         assert len(read) == len(names) == 3
         for sample in read:
