@@ -7,6 +7,7 @@ takes most of a minute.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -68,11 +69,16 @@ def install() -> None:
 def main() -> None:
     if empty_database().exists():
         return
-    print(f"Label Studio: installing {VERSION} into {home()}.", flush=True)
-    try:
-        install()
-    except (OSError, subprocess.CalledProcessError) as error:
-        sys.exit(f"Label Studio could not be installed: {error}")
+    home().parent.mkdir(parents=True, exist_ok=True)
+    with (home().parent / f"{home().name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if empty_database().exists():
+            return  # another process has made it meanwhile
+        print(f"Label Studio: installing {VERSION} into {home()}.", flush=True)
+        try:
+            install()
+        except (OSError, subprocess.CalledProcessError) as error:
+            sys.exit(f"Label Studio could not be installed: {error}")
 
 
 if __name__ == "__main__":

@@ -107,13 +107,9 @@ def _returned(dataset: Any, sent: Mapping[str, Any]) -> tuple[dict[str, Any], di
     if sent["to"] != LABEL_STUDIO:
         return _as_labels(kind, results.backend.download_annotations(results), ()), {}
     with label_studio.answering():
-        known = list(results.uploaded_tasks.values())
-        media = {
-            one: path
-            for view in views_of(dataset, known)
-            for one, path in zip(*view.values(["id", "filepath"]), strict=True)
-        }
-        tasks, seconds = label_studio.labeled_tasks(results, media)
+        sent_ids = list(results.uploaded_tasks.values())
+        there = {one for view in views_of(dataset, sent_ids) for one in view.values("id")}
+        tasks, seconds = label_studio.labeled_tasks(results, there)
         labels: dict[str, Any] = {}
         numbers = list(tasks)
         # FiftyOne puts the ids of all tasks it asks for into one address.

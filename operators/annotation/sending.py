@@ -164,21 +164,16 @@ def _send_to_label_studio(
 ) -> int:
     ids, media = view.values(["id", "filepath"])
     _check_files(media)
-    with label_studio.answering(), _run_or_none(dataset_of(view), key):
-        with label_studio.new_project(title) as name:
-            results = _as_new_field(view, kind).annotate(
-                key,
-                backend=LABEL_STUDIO,
-                label_field=kind.field,
-                label_type=kind.type,
-                classes=list(kind.classes),
-                attributes=False,
-                project_name=name,
-            )
-            report(0.6, "Comparing each task's file with its sample")
-            label_studio.arrange(results, ids, media)
-            count = label_studio.add_prelabels(results, view, prelabels, kind.field) if prelabels else 0
-            results.save()
+    with (
+        label_studio.answering(),
+        _run_or_none(dataset_of(view), key),
+        label_studio.new_project(title, kind) as project,
+    ):
+        sample_of = label_studio.upload(project, ids, media, report)
+        count = 0
+        if prelabels:
+            count = label_studio.add_prelabels(project, sample_of, view, prelabels, kind)
+        label_studio.save_run(_as_new_field(view, kind), key, kind, project, sample_of)
         return count
 
 

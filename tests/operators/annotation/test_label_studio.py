@@ -127,9 +127,11 @@ def test_each_label_comes_back_to_its_own_image(chosen, annotator, images, send,
     assert record.sent["to"] == "labelstudio" and record.returned["closed"]
 
 
-def test_files_of_one_name_are_told_apart_by_what_they_hold(
-    chosen, annotator, images, send, bring, tmp_path
+def test_files_of_one_name_are_told_apart(
+    chosen, annotator, images, send, bring, tmp_path, monkeypatch, plugin
 ):
+    module = plugin("operators.annotation.label_studio")
+    monkeypatch.setattr(module, "FILES_A_REQUEST", 4)  # in two requests
     for number, sample in enumerate(ranked(chosen)):
         folder = tmp_path / str(number)
         folder.mkdir()
@@ -165,7 +167,7 @@ def test_a_task_of_another_image_stops_the_import(
     elsewhere = {**tasks[0]["data"], "image": "/data/upload/1/0123abcd-other.png"}
     annotator.ask("PATCH", f"/api/tasks/{tasks[0]['id']}", json={"data": elsewhere})
     before = everything(chosen)
-    with pytest.raises(invalid, match=r"shows 'other.png', which is the file of no sample"):
+    with pytest.raises(invalid, match=r"shows '0123abcd-other.png', which is the file of no sample"):
         bring(chosen, run_key=KEY)
     assert everything(chosen) == before
 
@@ -237,13 +239,13 @@ def test_nothing_is_left_of_an_upload_that_fails(
 ):
     module = plugin("operators.annotation.label_studio")
     before, projects = everything(chosen), annotator.projects()
-    whole = module.arrange
+    whole = module.save_run
 
     def cut_short(*args):
         whole(*args)
         raise KeyError("here")
 
-    monkeypatch.setattr(module, "arrange", cut_short)
+    monkeypatch.setattr(module, "save_run", cut_short)
     with pytest.raises(KeyError):
         send(chosen, run_key=KEY, to="labelstudio")
     assert chosen.list_annotation_runs() == []
