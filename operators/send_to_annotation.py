@@ -90,6 +90,7 @@ class SendToAnnotation(OptionsOperator):
 
     def draw_form(self, ctx: Any, inputs: Any) -> None:
         options = self.fill(ctx.dataset, self.form_options(ctx), first)
+        to = options["to"]
         selections_input(ctx, inputs)
         view = types.DropdownView()
         for name in (APP, *sorted(fo.annotation_config.backends), FILES):
@@ -103,14 +104,17 @@ class SendToAnnotation(OptionsOperator):
             "Label field",
             _annotatable(ctx.dataset),
             missing="This dataset has no field of labels",
-            description="Gets the labels; samples that have one keep it",
+            description="The labels that are written, where the format holds labels"
+            if to == FILES
+            else "Gets the labels; samples that have one keep it",
             default=options.get("label_field"),
         )
-        to = options["to"]
         if to == FILES:
             self._files_inputs(inputs)
         if to == FILES or to in PRELABELED:
-            about = "Predictions to start from; only what someone confirms comes back"
+            about = "Predictions to start from"
+            if to == FILES:
+                about += "; they are written in place of the labels"
             pieces.optional_field_input(
                 ctx, inputs, "prelabels", "First labels", _annotatable(ctx.dataset), about
             )
@@ -133,6 +137,10 @@ class SendToAnnotation(OptionsOperator):
             view.add_choice(name, label=name, description=one.about)
         inputs.enum("format", view.values(), label="Format", default="csv", view=view)
         inputs.str("folder", label="Folder", description="A new one, on the server", required=True)
+
+    def refuse(self, ctx: Any, inputs: Any, error: InvalidInput) -> None:
+        named = str(error).partition(":")[0]
+        pieces.refuse(inputs, named if named in self.options else self.refused_at, error)
 
     def fill(self, dataset: Any, options: dict[str, Any], pick: Pick) -> dict[str, Any]:
         filled = super().fill(dataset, options, pick)

@@ -136,7 +136,7 @@ def write_files(
         path.mkdir(parents=True, exist_ok=True)
         try:
             if known.exporter is not None:
-                labels = {"label_field": field} if known.holds else {}
+                labels: dict[str, Any] = {"label_field": field} if known.holds else {}
                 if known.lists_classes:
                     labels["classes"] = every_class(dataset, field or "", classes)
                 view.export(str(path), known.exporter, rel_dir=root, progress=False, **labels)

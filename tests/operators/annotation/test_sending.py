@@ -250,7 +250,8 @@ def test_the_forms(chosen, send, bring):
         "ground_truth",
     ]
     assert "folder" not in form and "error" not in form
-    assert "folder" in form_of(send, chosen, to="files")
+    files = form_of(send, chosen, to="files")
+    assert files["folder"].invalid and not files["to"].invalid
     assert "none" in form_of(bring, chosen)
     send(chosen)
     assert form_of(bring, chosen)["run_key"].default == KEY
