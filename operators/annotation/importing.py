@@ -21,7 +21,7 @@ from ..runs.writing import check_there
 from . import label_studio
 from .backends import APP, FILES, LABEL_STUDIO, check_place
 from .kinds import TYPES, Kind
-from .queue import count_labeled, selection_of_key
+from .queue import all_sent, count_labeled, selection_of_key
 
 SECONDS_FIELD = "labeling_seconds"
 
@@ -35,11 +35,13 @@ def sent_record(dataset: Any, run_key: str | None, anno_key: str | None) -> tupl
     """
     key = run_key or selection_of_key(dataset, anno_key or "")
     check_there(dataset, key)
-    sent = (record_of_selection(dataset, key) or {}).get("sent")
-    if not sent:
+    found = all_sent(record_of_selection(dataset, key) or {})
+    if not found:
         raise InvalidInput(f"{key!r} was not sent to annotation yet: there is nothing to import")
-    if anno_key and sent.get("anno_key") != anno_key:
-        raise InvalidInput(f"anno_key: {key!r} was sent under {sent.get('anno_key')!r}")
+    sent = next((one for one in found if anno_key in (None, one.get("anno_key"))), None)
+    if sent is None:
+        known = ", ".join(repr(one["anno_key"]) for one in found if one.get("anno_key")) or "none"
+        raise InvalidInput(f"anno_key: {key!r} was not sent under {anno_key!r}; there are: {known}")
     if sent["to"] == FILES:
         raise InvalidInput(
             f"{key!r} was written to files in {sent['folder']!r}; read what your tool writes by "
@@ -79,7 +81,7 @@ def import_labels(
         written, kept = _write(dataset, sent["label_field"], labels)
         result |= {"imported": written, "kept": kept}
         if kept:
-            notes.append(f"{kept:,} had a label in {sent['label_field']!r} meanwhile, and keep it")
+            notes.append(f"{kept:,} had a label in {sent['label_field']!r} already, and keep it")
         timed = _write_seconds(dataset, seconds, notes)
         if timed:
             result["seconds_a_sample"] = round(median(seconds.values()), 1)

@@ -8,10 +8,11 @@ import fiftyone as fo
 from fiftyone import ViewField
 
 from ...alcore import InvalidInput
-from ..dataset.selection_records import results_of, selections
+from ..dataset.selection_records import record_of_selection, results_of, selections
 from ..dataset.views import all_slices
 from ..runs.marks import chosen_view
 from ..runs.names import Names, names_in_record
+from ..runs.records import set_record
 from ..runs.writing import check_there
 
 
@@ -35,18 +36,43 @@ def chosen_samples(dataset: Any, run_key: str) -> Any:
     return view
 
 
+def note_sent(dataset: Any, run_key: str, sent: dict[str, Any]) -> None:
+    """Note in the record of a selection where it was sent.
+
+    What was sent to a tool stays known, so that its labels can come back whatever is sent afterwards.
+    """
+    before = record_of_selection(dataset, run_key) or {}
+    earlier = before.get("sent")
+    if earlier and earlier.get("anno_key") and not sent.get("anno_key"):
+        set_record(dataset, run_key, sent_also=sent)
+        return
+    known = list(before.get("sent_before") or [])
+    if earlier and earlier.get("anno_key"):
+        known.append(earlier)
+    set_record(dataset, run_key, sent=sent, sent_before=known, returned=None)
+
+
+def all_sent(record: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return all that a record says was sent, the latest first."""
+    return [one for one in (record.get("sent"), *(record.get("sent_before") or [])[::-1]) if one]
+
+
 def selection_of_key(dataset: Any, anno_key: str) -> str:
     """Return the selection that was sent under an annotation key.
 
     Raises:
         InvalidInput: if none was.
     """
-    sent = [one for one in selections(dataset) if (one.get("sent") or {}).get("anno_key") == anno_key]
-    if not sent:
-        keys = [one["sent"]["anno_key"] for one in selections(dataset) if one.get("sent")]
-        known = ", ".join(map(repr, filter(None, keys))) or "none"
+    by_key = {
+        sent["anno_key"]: one["run_key"]
+        for one in selections(dataset)
+        for sent in all_sent(one)
+        if sent.get("anno_key")
+    }
+    if anno_key not in by_key:
+        known = ", ".join(map(repr, by_key)) or "none"
         raise InvalidInput(f"anno_key: nothing was sent under {anno_key!r}; there are: {known}")
-    return str(sent[-1]["run_key"])
+    return str(by_key[anno_key])
 
 
 def count_labeled(dataset: Any, names: Names, field: str | None) -> tuple[int, int]:

@@ -12,14 +12,13 @@ from typing import Any
 from ...alcore import InvalidInput
 from ..dataset.fiftyone_private import dataset_of
 from ..runs.names import names_in_record
-from ..runs.records import set_record
 from ..runs.run import Progress
 from . import label_studio
 from .backends import APP, CVAT, FILES, LABEL_STUDIO, PRELABELED, check_place
 from .files import check_files, write_files
 from .in_app import check_in_app, offer_in_app
 from .kinds import Kind, kind_of
-from .queue import chosen_samples
+from .queue import chosen_samples, note_sent
 
 
 @dataclass(frozen=True)
@@ -94,7 +93,7 @@ def send(dataset: Any, run_key: str, request: Request, report: Progress) -> dict
 
     Raises:
         InvalidInput: if something cannot be used, or if a server does not take it. Then nothing is
-            left of it, neither on the dataset nor on the server.
+            left of it on the dataset, nor in Label Studio.
     """
     check_request(dataset, run_key, request)
     view = chosen_samples(dataset, run_key)
@@ -120,7 +119,7 @@ def send(dataset: Any, run_key: str, request: Request, report: Progress) -> dict
         )
     else:
         sent |= _send_to_tool(view, run_key, request, report, notes)
-    set_record(dataset, run_key, sent=sent, returned=None)
+    note_sent(dataset, run_key, sent)
     return {"run_key": run_key, **sent, "notes": notes}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,18 @@ from support.browser import form_field, screenshot, sdk
 from support.panel import Panel
 
 OpenApp = Callable[[Any], Page]
+PATIENCE = 60  # seconds
 
 
-def test_what_was_chosen_is_offered_in_the_app_and_written_to_files(
+def wait_until(page: Page, ready: Callable[[], bool]) -> None:
+    """Wait until the database says so."""
+    end = time.monotonic() + PATIENCE
+    while not ready():
+        assert time.monotonic() < end, "it is not in the database"
+        page.wait_for_timeout(200)
+
+
+def test_what_was_chosen_is_annotated_in_the_app_and_written_to_files(
     page_for: OpenApp, dataset: Any, tmp_path: Path
 ) -> None:
     import fiftyone.operators as foo
@@ -33,6 +43,22 @@ def test_what_was_chosen_is_offered_in_the_app_and_written_to_files(
     dataset.reload()
     assert dataset.active_label_schemas == ["ground_truth"]
 
+    page.get_by_test_id("looker").first.click()
+    page.get_by_test_id("annotate").click()
+    page.get_by_test_id("create-classification").click()
+    page.get_by_test_id("root_label_container").get_by_text("paper", exact=True).click()
+    first = dataset.sort_by("next_rank").exists("next_rank").first().id
+
+    def is_labeled() -> bool:
+        label = dataset.select(first).values("ground_truth.label")[0]
+        return bool(label == "paper")
+
+    wait_until(page, is_labeled)
+    screenshot(page, "annotated-in-the-app")
+    page.get_by_test_id("annotate-edit-back").click()
+    page.keyboard.press("Escape")
+    expect(page.get_by_test_id("modal-content")).to_have_count(0)
+
     panel.click("Files")
     form = page.get_by_test_id("operators-prompt-modal")
     folder = tmp_path / "files"
@@ -41,5 +67,5 @@ def test_what_was_chosen_is_offered_in_the_app_and_written_to_files(
     form.get_by_role("button", name="Execute").click()
     expect(form.get_by_text(str(folder))).to_be_visible()
     form.get_by_role("button", name="Close").click()
-    expect(panel.root.get_by_text("5 written to files")).to_be_visible()
+    expect(panel.root.get_by_text("5 written to files, 1 of 5 labeled")).to_be_visible()
     assert sorted(one.name for one in folder.iterdir()) == ["ranks.csv", "ranks.json"]

@@ -186,6 +186,19 @@ def test_labels_made_meanwhile_stay(chosen, annotator, images, send, bring):
     assert ranked(chosen).first().ground_truth.label == "mine"
 
 
+def test_what_is_sent_afterwards_hides_nothing(
+    chosen, annotator, images, send, bring, tmp_path, invalid
+):
+    send(chosen, run_key=KEY, to="labelstudio")
+    send(chosen, run_key=KEY, to="files", folder=str(tmp_path / "out"))
+    label_all(annotator, chosen, images, annotator.tasks(annotator.project(title(chosen)))[:2])
+    with pytest.raises(invalid, match="'next' was sent already"):
+        send(chosen, run_key=KEY, to="labelstudio")
+    send(chosen, run_key=KEY, to="labelstudio", anno_key="again", project="again")
+    assert bring(chosen).result["imported"] == 0
+    assert bring(chosen, anno_key=KEY).result["imported"] == 2
+
+
 def test_labeled_samples_are_not_sent(chosen, annotator, send):
     import fiftyone as fo
 

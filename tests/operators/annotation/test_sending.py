@@ -172,7 +172,7 @@ class TestFiles:
     def test_files_come_back_by_other_means(self, chosen, send, bring, invalid, tmp_path):
         send(chosen, to="files", folder=str(tmp_path / "out"))
         with pytest.raises(invalid, match="was written to files"):
-            bring(chosen)
+            bring(chosen, run_key=KEY)
 
 
 class TestRefused:
