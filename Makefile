@@ -58,7 +58,7 @@ gpu: install  ## run every device test and measure, on a GPU where there is one
 install: $(STAMP)  ## install everything into .venv and see to a database
 	@$(PYTHON) scripts/ensure_mongod.py
 
-$(STAMP): requirements.txt requirements-dev.txt requirements-ray.txt pyproject.toml
+$(STAMP): requirements.txt requirements-dev.txt requirements-ray.txt requirements-annotation.txt pyproject.toml
 	@$(PYTHON) -m pip --version >/dev/null 2>&1 || python3 -m venv $(VENV)
 	$(PYTHON) -m pip install -r requirements.txt -r requirements-dev.txt
 	$(PYTHON) -m pip install --no-deps --no-build-isolation -e .

@@ -15,6 +15,7 @@ def register(plugin: Any) -> None:
     from .find_outliers import FindOutliers
     from .find_weak_slices import FindWeakSlices
     from .fit_loss_predictor import FitLossPredictor
+    from .import_annotations import ImportAnnotations
     from .list_selections import ListSelections
     from .open_active_learning import OpenActiveLearning
     from .panel.panel import ActiveLearning
@@ -28,6 +29,7 @@ def register(plugin: Any) -> None:
     from .select_representative import SelectRepresentative
     from .select_test_set import SelectTestSet
     from .select_uncertain import SelectUncertain
+    from .send_to_annotation import SendToAnnotation
     from .undo_selection import UndoSelection
 
     for one in (
@@ -43,6 +45,8 @@ def register(plugin: Any) -> None:
         FindNearDuplicates,
         FindOutliers,
         FindWeakSlices,
+        SendToAnnotation,
+        ImportAnnotations,
         UndoSelection,
         ListSelections,
         ComputeScores,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts import ensure_mongod
+from scripts import ensure_label_studio, ensure_mongod
 from support.servers import ROOT, isolated
 
 needs_own_mongod = pytest.mark.skipif(
@@ -125,3 +125,25 @@ class TestIsolation:
         dataset = fo.Dataset()
         assert dataset.name in fo.list_datasets()
         dataset.delete()
+
+
+class TestEnsureLabelStudio:
+    @pytest.fixture(autouse=True)
+    def cache(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("ALCORE_TESTS_CACHE", str(tmp_path / "cache"))
+
+    def test_nothing_is_installed_where_it_is(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(ensure_label_studio, "install", pytest.fail)
+        ensure_label_studio.home().mkdir(parents=True)
+        ensure_label_studio.empty_database().touch()
+        ensure_label_studio.main()
+
+    def test_a_server_that_cannot_be_installed_is_a_sentence(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail() -> None:
+            raise subprocess.CalledProcessError(1, "pip")
+
+        monkeypatch.setattr(ensure_label_studio, "install", fail)
+        with pytest.raises(SystemExit, match="Label Studio could not be installed"):
+            ensure_label_studio.main()

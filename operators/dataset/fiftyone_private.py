@@ -223,6 +223,11 @@ def pull_label_tag(dataset: Any, root: str, tag: str, pairs: Sequence[tuple[str,
         dataset._bulk_write(writes, ids=list(labels))
 
 
+def label_studio_client(api: Any) -> Any:
+    """Return the client of Label Studio's SDK by which FiftyOne's API talks to the server."""
+    return api._client
+
+
 def plain_collection(collection: Any) -> Any:
     """Return a dataset or view as plain values, which differ between different views of a dataset."""
     return collection._serialize()

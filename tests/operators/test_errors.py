@@ -17,6 +17,8 @@ OPERATORS = [
     "find_near_duplicates",
     "find_outliers",
     "find_weak_slices",
+    "send_to_annotation",
+    "import_annotations",
     "undo_selection",
     "list_selections",
     "compute_scores",

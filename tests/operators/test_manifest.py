@@ -49,6 +49,8 @@ def test_every_operator_declares_its_risk(plugin):
         "find_outliers": "medium",
         "find_weak_slices": "medium",
         "select_balanced": "medium",
+        "send_to_annotation": "medium",
+        "import_annotations": "medium",
         "undo_selection": "high",
         "list_selections": "low",
         "compute_dropout_predictions": "medium",

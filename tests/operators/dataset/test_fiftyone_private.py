@@ -147,7 +147,7 @@ def test_set_label_attributes(private, boxes):
 def test_no_private_name_of_fiftyone_is_used_elsewhere():
     names = (
         "_dataset|_root_dataset|_is_generated|_is_patches|_is_dynamic_groups|_all_stages|_serialize|"
-        "_get_label_field_path|_iter_values|_bulk_write|_sample_collection|_doc|_aggregate"
+        "_get_label_field_path|_iter_values|_bulk_write|_sample_collection|_doc|_aggregate|_client"
     )
     used = re.compile(rf"(?<!self)\.({names})\b|_allow_mixed|_raw=")
     for path in OPERATORS.rglob("*.py"):

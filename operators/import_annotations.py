@@ -1,0 +1,81 @@
+"""The operator import_annotations: it brings the labels of a selection back from annotation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import fiftyone.operators.types as types
+
+from ..alcore import InvalidInput
+from .annotation.importing import import_labels, sent_record
+from .base import OptionsOperator, Pick
+from .dataset.fiftyone_private import dataset_of
+from .dataset.selection_records import selections
+from .forms import pieces
+from .runs.run import Progress
+
+
+class ImportAnnotations(OptionsOperator):
+    """Brings labels back from annotation. Samples that have a label by now keep it.
+
+    Options:
+        run_key: the selection that was sent; default: the one sent last.
+        anno_key: the key of the annotation run, in place of ``run_key``.
+
+    The result says how many labels were written, how many samples are labeled now, and how many are
+    left. It may be called again as more labels are made.
+    """
+
+    label = "Active learning: import annotations"
+    about = "Brings back the labels of a selection that was sent to annotation."
+    icon = "download"
+    result_label = "Imported"
+    refused_at = "run_key"
+    has_target = False
+    options = ("run_key", "anno_key")
+
+    def draw_form(self, ctx: Any, inputs: Any) -> None:
+        view = types.DropdownView()
+        for one in _sent(ctx.dataset):
+            sent = one["sent"]
+            about = f"{sent['samples']:,} samples, to {sent['to']}, {sent['at'][:16].replace('T', ' ')}"
+            view.add_choice(one["run_key"], label=one["run_key"], description=about)
+        if not view.choices:
+            inputs.view("none", types.Notice(label="Nothing was sent to annotation yet"))
+        first = next(iter(view.values()), pieces.NONE)
+        inputs.enum("run_key", view.values(), label="Selection", default=first, view=view)
+
+    def fill(self, dataset: Any, options: dict[str, Any], pick: Pick) -> dict[str, Any]:
+        filled = {name: one for name, one in super().fill(dataset, options, pick).items() if one}
+        sent = _sent(dataset)
+        if sent and "run_key" not in filled and "anno_key" not in filled:
+            filled["run_key"] = sent[0]["run_key"]
+        return filled
+
+    def check(self, view: Any, options: dict[str, Any]) -> None:
+        if "run_key" not in options and "anno_key" not in options:
+            raise InvalidInput("run_key: nothing was sent to annotation yet")
+        sent_record(dataset_of(view), options.get("run_key"), options.get("anno_key"))
+
+    def run(self, view: Any, options: dict[str, Any], report: Progress) -> dict[str, Any]:
+        return import_labels(dataset_of(view), options.get("run_key"), options.get("anno_key"), report)
+
+    def draw_result(self, outputs: Any, result: dict[str, Any]) -> None:
+        outputs.str("run_key", label="Selection")
+        for name, label in {
+            "sent": "Sent",
+            "imported": "Labels written",
+            "kept": "Had a label already",
+            "labeled": "Labeled now",
+            "left": "Not labeled yet",
+        }.items():
+            if name in result:
+                outputs.int(name, label=label)
+        if "seconds_a_sample" in result:
+            outputs.float("seconds_a_sample", label="Seconds a sample, at the median")
+
+
+def _sent(dataset: Any) -> list[dict[str, Any]]:
+    """Return the selections that were sent to annotation, the one sent last first."""
+    found = [one for one in selections(dataset) if one.get("sent")]
+    return sorted(found, key=lambda one: one["sent"]["at"], reverse=True)
