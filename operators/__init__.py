@@ -18,6 +18,7 @@ def register(plugin: Any) -> None:
     from .list_selections import ListSelections
     from .panel.panel import ActiveLearning
     from .panel.why_chosen import WhyChosen
+    from .record_round import RecordRound
     from .select import Select
     from .select_balanced import SelectBalanced
     from .select_by_metadata import SelectByMetadata
@@ -47,6 +48,7 @@ def register(plugin: Any) -> None:
         ComputeScores,
         ComputeBusinessValue,
         AdviseStopping,
+        RecordRound,
         ComputeDropoutPredictions,
         ComputeEmbeddings,
         ComputeImageMetadata,

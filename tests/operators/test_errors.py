@@ -22,6 +22,7 @@ OPERATORS = [
     "compute_scores",
     "compute_business_value",
     "advise_stopping",
+    "record_round",
     "compute_dropout_predictions",
     "compute_embeddings",
     "compute_image_metadata",

@@ -57,6 +57,7 @@ def test_every_operator_declares_its_risk(plugin):
         "compute_scores": "medium",
         "compute_business_value": "medium",
         "advise_stopping": "low",
+        "record_round": "medium",
     }
 
 
