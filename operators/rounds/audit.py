@@ -182,11 +182,14 @@ def _classes_differ(mine: Labels, earlier: Labels) -> list[str]:
     table = np.array([[one.classes[name] for name in names] for one in (mine, earlier)])
     if not table.sum(1).all():
         return []
-    names, table = _without_rare(names, table)
+    # Of two classes the test is exact; of more it is not for rare ones.
+    if len(names) > 2:
+        names, table = _without_rare(names, table)
     if len(names) < 2:
         return []
     tested = chi2_contingency(table, correction=False)
-    if tested.pvalue >= CHANCE:
+    exact = fisher_exact(table).pvalue if len(names) == 2 else tested.pvalue
+    if exact >= CHANCE:
         return []
     shares = table / table.sum(1, keepdims=True)
     most = int(np.argmax(np.abs(table - tested.expected_freq)[0] / np.sqrt(tested.expected_freq[0])))

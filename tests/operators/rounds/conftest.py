@@ -53,7 +53,7 @@ def rounds_master(mongod):
 
 @pytest.fixture
 def pool(rounds_master):
-    """300 samples: a test set "exam" of 90, 30 more labeled, and predictions of which 70 % are right."""
+    """300 samples: a test set "exam" of 90, 30 more labeled, and predictions that are 70 % right."""
     with copy_of(rounds_master) as dataset:
         yield dataset
 
