@@ -26,7 +26,7 @@ from ..forms import options
 from ..forms.markdown import escaped
 from ..forms.options import NONE, Option, more_options_of, options_of
 from . import kinds
-from .drawing import dropdown, icon_button
+from .drawing import box, column, dropdown, icon_button, row
 
 BY_CHANCE = "random"
 STRONGEST = 3.0
@@ -140,9 +140,10 @@ def draw_card(
         events: has the handlers ``on_card``, ``on_strategy`` and ``on_field``.
     """
     values = _fitting(dataset, card)
-    box = form.v_stack(card_id, gap=1, variant="outline", width="100%")
-    head = box.h_stack("head", gap=0, align_y="center", wrap=False)
-    head.md(f"**{title_of(card)}**", name="title", space=8)
+    inside = box(form, card_id)
+    buttons = 3 + (not first and not last)
+    head = row(inside, "head", f"minmax(0, 1fr) repeat({buttons}, auto)", gap=0, align_y="center")
+    head.md(f"**{title_of(card)}**", name="title")
     for action, icon, label, fits in (
         ("up", "arrow_upward", "Move up", not first),
         ("down", "arrow_downward", "Move down", not last),
@@ -153,12 +154,13 @@ def draw_card(
             params = {"card": card_id, "action": action}
             icon_button(head, action, icon, label, events.on_card, params)
     main, more = _split(dataset, card, values)
-    row = box.h_stack("main", gap=1, align_y="bottom")
+    pair = row(inside, "main", "minmax(0, 1fr) minmax(0, 1fr)", gap=2)
     for one in main:
-        _draw_option(dataset, row, one, values, card, events)
-    box.md(_hint(card, [*main, *more], values), name="hint")
+        _draw_option(dataset, pair, one, values, card, events)
+    kind = kinds.kind_of(card["kind"])
+    inside.md(_hint(card, [], values) if kind is kinds.MORE else kind.promise, name="promise")
     text = "Less" if is_open else "More"
-    box.btn(
+    inside.btn(
         "toggle",
         label=text,
         icon="expand_less" if is_open else "expand_more",
@@ -167,8 +169,9 @@ def draw_card(
     )
     if not is_open:
         return
-    rest = box.v_stack("more", gap=1)
-    offered = kinds.kind_of(card["kind"]).strategies
+    inside.md(_hint(card, [*main, *more], values), name="hint")
+    rest = column(inside, "more")
+    offered = kind.strategies
     if len(offered) > 1:
         choices = [Choice(one, BY_NAME[one].about.line) for one in offered]
         labels = {one: BY_NAME[one].about.title for one in offered}
@@ -178,24 +181,29 @@ def draw_card(
 
 
 def _draw_option(
-    dataset: Any, row: Any, one: Option, values: Mapping[str, Any], card: Mapping[str, Any], events: Any
+    dataset: Any,
+    inside: Any,
+    one: Option,
+    values: Mapping[str, Any],
+    card: Mapping[str, Any],
+    events: Any,
 ) -> None:
     value = values.get(one.name, one.default)
     changes = events.on_field if _redraws(dataset, card["strategy"], one) else None
     if one.name == "strength":
-        view = types.SliderView(value_label_display="on")
-        row.float("strength", label="Strength", default=value, min=0, max=STRONGEST, view=view)
+        view = types.SliderView(label_position="top", value_precision=1, value_label_display="auto")
+        inside.float("strength", label="Strength", default=value, min=0, max=STRONGEST, view=view)
     elif one.kind in ("field", "choice"):
-        dropdown(row, one.name, one.label, one.choices, value, changes)
+        dropdown(inside, one.name, one.label, one.choices, value, changes)
     elif one.kind == "tag":
         tags = [Choice(tag, "") for tag in dataset.distinct("tags")]
-        dropdown(row, one.name, f"{one.label} those tagged", tags, value)
+        dropdown(inside, one.name, f"{one.label} those tagged", tags, value)
     elif one.kind == "flag":
-        row.bool(one.name, label=one.label, default=value, view=types.CheckboxView())
+        inside.bool(one.name, label=one.label, default=value, view=types.CheckboxView())
     elif one.kind == "number":
-        row.float(one.name, label=one.label, default=value)
+        inside.float(one.name, label=one.label, description=one.description, default=value)
     elif one.kind == "text":
-        row.str(
+        inside.str(
             one.name,
             label=one.label,
             description="CSV: a first row of decisions, a first column of truths; or JSON",

@@ -13,10 +13,12 @@ Event = Callable[[Any], Any]
 # The wheel over a plot must scroll the panel, not zoom the plot.
 PLOT = {"displayModeBar": False, "scrollZoom": False}
 PLOT_HEIGHT = 260
+# A column may be narrower than what is in it, which is then cut or wrapped; else the panel overflows.
+FULL_WIDTH = {"grid": {"sx": {"gridTemplateColumns": "minmax(0, 1fr)"}}}
 
 
 def dropdown(
-    row: Any,
+    parent: Any,
     name: str,
     label: str,
     choices: Iterable[Choice],
@@ -27,7 +29,7 @@ def dropdown(
     """Add a dropdown of choices, each with what it holds.
 
     Args:
-        row: the object to which it is added.
+        parent: the object to which it is added.
         name: its name.
         label: its label.
         choices: the values, each with a line on it.
@@ -40,17 +42,46 @@ def dropdown(
         text = (labels or {}).get(choice.path) or choice.path or "none"
         view.add_choice(choice.path, label=text, description=choice.holds)
     more = {"on_change": on_change} if on_change else {}
-    row.enum(name, view.values(), label=label, default=value, view=view, **more)
+    parent.enum(name, view.values(), label=label, default=value, view=view, **more)
 
 
 def icon_button(
-    row: Any, name: str, icon: str, label: str, on_click: Event, params: dict[str, Any]
+    parent: Any, name: str, icon: str, label: str, on_click: Event, params: dict[str, Any]
 ) -> None:
     """Add a button that shows an icon, with its label as a tooltip."""
     view = types.IconButtonView(
-        icon=icon, title=label, description=label, operator=on_click, params=params, variant="square"
+        icon=icon, title=label, description=label, operator=on_click, params=params
     )
-    row.view(name, view)
+    parent.view(name, view)
+
+
+def column(parent: Any, name: str, **options: Any) -> Any:
+    """Add an object whose properties are drawn below each other, each as wide as the object."""
+    props = {**FULL_WIDTH, **options.pop("componentsProps", {})}
+    return parent.v_stack(name, componentsProps=props, **{"gap": 1, "width": "100%", **options})
+
+
+def box(parent: Any, name: str, gap: int = 1) -> Any:
+    """Add a column with a line around it."""
+    inside = {"container": {"sx": {"p": 1, "width": "100%", "boxSizing": "border-box"}}}
+    return column(parent, name, gap=gap, variant="outline", componentsProps=inside)
+
+
+def row(parent: Any, name: str, widths: str | None = None, **options: Any) -> Any:
+    """Add an object whose properties are drawn beside each other.
+
+    Args:
+        parent: the object to which it is added.
+        name: its name.
+        widths: the widths of its columns, as in CSS; None for as wide as each property needs, in as
+            many lines as are needed.
+        options: of the view.
+    """
+    sx: dict[str, Any] = {"gridTemplateColumns": widths}
+    if widths is None:
+        sx = {"display": "flex", "flexWrap": "wrap", "& > *": {"width": "auto"}}
+    props = {"grid": {"sx": sx}}
+    return parent.h_stack(name, componentsProps=props, **{"gap": 1, "width": "100%", **options})
 
 
 def alert(panel: Any, name: str, severity: str, text: str) -> None:

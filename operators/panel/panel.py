@@ -21,7 +21,7 @@ from ..runs.errors import sentence_of
 from ..runs.results import told
 from ..runs.run import view_of
 from . import draft
-from .drawing import alert
+from .drawing import FULL_WIDTH, alert, box, column, row
 from .steps.annotate import Annotate
 from .steps.step import PREVIEW, SELECT, VIEW, WHOLE, stages_text
 from .steps.what_it_brought import WhatItBrought
@@ -42,6 +42,7 @@ TITLES = {
 }
 TICK = 700  # milliseconds between two looks at the jobs
 BUDGET = 100
+WIDE_BUTTON = {"button": {"sx": {"width": "100%", "minWidth": 0, "px": 0.5}}}
 
 
 class ActiveLearning(WhatMatters, WouldBeChosen, Annotate, WhatItBrought, foo.Panel):
@@ -113,7 +114,7 @@ class ActiveLearning(WhatMatters, WouldBeChosen, Annotate, WhatItBrought, foo.Pa
 
     def on_step(self, ctx: Any) -> None:
         """Go to another step."""
-        ctx.panel.set_state("step", ctx.params["value"])
+        ctx.panel.set_state("step", ctx.params["step"])
 
     def on_tick(self, ctx: Any) -> None:
         """Look at the jobs; the end of each is handled once."""
@@ -172,6 +173,8 @@ class ActiveLearning(WhatMatters, WouldBeChosen, Annotate, WhatItBrought, foo.Pa
     def _first_state(self, ctx: Any) -> dict[str, Any]:
         labels = usual_labels(ctx.dataset)
         predictions = [one.path for one in prediction_fields(ctx.dataset) if one.path != labels]
+        known = [labels, *earlier_ranks(ctx.dataset)]
+        total, labeled = count_labeled(ctx.dataset.view(), known)
         return {
             "step": "matters",
             "order": [],
@@ -184,7 +187,7 @@ class ActiveLearning(WhatMatters, WouldBeChosen, Annotate, WhatItBrought, foo.Pa
                 "objects": NONE,
                 "skip_chosen": True,
             },
-            "wanted": {"budget": BUDGET, "tag": ""},
+            "wanted": {"budget": max(1, min(BUDGET, (total - labeled) // 10)), "tag": ""},
             "rare": {"batch": "top", "seed": 0, "json": ""},
             "stop": {"now": next(iter(predictions), NONE), "before": NONE, "mistake": 1.0},
             "jobs": {},
@@ -270,26 +273,37 @@ class ActiveLearning(WhatMatters, WouldBeChosen, Annotate, WhatItBrought, foo.Pa
         }
         draw[step](ctx, panel)
         view = types.VStackView(
-            gap=2, componentsProps={"container": {"sx": {"width": "100%", "px": 2, "py": 1}}}
+            gap=2,
+            componentsProps={
+                **FULL_WIDTH,
+                "container": {"sx": {"width": "100%", "px": 2, "py": 1, "boxSizing": "border-box"}},
+            },
         )
         return types.Property(panel, view=view)
 
     def _draw_top(self, ctx: Any, panel: Any, step: str) -> None:
         """Draw what stays in sight: the steps, the counts, the budget, the buttons and the jobs."""
         sticky = {
-            "sx": {
-                "position": "sticky",
-                "top": 0,
-                "zIndex": 5,
-                "width": "100%",
-                "background": "var(--fo-palette-background-mediaSpace)",
-            }
+            "position": "sticky",
+            "top": 0,
+            "zIndex": 5,
+            "background": "var(--fo-palette-background-mediaSpace)",
+            "paddingBottom": "8px",
         }
-        top = panel.v_stack("top", gap=1, width="100%", componentsProps={"container": sticky})
-        tabs = types.TabsView(variant="fullWidth")
+        top = column(panel, "top", componentsProps={"item": {"sx": sticky}})
+        # Buttons, for tabs of the App report each change of the state as a new one, without end.
+        steps = row(top, "steps", f"repeat({len(STEPS)}, minmax(0, 1fr))", gap=0.5)
         for name, label in STEPS.items():
-            tabs.add_choice(name, label=label)
-        top.enum("step", tabs.values(), default=step, view=tabs, on_change=self.on_step)
+            variant = "contained" if name == step else "outlined"
+            params = {"step": name}
+            steps.btn(
+                name,
+                label=label,
+                variant=variant,
+                on_click=self.on_step,
+                params=params,
+                componentsProps=WIDE_BUTTON,
+            )
         total, labeled = ctx.panel.get_state("facts.total") or 0, ctx.panel.get_state("facts.labeled")
         counts = f"**{total - (labeled or 0):,}** to choose from, **{labeled or 0:,}** labeled"
         top.md(counts if total else "The view is empty: there is nothing to choose from", name="counts")
@@ -298,10 +312,10 @@ class ActiveLearning(WhatMatters, WouldBeChosen, Annotate, WhatItBrought, foo.Pa
             busy = any(job.kind in (PREVIEW, SELECT) for job in running)
             self._draw_run(ctx, panel, top, total - (labeled or 0), busy)
         for job in running:
-            box = top.v_stack(f"job_{job.kind}", gap=0, width="100%", variant="outline")
+            inside = box(top, f"job_{job.kind}", gap=0)
             what = "Stopping" if job.stopping else job.label
-            box.md(f"**{job.title}**: {escaped(what)}, {job.share:.0%}", name="label")
-            box.btn(
+            inside.md(f"**{job.title}**: {escaped(what)}, {job.share:.0%}", name="label")
+            inside.btn(
                 "stop",
                 label="Stop",
                 icon="stop",
@@ -318,24 +332,24 @@ class ActiveLearning(WhatMatters, WouldBeChosen, Annotate, WhatItBrought, foo.Pa
         finished = ctx.panel.get_state("finished")
         if finished:
             lines = [bold(finished["title"]), *map(escaped, finished["lines"])]
-            box = top.v_stack("finished_box", gap=0, width="100%", variant="outline")
-            box.md(paragraphs(lines), name="text")
-            box.btn("close", label="Close", icon="close", on_click=self.on_close_result)
+            inside = box(top, "finished_box", gap=0)
+            inside.md(paragraphs(lines), name="text")
+            inside.btn("close", label="Close", icon="close", on_click=self.on_close_result)
 
     def _draw_run(self, ctx: Any, panel: Any, top: Any, candidates: int, busy: bool) -> None:
-        wanted = panel.h_stack("wanted", gap=2, align_y="bottom")
+        wanted = row(panel, "wanted", "minmax(0, 1fr) minmax(0, 2fr)", gap=2, align_y="end")
         budget, tag = ctx.panel.get_state("wanted.budget"), ctx.panel.get_state("wanted.tag")
         wanted.int("budget", label="How many", default=budget, min=1)
         wanted.str("tag", label="Tag and saved view", default=tag)
-        row = top.h_stack("run_buttons", gap=1)
-        row.btn(
+        buttons = row(top, "run_buttons")
+        buttons.btn(
             "preview",
             label="Preview",
             icon="visibility",
             on_click=self.on_preview,
             disabled=busy or candidates == 0,
         )
-        row.btn(
+        buttons.btn(
             "select",
             label="Select",
             icon="check",

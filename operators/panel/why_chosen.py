@@ -117,7 +117,10 @@ def _lines(why: dict[str, Any], place: int) -> Iterator[str]:
             yield f"{_more(name)} than {shares[place]:.0%} of the pool."
     for name, values in why["values"].items():
         if name not in why["higher"] and values[place] is not None:
-            yield f"{_title(name)}: {values[place]:.3g} when it was chosen."
+            most = max((one for one in values if one is not None), default=0.0)
+            if most > 0:
+                share = values[place] / most
+                yield f"{_title(name)}: it added {share:.0%} of what the best pick added."
     if why["classes"] and why["classes"][place]:
         mine = why["classes"][place]
         number = why["classes"][: place + 1].count(mine)

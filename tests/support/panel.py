@@ -59,8 +59,8 @@ class Panel:
         self.settle()
 
     def step(self, name: str) -> None:
-        """Go to a step: "Matters", "Chosen", "Annotate" or "Brought"."""
-        self.root.get_by_role("tab", name=name).click()
+        """Go to a step: "1 Matters", "2 Chosen", "3 Annotate" or "4 Brought"."""
+        self.root.get_by_role("button", name=name, exact=True).click()
         self.settle()
 
     def finish(self) -> None:

@@ -11,7 +11,7 @@ from ...dataset.fields import Choice, prediction_fields
 from ...evaluation.stopping import StoppingRequest, advice_line, advise_view
 from ...forms.markdown import bold, escaped, paragraphs
 from ...forms.options import NONE
-from ..drawing import alert, dropdown
+from ..drawing import alert, column, dropdown
 from .step import Step, latest
 
 
@@ -71,13 +71,13 @@ class WhatItBrought(Step):
             return
         panel.md("**Is another round worth it?**", name="stop_text")
         entered = ctx.panel.get_state("stop") or {}
-        box = panel.v_stack("stop", gap=1, width="100%")
+        inside = column(panel, "stop")
         fields = [one for one in prediction_fields(ctx.dataset) if one.path != self.labels(ctx)]
-        dropdown(box, "now", "Predictions now", fields, entered.get("now"))
+        dropdown(inside, "now", "Predictions now", fields, entered.get("now"))
         before = [Choice(NONE, "no earlier round"), *fields]
-        dropdown(box, "before", "Predictions before", before, entered.get("before"))
-        box.float("price", label="Price of a label", default=entered.get("price"), min=0)
-        box.float("mistake", label="Cost of a mistake", default=entered.get("mistake"), min=0)
+        dropdown(inside, "before", "Predictions before", before, entered.get("before"))
+        inside.float("price", label="Price of a label", default=entered.get("price"), min=0)
+        inside.float("mistake", label="Cost of a mistake", default=entered.get("mistake"), min=0)
         error = ctx.panel.get_state("stop_error")
         if error:
             alert(panel, "stop_error_text", "error", error)

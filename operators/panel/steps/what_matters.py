@@ -22,7 +22,7 @@ from ...forms import words
 from ...forms.markdown import escaped
 from ...forms.options import NONE
 from .. import cards, draft, kinds
-from ..drawing import alert, dropdown
+from ..drawing import alert, box, column, dropdown, row
 from .step import SELECTED, VIEW, WHOLE, Step
 
 MOST_CARDS = 8
@@ -205,7 +205,7 @@ class WhatMatters(Step):
         self._draw_recipes(ctx, panel)
 
     def _draw_from(self, ctx: Any, panel: Any) -> None:
-        start = panel.v_stack("start", gap=1, width="100%")
+        start = column(panel, "start")
         labels = [Choice(NONE, "no sample is labeled"), *label_fields(ctx.dataset)]
         dropdown(start, "labels", "Labels", labels, self.labels(ctx), self.on_start)
         sources = [Choice(WHOLE, ""), Choice(VIEW, ""), Choice(SELECTED, "")]
@@ -252,28 +252,30 @@ class WhatMatters(Step):
 
     def _draw_kinds(self, ctx: Any, panel: Any) -> None:
         """Draw what can be added, with what it needs."""
-        listed = panel.v_stack("kinds", gap=1, width="100%")
+        listed = column(panel, "kinds")
         for name, kind in {**kinds.KINDS, kinds.OTHER: kinds.MORE}.items():
             fits = name == kinds.OTHER or kinds.strategy_for(ctx.dataset, kind, self.labels(ctx))
-            box = listed.v_stack(name, gap=0, variant="outline", width="100%")
+            inside = box(listed, name)
             needs = "" if fits else f"\n\nNeeds {kind.needs}; there is none yet."
-            box.md(f"**{kind.title}**\n\n{kind.promise}{needs}", name="about")
+            inside.md(f"**{kind.title}**\n\n{kind.promise}{needs}", name="about")
             if fits:
                 label = f"Add: {kind.title.lower()}"
-                box.btn("add", label=label, icon="add", on_click=self.on_add, params={"kind": name})
+                inside.btn("add", label=label, icon="add", on_click=self.on_add, params={"kind": name})
             elif kind.maker:
-                box.btn("make", label=kind.making, on_click=self.on_make, params={"make": kind.maker})
+                inside.btn(
+                    "make", label=kind.making, on_click=self.on_make, params={"make": kind.maker}
+                )
         if object_fields(ctx.dataset) and not self.objects(ctx):
-            box = listed.v_stack(kinds.OBJECTS, gap=0, variant="outline", width="100%")
-            box.md(
+            inside = box(listed, kinds.OBJECTS)
+            inside.md(
                 "**Objects, not images**\n\nSingle boxes or shapes are chosen, each for itself.",
                 name="about",
             )
-            box.btn("add", label="Choose objects", icon="add", on_click=self.on_objects)
+            inside.btn("add", label="Choose objects", icon="add", on_click=self.on_objects)
 
     def _draw_json(self, ctx: Any, panel: Any) -> None:
         panel.md("This recipe holds more than cards can show; it is used as it stands.", name="as_json")
-        rare = panel.v_stack("rare", gap=1, width="100%")
+        rare = column(panel, "rare")
         view = types.TextFieldView(multiline=True, rows=10)
         rare.str("json", label="Recipe", default=ctx.panel.get_state("rare.json"), view=view)
         panel.btn("to_cards", label="Back to cards", on_click=self.on_cards)
@@ -284,30 +286,30 @@ class WhatMatters(Step):
         panel.btn("more_toggle", label=label, icon=icon, on_click=self.on_more)
         if not shown:
             return
-        rare = panel.v_stack("rare", gap=1, width="100%")
+        rare = column(panel, "rare")
         batches = [Choice(n, w.line) for n, w in words.BATCHES.items() if n != "batch_bald"]
         dropdown(rare, "batch", "Batch", batches, ctx.panel.get_state("rare.batch"))
         rare.int("seed", label="Seed", default=ctx.panel.get_state("rare.seed") or 0, min=0)
-        box = panel.v_stack("recipes", gap=1, width="100%", variant="outline")
-        box.md("**Recipes of this dataset**", name="title")
+        inside = box(panel, "recipes")
+        inside.md("**Recipes of this dataset**", name="title")
         saved = [Choice(name, "") for name in draft.recipes(ctx.dataset)]
         if saved:
             given = ctx.panel.get_state("recipes.saved")
-            dropdown(box, "saved", "Saved recipe", saved, given or saved[0].path)
-            row = box.h_stack("of_saved", gap=1)
-            row.btn("open", label="Open", icon="folder_open", on_click=self.on_open_recipe)
-            row.btn("delete", label="Delete", icon="delete", on_click=self.on_delete_recipe)
-        box.str("name", label="Save these cards as", default="")
-        box.btn("save", label="Save", icon="save", on_click=self.on_save_recipe)
-        box.str(
+            dropdown(inside, "saved", "Saved recipe", saved, given or saved[0].path)
+            buttons = row(inside, "of_saved")
+            buttons.btn("open", label="Open", icon="folder_open", on_click=self.on_open_recipe)
+            buttons.btn("delete", label="Delete", icon="delete", on_click=self.on_delete_recipe)
+        inside.str("name", label="Save these cards as", default="")
+        inside.btn("save", label="Save", icon="save", on_click=self.on_save_recipe)
+        inside.str(
             "text",
             label="Recipe as JSON, to open",
             default="",
             view=types.TextFieldView(multiline=True, rows=3),
         )
-        row = box.h_stack("json_buttons", gap=1)
-        row.btn("import", label="Open the JSON", icon="upload", on_click=self.on_import_recipe)
-        row.btn("export", label="As JSON and Python", icon="code", on_click=self.on_export_recipe)
+        buttons = row(inside, "json_buttons")
+        buttons.btn("import", label="Open the JSON", icon="upload", on_click=self.on_import_recipe)
+        buttons.btn("export", label="As JSON and Python", icon="code", on_click=self.on_export_recipe)
         if ctx.panel.get_state("exported"):
             self._draw_exported(ctx, panel)
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import fiftyone.operators.types as types
-
 from ....alcore import Recipe
 from ...evaluation.strategy_costs import costs_of
 from ...forms import plots
@@ -14,7 +12,7 @@ from ...forms.markdown import escaped, paragraphs, table
 from ...forms.previews import counted
 from ...runs import jobs
 from ...runs.run import preview, run_selection, view_of
-from ..drawing import alert, plot
+from ..drawing import alert, column, plot, row
 from .step import PREVIEW, SELECT, Step, stages_text
 
 SHOWN = 1000  # images in the grid; the ids of a view travel with every request of the App
@@ -188,15 +186,16 @@ class WouldBeChosen(Step):
                 "What matters, or what is chosen from, was changed since this preview; preview again",
             )
         panel.md(result["text"], name="preview_text")
-        row = panel.h_stack("preview_buttons", gap=1)
+        buttons = row(panel, "preview_buttons")
         if ctx.panel.get_state("shown"):
-            row.btn("back", label="Back to the pool", icon="arrow_back", on_click=self.on_back)
+            buttons.btn("back", label="Back to the pool", icon="arrow_back", on_click=self.on_back)
         else:
-            row.btn("show", label="Show in the grid", icon="grid_view", on_click=self.on_show_preview)
+            buttons.btn(
+                "show", label="Show in the grid", icon="grid_view", on_click=self.on_show_preview
+            )
         if result["chosen"] > SHOWN:
             panel.md(f"The grid shows the first {SHOWN:,}, in the order chosen.", name="first_ones")
-        shown = types.Object()
-        panel.define_property("shown_plots", shown)
+        shown = column(panel, "shown_plots")
         layouts = ctx.panel.get_state("layouts") or {}
         for name, label in PLOTS.items():
             if layouts.get(name):
