@@ -13,9 +13,9 @@ from .dataset.fiftyone_private import dataset_of
 from .forms import pieces
 from .forms.markdown import bold, escaped, paragraphs
 from .rounds.metric import check_fields
-from .rounds.model import record_audit, record_model, round_of
-from .rounds.rounds import models_to_record, rounds_of
-from .rounds.test_set import chosen_test_sets, find_test_set
+from .rounds.model import record_round, round_of
+from .rounds.rounds import models_to_record, rounds_of, usual_test_set
+from .rounds.test_set import find_test_set
 from .rounds.words import audit_lines, metric_text, verdict_of
 from .runs.run import Progress
 
@@ -131,33 +131,24 @@ class RecordRound(OptionsOperator):
 
     def run(self, view: Any, options: dict[str, Any], report: Progress) -> dict[str, Any]:
         dataset, labels = dataset_of(view), options["label_field"]
-        run_key, predictions = options["run_key"], options["predictions"]
-        model = record_model(
+        recorded = record_round(
             dataset,
-            run_key,
-            predictions,
+            options["run_key"],
+            options["predictions"],
             options["test_set"],
             labels,
             options.get("before") or None,
-            lambda share, label: report(0.6 * share, label),
+            options.get("audit_predictions") or None,
+            report,
         )
-        audit = None
-        if round_of(dataset, run_key, labels).labeled:
-            audit = record_audit(
-                dataset,
-                run_key,
-                labels,
-                options.get("audit_predictions") or None,
-                report=lambda share, label: report(0.6 + 0.4 * share, label),
-            )
         found = verdict_of(rounds_of(dataset, labels), options.get("goal"))
         return {
-            "round": run_key,
-            "metric": model["metric"],
-            "audit": audit,
+            "round": options["run_key"],
+            "metric": recorded["model"]["metric"],
+            "audit": recorded["audit"],
             "verdict": found.says,
             "sentence": found.sentence,
-            "notes": model["notes"],
+            "notes": recorded["model"]["notes"],
         }
 
     def draw_result(self, outputs: Any, result: dict[str, Any]) -> None:
@@ -168,9 +159,3 @@ class RecordRound(OptionsOperator):
         if result.get("audit"):
             lines += map(escaped, audit_lines(result["audit"]))
         outputs.md(paragraphs(lines), name="brought_text")
-
-
-def usual_test_set(dataset: Any, rounds: list[Any]) -> str | None:
-    """Return the test set that was used last, else the one that was chosen last; None without any."""
-    used = [one.model["test_set"] for one in rounds if one.model]
-    return next(iter([*reversed(used), *chosen_test_sets(dataset)]), None)

@@ -42,7 +42,7 @@ def record_model(
 
     Returns:
         What was recorded: ``predictions``, ``metric``, ``test_set``, ``labels`` (the number of labeled
-        samples outside the test set), ``at``, ``before`` and ``notes``.
+        samples outside the test set and the later rounds), ``at``, ``before`` and ``notes``.
 
     Raises:
         InvalidInput: if there is no such round, or if the predictions cannot be measured.
@@ -52,12 +52,13 @@ def record_model(
     metric = measure(dataset, predictions, labels, tested, report)
     changed = changed_since(dataset, tested.name, metric.ids)
     notes = [*metric.notes, *filter(None, [changed])]
-    trained = _count_labels(dataset, labels, tested)
+    later = rounds_of(dataset, labels)[one.number :]
+    trained = _count_labels(dataset, labels, tested) - sum(other.labeled for other in later)
     model = {
         "predictions": predictions,
         "test_set": tested.name,
         "metric": metric.record(),
-        "labels": trained,
+        "labels": max(0, trained),
         "at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "notes": notes,
         "before": None,
@@ -100,6 +101,37 @@ def record_audit(
     found = audit(dataset, rounds, run_key, predictions, {*newer, *later}, report)
     set_record(dataset, run_key, audit=found)
     return found
+
+
+def record_round(
+    dataset: Any,
+    run_key: str,
+    predictions: str,
+    test_set: str,
+    labels: str,
+    before: str | None = None,
+    audit_predictions: str | None = None,
+    report: Progress = lambda share, label: None,
+) -> dict[str, Any]:
+    """Record the model of a round, and audit the labels of it that are back.
+
+    The arguments are those of ``record_model`` and ``record_audit``.
+
+    Returns:
+        ``model`` and ``audit``, as recorded; ``audit`` is None if no label is back.
+
+    Raises:
+        InvalidInput: as there.
+    """
+
+    def part(start: float, share: float) -> Progress:
+        return lambda done, label: report(start + share * done, label)
+
+    model = record_model(dataset, run_key, predictions, test_set, labels, before, part(0, 0.6))
+    if not round_of(dataset, run_key, labels).labeled:
+        return {"model": model, "audit": None}
+    found = record_audit(dataset, run_key, labels, audit_predictions, report=part(0.6, 0.4))
+    return {"model": model, "audit": found}
 
 
 def round_of(dataset: Any, run_key: str | None, labels: str) -> Round:

@@ -9,7 +9,7 @@ from ..dataset.fields import Choice, label_fields
 from ..dataset.fiftyone_private import count_each
 from ..dataset.selection_records import COMPLETE, current_names, selections, state_of
 from ..dataset.views import all_slices
-from .test_set import is_test_set
+from .test_set import chosen_test_sets, is_test_set
 
 
 @dataclass(frozen=True)
@@ -127,6 +127,12 @@ def models_to_record(dataset: Any, rounds: list[Round], labels: str) -> list[Cho
         if path != labels and (wanted is None or holds == wanted)
     ]
     return sorted(fitting, key=likely, reverse=True)
+
+
+def usual_test_set(dataset: Any, rounds: list[Round]) -> str | None:
+    """Return the test set that was used last, else the one that was chosen last; None without any."""
+    used = [one.model["test_set"] for one in rounds if one.model]
+    return next(iter([*reversed(used), *chosen_test_sets(dataset)]), None)
 
 
 def _is_round(record: dict[str, Any]) -> bool:
