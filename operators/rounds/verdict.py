@@ -84,7 +84,9 @@ def judge(
     start = points[-1 - WINDOW]
     gain, noise = last.value - start.value, _noise(start, last)
     labels = last.labels - start.labels
-    per = f", {100 * gain / labels:+.3f} for 100 labels" if labels > 0 else ""
+    per = f" by {labels:,} labels" if labels > 0 else ""
+    if labels > 100:
+        per += f", {100 * gain / labels:+.3f} for 100 of them"
     went = f"{name} went from {shown(start)} to {shown(last)} in the last {WINDOW} rounds"
     told = f"{went}: {gain:+.3f}{per}"
     if gain <= noise:

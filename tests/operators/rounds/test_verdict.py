@@ -42,8 +42,8 @@ def test_by_hand(verdict, values, goal, doubts, says):
 def test_the_numbers_are_in_the_sentence(verdict):
     found = verdict.judge(curve(verdict, 0.5, 0.7, 0.704, 0.709), name="accuracy")
     assert found.sentence == (
-        "accuracy went from 0.700 ± 0.01 to 0.709 ± 0.01 in the last 2 rounds: +0.009, +0.005 for 100 "
-        "labels, no more than the standard error of the difference (0.014)."
+        "accuracy went from 0.700 ± 0.01 to 0.709 ± 0.01 in the last 2 rounds: +0.009 by 200 labels, "
+        "+0.005 for 100 of them, no more than the standard error of the difference (0.014)."
     )
     fell = verdict.judge(curve(verdict, 0.6, 0.5), name="accuracy")
     assert fell.sentence.startswith("accuracy fell by 0.100, from 0.600 ± 0.01 to 0.500 ± 0.01")
