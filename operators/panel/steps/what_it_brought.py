@@ -315,8 +315,9 @@ class WhatItBrought(Step):
     def _send(self, ctx: Any, name: str, data: Any) -> None:
         """Send data to the App, unless it has them."""
         text = hashlib.sha256(json.dumps(data).encode()).hexdigest()
-        if ctx.panel.get_state(f"brought.sent_{name}") != text:
-            ctx.panel.set_state(f"brought.sent_{name}", text)
+        place = f"brought.sent_{name}"
+        if ctx.panel.get_state(place) != text:
+            ctx.panel.set_state(place, text)
             ctx.panel.set_data(name, data)
 
 
