@@ -83,6 +83,7 @@ class PluginOperator(foo.Operator):
         refused_at: the input that is marked as invalid if the options are refused.
         risk: FiftyOne's risk level; "low" if the operator writes nothing.
         may_be_delegated: whether the operator may be queued for a worker.
+        unlisted: whether the App's list of operators leaves it out; Python and the panel call it.
         has_target: whether the operator works on a view that the user chooses; otherwise it works on
             the whole dataset.
     """
@@ -95,6 +96,7 @@ class PluginOperator(foo.Operator):
     refused_at: ClassVar[str] = "field"
     risk: ClassVar[str] = "medium"
     may_be_delegated: ClassVar[bool] = True
+    unlisted: ClassVar[bool] = False
     has_target: ClassVar[bool] = True
 
     # Methods that subclasses define or override
@@ -178,6 +180,7 @@ class PluginOperator(foo.Operator):
             description=self.description or self.about,
             dynamic=True,
             icon=self.icon,
+            unlisted=self.unlisted,
             allow_immediate_execution=True,
             allow_delegated_execution=self.may_be_delegated,
             risk_level=self.risk,

@@ -39,6 +39,7 @@ class ComputeImageMetadata(PluginOperator):
         "Measures each image, or each object: how sharp, light and colorful it is, when and where it "
         "was taken, and which are copies of each other. To filter, sort and choose by."
     )
+    description = "Measure image quality: brightness, sharpness, contrast, size"
     icon = "image_search"
     result_label = "Measured"
 

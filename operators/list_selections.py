@@ -33,6 +33,7 @@ class ListSelections(PluginOperator):
     result_label = "Selections"
     risk = "low"
     may_be_delegated = False
+    unlisted = True
     has_target = False
 
     def draw_form(self, ctx: Any, inputs: Any) -> None:

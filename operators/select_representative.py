@@ -41,6 +41,7 @@ class SelectRepresentative(SelectOperator):
 
     label = "Active learning: select representative samples"
     about = "Chooses samples that stand for the others: the common cases, or the edge cases."
+    description = "Choose representative samples, a cold start, or edge cases: typiclust, typicality"
     options = (
         "method",
         "embeddings",

@@ -153,6 +153,9 @@ class SelectTestSet(OptionsOperator):
         "Chooses samples that stand for where the model will be applied, tags them, and tags what must "
         "not be trained on beside them: near-duplicates of those chosen, and the rest of their groups."
     )
+    description = (
+        "Choose a representative, fixed test set or validation set, by stratified sampling or herding"
+    )
     icon = "fact_check"
     result_label = "Test set"
     refused_at = "tag"
