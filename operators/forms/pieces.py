@@ -11,7 +11,7 @@ from ..dataset.fields import (
     Choice,
     detection_fields,
     embedding_fields,
-    label_fields,
+    likely_labels,
     prediction_fields,
     truth_fields,
     uncertain_fields,
@@ -207,8 +207,8 @@ def fields_for(ctx: Any, find: Find) -> list[Choice]:
 
 
 def usual_labels(dataset: Any) -> str:
-    """Return the default field of labels: "ground_truth", or "" if there is none."""
-    return next((c.path for c in label_fields(dataset) if c.path == "ground_truth"), NONE)
+    """Return the likeliest field of labels; "" if none looks like one."""
+    return next((choice.path for choice in likely_labels(dataset)), NONE)
 
 
 def refuse(inputs: Any, at: str, error: InvalidInput, name: str = "error") -> None:
