@@ -17,6 +17,7 @@ from .dataset.fields import Choice, first, only
 from .dataset.fiftyone_private import dataset_of
 from .dataset.views import samples_of, target_of
 from .forms import pieces
+from .forms.target_input import target_input
 from .runs import errors, jobs
 from .runs.run import Progress, view_of
 
@@ -193,6 +194,8 @@ class PluginOperator(foo.Operator):
         inputs.md(self.about, name="about")
         # The App fills in defaults and a call from Python does not, so this tells the two apart.
         inputs.bool(IN_APP, default=True, view=types.HiddenView())
+        if self.has_target:
+            target_input(ctx, inputs)
         try:
             self.draw_form(ctx, inputs)
             # At first the App has not sent the defaults of the inputs yet, so they are filled in here.
