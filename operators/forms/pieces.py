@@ -20,6 +20,7 @@ from ..dataset.fields import (
 from ..dataset.object_fields import Find, of_objects
 
 NONE = ""
+MISSING = "_missing"  # ends the name of the message that no field fits
 
 
 def without_dataset(label: str) -> Any:
@@ -63,7 +64,7 @@ def field_input(
         default: the initial value; without it, the first field, or "none" if no field is required.
     """
     if not choices and required:
-        inputs.view(f"{name}_missing", types.Error(label=missing))
+        inputs.view(f"{name}{MISSING}", types.Error(label=missing))
     view = types.DropdownView()
     if not required:
         view.add_choice(NONE, label="none")
@@ -212,7 +213,15 @@ def usual_labels(dataset: Any) -> str:
 
 
 def refuse(inputs: Any, at: str, error: InvalidInput, name: str = "error") -> None:
-    """Show an error in the form, and mark the input ``at`` as invalid, if the form has it."""
+    """Show an error in the form, and mark the input ``at`` as invalid, if the form has it.
+
+    Where the form says already that a field is missing, whatever else is wrong comes of that, so it
+    stays the only message.
+    """
+    missing = [one for key, one in inputs.properties.items() if key.endswith(MISSING)]
+    if missing:
+        mark(missing[0], InvalidInput(missing[0].view.label))
+        return
     shown = inputs.view(name, types.Error(label=str(error)))
     mark(inputs.properties.get(at, shown), error)
 
