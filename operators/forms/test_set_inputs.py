@@ -244,7 +244,7 @@ def _training_inputs(ctx: Any, inputs: Any) -> None:
     inputs.bool(
         "skip_chosen",
         label="Samples of earlier selections are trained on too",
-        default=False,
+        default=True,
         view=types.CheckboxView(),
     )
     left = _counted(ctx, filled(ctx))
