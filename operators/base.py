@@ -286,7 +286,13 @@ class PluginOperator(foo.Operator):
         elif "error" in result:
             outputs.view("error", types.Error(label="Nothing was done", description=result["error"]))
         else:
-            self.draw_result(outputs, result)
+            try:
+                self.draw_result(outputs, result)
+            except Exception as error:
+                outputs = types.Object()
+                told = errors.sentence_of(error, self.uri)
+                label = "It is done, and its result cannot be shown"
+                outputs.view("error", types.Error(label=label, description=told))
             pieces.notes_output(result, outputs)
         return types.Property(outputs, view=types.View(label=self.result_label))
 

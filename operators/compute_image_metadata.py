@@ -97,6 +97,8 @@ class ComputeImageMetadata(PluginOperator):
         return measure_view(view, request_of(options), report)
 
     def draw_result(self, outputs: Any, result: dict[str, Any]) -> None:
+        if result.get("measured") == 0:
+            pieces.nothing_output(outputs, "Nothing was measured: every image had its values already")
         outputs.str("path", label="Written to")
         outputs.int("measured", label="Measured")
         if "exact_groups" in result:

@@ -129,6 +129,8 @@ class SelectOperator(OptionsOperator):
 
     def draw_result(self, outputs: Any, result: dict[str, Any]) -> None:
         among = result.get("chosen_from", "samples")
+        if result.get("chosen") == 0:
+            pieces.nothing_output(outputs, f"Nothing was chosen: {result.get('stopped')}")
         if among == "samples":
             outputs.int("chosen", label="Chosen")
         else:

@@ -36,6 +36,11 @@ def notes_output(result: dict[str, Any], outputs: Any) -> None:
         outputs.view(f"note_{number}", types.Notice(label=note))
 
 
+def nothing_output(outputs: Any, sentence: str) -> None:
+    """Say that there is nothing in a result, and why."""
+    outputs.view("nothing", types.Notice(label=sentence))
+
+
 def field_input(
     ctx: Any,
     inputs: Any,
