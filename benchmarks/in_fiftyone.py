@@ -1,17 +1,19 @@
 """In FiftyOne: from a dataset to a preview, a tag, a view and back; times, and memory at a million.
 
-python benchmarks/in_fiftyone.py preview|grow [--quick]
+python benchmarks/in_fiftyone.py preview|panel|grow [--quick]
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +82,8 @@ def make_dataset(n: int, d: int, image: str = "/data/one.jpg") -> Any:
 def preview(shrink: int) -> None:
     """The default recipe, from the click to what is chosen: the first time, and again.
 
-    `values()` is FiftyOne's own reading of the same fields.
+    `values()` is FiftyOne's own reading of the same fields. *Changed*: one sample more is asked for, so
+    that it is chosen anew from what is kept. *Unchanged*: the same once more, as *Select* does it.
     """
     n, picks = PREVIEWED // shrink, 1000 // shrink
 
@@ -92,18 +95,74 @@ def preview(shrink: int) -> None:
             dataset = make_dataset(n, d)
             values, _ = timed(lambda: dataset.values(["id", "embedding", "predictions.logits"]), WALL)
             told: list[float] = []
-            for _ in range(2):
-                seconds, (_, chosen) = timed(
-                    lambda: previewed(dataset, {"budget": picks}, SelectionRequest()), WALL
-                )
+            more = {"budget": picks + 1}
+            for recipe in ({"budget": picks}, more):
+                once = partial(previewed, dataset, recipe, SelectionRequest())
+                seconds, (_, chosen) = timed(once, WALL)
                 told += [seconds, chosen.report["seconds"]]
+            unchanged, _ = timed(partial(previewed, dataset, more, SelectionRequest()), WALL)
             dataset.delete()
-            return [f"{n} x {d}", values, *told, told[0] / told[2]]
+            return [f"{n} x {d}", values, *told, unchanged]
 
         yield from map(one, (128, 512))
 
-    head = ["samples", "values()", "first preview", "of it choosing", "second", "of it choosing"]
-    table(f"default recipe, {picks} picks, seconds", [*head, "first / second"], rows())
+    head = ["samples", "values()", "first preview", "of it choosing", "changed", "of it choosing"]
+    table(f"default recipe, {picks} picks, seconds", [*head, "unchanged"], rows())
+
+
+def panel(shrink: int) -> None:
+    """The panel's events, without the browser's own time: what the server takes for each.
+
+    *Preview* is from the click until all is shown, plots too; *meanwhile* the longest that any other
+    event waited while the first preview ran. *Bytes* are the state of the panel with a preview shown,
+    which the App sends back with every event.
+    """
+    n = PREVIEWED // shrink
+    head = [
+        "samples",
+        "open",
+        "change a card",
+        "preview",
+        "meanwhile",
+        "again, changed",
+        "select",
+        "bytes",
+    ]
+    table("the panel, seconds", head, [_paneled(n, 512, 1000 // shrink)])
+
+
+def _paneled(n: int, d: int, picks: int) -> list[Any]:
+    from support.headless_panel import HeadlessPanel
+
+    dataset = make_dataset(n, d)
+    opening, shown = timed(lambda: HeadlessPanel(dataset), WALL)
+    shown.state["wanted"]["budget"] = picks
+    card = {"card": shown.state["order"][0], "action": "down"}
+    changing, _ = timed(lambda: shown.event("on_card", **card), WALL)
+    other, waits = HeadlessPanel(dataset), [0.0]
+
+    def until_shown(meanwhile: bool) -> None:
+        shown.event("on_preview")
+        while shown.state.get("awaited"):
+            if meanwhile:
+                waited, _ = timed(lambda: other.event("on_start"), WALL)
+                waits.append(waited)
+            shown.event("on_tick")
+            time.sleep(0.2)
+
+    previewing, _ = timed(lambda: until_shown(meanwhile=True), WALL)
+    shown.state["wanted"]["budget"] = picks + 1
+    again, _ = timed(lambda: until_shown(meanwhile=False), WALL)
+
+    def select() -> None:
+        shown.event("on_select")
+        shown.finish()
+
+    size = len(json.dumps(shown.state, default=str)) + shown.bytes_of_data
+    selecting, _ = timed(select, WALL)
+    assert not shown.state.get("error"), shown.state["error"]
+    dataset.delete()
+    return [f"{n} x {d}", opening, changing, previewing, max(waits), again, selecting, size]
 
 
 def grow(shrink: int) -> None:
@@ -150,10 +209,10 @@ def _grown(n: int) -> list[Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("part", choices=["preview", "grow"])
+    parser.add_argument("part", choices=["preview", "panel", "grow"])
     parser.add_argument("--quick", action="store_true", help="a hundredth of the samples")
     options = parser.parse_args()
-    part = {"preview": preview, "grow": grow}[options.part]
+    part = {"preview": preview, "panel": panel, "grow": grow}[options.part]
     with own_database():
         print(machine())
         explain(part)

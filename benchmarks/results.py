@@ -78,6 +78,7 @@ PARTS = {
     "embed": Part("Embedding photos", "speed.py --only embed", data=True),
     "images": Part("Metadata of images", "speed.py --only images"),
     "preview": Part("A preview in FiftyOne", "in_fiftyone.py preview"),
+    "panel": Part("The panel", "in_fiftyone.py panel"),
     "in_fiftyone": Part("From a FiftyOne dataset to a tag", "in_fiftyone.py grow"),
     "gpu": Part("On a GPU", "gpu.py", gpu=True),
 }

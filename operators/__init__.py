@@ -16,6 +16,7 @@ def register(plugin: Any) -> None:
     from .find_weak_slices import FindWeakSlices
     from .fit_loss_predictor import FitLossPredictor
     from .list_selections import ListSelections
+    from .open_active_learning import OpenActiveLearning
     from .panel.panel import ActiveLearning
     from .panel.why_chosen import WhyChosen
     from .record_round import RecordRound
@@ -53,6 +54,7 @@ def register(plugin: Any) -> None:
         ComputeEmbeddings,
         ComputeImageMetadata,
         FitLossPredictor,
+        OpenActiveLearning,
         ActiveLearning,
         WhyChosen,
     ):

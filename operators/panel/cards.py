@@ -6,6 +6,7 @@ The state of a card has ``kind`` and ``strategy``, and the values of its inputs 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -31,6 +32,8 @@ from .drawing import box, column, dropdown, icon_button, row
 BY_CHANCE = "random"
 STRONGEST = 3.0
 MAIN_INPUTS = 2
+# An entry of a recipe as errors of the engine name it, such as "strategies[0] (uncertainty)".
+ENTRY = re.compile(r"strategies\[(\d+)\] \(\w+\)")
 # The kinds of options that have no usable default, so they are shown before all others.
 ASKED = ("tag", "text")
 
@@ -102,12 +105,26 @@ def missing_of(dataset: Any, card: Mapping[str, Any]) -> str | None:
     kind = kinds.kind_of(card["kind"])
     values = _fitting(dataset, card)
     title = title_of(card)
-    for one in _options(dataset, card, values):
+    offered = _options(dataset, card, values)
+    for one in offered:
         if one.kind == "field" and not one.choices:
             return f"{title}: needs {kind.needs or f'a field for {one.label!r}'}, and there is none yet"
+    for one in offered:
         if one.kind == "tag" and not values.get(one.name):
             return f"{title}: choose the tag of the examples; tag some samples first if there is none"
+        if one.kind == "text" and not str(values.get(one.name) or "").strip():
+            return f"{title}: enter the table of {one.label.lower()}, as CSV or JSON"
     return None
+
+
+def in_words(error: str, cards: Sequence[Mapping[str, Any]]) -> str:
+    """Return an error of a recipe in which each of its entries is called by the title of its card."""
+
+    def title(found: re.Match[str]) -> str:
+        place = int(found[1])
+        return title_of(cards[place]) if place < len(cards) else found[0]
+
+    return ENTRY.sub(title, error.removeprefix("recipe: "))
 
 
 def title_of(card: Mapping[str, Any]) -> str:

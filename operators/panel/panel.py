@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import fiftyone.operators as foo
@@ -21,6 +22,7 @@ from ..runs.errors import sentence_of
 from ..runs.results import told
 from ..runs.run import view_of
 from . import draft
+from .cards import alone_of, in_words
 from .drawing import FULL_WIDTH, alert, box, column, row
 from .steps.annotate import Annotate
 from .steps.step import PREVIEW, SELECT, VIEW, WHOLE, stages_text
@@ -42,6 +44,9 @@ TITLES = {
 }
 TICK = 700  # milliseconds between two looks at the jobs
 BUDGET = 100
+SAME_CLICK = timedelta(seconds=2)
+# What the App reports by itself, also where the user did nothing.
+REPORTS = {"on_load", "on_tick", "on_change_view", "on_start", "on_field", "on_strategy"}
 WIDE_BUTTON = {"button": {"sx": {"width": "100%", "minWidth": 0, "px": 0.5}}}
 
 
@@ -89,12 +94,12 @@ class ActiveLearning(WhatMatters, WouldBeChosen, Annotate, WhatItBrought, foo.Pa
         if method in ("on_change_view", "on_tick") and self._is_up_to_date(ctx):
             return None
         try:
-            if method not in ("on_tick", "on_change_view", "on_load"):
+            if method not in REPORTS or self._is_of_other_inputs(ctx):
                 ctx.panel.set_state("error", "")
             result = super().execute(ctx)
         except Exception as error:
             sentence = sentence_of(error, "the panel")
-            ctx.panel.set_state("error", sentence)
+            self._set_error(ctx, sentence)
             ctx.ops.show_panel_output(self.render(ctx))
             result = None
         self._save(ctx)
@@ -128,7 +133,8 @@ class ActiveLearning(WhatMatters, WouldBeChosen, Annotate, WhatItBrought, foo.Pa
             elif result is not None:
                 self._on_operator_done(ctx, job, result)
             elif job.state == jobs.FAILED:
-                ctx.panel.set_state("error", f"{job.title}: {job.error}")
+                sentence = in_words(job.error or "", list(self.cards(ctx).values()))
+                self._set_error(ctx, f"{job.title}: {sentence}")
             else:
                 ctx.ops.notify(f"Stopped: {job.title}", variant="info")
         self.update(ctx)
@@ -155,10 +161,24 @@ class ActiveLearning(WhatMatters, WouldBeChosen, Annotate, WhatItBrought, foo.Pa
 
     def start(self, ctx: Any, kind: str, title: str, work: jobs.Work) -> None:
         """Start a job, and wait for its end in ``on_tick``."""
-        job_id = jobs.start(ctx.dataset, kind, title, work)
-        ctx.panel.set_state(f"jobs.{kind}", job_id)
+        job_id = self._of_the_same_click(ctx, kind) or jobs.start(ctx.dataset, kind, title, work)
+        # Here, for a short job has ended before the panel is drawn.
+        awaited = [*self._awaited(ctx), job_id]
+        ctx.panel.set_state({f"jobs.{kind}": job_id, "awaited": list(dict.fromkeys(awaited))})
         if kind == PREVIEW:
             ctx.panel.set_state("previewed", self.recipe_key(ctx))
+
+    def _of_the_same_click(self, ctx: Any, kind: str) -> str | None:
+        """Return the id of the job that a double click has started; None if there is none.
+
+        The second event of a double click does not know yet what the first one started.
+        """
+        known, now = ctx.panel.get_state(f"jobs.{kind}"), datetime.now(timezone.utc)
+        for job in jobs.jobs_of(ctx.dataset):
+            made = job.made.replace(tzinfo=timezone.utc)
+            if job.kind == kind and job.id != known and now - made < SAME_CLICK:
+                return job.id
+        return None
 
     def recipe_key(self, ctx: Any) -> str:
         """Return a text that changes with all that the user entered for a selection."""
@@ -200,6 +220,15 @@ class ActiveLearning(WhatMatters, WouldBeChosen, Annotate, WhatItBrought, foo.Pa
 
     def _awaited(self, ctx: Any) -> list[str]:
         return list(ctx.panel.get_state("awaited") or [])
+
+    def _set_error(self, ctx: Any, sentence: str) -> None:
+        ctx.panel.set_state({"error": sentence, "error_key": self.recipe_key(ctx)})
+
+    def _is_of_other_inputs(self, ctx: Any) -> bool:
+        """Return whether the inputs were changed since the error that is shown."""
+        return bool(ctx.panel.get_state("error")) and (
+            ctx.panel.get_state("error_key") != self.recipe_key(ctx)
+        )
 
     def _save(self, ctx: Any) -> None:
         """Keep the state of the panel, if it is that of the open dataset."""
@@ -327,7 +356,8 @@ class ActiveLearning(WhatMatters, WouldBeChosen, Annotate, WhatItBrought, foo.Pa
             timer = types.TimerView(interval=TICK, on_interval=self.on_tick)
             panel.define_property("timer", types.Object(), view=timer)
         error = ctx.panel.get_state("error")
-        if error:
+        # What the cards say themselves is not said twice.
+        if error and error != alone_of(list(self.cards(ctx).values())):
             alert(top, "error_text", "error", error)
         finished = ctx.panel.get_state("finished")
         if finished:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import fiftyone.operators as foo
 import fiftyone.operators.types as types
 
-from ...alcore.strategies import BY_NAME
+from ...alcore.strategies import BY_NAME, Family
 from ..dataset.selection_records import results_of, selections
 from ..dataset.views import all_slices
 from ..forms.markdown import bold, escaped
@@ -125,7 +125,7 @@ def _lines(why: dict[str, Any], place: int) -> Iterator[str]:
         mine = why["classes"][place]
         number = why["classes"][: place + 1].count(mine)
         short = ", of which there are too few labels" if mine in why["short"] else ""
-        yield f"{_ordinal(number)} pick of class {escaped(mine)}{short}."
+        yield f"Pick {number:,} of class {escaped(mine)}{short}."
 
 
 def _draw_compared(ctx: Any, panel: Any, why: dict[str, Any], sample: str, number: int) -> None:
@@ -133,10 +133,12 @@ def _draw_compared(ctx: Any, panel: Any, why: dict[str, Any], sample: str, numbe
     kinds = (("nearest_labeled", "labeled image"), ("nearest_chosen", "other chosen image"))
     found = {kind: (why.get(kind) or {}).get(sample) for kind, _ in kinds}
     ids = [one[0] for one in found.values() if one]
-    paths = dict(zip(*all_slices(ctx.dataset).select(ids).values(["id", "filepath"]), strict=True))
+    pairs: Any = all_slices(ctx.dataset).select(ids).values(["id", "filepath"])
+    paths = dict(zip(*pairs, strict=True))
     for kind, words in kinds:
-        if found[kind]:
-            other, distance = found[kind]
+        pair = found[kind]
+        if pair:
+            other, distance = pair
             panel.md(f"{distance:.3g} from the nearest {words}:", name=f"{kind}_{number}")
             if other in paths:
                 address = f"/media?filepath={quote(paths[other], safe='')}"
@@ -145,19 +147,12 @@ def _draw_compared(ctx: Any, panel: Any, why: dict[str, Any], sample: str, numbe
 
 
 def _more(name: str) -> str:
-    about = BY_NAME[name].about if name in BY_NAME else None
-    return (
-        "More uncertain"
-        if name == "uncertainty"
-        else f"Higher in {(about.title if about else name).lower()}"
-    )
+    kind = BY_NAME.get(name.split(" ")[0])
+    if kind is not None and kind.about.family is Family.UNCERTAINTY:
+        return "More uncertain"
+    return f"Higher in {_title(name).lower()}"
 
 
 def _title(name: str) -> str:
-    kind = name.split(" ")[0]
-    return BY_NAME[kind].about.title if kind in BY_NAME else escaped(name)
-
-
-def _ordinal(number: int) -> str:
-    named = {1: "First", 2: "Second", 3: "Third"}
-    return named.get(number, f"{number}th")
+    kind = BY_NAME.get(name.split(" ")[0])
+    return escaped(name) if kind is None else kind.about.title

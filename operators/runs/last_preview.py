@@ -12,6 +12,7 @@ from typing import Any
 
 from ...alcore import Recipe, Selection
 from ...alcore.data.keeping import key_of
+from ...alcore.data.settings import settings
 from ..dataset.fields import map_paths, similarity_runs
 from ..dataset.fiftyone_private import dataset_of, id_of, state_of
 from ..dataset.stored_schema import schema_of
@@ -44,7 +45,7 @@ def preview_key(view: Any, recipe: Recipe, request: Any) -> str:
         if name not in ("tag", "saved_view", "run_key", "overwrite", "result")
     }
     text = json.dumps(options, sort_keys=True, default=str)
-    return key_of("preview", state_of(view), recipe.model_dump_json(), text)
+    return key_of("preview", state_of(view), recipe.model_dump_json(), text, settings)
 
 
 def keep(view: Any, before: str, after: str, reading: Reading, chosen: Selection) -> None:

@@ -26,17 +26,20 @@ def test_what_cannot_be_chosen_from_is_said_and_nothing_is_written(
     before = state(dataset)
     page = page_for(dataset)
     panel = Panel(page)
-    panel.fill("Budget", "3")
+    panel.fill("How many", "3")
     panel.fill("Tag and saved view", "taken")
-    panel.click("Select")
+    panel.select()
     expect(panel.root.get_by_text("tag: 'taken' is in use, by 1 sample")).to_be_visible()
     screenshot(page, "panel-tag-refused")
 
     panel.fill("Tag and saved view", "fresh")
     panel.choose(1, "Embeddings", "broken")
+    expect(panel.root.get_by_text("tag: 'taken' is in use")).to_have_count(0)
     for button in ("Preview", "Select"):
         panel.click(button)
+        panel.finish()
         expect(panel.root.get_by_text("'broken'").first).to_be_visible()
+        panel.step("1 Matters")
     screenshot(page, "panel-broken-field")
     assert state(dataset) == before
 
@@ -50,10 +53,8 @@ def test_an_empty_view_is_said(page_for: OpenApp, dataset: Any, state: State) ->
     page.goto(f"{page.url.split('?')[0]}?view=nothing", wait_until="domcontentloaded")
     expect(page.get_by_test_id("entry-counts")).to_have_text("0 samples")
     panel = Panel(page)
-    expect(panel.root.get_by_text("0 to choose from")).to_be_visible()
-    panel.click("Preview")
-    expect(panel.root.get_by_text("the view is empty")).to_be_visible()
-    panel.click("Select")
-    expect(panel.root.get_by_text("the view is empty")).to_be_visible()
+    expect(panel.root.get_by_text("The view is empty")).to_be_visible()
+    for button in ("Preview", "Select"):
+        expect(panel.root.get_by_role("button", name=button, exact=True)).to_be_disabled()
     screenshot(page, "panel-empty-view")
     assert state(dataset) == before

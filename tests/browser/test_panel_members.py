@@ -15,30 +15,34 @@ State = Callable[[Any], dict[str, Any]]
 RecipeOf = Callable[[Any, str], dict[str, Any]]
 
 
-def test_cards_take_members_boxes_and_costs(
-    page_for: OpenApp, judged: Any, recipe_of: RecipeOf
-) -> None:
+def test_cards_take_members_and_boxes(page_for: OpenApp, judged: Any, recipe_of: RecipeOf) -> None:
     page = page_for(judged)
     panel = Panel(page)
-    panel.choose(1, "Strategy", "disagreement")
+    panel.press(1, "Remove")
+    panel.press(1, "Remove")
+    panel.add("What the model gets wrong")
+    panel.press(1, "More")
+    panel.choose(1, "How", "Disagreement")
     panel.choose(1, "Members", "dropout.members")
-    panel.choose(2, "Strategy", "uncertainty")
-    panel.choose(2, "Predictions", "boxes")
-    panel.choose(2, "From objects to an image", "sum")
-    expect(panel.root.get_by_text("margin: the best two classes are close")).to_be_visible()
     panel.choose(1, "Measure", "vote_entropy")
     expect(panel.root.get_by_text("vote entropy: members vote for different")).to_be_visible()
+    panel.press(1, "Less")
+    panel.add("What the model gets wrong")
+    panel.choose(1, "Predictions", "boxes")
+    panel.press(2, "More")
+    panel.choose(1, "From objects to an image", "sum")
+    panel.press(2, "Less")
+    panel.click("Seed, batch, recipes")
     form_field(panel.root, "Batch", "dropdown").click()
     screenshot(page, "panel-batches")
     page.get_by_role("option").get_by_text("power", exact=True).first.click()
     panel.settle()
-    screenshot(page, "panel-members-and-boxes")
-    panel.fill("Budget", "5")
+    panel.fill("How many", "5")
     panel.fill("Tag and saved view", "unknown")
-    panel.click("Preview")
+    screenshot(page, "panel-members-and-boxes")
+    panel.preview()
     expect(panel.root.get_by_text("5 of 32 would be chosen")).to_be_visible()
-    screenshot(page, "panel-members-preview")
-    panel.click("Select")
+    panel.select()
     expect(page.get_by_test_id("entry-counts")).to_have_text("5 samples")
     recipe = recipe_of(judged, "unknown")
     disagreement, uncertainty = recipe["strategies"]
@@ -47,10 +51,26 @@ def test_cards_take_members_boxes_and_costs(
     assert disagreement["measure"] == "vote_entropy"
     assert (uncertainty["column"], uncertainty["aggregate"]) == ("boxes", "sum")
 
-    panel.click("Scores as fields")
-    form = page.get_by_test_id("operators-prompt-modal")
-    expect(form.get_by_text("Writes how uncertain each sample is")).to_be_visible()
-    screenshot(page, "panel-opens-scores")
+
+def test_objects_are_chosen(page_for: OpenApp, judged: Any) -> None:
+    page = page_for(judged)
+    panel = Panel(page)
+    panel.press(1, "Remove")
+    panel.press(1, "Remove")
+    panel.add("What the model gets wrong")
+    panel.choose(1, "Predictions", "boxes")
+    form_field(panel.root, "Choose", "dropdown").click()
+    page.get_by_role("option").get_by_text("objects of boxes", exact=True).first.click()
+    panel.settle()
+    panel.fill("How many", "5")
+    panel.fill("Tag and saved view", "hard boxes")
+    panel.preview()
+    screenshot(page, "panel-objects")
+    expect(page.get_by_test_id("entry-counts")).to_contain_text("5")
+    panel.select()
+    expect(panel.row("hard_boxes")).to_be_visible()
+    judged.reload()
+    assert sdk(judged.count_label_tags, "boxes") == {"hard boxes": 5}
 
 
 def test_after_a_round_the_panel_says_whether_to_go_on(
@@ -66,15 +86,15 @@ def test_after_a_round_the_panel_says_whether_to_go_on(
     dataset.set_values("predictions_before", last)
     page = page_for(dataset)
     panel = Panel(page)
-    expect(panel.row("earlier")).to_be_visible()
-    expect(panel.root.get_by_text("Labels are back")).to_have_count(0)
+    panel.step("4 Brought")
+    expect(panel.root.get_by_role("button", name="Is it time to stop?")).to_have_count(0)
 
     chosen = dataset.match_tags("earlier")
     chosen.set_values("ground_truth", [fo.Classification(label=labels[0])] * 3)
     before = state(dataset)
     page.reload(wait_until="domcontentloaded")
     panel.settle()
-    expect(panel.root.get_by_text("Labels are back")).to_be_visible()
+    panel.step("4 Brought")
     form_field(panel.root, "Predictions before", "dropdown").click()
     page.get_by_role("option").get_by_text("predictions_before", exact=True).first.click()
     panel.settle()

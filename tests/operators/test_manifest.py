@@ -37,6 +37,7 @@ def test_nothing_failed_to_load(plugin):
 def test_every_operator_declares_its_risk(plugin):
     risks = {name: str(one.config.risk_level.value) for name, one in registered(False).items()}
     assert risks == {
+        "open_active_learning": "low",
         "select": "medium",
         "select_uncertain": "medium",
         "select_informative": "medium",

@@ -15,13 +15,14 @@ if TYPE_CHECKING:  # tests of the engine alone do not need Playwright
     from playwright.sync_api import Locator, Page, Response
 
 Result = TypeVar("Result")
-Kind = Literal["text", "dropdown", "slider", "checkbox"]
+Kind = Literal["text", "area", "dropdown", "slider", "checkbox"]
 
 PICTURES = os.environ.get("PICTURES") == "true"
 
 # From a label's text to its field: the App ties only checkboxes and switches to their labels.
 WAY_TO_FIELD = {
     "text": "following::input",
+    "area": "following::textarea",
     "dropdown": "following::*[@role='combobox']",
     "slider": "following::input[@type='range']",
     "checkbox": "ancestor::label//input",

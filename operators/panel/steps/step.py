@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ....alcore import InvalidInput
+from ....alcore import InvalidInput, Recipe
 from ....alcore.data.json_text import parsed
 from ...dataset.fiftyone_private import plain_stages, stages_of, view_of_stages
 from ...dataset.selection_records import selections
@@ -64,8 +64,8 @@ class Step:
         that was chosen from.
         """
         source = ctx.panel.get_state("start.source")
-        if source == SELECTED and ctx.selected:
-            return ctx.dataset.select(ctx.selected)
+        if source == SELECTED:
+            return ctx.dataset.select(selected(ctx))
         if source != VIEW:
             return ctx.dataset.view()
         for one in latest(ctx.dataset):
@@ -112,7 +112,13 @@ class Step:
             "strategies": strategies or None,
         }
         seed = ctx.panel.get_state("rare.seed")
-        return {**recipe, "seed": seed} if isinstance(seed, int) and seed else recipe
+        if isinstance(seed, int) and seed:
+            recipe["seed"] = seed
+        try:
+            Recipe.of(recipe)
+        except InvalidInput as error:
+            raise InvalidInput(cards.in_words(str(error), found)) from None
+        return recipe
 
     def job(self, ctx: Any, kind: str) -> jobs.Job | None:
         """Return the last job of a kind that this panel started."""
@@ -121,6 +127,12 @@ class Step:
     def result(self, ctx: Any, kind: str) -> dict[str, Any] | None:
         """Return the result of the last job of a kind; None if it has not ended well."""
         return jobs.result_of(ctx.dataset, self.job(ctx, kind))
+
+
+def selected(ctx: Any) -> list[str]:
+    """Return the ids of the samples selected in the grid, or by the lasso of the embeddings panel."""
+    extended = ctx.extended_selection or {}
+    return list(ctx.selected or extended.get("selection") or [])
 
 
 def latest(dataset: Any) -> list[dict[str, Any]]:

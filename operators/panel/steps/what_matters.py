@@ -26,6 +26,14 @@ from ..drawing import alert, box, column, dropdown, row
 from .step import SELECTED, VIEW, WHOLE, Step
 
 MOST_CARDS = 8
+# What can be computed for the strategies under "How", by the operator that computes it.
+MAKERS = {
+    "compute_embeddings": "Embeddings",
+    "compute_image_metadata": "Measures of the images",
+    "compute_dropout_predictions": "Dropout predictions",
+    "fit_loss_predictor": "Predicted loss",
+    "compute_scores": "Scores as fields",
+}
 OPERATORS = "@alcore/active_learning"
 
 
@@ -273,6 +281,11 @@ class WhatMatters(Step):
             )
             inside.btn("add", label="Choose objects", icon="add", on_click=self.on_objects)
 
+        listed.md("To judge by what is not there yet, compute it:", name="makers_text")
+        makers = row(listed, "makers")
+        for name, label in MAKERS.items():
+            makers.btn(name, label=label, on_click=self.on_make, params={"make": name})
+
     def _draw_json(self, ctx: Any, panel: Any) -> None:
         panel.md("This recipe holds more than cards can show; it is used as it stands.", name="as_json")
         rare = column(panel, "rare")
@@ -324,7 +337,7 @@ class WhatMatters(Step):
             "as_json_text",
             label="JSON",
             default=json.dumps(recipe, indent=2),
-            view=types.CodeView(language="json", read_only=True),
+            view=types.TextFieldView(multiline=True, rows=8, read_only=True),
         )
         options = {"label_field": self.labels(ctx), "objects": self.objects(ctx)}
         more = "".join(f", {name}={value!r}" for name, value in options.items() if value)
@@ -340,7 +353,7 @@ class WhatMatters(Step):
             "as_python_text",
             label="Python",
             default=code,
-            view=types.CodeView(language="python", read_only=True),
+            view=types.TextFieldView(multiline=True, rows=8, read_only=True),
         )
 
 

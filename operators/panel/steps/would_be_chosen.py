@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from ....alcore import Recipe
+from ...dataset.fiftyone_private import view_of_stages
 from ...evaluation.strategy_costs import costs_of
 from ...forms import plots
 from ...forms.markdown import escaped, paragraphs, table
@@ -93,7 +94,11 @@ class WouldBeChosen(Step):
         """Show in the grid what was chosen from."""
         shown = ctx.panel.get_state("shown") or {}
         if shown:
-            ctx.ops.set_view(view=json.loads(shown["base"]))
+            stages = json.loads(shown["base"])
+            if stages:
+                ctx.ops.set_view(view=view_of_stages(ctx.dataset, stages))
+            else:
+                ctx.ops.clear_view()
             ctx.panel.set_state("shown", {})
 
     def on_lasso(self, ctx: Any) -> None:

@@ -303,30 +303,6 @@ def test_a_plane_is_offered_where_it_is_installed(unchanged, operator, plugin, m
     assert not form["plot_0"].view.layout["xaxis"]["title"]["text"]
 
 
-def test_every_strategy_has_a_card(dataset, plugin):
-    cards, known = plugin("operators.panel.cards"), plugin("alcore.strategies").BY_NAME
-    recipe = plugin("alcore.recipe").Recipe
-    dataset.limit(1).tag_samples("like")
-    texts = {"to": "like", "cost": '{"glass": {"paper": 5}, "paper": {"glass": 1}}'}
-    for strategy, kind in known.items():
-        card = {**cards.new_card(dataset, strategy, "ground_truth"), **texts}
-        if not card.get("column") and strategy != "random":
-            continue  # no field fits: the dataset has no members
-        entry = cards.entry_of(dataset, card)
-        assert recipe.of({"budget": 3, "strategies": [entry]}).strategies
-        assert cards.entry_of(dataset, cards.card_of(entry)) == entry
-        assert cards.alone_of([card]) is None
-        assert (cards.alone_of([card, card]) is None) == (not kind.alone)
-
-
-def test_a_card_takes_no_field_of_the_strategy_before(dataset, plugin):
-    """As the App reports a card whose strategy has just changed from typiclust."""
-    cards = plugin("operators.panel.cards")
-    card = {"strategy": "badge", "drawn": "typiclust", "strength": 1, "column": "embeddings"}
-    entry = cards.entry_of(dataset, card)
-    assert entry == {"strategy": "badge", "column": "predictions", "embeddings": "embeddings"}
-
-
 def test_the_preview_says_what_cannot_be_computed(dataset, operator):
     vectors = dataset.values("embeddings")
     dataset.set_values("embeddings", [np.full(6, np.nan), *vectors[1:]])

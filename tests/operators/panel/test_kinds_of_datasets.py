@@ -1,0 +1,156 @@
+"""The panel opens on every kind of dataset without an error, and says where it cannot choose."""
+
+from copy import deepcopy
+
+import numpy as np
+import pytest
+
+from support.headless_panel import HeadlessPanel
+
+
+@pytest.fixture
+def make(mongod, images):
+    import fiftyone as fo
+
+    made = []
+
+    def make_one(media="image", count=6):
+        dataset = fo.Dataset()
+        made.append(dataset)
+        dataset.add_samples([fo.Sample(filepath=path) for path in images[:count]], progress=False)
+        return dataset
+
+    yield make_one
+    for dataset in made:
+        dataset.delete()
+
+
+def preview(panel):
+    panel.state["wanted"]["budget"] = 2
+    panel.event("on_preview")
+    panel.finish()
+    return panel.state.get("error") or ""
+
+
+def test_bare_images_say_what_to_do_first_and_are_chosen_by_chance(plugin, make):
+    panel = HeadlessPanel(make())
+    assert "Compute embeddings first" in panel.texts()
+    assert [card["strategy"] for card in panel.cards()] == ["random"]
+    assert preview(panel) == ""
+    assert panel.state["preview"]["chosen"] == 2
+
+
+def test_an_empty_dataset_opens(plugin, make):
+    panel = HeadlessPanel(make(count=0))
+    assert "The view is empty" in panel.texts()
+    assert not panel.state.get("error")
+
+
+def test_boxes_are_proposed_where_there_are_boxes(plugin, make):
+    import fiftyone as fo
+
+    dataset = make()
+    box = {"label": "cat", "bounding_box": [0.1, 0.1, 0.2, 0.2], "confidence": 0.4}
+    boxes = [fo.Detections(detections=[fo.Detection(**box)]) for _ in dataset]
+    dataset.set_values("found", boxes)
+    panel = HeadlessPanel(dataset)
+    assert "There are boxes (found), and no embeddings" in panel.texts()
+    assert "uncertainty" in [card["strategy"] for card in panel.cards()]
+    assert preview(panel) == ""
+
+
+def test_the_default_recipe_is_proposed_where_all_is_there(plugin, dataset):
+    panel = HeadlessPanel(dataset)
+    assert [card["strategy"] for card in panel.cards()] == ["coverage", "balance"]
+    assert panel.state["start"]["labels"] == "ground_truth"
+    assert preview(panel) == ""
+
+
+def test_patches_are_refused_in_a_sentence(plugin, make):
+    import fiftyone as fo
+
+    dataset = make()
+    box = fo.Detection(label="cat", bounding_box=[0.1, 0.1, 0.2, 0.2], confidence=0.4)
+    dataset.set_values("found", [fo.Detections(detections=[box.copy()]) for _ in dataset])
+    panel = HeadlessPanel(dataset.to_patches("found"))
+    panel.state["start"]["source"] = "current view"
+    error = preview(panel)
+    assert "patches" in error and "Traceback" not in error
+
+
+def test_groups_are_chosen_slice_by_slice(plugin, images):
+    import fiftyone as fo
+
+    dataset = fo.Dataset()
+    dataset.add_group_field("group", default="left")
+    group = [fo.Group() for _ in range(4)]
+    samples = [
+        fo.Sample(filepath=path, group=group[number // 2].element(("left", "right")[number % 2]))
+        for number, path in enumerate(images[:8])
+    ]
+    dataset.add_samples(samples, progress=False)
+    try:
+        panel = HeadlessPanel(dataset)
+        assert "**4** to choose from" in panel.texts()
+        assert preview(panel) == ""
+    finally:
+        dataset.delete()
+
+
+def test_names_from_data_are_text_and_many_classes_fit(plugin, make):
+    import fiftyone as fo
+
+    dataset = make(count=6)
+    rng = np.random.default_rng(0)
+    dataset.classes["predictions"] = names = [f"![x](http://a.b/{n}) 类 {n}" for n in range(200)]
+    for sample in dataset.iter_samples(autosave=True, progress=False):
+        logits = rng.normal(size=200).astype(np.float32)
+        best = names[int(logits.argmax())]
+        sample["predictions"] = fo.Classification(label=best, confidence=0.5, logits=logits)
+    panel = HeadlessPanel(dataset)
+    assert preview(panel) == ""
+    assert "![x](" not in panel.texts()
+    assert len(str(panel.state)) < 200_000
+
+
+def test_a_card_without_what_it_needs_says_so(plugin, make):
+    panel = HeadlessPanel(make())
+    panel.event("on_add", kind="alike")
+    panel.event("on_preview")
+    assert panel.state["error"] == (
+        "Like these examples: needs embeddings, and a tag on the examples, and there is none yet"
+    )
+    panel.event("on_card", card=panel.state["order"][-1], action="remove")
+    assert panel.state["error"] == ""
+
+
+def test_what_an_earlier_result_shows_is_never_chosen_from(plugin, dataset):
+    panel = HeadlessPanel(dataset)
+    panel.state["start"]["source"] = "current view"
+    panel.state["wanted"] = {"budget": 3, "tag": "next"}
+    panel.event("on_select")
+    panel.finish()
+    shown = dataset.load_saved_view("next")
+    panel.collection = shown
+    panel.event("on_change_view")
+    assert panel.state["facts"]["total"] == len(dataset)
+
+
+def test_a_preview_is_outdated_once_something_changes(plugin, dataset):
+    panel = HeadlessPanel(dataset)
+    assert preview(panel) == ""
+    assert "was changed since this preview" not in panel.texts()
+    panel.event("on_card", card=panel.state["order"][0], action="remove")
+    panel.event("on_step", step="chosen")
+    assert "was changed since this preview" in panel.texts()
+
+
+def test_a_double_click_makes_one_selection(plugin, dataset):
+    panel = HeadlessPanel(dataset)
+    panel.state["wanted"] = {"budget": 3, "tag": ""}
+    as_it_was = deepcopy(panel.state)
+    panel.event("on_select")
+    panel.state = as_it_was  # the second click is sent before the first one is answered
+    panel.event("on_select")
+    panel.finish()
+    assert len(dataset.list_runs()) == 1
