@@ -20,6 +20,7 @@ def register(plugin: Any) -> None:
     from .open_active_learning import OpenActiveLearning
     from .panel.panel import ActiveLearning
     from .panel.why_chosen import WhyChosen
+    from .record_round import RecordRound
     from .select import Select
     from .select_balanced import SelectBalanced
     from .select_by_metadata import SelectByMetadata
@@ -52,6 +53,7 @@ def register(plugin: Any) -> None:
         ComputeScores,
         ComputeBusinessValue,
         AdviseStopping,
+        RecordRound,
         ComputeDropoutPredictions,
         ComputeEmbeddings,
         ComputeImageMetadata,

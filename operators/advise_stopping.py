@@ -94,6 +94,9 @@ class AdviseStopping(OptionsOperator):
         "Says whether another round of labels is worth it: whether predictions still change, how sure "
         "the model is of what is not labeled, and what labels would save. Nothing is written."
     )
+    description = (
+        "Is another round of active learning worth it: stopping criteria, agreement, price of labels"
+    )
     icon = "stop_circle"
     result_label = "Advice"
     options = OPTIONS

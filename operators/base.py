@@ -17,6 +17,7 @@ from .dataset.fields import Choice, first, only
 from .dataset.fiftyone_private import dataset_of
 from .dataset.views import samples_of, target_of
 from .forms import pieces
+from .forms.target_input import target_input
 from .runs import errors, jobs
 from .runs.run import Progress, view_of
 
@@ -83,6 +84,7 @@ class PluginOperator(foo.Operator):
         refused_at: the input that is marked as invalid if the options are refused.
         risk: FiftyOne's risk level; "low" if the operator writes nothing.
         may_be_delegated: whether the operator may be queued for a worker.
+        unlisted: whether the App's list of operators leaves it out; Python and the panel call it.
         has_target: whether the operator works on a view that the user chooses; otherwise it works on
             the whole dataset.
     """
@@ -95,6 +97,7 @@ class PluginOperator(foo.Operator):
     refused_at: ClassVar[str] = "field"
     risk: ClassVar[str] = "medium"
     may_be_delegated: ClassVar[bool] = True
+    unlisted: ClassVar[bool] = False
     has_target: ClassVar[bool] = True
 
     # Methods that subclasses define or override
@@ -178,6 +181,7 @@ class PluginOperator(foo.Operator):
             description=self.description or self.about,
             dynamic=True,
             icon=self.icon,
+            unlisted=self.unlisted,
             allow_immediate_execution=True,
             allow_delegated_execution=self.may_be_delegated,
             risk_level=self.risk,
@@ -190,6 +194,8 @@ class PluginOperator(foo.Operator):
         inputs.md(self.about, name="about")
         # The App fills in defaults and a call from Python does not, so this tells the two apart.
         inputs.bool(IN_APP, default=True, view=types.HiddenView())
+        if self.has_target:
+            target_input(ctx, inputs)
         try:
             self.draw_form(ctx, inputs)
             # At first the App has not sent the defaults of the inputs yet, so they are filled in here.
@@ -280,7 +286,13 @@ class PluginOperator(foo.Operator):
         elif "error" in result:
             outputs.view("error", types.Error(label="Nothing was done", description=result["error"]))
         else:
-            self.draw_result(outputs, result)
+            try:
+                self.draw_result(outputs, result)
+            except Exception as error:
+                outputs = types.Object()
+                told = errors.sentence_of(error, self.uri)
+                label = "It is done, and its result cannot be shown"
+                outputs.view("error", types.Error(label=label, description=told))
             pieces.notes_output(result, outputs)
         return types.Property(outputs, view=types.View(label=self.result_label))
 

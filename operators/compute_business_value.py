@@ -84,6 +84,7 @@ class ComputeBusinessValue(OptionsOperator):
         "Turns predictions and truths into money, by what each right and each wrong decision brings or "
         "costs: in total, by class and by slice, and for each sample if you name a field."
     )
+    description = "What the mistakes of a model cost, in money, by class and slice"
     icon = "payments"
     result_label = "Judged"
     options = (

@@ -31,7 +31,7 @@ from .compute.models import IMAGE_SIZE
 from .compute.neighbor_accuracy import accuracy_of
 from .compute.pretraining import Training, check_training, pretrain
 from .dataset.fiftyone_private import dataset_of
-from .forms import counts
+from .forms import counts, pieces
 from .runs.run import Progress, throttled
 
 TRAIN_SHARE = 0.7
@@ -115,6 +115,8 @@ class ComputeEmbeddings(PluginOperator):
         return _embed(view, embedder, request, labels, report)
 
     def draw_result(self, outputs: Any, result: dict[str, Any]) -> None:
+        if result.get("embedded") == 0:
+            pieces.nothing_output(outputs, "Nothing was embedded: every image had a vector already")
         outputs.str("path", label="Field")
         outputs.str("model", label="Model")
         outputs.str("layer", label="Layer")

@@ -39,6 +39,7 @@ class ComputeImageMetadata(PluginOperator):
         "Measures each image, or each object: how sharp, light and colorful it is, when and where it "
         "was taken, and which are copies of each other. To filter, sort and choose by."
     )
+    description = "Measure image quality: brightness, sharpness, contrast, size"
     icon = "image_search"
     result_label = "Measured"
 
@@ -96,6 +97,8 @@ class ComputeImageMetadata(PluginOperator):
         return measure_view(view, request_of(options), report)
 
     def draw_result(self, outputs: Any, result: dict[str, Any]) -> None:
+        if result.get("measured") == 0:
+            pieces.nothing_output(outputs, "Nothing was measured: every image had its values already")
         outputs.str("path", label="Written to")
         outputs.int("measured", label="Measured")
         if "exact_groups" in result:

@@ -72,6 +72,7 @@ class ComputeScores(OptionsOperator):
 
     label = "Active learning: compute scores"
     about = "Writes how uncertain each sample is into fields, to sort and filter by in the App."
+    description = "Write uncertainty and disagreement scores into fields: margin, entropy, BALD"
     icon = "calculate"
     result_label = "Computed"
     options = (

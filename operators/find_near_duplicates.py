@@ -32,6 +32,9 @@ class FindNearDuplicates(FindOperator):
         "Groups samples whose embeddings are nearer to each other than a distance, tags all but one of "
         "each group, and shows the groups one after the other. Nothing is deleted."
     )
+    description = (
+        "Find near duplicates and exact duplicates by embeddings: deduplicate, leaks between splits"
+    )
     options = ("distance", "label_field")
     comparable = False  # the groups of different views have the same numbers
     usual_tag = "near-duplicate"

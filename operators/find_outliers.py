@@ -33,6 +33,7 @@ class FindOutliers(FindOperator):
         "Measures how typical each sample is, by its nearest neighbors, and tags the least typical: "
         "edge cases, broken images, what does not belong. Nothing is deleted."
     )
+    description = "Find outliers, anomalies and edge cases by embeddings, and tag them"
     options = ("share", "neighbors")
     usual_tag = "outlier"
     usual_field = "typicality"

@@ -132,6 +132,7 @@ class FindWeakSlices(OptionsOperator):
         "beyond chance: places, hours, cameras. A slice can be written as a field, for filters and "
         "weights of selections."
     )
+    description = "Find slices of the data where the model fails: errors by metadata, failure analysis"
     icon = "troubleshoot"
     result_label = "Weak slices"
     refused_at = "minimum"

@@ -9,6 +9,7 @@ import fiftyone.operators.types as types
 from .base import PluginOperator
 from .dataset.fiftyone_private import dataset_of
 from .dataset.selection_records import selections, strategies_of
+from .forms import pieces
 from .runs.records import describe, describe_state
 from .runs.run import Progress
 from .runs.used_embeddings import changes_since
@@ -33,6 +34,7 @@ class ListSelections(PluginOperator):
     result_label = "Selections"
     risk = "low"
     may_be_delegated = False
+    unlisted = True
     has_target = False
 
     def draw_form(self, ctx: Any, inputs: Any) -> None:
@@ -60,6 +62,9 @@ class ListSelections(PluginOperator):
         return False
 
     def draw_result(self, outputs: Any, result: dict[str, Any]) -> None:
+        if not result.get("selections"):
+            pieces.nothing_output(outputs, "There are no selections on this dataset yet")
+            return
         table = types.TableView()
         for key, label in COLUMNS.items():
             table.add_column(key, label=label)

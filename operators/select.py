@@ -39,6 +39,9 @@ class Select(SelectOperator):
         "With a budget alone: samples that stand for many others the model is unsure of, "
         "balanced over the classes."
     )
+    description = (
+        "Choose what to label next by any combination of uncertainty, diversity, coverage, balance"
+    )
     options = ("recipe", "budget", "strategy", strategy_inputs.MORE, *strategy_inputs.input_names())
 
     def strategy_inputs(self, ctx: Any, inputs: Any) -> None:

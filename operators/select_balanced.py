@@ -54,6 +54,7 @@ class SelectBalanced(SelectOperator):
         "Chooses samples of the classes that the labeled ones lack, or of the places, hours, ranges. "
         "Classes are predicted, so a weak model balances weakly."
     )
+    description = "Choose for class balance: rare classes, imbalance, shares to reach"
     options = (
         *("method", "measure", "embeddings", "regularization", "variant"),
         *("by", "also", "jointly", "target", "shares", "count", "bins", "edges", "date_part"),

@@ -21,7 +21,8 @@ class SelectOperator(OptionsOperator):
 
     A subclass must define ``strategy_inputs`` and ``recipe_of``. Every such operator also has these
     options:
-        label_field, labeled_tag, skip_chosen: which samples count as labeled.
+        label_field, labeled_tag: the samples with a value in this field, or with this tag, are labeled.
+        skip_chosen: whether the samples of earlier selections count as labeled, too; default: True.
         tag, saved_view, run_key: the names under which the selection is written; each has a default.
             With "", the tag or saved view is not written.
         overwrite: whether an earlier selection with this run key is replaced.
@@ -128,6 +129,8 @@ class SelectOperator(OptionsOperator):
 
     def draw_result(self, outputs: Any, result: dict[str, Any]) -> None:
         among = result.get("chosen_from", "samples")
+        if result.get("chosen") == 0:
+            pieces.nothing_output(outputs, f"Nothing was chosen: {result.get('stopped')}")
         if among == "samples":
             outputs.int("chosen", label="Chosen")
         else:

@@ -27,6 +27,7 @@ class SelectByMetadata(SelectOperator):
         "Filters by given metadata, such as a lens covered by a finger, and prefers high or low "
         "numbers, a range, or some categories to others; several fields at once."
     )
+    description = "Choose by metadata: filters and preferences on places, times, quality, any field"
     options = ("filters", "preferences", "predictions", "embeddings", "budget")
 
     def form_options(self, ctx: Any) -> dict[str, Any]:

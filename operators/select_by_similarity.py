@@ -52,6 +52,7 @@ class SelectBySimilarity(SelectOperator):
         "Chooses samples like some examples, or unlike them, by embeddings. The examples themselves "
         "are not chosen."
     )
+    description = "Choose what looks like examples, or unlike them: similarity, few-shot, text search"
     options = (
         "embeddings",
         "examples",

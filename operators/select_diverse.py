@@ -39,6 +39,7 @@ class SelectDiverse(SelectOperator):
 
     label = "Active learning: select diverse samples"
     about = "Chooses samples that differ from each other and from what is labeled, by embeddings."
+    description = "Choose for diversity by embeddings: k-center, coreset, coverage, clusters, BADGE"
     options = (
         "embeddings",
         "method",

@@ -31,10 +31,13 @@ class SelectInformative(SelectOperator):
         budget: a count, or below 1 a share of the candidates; default: 100.
     """
 
-    label = "Active learning: select informative samples"
+    label = "Active learning: select uncertain samples"
     about = (
         "Chooses samples a model, or several, know least about: images, objects or pixels. By score "
         "alone near-duplicates and outliers come together: draw the batch, or spread it."
+    )
+    description = (
+        "Choose by uncertainty, disagreement, expected cost or predicted loss of a model or several"
     )
     options = (*uncertainty_inputs.OPTIONS, "batch", "coldness", "samples", "embeddings", "budget")
 

@@ -14,8 +14,8 @@ from .forms import embedding_inputs, pieces, selection_inputs, words
 from .select_base import SelectOperator
 
 COLD_START = (
-    "Cold start, no label and no model yet: typiclust and coverage choose well, as soon as there are "
-    "embeddings"
+    "Cold start, no label and no model yet: typiclust chooses well, as soon as there are embeddings; "
+    "so does coverage, of select diverse samples"
 )
 # Methods that would choose near-duplicates together. For them ``different`` is True by default.
 DIFFERENT = ("typicality",)
@@ -41,6 +41,7 @@ class SelectRepresentative(SelectOperator):
 
     label = "Active learning: select representative samples"
     about = "Chooses samples that stand for the others: the common cases, or the edge cases."
+    description = "Choose representative samples, a cold start, or edge cases: typiclust, typicality"
     options = (
         "method",
         "embeddings",
@@ -65,9 +66,11 @@ class SelectRepresentative(SelectOperator):
     def strategy_inputs(self, ctx: Any, inputs: Any) -> None:
         pieces.budget_input(inputs)
         inputs.view("cold_start", types.Notice(label=COLD_START))
-        methods = words.lines(words.REPRESENTATIVE)
-        pieces.choice_input(inputs, "method", "Method", methods, "typiclust")
         method = ctx.params.get("method") or "typiclust"
+        methods = words.lines(words.REPRESENTATIVE)
+        if method != "coverage":  # a call may name it; its own form is that of ``select_diverse``
+            del methods["coverage"]
+        pieces.choice_input(inputs, "method", "Method", methods, "typiclust")
         if method == "representative_informative":
             pieces.predictions_input(ctx, inputs, "This dataset has no field of predictions")
             inputs.float(

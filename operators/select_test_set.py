@@ -94,7 +94,7 @@ def _write(
     )
     spec = json.loads(request.spec.model_dump_json(exclude_none=True))
     details: dict[str, Any] = {
-        "labeled": asdict(request.labeled),
+        "labeled": request.labeled.record(),
         "device": chosen.report["device"],
         "number_description": f"Weight in the mean over the test set {names.run_key}",
     }
@@ -152,6 +152,9 @@ class SelectTestSet(OptionsOperator):
     about = (
         "Chooses samples that stand for where the model will be applied, tags them, and tags what must "
         "not be trained on beside them: near-duplicates of those chosen, and the rest of their groups."
+    )
+    description = (
+        "Choose a representative, fixed test set or validation set, by stratified sampling or herding"
     )
     icon = "fact_check"
     result_label = "Test set"
@@ -218,9 +221,11 @@ class SelectTestSet(OptionsOperator):
         dataset = dataset_of(view)
         request = test_sets.request_of(dataset, options)
         known = tokens(dataset) if request.labeled.chosen else None
+        names = _names(dataset, request, options)
+        if options.get("overwrite"):
+            request = replace(request, labeled=replace(request.labeled, but=names.run_key))
         reading, chosen = _chosen(view, request, report)
         report(READ_SHARE + CHOOSE_SHARE, "Writing")
-        names = _names(dataset, request, options)
         if len(chosen.held_out) == 0:
             names = replace(names, held_out_tag=None, held_out_field=None)
         _write(view, reading, chosen, names, request, bool(options.get("overwrite")), known)

@@ -20,7 +20,9 @@ class SelectUncertain(SelectOperator):
         budget: a count, or below 1 a share of the candidates; default: 100.
     """
 
+    # In the App it is a part of ``select_informative``, which is listed under this label.
     label = "Active learning: select uncertain samples"
+    unlisted = True
     about = (
         "Chooses samples the model is unsure of. Alone it may choose near-duplicates, outliers and "
         "label noise: adding embeddings spreads the choice."

@@ -25,6 +25,7 @@ class UndoSelection(PluginOperator):
     refused_at = "run_key"
     risk = "high"
     may_be_delegated = False
+    unlisted = True
     has_target = False
 
     def draw_form(self, ctx: Any, inputs: Any) -> None:

@@ -14,8 +14,17 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs" / "guide").glob("*.md"))]
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 CLASSES = ["glass", "paper"]
 N, LABELED = 200, 90
-# What takes minutes, or many images, takes less here.
-QUICKER = {"epochs=10": "epochs=1", "size=200": "size=40", "size=100": "size=20"}
+# What takes minutes, or many images, takes less here; for a page never chooses a sample twice.
+QUICKER = {
+    "epochs=10": "epochs=1",
+    "size=200": "size=40",
+    "size=100": "size=20",
+    "budget=200": "budget=20",
+    "budget=60": "budget=12",
+    "budget=50": "budget=10",
+    "budget=48": "budget=12",
+    '"budget": 100': '"budget": 20',
+}
 
 
 class Small(torch.nn.Module):

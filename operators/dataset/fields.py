@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
 import fiftyone as fo
 
 from ...alcore import InvalidInput
+from .fiftyone_private import stored_labels
 from .stored_schema import LIST_OF, label_roots, schema_of
 
 # The attributes in which a label may hold one number per class, in order of preference.
 VECTOR_ATTRIBUTES = ("probs", "probabilities", "logits")
 OWN_FIELDS = {"id", "tags", "filepath", "created_at", "last_modified_at"}
+# What a name says of a field of labels, and attributes that labels by people do not have.
+LIKE_PREDICTIONS = re.compile(r"pred|model|infer|logit|prob|score|auto_?lab|eval", re.IGNORECASE)
+LIKE_LABELS = re.compile(r"truth|label|annot|(^|_)gt|target|class", re.IGNORECASE)
+SCORES = ("confidence", "logits", "prob", "members", "scores")
+LABELED_KINDS = {
+    *("Classification", "Classifications", "Detections", "Polylines", "Keypoints"),
+    *("Segmentation", "TemporalDetections"),
+}
+LABELS_SEEN = 10
 NUMBERS = (fo.FloatField, fo.IntField, fo.BooleanField, fo.DateField, fo.DateTimeField)
 
 
@@ -201,6 +212,31 @@ def label_fields(dataset: Any) -> list[Choice]:
         if kind is not None and issubclass(kind, fo.Label):
             choices.append(Choice(path, kind.__name__))
     return choices
+
+
+def likely_labels(dataset: Any) -> list[Choice]:
+    """Return the fields that seem to hold labels by people, the likeliest first.
+
+    If there is a field "ground_truth", it is the only one. Else these are the fields of labels that are
+    not named like predictions and whose first labels have neither a confidence nor scores of classes;
+    those named like labels come first.
+    """
+    choices = [one for one in label_fields(dataset) if one.holds in LABELED_KINDS]
+    usual = [one for one in choices if one.path == "ground_truth"]
+    if usual:
+        return usual
+    choices = [one for one in choices if not LIKE_PREDICTIONS.search(one.path)]
+    stored = stored_labels(dataset, [one.path for one in choices], LABELS_SEEN)
+    kinds = {kind.__name__: name for kind, name in LIST_OF.items()}
+
+    def is_predicted(choice: Choice) -> bool:
+        labels, inside = stored[choice.path], kinds.get(choice.holds)
+        parts = [*labels, *(one for label in labels for one in label.get(inside) or [])]
+        names = {name for part in parts for name, value in part.items() if value is not None}
+        return any(name.startswith(SCORES) for name in names)
+
+    found = [one for one in choices if not is_predicted(one)]
+    return sorted(found, key=lambda one: LIKE_LABELS.search(one.path) is None)
 
 
 def truth_fields(dataset: Any) -> list[Choice]:

@@ -315,3 +315,26 @@ def state_of(collection: Any) -> tuple[Any, ...]:
         found["sum"],
         json_util.dumps(collection._pipeline()),
     )
+
+
+def count_each(dataset: Any, paths: dict[str, list[str]]) -> dict[str, int]:
+    """Return how many samples have a value at all paths of a list, for several lists in one query.
+
+    A path through a list of labels has a value if any label has one. The samples of all slices count.
+
+    Args:
+        dataset: the dataset.
+        paths: maps names to lists of paths.
+    """
+
+    def has(path: str) -> dict[str, Any]:
+        # The greatest of a list; of anything else, the value itself.
+        return {"$gt": [{"$max": f"${path}"}, None]}
+
+    counts = {
+        name: {"$sum": {"$cond": [{"$and": [has(path) for path in listed]}, 1, 0]}}
+        for name, listed in paths.items()
+    }
+    rows = dataset._sample_collection.aggregate([{"$group": {"_id": None, **counts}}])
+    found: dict[str, int] = next(iter(rows), {})
+    return {name: int(found.get(name, 0)) for name in paths}

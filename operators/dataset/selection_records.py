@@ -36,7 +36,7 @@ def selections(dataset: Any) -> list[dict[str, Any]]:
     return sorted(found, key=lambda one: one["created_at"])
 
 
-def earlier_ranks(dataset: Any, objects: str | None = None) -> list[str]:
+def earlier_ranks(dataset: Any, objects: str | None = None, but: str | None = None) -> list[str]:
     """Return the fields that mark what earlier selections chose for labeling or held out.
 
     Selections that only list what was found, such as near-duplicates, are not included.
@@ -44,8 +44,9 @@ def earlier_ranks(dataset: Any, objects: str | None = None) -> list[str]:
     Args:
         dataset: the dataset.
         objects: the field of the objects, for selections of its objects; None for those of samples.
+        but: the key of a selection that is left out, as one that is replaced is.
     """
-    found = [one for one in selections(dataset) if one.get("to_label", True)]
+    found = [one for one in selections(dataset) if one.get("to_label", True) and one["run_key"] != but]
     complete = [current_names(one) for one in found if state_of(one) in COMPLETE]
     mine = [names for names in complete if names.get("objects") == objects]
     fields = [[names["rank_field"], names.get("held_out_field")] for names in mine]

@@ -11,7 +11,7 @@ from ..dataset.fields import (
     Choice,
     detection_fields,
     embedding_fields,
-    label_fields,
+    likely_labels,
     prediction_fields,
     truth_fields,
     uncertain_fields,
@@ -20,6 +20,7 @@ from ..dataset.fields import (
 from ..dataset.object_fields import Find, of_objects
 
 NONE = ""
+MISSING = "_missing"  # ends the name of the message that no field fits
 
 
 def without_dataset(label: str) -> Any:
@@ -33,6 +34,11 @@ def notes_output(result: dict[str, Any], outputs: Any) -> None:
     """Show the notes of a result, a line each."""
     for number, note in enumerate(result.get("notes") or []):
         outputs.view(f"note_{number}", types.Notice(label=note))
+
+
+def nothing_output(outputs: Any, sentence: str) -> None:
+    """Say that there is nothing in a result, and why."""
+    outputs.view("nothing", types.Notice(label=sentence))
 
 
 def field_input(
@@ -63,7 +69,7 @@ def field_input(
         default: the initial value; without it, the first field, or "none" if no field is required.
     """
     if not choices and required:
-        inputs.view(f"{name}_missing", types.Error(label=missing))
+        inputs.view(f"{name}{MISSING}", types.Error(label=missing))
     view = types.DropdownView()
     if not required:
         view.add_choice(NONE, label="none")
@@ -207,12 +213,20 @@ def fields_for(ctx: Any, find: Find) -> list[Choice]:
 
 
 def usual_labels(dataset: Any) -> str:
-    """Return the default field of labels: "ground_truth", or "" if there is none."""
-    return next((c.path for c in label_fields(dataset) if c.path == "ground_truth"), NONE)
+    """Return the likeliest field of labels; "" if none looks like one."""
+    return next((choice.path for choice in likely_labels(dataset)), NONE)
 
 
 def refuse(inputs: Any, at: str, error: InvalidInput, name: str = "error") -> None:
-    """Show an error in the form, and mark the input ``at`` as invalid, if the form has it."""
+    """Show an error in the form, and mark the input ``at`` as invalid, if the form has it.
+
+    Where the form says already that a field is missing, whatever else is wrong comes of that, so it
+    stays the only message.
+    """
+    missing = [one for key, one in inputs.properties.items() if key.endswith(MISSING)]
+    if missing:
+        mark(missing[0], InvalidInput(missing[0].view.label))
+        return
     shown = inputs.view(name, types.Error(label=str(error)))
     mark(inputs.properties.get(at, shown), error)
 

@@ -331,6 +331,22 @@ def worth_plot(at: list[int], gains: list[float], price: float) -> dict[str, Any
     return {"data": traces, "layout": _layout("label", "money")}
 
 
+def curve_plot(
+    labels: list[int], values: list[float], errors: list[float], name: str
+) -> dict[str, Any]:
+    """Plot a metric by the number of labels, with its standard errors; all lists have an entry each."""
+    trace = {
+        "type": "scatter",
+        "mode": "lines+markers",
+        "name": name,
+        "x": labels,
+        "y": _rounded(np.array(values)),
+        "error_y": {"type": "data", "array": _rounded(np.array(errors)), "color": POOL},
+        "line": {"color": CHOSEN},
+    }
+    return {"data": [trace], "layout": _layout("labels", name, showlegend=False)}
+
+
 def _gains(chosen: Selection) -> dict[str, Any]:
     trace = {
         "type": "scatter",

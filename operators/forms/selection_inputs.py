@@ -107,7 +107,8 @@ def labeled_input(ctx: Any, inputs: Any) -> None:
     inputs.bool(
         "skip_chosen",
         label="Count samples of earlier selections as labeled",
-        default=False,
+        description="Their labels are expected; so no sample is chosen twice",
+        default=True,
         view=types.CheckboxView(),
     )
     counted = counts.count_samples(
@@ -117,7 +118,7 @@ def labeled_input(ctx: Any, inputs: Any) -> None:
         ctx.params.get("labeled_tag") or None,
         ctx.params.get("predictions") or None,
         ctx.params.get("objects") or None,
-        tuple(earlier_ranks(ctx.dataset)) if ctx.params.get("skip_chosen") else (),
+        tuple(earlier_ranks(ctx.dataset)) if ctx.params.get("skip_chosen", True) else (),
     )
     if counted["total"] == 0:
         inputs.view("empty", types.Error(label="The view is empty: there is nothing to choose from"))
@@ -177,7 +178,7 @@ def labeled_of(params: dict[str, Any]) -> Labeled:
     return Labeled(
         params.get("label_field") or None,
         params.get("labeled_tag") or None,
-        bool(params.get("skip_chosen")),
+        bool(params.get("skip_chosen", True)),
     )
 
 

@@ -244,7 +244,7 @@ def _training_inputs(ctx: Any, inputs: Any) -> None:
     inputs.bool(
         "skip_chosen",
         label="Samples of earlier selections are trained on too",
-        default=False,
+        default=True,
         view=types.CheckboxView(),
     )
     left = _counted(ctx, filled(ctx))
@@ -267,7 +267,7 @@ def _usual_labels(ctx: Any) -> str:
 
     If all samples are labeled it is "", so that a test set can be chosen from them.
     """
-    name = next((c.path for c in label_fields(ctx.dataset) if c.path == "ground_truth"), pieces.NONE)
+    name = pieces.usual_labels(ctx.dataset)
     if not name:
         return name
     counted = counts.count_samples(ctx, counts.view_key(ctx), name, None, None, None)

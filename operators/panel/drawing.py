@@ -91,4 +91,6 @@ def alert(panel: Any, name: str, severity: str, text: str) -> None:
 
 def plot(panel: Any, name: str, layout: dict[str, Any], **events: Event) -> None:
     """Add a plot whose data the panel holds under the same name."""
-    panel.plot(name, layout=layout, height=PLOT_HEIGHT, config=PLOT, **events)
+    # The App makes a plot's container as high as what it lies in, which else is the whole panel.
+    props = {"item": {"sx": {"height": PLOT_HEIGHT}}}
+    panel.plot(name, layout=layout, height=PLOT_HEIGHT, config=PLOT, componentsProps=props, **events)

@@ -23,11 +23,17 @@ class Labeled:
         field: samples with a value in this field are labeled.
         tag: samples with this tag are labeled.
         chosen: whether the samples of earlier selections count too, since their labels are expected.
+        but: the key of a selection whose samples do not count, since it is replaced.
     """
 
     field: str | None = None
     tag: str | None = None
     chosen: bool = False
+    but: str | None = None
+
+    def record(self) -> dict[str, Any]:
+        """Return what the record of a selection keeps of it."""
+        return {"field": self.field, "tag": self.tag, "chosen": self.chosen}
 
 
 @dataclass

@@ -180,7 +180,7 @@ class ObjectReader(SampleReader):
         if self.labeled.tag:
             paths.append(self._tags)
         if self.labeled.chosen:
-            ranks = earlier_ranks(self.dataset, self._objects)
+            ranks = earlier_ranks(self.dataset, self._objects, self.labeled.but)
             paths += [path for path in ranks if path in self.flat]
         name = self.labeled.field
         if name and self._is_inside(name):

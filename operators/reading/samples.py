@@ -260,7 +260,7 @@ class SampleReader:
         if self.labeled.chosen:
             readers += [
                 Scalars(self.n, path, numbers=False)
-                for path in earlier_ranks(self.dataset)
+                for path in earlier_ranks(self.dataset, but=self.labeled.but)
                 if path in self.flat
             ]
         name = self.labeled.field

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -68,7 +68,7 @@ def preview(
     Raises:
         InvalidInput: if the recipe, a field or the data cannot be used.
     """
-    recipe = Recipe.of(recipe)
+    recipe, request = Recipe.of(recipe), without_replaced(dataset_of(view), request)
     before = last_preview.preview_key(view, recipe, request)
     known = last_preview.kept(view, before)
     if known is not None:
@@ -178,6 +178,18 @@ def run_selection(
     }
 
 
+def without_replaced(dataset: Any, request: SelectionRequest) -> SelectionRequest:
+    """Return a request in which the samples of a selection that is replaced do not count as labeled.
+
+    Raises:
+        InvalidInput: if a name of the selection cannot be used.
+    """
+    if not (request.overwrite and request.labeled.chosen):
+        return request
+    labeled = replace(request.labeled, but=names_of(dataset, request).run_key)
+    return replace(request, labeled=labeled)
+
+
 def names_of(dataset: Any, request: SelectionRequest) -> Names:
     """Return the names under which a selection is written, with defaults for those not given.
 
@@ -208,7 +220,7 @@ def write_selection(
     """
     recipe = json.loads(reading.recipe.model_dump_json(exclude_none=True, by_alias=True))
     details: dict[str, Any] = {
-        "labeled": asdict(request.labeled),
+        "labeled": request.labeled.record(),
         "device": chosen.report["device"],
     }
     used = embeddings_used(dataset_of(view), reads_of(reading.recipe))

@@ -64,7 +64,7 @@ def test_informative_samples_are_chosen_by_the_form(
     recipe_of: Callable[[Any, str], dict[str, Any]],
 ) -> None:
     page = page_for(judged)
-    form = open_operator(page, "Active learning: select informative samples")
+    form = open_operator(page, "Active learning: select uncertain samples")
     execute = form.get_by_role("button", name="Execute", exact=True)
     expect(form.get_by_text("margin: the best two classes are close")).to_be_visible()
     form.get_by_text("entropy: the probability is spread").click()

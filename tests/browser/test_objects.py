@@ -15,7 +15,7 @@ def test_objects_are_chosen_shown_and_undone(
 ) -> None:
     before = state(judged)
     page = page_for(judged)
-    form = open_operator(page, "Active learning: select informative samples")
+    form = open_operator(page, "Active learning: select uncertain samples")
     form_field(form, "Choose", "dropdown").click()
     page.get_by_role("option").get_by_text("objects of boxes", exact=True).first.click()
     expect(form.get_by_text("labels: the objects are tagged")).to_be_visible()

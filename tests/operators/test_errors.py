@@ -24,6 +24,7 @@ OPERATORS = [
     "compute_scores",
     "compute_business_value",
     "advise_stopping",
+    "record_round",
     "compute_dropout_predictions",
     "compute_embeddings",
     "compute_image_metadata",
@@ -73,6 +74,25 @@ def test_an_unexpected_error_is_a_sentence_and_its_traceback_goes_to_the_log(
 @pytest.mark.parametrize("name", OPERATORS)
 def test_the_result_of_a_run_that_failed_elsewhere(unchanged, operator, name):
     assert "list of runs" in shown(operator(name), unchanged, None)["error"].view.description
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+@pytest.mark.parametrize("results", [{}, {"unknown": 1}, {"notes": ["a note"]}])
+def test_any_result_can_be_shown(unchanged, operator, name, results):
+    assert shown(operator(name), unchanged, results) is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "results", "sentence"),
+    [
+        ("select_diverse", {"chosen": 0, "stopped": "nothing is far enough"}, "Nothing was chosen"),
+        ("list_selections", {"selections": []}, "There are no selections"),
+        ("compute_image_metadata", {"measured": 0}, "Nothing was measured"),
+        ("compute_embeddings", {"embedded": 0}, "Nothing was embedded"),
+    ],
+)
+def test_a_result_with_nothing_in_it_says_so(unchanged, operator, name, results, sentence):
+    assert sentence in shown(operator(name), unchanged, results)["nothing"].view.label
 
 
 @pytest.mark.parametrize("name", OPERATORS)

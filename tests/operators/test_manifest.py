@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 import yaml
 
 import alcore
@@ -60,7 +61,38 @@ def test_every_operator_declares_its_risk(plugin):
         "compute_scores": "medium",
         "compute_business_value": "medium",
         "advise_stopping": "low",
+        "record_round": "medium",
     }
+
+
+def test_what_the_panel_or_another_form_does_is_not_listed_twice(plugin):
+    found = registered(False)
+    hidden = {name for name, one in found.items() if one.config.unlisted}
+    assert hidden == {"select_uncertain", "list_selections", "undo_selection"}
+    listed = [one.config.label for name, one in found.items() if name not in hidden]
+    assert len(set(listed)) == len(listed)
+
+
+@pytest.mark.parametrize(
+    ("typed", "name"),
+    [
+        ("active learning", "select"),
+        ("uncertainty", "select_informative"),
+        ("diversity", "select_diverse"),
+        ("coreset", "select_diverse"),
+        ("near duplicates", "find_near_duplicates"),
+        ("outliers", "find_outliers"),
+        ("test set", "select_test_set"),
+        ("embeddings", "compute_embeddings"),
+        ("stop", "advise_stopping"),
+        ("learning curve", "record_round"),
+    ],
+)
+def test_an_operator_is_found_by_what_people_type(plugin, typed, name):
+    """The App looks for what is typed in labels, names and descriptions."""
+    one = registered(False)[name]
+    texts = (one.config.label, one.uri, one.config.description)
+    assert not one.config.unlisted and any(typed in text.lower() for text in texts)
 
 
 def test_versions_agree():

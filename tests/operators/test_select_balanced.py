@@ -1,6 +1,7 @@
 """select_balanced beyond classes: objects, places, numbers, dates, and several at once."""
 
 from collections import Counter
+from functools import partial
 
 import pytest
 
@@ -16,7 +17,7 @@ def chosen_of(dataset, tag, field):
 
 
 def test_dates_numbers_and_places_are_balanced(dataset, operator):
-    select = operator("select_balanced")
+    select = partial(operator("select_balanced"), skip_chosen=False)
     dataset.set_values(
         "taken",
         [one.replace(hour=5 if n < 36 else 21) for n, one in enumerate(dataset.values("taken"))],
@@ -34,7 +35,7 @@ def test_dates_numbers_and_places_are_balanced(dataset, operator):
 
 
 def test_several_are_balanced_jointly_or_each_on_its_own(dataset, operator):
-    select = operator("select_balanced")
+    select = partial(operator("select_balanced"), skip_chosen=False)
     together = select(dataset, by="place", also=["night"], jointly=True, budget=12, tag="pairs").result
     assert len(after(dataset, together)["counts"]) == 6
     assert set(after(dataset, together)["counts"].values()) == {2}

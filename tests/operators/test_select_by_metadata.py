@@ -176,6 +176,7 @@ def test_the_form_s_inputs_choose_as_a_call_does(dataset, operator):
         ],
         budget=7,
         tag="call",
+        skip_chosen=False,
     )
     dataset.reload()
     ours, theirs = entries_of(dataset, "form"), entries_of(dataset, "call")

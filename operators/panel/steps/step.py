@@ -35,6 +35,10 @@ class Step:
         """Start a job; when it is done, the method ``on_<kind>_done`` gets its result."""
         raise NotImplementedError
 
+    def open_recipe(self, ctx: Any, recipe: dict[str, Any]) -> None:
+        """Show a recipe in the first step."""
+        raise NotImplementedError
+
     def recipe_key(self, ctx: Any) -> str:
         """Return a text that changes with all that the user entered for a selection."""
         raise NotImplementedError

@@ -154,3 +154,17 @@ def test_no_private_name_of_fiftyone_is_used_elsewhere():
         if path.name != "fiftyone_private.py":
             found = used.search(path.read_text())
             assert not found, f"{path.relative_to(OPERATORS)} uses {found and found[0]}"
+
+
+def test_count_each(private, boxes):
+    counts = private.count_each(
+        boxes,
+        {
+            "all": ["filepath"],
+            "both": ["filepath", "boxes.detections.label"],
+            "none": ["filepath", "boxes.detections.confidence"],
+            "missing": ["nothing"],
+        },
+    )
+    broke = BROKE.format("_sample_collection")
+    assert counts == {"all": 2, "both": 2, "none": 0, "missing": 0}, broke

@@ -48,7 +48,12 @@ def test_any_strategy_chooses_by_its_form_alone(dataset, operator, strategies):
         if name in NO_FIELDS:
             continue
         result = operator("select")(
-            dataset, strategy=name, budget=3, tag=f"by_{name}", **more.get(name, {})
+            dataset,
+            strategy=name,
+            budget=3,
+            tag=f"by_{name}",
+            skip_chosen=False,
+            **more.get(name, {}),
         ).result
         assert result["chosen"] == 3
         (entry,) = dataset.get_run_info(result["run_key"]).config.recipe["strategies"]

@@ -74,7 +74,8 @@ def test_costs_by_csv_json_and_dict(dataset, select):
     as_dict = {t: dict(zip(names, row, strict=True)) for t, row in zip(names, table, strict=True)}
     found = []
     for number, cost in enumerate((CSV.replace("{2}", names[2]), as_dict)):
-        select(dataset, budget=4, tag=f"c{number}", predictions="sure", cost=cost)
+        options = {"budget": 4, "tag": f"c{number}", "predictions": "sure", "cost": cost}
+        select(dataset, **options, skip_chosen=False)
         found.append(chosen_by(dataset, f"c{number}"))
     assert found[0] == found[1]
     P = np.array(dataset.values("sure.probs"))

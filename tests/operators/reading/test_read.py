@@ -362,14 +362,34 @@ def test_a_grouped_datasets_active_slice(mongod, images, operator):
     dataset.delete()
 
 
-def test_samples_of_earlier_selections_count_as_labeled_where_asked(dataset, operator):
+def test_samples_of_earlier_selections_count_as_labeled_unless_asked_otherwise(dataset, operator):
     select = operator("select_uncertain")
     select(dataset, predictions="predictions", budget=5, tag="one")
-    again = select(dataset, predictions="predictions", budget=5, tag="two").result
-    third = select(dataset, predictions="predictions", budget=5, tag="three", skip_chosen=True).result
+    again = select(dataset, predictions="predictions", budget=5, tag="two", skip_chosen=False).result
+    third = select(dataset, predictions="predictions", budget=5, tag="three").result
     ids = {key: set(dataset.match_tags(key).values("id")) for key in ("one", "two", "three")}
     assert ids["one"] == ids["two"] and not ids["one"] & ids["three"]
     assert again["labeled"] == 0 and third["labeled"] == 5
+
+
+@pytest.mark.parametrize("name", ["select_uncertain", "select_informative"])
+def test_a_selection_that_is_replaced_does_not_count(dataset, operator, name):
+    """Replacing a selection again and again would else choose others each time."""
+    options = {"predictions": "predictions", "budget": 5, "tag": "one", "overwrite": True}
+    found = []
+    for _ in range(3):
+        assert operator(name)(dataset, **options).result["labeled"] == 0
+        found.append(dataset.match_tags("one").values("id"))
+    assert found[0] == found[1] == found[2] and len(found[0]) == 5
+
+
+def test_a_test_set_that_is_replaced_does_not_count(dataset, operator):
+    options = {"size": 10, "tag": "exam", "method": "random", "label_field": "ground_truth"}
+    found = []
+    for _ in range(2):
+        operator("select_test_set")(dataset, **options, overwrite=True)
+        found.append(dataset.match_tags("exam").values("id"))
+    assert found[0] == found[1]
 
 
 def test_where_no_sample_is_left_it_says_which_field(dataset, read, invalid):

@@ -1,0 +1,1 @@
+"""Rounds of active learning: a selection for labeling, and what became of it."""
