@@ -20,6 +20,7 @@ app: install  ## open the App with the plugin loaded
 	$(PYTHON) examples/open_app.py
 
 test: install lint  ## check style and types, then run every test
+	$(PYTHON) scripts/ensure_label_studio.py  # minutes, the first time
 	$(TWICE) -q --durations=15
 
 fast: install  ## run the tests that need neither a browser nor patience
