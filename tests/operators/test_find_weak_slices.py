@@ -96,7 +96,8 @@ def test_a_slice_s_filters_and_weights_go_into_a_recipe(driving, operator):
     recipe = {"budget": 1.0, "strategies": [{"strategy": "random"}], "filters": first["filters"]}
     operator("select")(driving, recipe=json.loads(json.dumps(recipe)), tag="kept")
     assert driving.match_tags("kept").count() == sum(is_weak(driving)) == 40
-    operator("select")(driving, recipe={"budget": 40, "strategies": first["weights"]}, tag="preferred")
+    weighed = {"budget": 40, "strategies": first["weights"]}
+    operator("select")(driving, recipe=weighed, tag="preferred", skip_chosen=False)
     assert set(driving.match_tags("preferred").values("id")) == set(
         driving.match_tags("kept").values("id")
     )
@@ -120,7 +121,8 @@ def test_a_slice_is_written_as_a_field_a_tag_and_a_view_and_undone(driving, oper
     operator("select")(driving, recipe={"budget": 1.0, **asked}, skip_chosen=True, tag="again")
     assert driving.match_tags("again").count() == 40
     half = [{"strategy": "weight", "column": "is_night_dock", "prefer": [True]}]
-    operator("select")(driving, recipe={"budget": 50, "strategies": half}, tag="first")
+    recipe = {"budget": 50, "strategies": half}
+    operator("select")(driving, recipe=recipe, tag="first", skip_chosen=False)
     assert Counter(driving.match_tags("first").values("is_night_dock")) == {True: 40, False: 10}
     later = operator("find_weak_slices")(driving).result
     assert not any("is_night_dock" in one or "rank" in one for one in names(later))

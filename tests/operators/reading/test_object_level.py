@@ -813,7 +813,7 @@ def test_objects_like_those_with_a_tag(plugin, street, operator, pool, arrays):
     }
     expected = plugin("alcore").select(pool(ids), recipe, device="cpu").ids
     assert street.load_run_results("alike").ids == expected
-    select(street.skip(4), budget=3, tag="elsewhere", **given)
+    select(street.skip(4), budget=3, tag="elsewhere", skip_chosen=False, **given)
     later = set(np.array(ids)[OWNER >= 4])
     everyone = plugin("alcore").select(pool(ids), {**recipe, "budget": M}, device="cpu").ids
     found = street.load_run_results("elsewhere").ids
@@ -832,7 +832,8 @@ def test_called_from_python(street, operator, invalid):
     ).result
     assert again["labeled"] == 5 and street.count_sample_tags() == {"images": again["images"]}
     patches = street.to_patches("boxes").limit(9)
-    few = operator("select_balanced")(patches, objects="boxes", budget=2, tag="few").result
+    balanced = operator("select_balanced")
+    few = balanced(patches, objects="boxes", budget=2, tag="few", skip_chosen=False).result
     assert few["pool"] == 9
     with pytest.raises(invalid, match=r"objects: .* has no field 'nope'"):
         operator("select")(street, objects="nope", budget=2)
