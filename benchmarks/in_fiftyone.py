@@ -6,7 +6,6 @@ python benchmarks/in_fiftyone.py preview|panel|grow [--quick]
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import tempfile
@@ -136,7 +135,7 @@ def _paneled(n: int, d: int, picks: int) -> list[Any]:
 
     dataset = make_dataset(n, d)
     opening, shown = timed(lambda: HeadlessPanel(dataset), WALL)
-    shown.state["wanted"]["budget"] = picks
+    shown.enter("wanted", budget=picks)
     card = {"card": shown.state["order"][0], "action": "down"}
     changing, _ = timed(lambda: shown.event("on_card", **card), WALL)
     other, waits = HeadlessPanel(dataset), [0.0]
@@ -151,16 +150,16 @@ def _paneled(n: int, d: int, picks: int) -> list[Any]:
             time.sleep(0.2)
 
     previewing, _ = timed(lambda: until_shown(meanwhile=True), WALL)
-    shown.state["wanted"]["budget"] = picks + 1
+    shown.enter("wanted", budget=picks + 1)
     again, _ = timed(lambda: until_shown(meanwhile=False), WALL)
 
     def select() -> None:
         shown.event("on_select")
         shown.finish()
 
-    size = len(json.dumps(shown.state, default=str)) + shown.bytes_of_data
+    size = shown.size()
     selecting, _ = timed(select, WALL)
-    assert not shown.state.get("error"), shown.state["error"]
+    assert not shown.error, shown.error
     dataset.delete()
     return [f"{n} x {d}", opening, changing, previewing, max(waits), again, selecting, size]
 

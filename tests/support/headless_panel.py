@@ -2,85 +2,94 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pydash
 
 URI = "@alcore/active_learning/active_learning"
-PATIENCE = 60
+PATIENCE = 60  # seconds
 
 
 class HeadlessPanel:
-    """The panel on a dataset or view.
+    """The panel on a dataset or view, opened anew.
 
     Attributes:
-        state: the state of the panel.
-        drawn: its last drawing, as JSON.
-        bytes_of_data: the length of the longest plot that it sent, as JSON.
-        messages: the other things that it asked the App to do, as pairs of name and parameters.
+        collection: what the App shows: a dataset or a view.
+        state: the state of the panel, as the App holds it.
+        data: what the panel sent to be shown in plots and tables.
+        shown: the properties that were drawn last, by name; those inside of others too.
     """
 
     def __init__(self, collection: Any) -> None:
         self.collection = collection
         self.state: dict[str, Any] = {}
-        self.drawn: dict[str, Any] = {}
-        self.messages: list[tuple[str, dict[str, Any]]] = []
-        self.bytes_of_data = 0
+        self.data: dict[str, Any] = {}
+        self.shown: dict[str, Any] = {}
         self.event("on_load")
 
     def event(self, method: str, **params: Any) -> None:
-        """Send an event to the panel, and keep its answer."""
+        """Send an event, and take up what the panel answers."""
         import fiftyone as fo
         import fiftyone.operators as foo
 
         whole = isinstance(self.collection, fo.Dataset)
         where = {"dataset": self.collection} if whole else {"view": self.collection}
-        result = foo.execute_operator(
-            URI,
-            where,
-            params={
-                "panel_id": "panel",
-                "__method__": method,
-                "panel_state": pydash.clone_deep(self.state),
-                **params,
-            },
-        )
+        state = copy.deepcopy(self.state)
+        sent = {"panel_id": "p", "__method__": method, "panel_state": state, **params}
+        result = foo.execute_operator(URI, where, params=sent)
         for request in result.executor.to_json()["requests"]:
             name, given = request["operator_uri"].rsplit("/", 1)[-1], request["params"]
             if name == "patch_panel_state":
-                for path, value in given["state"].items():
-                    pydash.set_(self.state, path, value)
-            elif name == "show_panel_output":
-                self.drawn = given["output"]
+                _merge(self.state, given["state"])
             elif name == "patch_panel_data":
-                self.bytes_of_data = max(self.bytes_of_data, len(json.dumps(given, default=str)))
-            else:
-                self.messages.append((name, given))
+                _merge(self.data, given["data"])
+            elif name == "show_panel_output":
+                self.shown = dict(_flat(given["output"]["type"]["properties"]))
+
+    def enter(self, name: str, **values: Any) -> None:
+        """Enter values into the inputs below a name."""
+        self.state[name] = {**(self.state.get(name) or {}), **values}
 
     def finish(self) -> None:
-        """Let the time pass until no job runs."""
+        """Look at the jobs until none is awaited."""
         end = time.monotonic() + PATIENCE
         while self.state.get("awaited"):
-            assert time.monotonic() < end
+            assert time.monotonic() < end, f"still awaited: {self.state['awaited']}"
             self.event("on_tick")
             time.sleep(0.05)
 
+    @property
+    def error(self) -> str:
+        return str(self.state.get("error") or "")
+
+    def text(self, name: str) -> str:
+        """The text that is shown under a name."""
+        shown = self.shown[name]
+        return str(shown.get("default") or shown["view"].get("label"))
+
     def texts(self) -> str:
-        """All texts that are drawn, below each other."""
-        return "\n".join(_texts(self.drawn))
+        """All texts that are shown, below each other."""
+        found = [self.text(name) for name, one in self.shown.items() if one.get("view")]
+        return "\n".join(found)
 
     def cards(self) -> list[dict[str, Any]]:
         return [self.state["form"][one] for one in self.state["order"]]
 
+    def size(self) -> int:
+        """Bytes of the state and data, which the App sends with every event."""
+        return len(json.dumps([self.state, self.data], default=str))
 
-def _texts(part: Any) -> list[str]:
-    if isinstance(part, list):
-        return [text for one in part for text in _texts(one)]
-    if not isinstance(part, dict):
-        return []
-    own = [
-        part[name] for name in ("label", "default", "description") if isinstance(part.get(name), str)
-    ]
-    return own + [text for one in part.values() for text in _texts(one)]
+
+def _merge(into: dict[str, Any], changes: dict[str, Any]) -> None:
+    for path, value in changes.items():
+        pydash.set_(into, path, value)
+
+
+def _flat(properties: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, shown in properties.items():
+        yield name, shown
+        yield from _flat(shown.get("type", {}).get("properties") or {})

@@ -26,10 +26,10 @@ def make(mongod, images):
 
 
 def preview(panel):
-    panel.state["wanted"]["budget"] = 2
+    panel.enter("wanted", budget=2)
     panel.event("on_preview")
     panel.finish()
-    return panel.state.get("error") or ""
+    return panel.error
 
 
 def test_bare_images_say_what_to_do_first_and_are_chosen_by_chance(plugin, make):
@@ -43,7 +43,7 @@ def test_bare_images_say_what_to_do_first_and_are_chosen_by_chance(plugin, make)
 def test_an_empty_dataset_opens(plugin, make):
     panel = HeadlessPanel(make(count=0))
     assert "The view is empty" in panel.texts()
-    assert not panel.state.get("error")
+    assert panel.error == ""
 
 
 def test_boxes_are_proposed_where_there_are_boxes(plugin, make):
@@ -110,18 +110,18 @@ def test_names_from_data_are_text_and_many_classes_fit(plugin, make):
     panel = HeadlessPanel(dataset)
     assert preview(panel) == ""
     assert "![x](" not in panel.texts()
-    assert len(str(panel.state)) < 200_000
+    assert panel.size() < 200_000
 
 
 def test_a_card_without_what_it_needs_says_so(plugin, make):
     panel = HeadlessPanel(make())
     panel.event("on_add", kind="alike")
     panel.event("on_preview")
-    assert panel.state["error"] == (
+    assert panel.error == (
         "Like these examples: needs embeddings, and a tag on the examples, and there is none yet"
     )
     panel.event("on_card", card=panel.state["order"][-1], action="remove")
-    assert panel.state["error"] == ""
+    assert panel.error == ""
 
 
 def test_what_an_earlier_result_shows_is_never_chosen_from(plugin, dataset):

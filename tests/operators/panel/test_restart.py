@@ -1,4 +1,4 @@
-"""What was entered and previewed outlives the server; a job that ran when it was killed is said to be."""
+"""What was entered and previewed outlives the server; a job that ran when it was killed is told."""
 
 import os
 import subprocess
@@ -66,5 +66,5 @@ def test_a_job_of_a_killed_server_is_told_as_interrupted(plugin, dataset):
     panel = HeadlessPanel(dataset)
     panel.state["awaited"] = [job_id]
     panel.event("on_tick")
-    assert jobs.INTERRUPTED in panel.state["error"]
+    assert jobs.INTERRUPTED in panel.error
     assert dataset.list_runs() == []
