@@ -37,7 +37,7 @@ def recipes(dataset: Any) -> dict[str, dict[str, Any]]:
 
 
 def save_recipe(dataset: Any, name: str, recipe: dict[str, Any]) -> None:
-    """Save a recipe under a name; one that is already there is replaced."""
+    """Save a recipe under a name."""
     store_of(dataset, RECIPES).set(name, recipe)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from typing import Any
 
 import fiftyone.operators as foo
@@ -15,15 +15,12 @@ from ...alcore import InvalidInput
 from ..dataset.fields import prediction_fields
 from ..dataset.labeled_samples import count_labeled
 from ..dataset.selection_records import earlier_ranks
-from ..forms.markdown import bold, escaped, paragraphs
 from ..forms.pieces import NONE, usual_labels
-from ..runs import jobs
 from ..runs.errors import sentence_of
-from ..runs.results import told
-from ..runs.run import view_of
 from . import draft
-from .cards import alone_of, in_words
-from .drawing import FULL_WIDTH, alert, box, column, row
+from .background import Background
+from .cards import alone_of
+from .drawing import FULL_WIDTH, alert, column, row
 from .steps.annotate import Annotate
 from .steps.step import PREVIEW, SELECT, VIEW, WHOLE, stages_text
 from .steps.what_it_brought import WhatItBrought
@@ -50,7 +47,7 @@ REPORTS = {"on_load", "on_tick", "on_change_view", "on_start", "on_field", "on_s
 WIDE_BUTTON = {"button": {"sx": {"width": "100%", "minWidth": 0, "px": 0.5}}}
 
 
-class ActiveLearning(WhatMatters, WouldBeChosen, Annotate, WhatItBrought, foo.Panel):
+class ActiveLearning(WhatMatters, WouldBeChosen, Annotate, WhatItBrought, Background, foo.Panel):
     """The panel. Its steps are drawn, and their events handled, by one class each."""
 
     @property
@@ -99,7 +96,7 @@ class ActiveLearning(WhatMatters, WouldBeChosen, Annotate, WhatItBrought, foo.Pa
             result = super().execute(ctx)
         except Exception as error:
             sentence = sentence_of(error, "the panel")
-            self._set_error(ctx, sentence)
+            self.set_error(ctx, sentence)
             ctx.ops.show_panel_output(self.render(ctx))
             result = None
         self._save(ctx)
@@ -121,64 +118,7 @@ class ActiveLearning(WhatMatters, WouldBeChosen, Annotate, WhatItBrought, foo.Pa
         """Go to another step."""
         ctx.panel.set_state("step", ctx.params["step"])
 
-    def on_tick(self, ctx: Any) -> None:
-        """Look at the jobs; the end of each is handled once."""
-        for job in self._ended(ctx):
-            awaited = [one for one in self._awaited(ctx) if one != job.id]
-            ctx.panel.set_state("awaited", awaited)
-            result = jobs.result_of(ctx.dataset, job)
-            handler = getattr(self, f"on_{job.kind}_done", None)
-            if result is not None and handler is not None:
-                handler(ctx, result)
-            elif result is not None:
-                self._on_operator_done(ctx, job, result)
-            elif job.state == jobs.FAILED:
-                sentence = in_words(job.error or "", list(self.cards(ctx).values()))
-                self._set_error(ctx, f"{job.title}: {sentence}")
-            else:
-                ctx.ops.notify(f"Stopped: {job.title}", variant="info")
-        self.update(ctx)
-
-    def on_stop_job(self, ctx: Any) -> None:
-        """Stop a job."""
-        jobs.stop(ctx.dataset, ctx.params["job"])
-
-    def on_close_result(self, ctx: Any) -> None:
-        """Remove the result of an operator that was done in the background."""
-        ctx.panel.set_state("finished", None)
-
-    def _on_operator_done(self, ctx: Any, job: jobs.Job, result: dict[str, Any]) -> None:
-        """Show the result of an operator that went on in the background."""
-        ctx.ops.reload_dataset()
-        if result.get("run_key"):
-            ctx.ops.set_view(view=view_of(ctx.dataset, result))
-        shown = {"title": job.title, "lines": told(result)}
-        ctx.panel.set_state("finished", shown)
-        self.on_made(ctx)
-        ctx.ops.notify(f"Done: {job.title}", variant="success")
-
     # State
-
-    def start(self, ctx: Any, kind: str, title: str, work: jobs.Work) -> None:
-        """Start a job, and wait for its end in ``on_tick``."""
-        job_id = self._of_the_same_click(ctx, kind) or jobs.start(ctx.dataset, kind, title, work)
-        # Here, for a short job has ended before the panel is drawn.
-        awaited = [*self._awaited(ctx), job_id]
-        ctx.panel.set_state({f"jobs.{kind}": job_id, "awaited": list(dict.fromkeys(awaited))})
-        if kind == PREVIEW:
-            ctx.panel.set_state("previewed", self.recipe_key(ctx))
-
-    def _of_the_same_click(self, ctx: Any, kind: str) -> str | None:
-        """Return the id of the job that a double click has started; None if there is none.
-
-        The second event of a double click does not know yet what the first one started.
-        """
-        known, now = ctx.panel.get_state(f"jobs.{kind}"), datetime.now(timezone.utc)
-        for job in jobs.jobs_of(ctx.dataset):
-            made = job.made.replace(tzinfo=timezone.utc)
-            if job.kind == kind and job.id != known and now - made < SAME_CLICK:
-                return job.id
-        return None
 
     def recipe_key(self, ctx: Any) -> str:
         """Return a text that changes with all that the user entered for a selection."""
@@ -218,10 +158,7 @@ class ActiveLearning(WhatMatters, WouldBeChosen, Annotate, WhatItBrought, foo.Pa
             "advised": "",
         }
 
-    def _awaited(self, ctx: Any) -> list[str]:
-        return list(ctx.panel.get_state("awaited") or [])
-
-    def _set_error(self, ctx: Any, sentence: str) -> None:
+    def set_error(self, ctx: Any, sentence: str) -> None:
         ctx.panel.set_state({"error": sentence, "error_key": self.recipe_key(ctx)})
 
     def _is_of_other_inputs(self, ctx: Any) -> bool:
@@ -260,26 +197,12 @@ class ActiveLearning(WhatMatters, WouldBeChosen, Annotate, WhatItBrought, foo.Pa
 
     def _is_up_to_date(self, ctx: Any) -> bool:
         """Return whether a new drawing of the panel would equal the current one."""
-        if self._ended(ctx):
+        if self.ended(ctx):
             return False
         is_tick = ctx.params.get("__method__") == "on_tick"
         if not is_tick and ctx.panel.get_state("facts") != self._facts(ctx):
             return False
         return bool(ctx.panel.get_state("drawn") == _digest(self._draw(ctx)))
-
-    def _running(self, ctx: Any) -> list[jobs.Job]:
-        """Return the jobs of the dataset that run, also those that an operator's form started."""
-        running = [job for job in jobs.jobs_of(ctx.dataset) if job.runs]
-        awaited = self._awaited(ctx)
-        new = [job.id for job in running if job.id not in awaited]
-        if new:
-            ctx.panel.set_state("awaited", [*awaited, *new])
-        return running
-
-    def _ended(self, ctx: Any) -> list[jobs.Job]:
-        """Return the jobs that have ended, and whose end was not handled yet."""
-        found = [jobs.job_of(ctx.dataset, one) for one in self._awaited(ctx)]
-        return [job for job in found if job is not None and not job.runs]
 
     # Drawing
 
@@ -336,35 +259,19 @@ class ActiveLearning(WhatMatters, WouldBeChosen, Annotate, WhatItBrought, foo.Pa
         total, labeled = ctx.panel.get_state("facts.total") or 0, ctx.panel.get_state("facts.labeled")
         counts = f"**{total - (labeled or 0):,}** to choose from, **{labeled or 0:,}** labeled"
         top.md(counts if total else "The view is empty: there is nothing to choose from", name="counts")
-        running = self._running(ctx)
+        running = self.running(ctx)
         if step in ("matters", "chosen"):
             busy = any(job.kind in (PREVIEW, SELECT) for job in running)
             self._draw_run(ctx, panel, top, total - (labeled or 0), busy)
-        for job in running:
-            inside = box(top, f"job_{job.kind}", gap=0)
-            what = "Stopping" if job.stopping else job.label
-            inside.md(f"**{job.title}**: {escaped(what)}, {job.share:.0%}", name="label")
-            inside.btn(
-                "stop",
-                label="Stop",
-                icon="stop",
-                disabled=job.stopping,
-                on_click=self.on_stop_job,
-                params={"job": job.id},
-            )
-        if self._awaited(ctx):
+        self.draw_jobs(ctx, top, running)
+        if self.awaited(ctx):
             timer = types.TimerView(interval=TICK, on_interval=self.on_tick)
             panel.define_property("timer", types.Object(), view=timer)
         error = ctx.panel.get_state("error")
         # What the cards say themselves is not said twice.
         if error and error != alone_of(list(self.cards(ctx).values())):
             alert(top, "error_text", "error", error)
-        finished = ctx.panel.get_state("finished")
-        if finished:
-            lines = [bold(finished["title"]), *map(escaped, finished["lines"])]
-            inside = box(top, "finished_box", gap=0)
-            inside.md(paragraphs(lines), name="text")
-            inside.btn("close", label="Close", icon="close", on_click=self.on_close_result)
+        self.draw_finished(ctx, top)
 
     def _draw_run(self, ctx: Any, panel: Any, top: Any, candidates: int, busy: bool) -> None:
         wanted = row(panel, "wanted", "minmax(0, 1fr) minmax(0, 2fr)", gap=2, align_y="end")

@@ -19,9 +19,7 @@ from ...runs.records import describe, summary
 from ...runs.used_embeddings import changes_since
 from ...runs.writing import undo
 from ..drawing import dropdown, row
-from .step import Step, latest
-
-OPERATORS = "@alcore/active_learning"
+from .step import OPERATORS, Step, latest
 
 
 class Annotate(Step):

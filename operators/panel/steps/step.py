@@ -17,6 +17,7 @@ from ...runs.run import SelectionRequest
 from .. import cards
 
 WHOLE, VIEW, SELECTED = "whole dataset", "current view", "selected samples"
+OPERATORS = "@alcore/active_learning"
 SHOWN_SELECTIONS = 10
 PREVIEW, SELECT = "preview", "select"
 

@@ -1,0 +1,77 @@
+"""In the App an operator runs as a job: a short one answers at once, a long one goes on."""
+
+import time
+
+import pytest
+
+from support.headless_panel import HeadlessPanel
+
+OPTIONS = {"budget": 3, "predictions": "predictions", "label_field": "ground_truth", "tag": "next"}
+
+
+@pytest.fixture
+def run(operator, dataset):
+    """Run an operator as the App does, which fills in the defaults of its form."""
+    import fiftyone.operators as foo
+
+    def execute(name, **options):
+        one = operator(name)
+        params = {**options, "in_app": True, "view_target": "DATASET"}
+        executed = foo.execute_operator(one.uri, {"dataset": dataset}, params=params)
+        return one, executed.result
+
+    return execute
+
+
+def shown(one, dataset, results):
+    from fiftyone.operators.executor import ExecutionContext, Executor
+
+    sent = {"dataset_name": dataset.name, "params": {}, "results": results}
+    ctx = ExecutionContext(sent, executor=Executor(), operator_uri=one.uri)
+    return one.resolve_output(ctx).type.properties
+
+
+def test_a_short_one_answers_at_once(run, dataset, plugin):
+    _, result = run("select_uncertain", **OPTIONS)
+    assert result["chosen"] == 3
+    assert dataset.count_sample_tags() == {"next": 3}
+    assert plugin("operators.runs.jobs").jobs_of(dataset) == []
+
+
+def test_a_long_one_goes_on_and_the_panel_shows_its_end(run, dataset, plugin, monkeypatch):
+    base = plugin("operators.base")
+    monkeypatch.setattr(base, "SECONDS_WAITED", 0.0)
+    running = plugin("operators.runs.run")
+    whole = running.select
+
+    def slow(*args, **kwargs):
+        time.sleep(1.0)
+        return whole(*args, **kwargs)
+
+    monkeypatch.setattr(running, "select", slow)
+    one, result = run("select_uncertain", **OPTIONS)
+    assert result == {"goes_on": True}
+    assert "goes on in the background" in shown(one, dataset, result)["goes_on"].view.label
+    panel = HeadlessPanel(dataset)
+    assert one.label in panel.texts() and "stop" in panel.shown
+    panel.finish()
+    assert panel.state["finished"]["title"] == one.label
+    assert "chosen: 3" in panel.state["finished"]["lines"]
+    assert dataset.count_sample_tags() == {"next": 3}
+
+
+def test_a_failed_one_shows_its_sentence_and_nothing_else(run, dataset):
+    import fiftyone as fo
+
+    dataset.add_sample_field("empty", fo.EmbeddedDocumentField, fo.Classification)
+    one, result = run("select_uncertain", **{**OPTIONS, "predictions": "empty"})
+    assert set(result) == {"error"} and "'empty'" in result["error"]
+    assert list(shown(one, dataset, result)) == ["error"]
+    assert dataset.count_sample_tags() == {}
+
+
+def test_a_call_from_python_is_no_job(operator, dataset, plugin, monkeypatch):
+    monkeypatch.setattr(plugin("operators.base"), "SECONDS_WAITED", 0.0)
+    result = operator("select_uncertain")(dataset, **OPTIONS).result
+    assert result["chosen"] == 3
+    assert plugin("operators.runs.jobs").jobs_of(dataset) == []
