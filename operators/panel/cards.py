@@ -34,6 +34,16 @@ STRONGEST = 2.0
 MAIN_INPUTS = 2
 # An entry of a recipe as errors of the engine name it, such as "strategies[0] (uncertainty)".
 ENTRY = re.compile(r"strategies\[(\d+)\] \(\w+\)")
+# The App leaves much room above and below a slider, which must not take the clicks of its neighbors.
+LOW_SLIDER = {
+    "item": {
+        "sx": {
+            "my": "-24px",
+            "pointerEvents": "none",
+            "& .MuiSlider-root": {"pointerEvents": "auto"},
+        }
+    }
+}
 # The kinds of options that have no usable default, so they are shown before all others.
 ASKED = ("tag", "text")
 
@@ -212,8 +222,7 @@ def _draw_option(
             label_position="top",
             value_precision=1,
             value_label_display="auto",
-            # The App leaves much room above and below a slider.
-            componentsProps={"item": {"sx": {"my": "-24px"}}},
+            componentsProps=LOW_SLIDER,
         )
         inside.float("strength", label="Strength", default=value, min=0, max=STRONGEST, view=view)
     elif one.kind in ("field", "choice"):

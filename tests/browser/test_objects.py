@@ -7,7 +7,8 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 
-from support.browser import fill, form_field, open_operator, open_panel, screenshot
+from support.browser import fill, form_field, open_operator, screenshot
+from support.panel import Panel
 
 
 def test_objects_are_chosen_shown_and_undone(
@@ -36,10 +37,11 @@ def test_objects_are_chosen_shown_and_undone(
 
     page.goto(page.url.split("?")[0] + "?view=unsure-boxes", wait_until="domcontentloaded")
     expect(shown).to_have_text("7 patches")
-    panel = open_panel(page, "active_learning")
-    expect(panel.get_by_text("7 objects of boxes")).to_be_visible()
+    panel = Panel(page)
+    panel.step("3 Annotate")
+    expect(panel.root.get_by_text("7 objects of boxes").first).to_be_visible()
     screenshot(page, "objects-in-panel")
-    panel.get_by_label("Undo", exact=True).get_by_role("button").click()
+    panel.row_action("unsure_boxes", "Undo")
     expect(shown).to_have_text("40 samples")
     assert state(judged) == before
     assert judged.count_label_tags() == {}

@@ -16,7 +16,7 @@ RECIPE = {
 def test_it_chooses_what_this_machine_alone_would(dataset, operator, ray_cluster):
     select = operator("select")
     there = select(dataset, recipe=RECIPE, device="ray", tag="there").result
-    here = select(dataset, recipe=RECIPE, tag="here").result
+    here = select(dataset, recipe=RECIPE, tag="here", skip_chosen=False).result
     assert dataset.match_tags("there").values("id") == dataset.match_tags("here").values("id")
     assert there["chosen"] == here["chosen"] == 6
     with pytest.raises(Exception) as refused:
