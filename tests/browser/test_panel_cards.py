@@ -8,7 +8,7 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 
-from support.browser import form_field, screenshot, sdk
+from support.browser import form_field, screenshot
 from support.panel import Panel
 
 OpenApp = Callable[[Any], Page]
@@ -24,67 +24,19 @@ def test_cards_are_added_moved_removed_and_changed(
     panel.click("Add what matters")
     screenshot(page, "panel-kinds")
     panel.click("Add: what the model gets wrong")
-    panel.add("Costly mistakes")
-    expect(panel.cards()).to_have_count(4)
-    screenshot(page, "panel-four-cards")
-    panel.click("Preview")
-    expect(panel.root.get_by_text("Costly mistakes: enter the table of costs")).to_be_visible()
-    screenshot(page, "panel-costs-refused")
-    panel.press(4, "Remove")
-    expect(panel.root.get_by_text("Costly mistakes: enter the table of costs")).to_have_count(0)
-
     panel.press(1, "Remove")  # the first card too
-    panel.add("Unlike what you have")
-    panel.press(3, "More")
-    panel.choose(1, "Distance", "cosine")
-    panel.press(3, "Less")
     panel.press(2, "More")
     panel.choose(1, "Measure", "entropy")
-    panel.press(2, "Less")
-    panel.press(2, "Move up")
+    panel.press(1, "Move up")  # the only one: the first card has none
     panel.fill("How many", "4")
     panel.fill("Tag and saved view", "mixed")
     screenshot(page, "panel-cards-changed")
     panel.select()
     expect(page.get_by_test_id("entry-counts")).to_have_text("4 samples")
     recipe = recipe_of(dataset, "mixed")
-    assert recipe["budget"] == 4
-    kinds = [one["strategy"] for one in recipe["strategies"]]
-    assert kinds == ["balance", "diversity", "uncertainty"]
-    balance, diversity, uncertainty = recipe["strategies"]
-    assert (diversity["metric"], balance["column"]) == ("cosine", "predictions")
-    assert uncertainty["measure"] == "entropy"
-
-
-def test_a_card_with_a_rule_of_its_own_stands_alone(
-    page_for: OpenApp, dataset: Any, recipe_of: RecipeOf, state: State
-) -> None:
-    dataset[10:13].tag_samples("like these")
-    before = state(dataset)
-    page = page_for(dataset)
-    panel = Panel(page)
-    panel.add("Another strategy")
-    panel.press(3, "More")
-    panel.choose(1, "How", "TypiClust")
-    alone = panel.root.get_by_text("TypiClust chooses by a rule of its own")
-    expect(alone).to_have_count(1)
-    screenshot(page, "panel-rule-with-company")
-    panel.click("Select")
-    expect(alone).to_have_count(1)
-    assert state(dataset) == before
-    for _ in range(3):
-        panel.press(1, "Remove")
-    panel.add("Like these examples")
-    expect(panel.root.get_by_text("TypiClust chooses")).to_have_count(0)
-    panel.choose(1, "Like those tagged", "like these")
-    panel.fill("How many", "4")
-    panel.fill("Tag and saved view", "alike")
-    screenshot(page, "panel-similarity")
-    panel.select()
-    expect(page.get_by_test_id("entry-counts")).to_have_text("4 samples")
-    examples = sdk(dataset.match_tags("like these").values, "id")
-    recipe = recipe_of(dataset, "alike")
-    assert recipe["strategies"][0]["to"] == recipe["filters"][0]["not_in"] == examples
+    uncertainty, balance = recipe["strategies"]
+    assert (uncertainty["strategy"], uncertainty["measure"]) == ("uncertainty", "entropy")
+    assert (balance["strategy"], balance["column"]) == ("balance", "predictions")
 
 
 def test_recipes_are_saved_opened_and_imported(page_for: OpenApp, dataset: Any) -> None:

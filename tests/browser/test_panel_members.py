@@ -1,4 +1,4 @@
-"""The panel with members and boxes, and after a round."""
+"""The panel with boxes, and after a round."""
 
 from __future__ import annotations
 
@@ -12,53 +12,11 @@ from support.panel import Panel
 
 OpenApp = Callable[[Any], Page]
 State = Callable[[Any], dict[str, Any]]
-RecipeOf = Callable[[Any, str], dict[str, Any]]
-
-
-def test_cards_take_members_and_boxes(page_for: OpenApp, judged: Any, recipe_of: RecipeOf) -> None:
-    page = page_for(judged)
-    panel = Panel(page)
-    panel.press(1, "Remove")
-    panel.press(1, "Remove")
-    panel.add("What the model gets wrong")
-    panel.press(1, "More")
-    panel.choose(1, "How", "Disagreement")
-    panel.choose(1, "Members", "dropout.members")
-    panel.choose(1, "Measure", "vote_entropy")
-    expect(panel.root.get_by_text("vote entropy: members vote for different")).to_be_visible()
-    panel.press(1, "Less")
-    panel.add("What the model gets wrong")
-    panel.choose(1, "Predictions", "boxes")
-    panel.press(2, "More")
-    panel.choose(1, "From objects to an image", "sum")
-    panel.press(2, "Less")
-    panel.click("Seed, batch, recipes")
-    form_field(panel.root, "Batch", "dropdown").click()
-    screenshot(page, "panel-batches")
-    page.get_by_role("option").get_by_text("power", exact=True).first.click()
-    panel.settle()
-    panel.fill("How many", "5")
-    panel.fill("Tag and saved view", "unknown")
-    screenshot(page, "panel-members-and-boxes")
-    panel.preview()
-    expect(panel.root.get_by_text("5 of 32 would be chosen")).to_be_visible()
-    panel.select()
-    expect(page.get_by_test_id("entry-counts")).to_have_text("5 samples")
-    recipe = recipe_of(judged, "unknown")
-    disagreement, uncertainty = recipe["strategies"]
-    assert recipe["batch"] == "power"
-    assert disagreement["column"] == "dropout.members"
-    assert disagreement["measure"] == "vote_entropy"
-    assert (uncertainty["column"], uncertainty["aggregate"]) == ("boxes", "sum")
 
 
 def test_objects_are_chosen(page_for: OpenApp, judged: Any) -> None:
     page = page_for(judged)
     panel = Panel(page)
-    panel.press(1, "Remove")
-    panel.press(1, "Remove")
-    panel.add("What the model gets wrong")
-    panel.choose(1, "Predictions", "boxes")
     form_field(panel.root, "Choose", "dropdown").click()
     page.get_by_role("option").get_by_text("objects of boxes", exact=True).first.click()
     panel.settle()

@@ -50,9 +50,9 @@ class HeadlessPanel:
             elif name == "show_panel_output":
                 self.shown = dict(_flat(given["output"]["type"]["properties"]))
 
-    def enter(self, name: str, **values: Any) -> None:
+    def enter(self, below: str, /, **values: Any) -> None:
         """Enter values into the inputs below a name."""
-        self.state[name] = {**(self.state.get(name) or {}), **values}
+        self.state[below] = {**(self.state.get(below) or {}), **values}
 
     def finish(self) -> None:
         """Look at the jobs until none is awaited."""

@@ -71,11 +71,11 @@ class Step:
             return ctx.dataset.view()
         for one in latest(ctx.dataset):
             if shows(ctx.view, Names(**one["names"])):
-                return ctx.dataset.load_run_view(one["run_key"])
+                return ctx.dataset.load_run_view(one["run_key"]).view()
         shown = ctx.panel.get_state("shown") or {}
         if shown and shown.get("stages") == stages_text(ctx.view):
             return view_of_stages(ctx.dataset, json.loads(shown["base"]))
-        return ctx.view
+        return ctx.view.view()
 
     def request(self, ctx: Any) -> SelectionRequest:
         """Return the options of a selection, apart from its names."""

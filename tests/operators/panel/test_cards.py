@@ -2,6 +2,8 @@
 
 import pytest
 
+from support.headless_panel import HeadlessPanel
+
 
 @pytest.fixture
 def cards(plugin):
@@ -61,3 +63,86 @@ def test_errors_name_cards_by_their_titles(cards):
     error = "recipe: strategies[1] (badge): 'column' is missing"
     assert cards.in_words(error, found) == "BADGE: 'column' is missing"
     assert cards.in_words("strategies[0] (uncertainty): no", found) == "What the model gets wrong: no"
+
+
+def only(panel, kind):
+    """Leave a card of one kind alone, and return its id."""
+    for card in list(panel.state["order"]):
+        panel.event("on_card", card=card, action="remove")
+    panel.event("on_add", kind=kind)
+    return panel.state["order"][0]
+
+
+def change(panel, card, place, **values):
+    panel.state["form"][card][place] = {**panel.state["form"][card][place], **values}
+
+
+def test_a_card_with_a_rule_of_its_own_stands_alone(dataset, plugin):
+    panel = HeadlessPanel(dataset)
+    panel.event("on_add", kind="other")
+    card = panel.state["order"][-1]
+    path = f"form.{card}.more.strategy"
+    panel.event("on_strategy", path=path, value="typiclust")
+    sentence = "TypiClust chooses by a rule of its own"
+    panel.event("on_select")
+    assert panel.error.startswith(sentence)
+    assert panel.texts().count(sentence) == 1
+    assert dataset.list_runs() == []
+    for other in panel.state["order"][:-1]:
+        panel.event("on_card", card=other, action="remove")
+    assert sentence not in panel.texts()
+
+
+def test_examples_are_named_by_a_tag_and_never_chosen(dataset, plugin):
+    dataset[10:13].tag_samples("like these")
+    panel = HeadlessPanel(dataset)
+    card = only(panel, "alike")
+    change(panel, card, "main", to="like these")
+    panel.enter("wanted", budget=4, tag="alike")
+    panel.event("on_select")
+    panel.finish()
+    assert panel.error == ""
+    recipe = dataset.get_run_info("alike").config.serialize()["recipe"]
+    examples = dataset.match_tags("like these").values("id")
+    assert recipe["strategies"][0]["to"] == recipe["filters"][0]["not_in"] == examples
+
+
+def test_a_missing_table_of_costs_is_said(dataset, plugin):
+    panel = HeadlessPanel(dataset)
+    card = only(panel, "costly")
+    panel.event("on_preview")
+    assert panel.error == "Costly mistakes: enter the table of costs, as CSV or JSON"
+    change(panel, card, "main", cost="not a table")
+    panel.event("on_preview")
+    panel.finish()
+    assert "cost" in panel.error and panel.state.get("preview") is None
+
+
+def test_cards_are_copied_and_moved(dataset, plugin):
+    panel = HeadlessPanel(dataset)
+    first, second = panel.state["order"]
+    panel.event("on_card", card=first, action="copy")
+    assert panel.cards()[0] == panel.cards()[1]
+    panel.event("on_card", card=second, action="up")
+    panel.event("on_card", card=second, action="up")
+    assert panel.state["order"][0] == second
+    panel.event("on_card", card=second, action="up")  # it is the first already
+    assert panel.state["order"][0] == second
+
+
+def test_recipes_round_trip_and_are_never_replaced(dataset, plugin):
+    panel = HeadlessPanel(dataset)
+    panel.enter("recipes", name="mine")
+    panel.event("on_save_recipe")
+    before = panel.cards()
+    panel.event("on_card", card=panel.state["order"][0], action="remove")
+    panel.enter("recipes", name="mine")
+    panel.event("on_save_recipe")
+    assert panel.error.startswith("There is a recipe 'mine' already")
+    panel.enter("recipes", saved="mine")
+    panel.event("on_open_recipe")
+    assert panel.cards() == before
+    panel.event("on_delete_recipe")
+    panel.enter("recipes", saved="mine")
+    panel.event("on_open_recipe")
+    assert panel.error == "Choose a saved recipe first"

@@ -136,6 +136,13 @@ def test_what_an_earlier_result_shows_is_never_chosen_from(plugin, dataset):
     assert panel.state["facts"]["total"] == len(dataset)
 
 
+def test_it_opens_on_what_a_call_from_python_has_chosen(plugin, dataset, operator):
+    operator("select")(dataset, recipe={"budget": 3}, label_field="ground_truth", tag="next")
+    panel = HeadlessPanel(dataset.load_saved_view("next"))
+    assert panel.error == "" and panel.state["start"]["source"] == "current view"
+    assert panel.state["facts"]["total"] == len(dataset)
+
+
 def test_a_preview_is_outdated_once_something_changes(plugin, dataset):
     panel = HeadlessPanel(dataset)
     assert preview(panel) == ""
