@@ -10,6 +10,7 @@ import fiftyone.operators as foo
 import fiftyone.operators.types as types
 
 from ...alcore.strategies import BY_NAME, Family
+from ..dataset.fiftyone_private import id_of
 from ..dataset.selection_records import results_of, selections
 from ..dataset.views import all_slices
 from ..forms.markdown import bold, escaped
@@ -18,7 +19,8 @@ from . import draft
 from .drawing import alert
 
 THUMBNAIL = "140px"
-KEPT_REASONS = 4
+KEPT_REASONS = 4  # selections; so that going from image to image does not read them again
+_known: dict[tuple[str, str, str], dict[str, Any] | None] = {}
 
 
 class WhyChosen(foo.Panel):
@@ -82,7 +84,7 @@ def _reasons(dataset: Any, sample: str) -> Iterator[tuple[str, dict[str, Any], i
         rank = ranks.get(one["run_key"])
         if rank is None:
             continue
-        why = why_of_run(dataset.name, one["run_key"], one["created_at"], dataset)
+        why = why_of_run(dataset, one)
         if why is None:
             yield f"{one['run_key']}: rank {rank}", {"ids": [], "of": one["chosen"]}, -1
         elif sample in why["ids"]:
@@ -91,19 +93,20 @@ def _reasons(dataset: Any, sample: str) -> Iterator[tuple[str, dict[str, Any], i
             yield f"Chosen by {one['run_key']}: rank {rank} of {why['of']}", why, -1
 
 
-def why_of_run(name: str, run_key: str, made: str, dataset: Any) -> dict[str, Any] | None:
-    """Return why a selection chose its samples; None if that was not recorded."""
-    key = (name, run_key, made)
+def why_of_run(dataset: Any, selection: dict[str, Any]) -> dict[str, Any] | None:
+    """Return why a selection chose its samples; None if that was not recorded.
+
+    Args:
+        dataset: the dataset.
+        selection: an entry of ``selections``.
+    """
+    key = (id_of(dataset), selection["run_key"], selection["created_at"])
     if key not in _known:
-        results = results_of(dataset, run_key)
-        report = getattr(results, "report", None) or {}
+        report = getattr(results_of(dataset, selection["run_key"]), "report", None) or {}
         _known[key] = report.get("why")
         while len(_known) > KEPT_REASONS:
             _known.pop(next(iter(_known)))
     return _known[key]
-
-
-_known: dict[tuple[str, str, str], dict[str, Any] | None] = {}
 
 
 def _lines(why: dict[str, Any], place: int) -> Iterator[str]:

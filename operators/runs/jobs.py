@@ -22,7 +22,7 @@ Progress = Callable[[float, str], None]
 Work = Callable[[Progress], dict[str, Any]]
 
 STORE, RESULTS = "alcore.jobs", "alcore.job_results"
-LEASE, SECONDS_KEPT = 30, 14 * 24 * 60 * 60
+LEASE, SECONDS_KEPT = 60, 14 * 24 * 60 * 60
 SECONDS_BETWEEN_WRITES = 0.5
 
 RUNNING, DONE, FAILED, STOPPED = "running", "completed", "failed", "canceled"
