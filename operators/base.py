@@ -246,10 +246,20 @@ class PluginOperator(foo.Operator):
         return result
 
     def _execute_as_job(self, ctx: Any, view: Any, options: dict[str, Any]) -> dict[str, Any]:
-        """Run as a job. If it takes longer than a moment, the panel shows how it goes on."""
+        """Run as a job. If it takes longer than a moment, the panel shows how it goes on.
+
+        Raises:
+            InvalidInput: if the operator runs on the dataset already, perhaps with other options.
+        """
+        name = operator_name(self)
+        if any(job.runs and job.kind == name for job in jobs.jobs_of(ctx.dataset)):
+            raise InvalidInput(
+                f"{self.label!r} is running on this dataset already; wait until it is done, or stop it "
+                "in the panel Active learning"
+            )
         job_id = jobs.start(
             ctx.dataset,
-            operator_name(self),
+            name,
             self.label,
             lambda report: self.run(view, options, report),
         )

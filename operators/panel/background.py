@@ -35,11 +35,10 @@ class Background(Step):
 
     def on_tick(self, ctx: Any) -> None:
         """Look at the jobs; the end of each is handled once."""
-        known = {one.id for one in jobs.jobs_of(ctx.dataset)}
-        ctx.panel.set_state("awaited", [one for one in self.awaited(ctx) if one in known])
-        for job in self.ended(ctx):
-            awaited = [one for one in self.awaited(ctx) if one != job.id]
-            ctx.panel.set_state("awaited", awaited)
+        ended = self.ended(ctx)
+        left = {job.id for job in jobs.jobs_of(ctx.dataset)} - {job.id for job in ended}
+        ctx.panel.set_state("awaited", [one for one in self.awaited(ctx) if one in left])
+        for job in ended:
             result = jobs.result_of(ctx.dataset, job)
             handler = getattr(self, f"on_{job.kind}_done", None)
             if result is not None and handler is not None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 import fiftyone.operators as foo
@@ -33,15 +32,8 @@ STEPS = {
     "annotate": "3 Annotate",
     "brought": "4 Brought",
 }
-TITLES = {
-    "matters": "What matters to you?",
-    "chosen": "What would be chosen",
-    "annotate": "Annotate",
-    "brought": "What it brought",
-}
 TICK = 700  # milliseconds between two looks at the jobs
 BUDGET = 100
-SAME_CLICK = timedelta(seconds=2)
 # What the App reports by itself, also where the user did nothing.
 REPORTS = {"on_load", "on_tick", "on_change_view", "on_start", "on_field", "on_strategy"}
 WIDE_BUTTON = {"button": {"sx": {"width": "100%", "minWidth": 0, "px": 0.5}}}
@@ -155,7 +147,6 @@ class ActiveLearning(WhatMatters, WouldBeChosen, Annotate, WhatItBrought, Backgr
             "layouts": {},
             "awaited": [],
             "costs": "",
-            "advised": "",
         }
 
     def set_error(self, ctx: Any, sentence: str) -> None:
@@ -191,7 +182,7 @@ class ActiveLearning(WhatMatters, WouldBeChosen, Annotate, WhatItBrought, Backgr
         """Update the facts of the dataset, and remove the advice if they changed."""
         facts = self._facts(ctx)
         if facts != ctx.panel.get_state("facts"):
-            ctx.panel.set_state({"advised": "", "stop_error": ""})
+            ctx.panel.set_state("brought.advised", "")
         ctx.panel.set_state("facts", facts)
         ctx.panel.set_data("selections", facts["rows"])
 

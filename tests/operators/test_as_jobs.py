@@ -1,5 +1,6 @@
 """In the App an operator runs as a job: a short one answers at once, a long one goes on."""
 
+import threading
 import time
 
 import pytest
@@ -57,6 +58,25 @@ def test_a_long_one_goes_on_and_the_panel_shows_its_end(run, dataset, plugin, mo
     panel.finish()
     assert panel.state["finished"]["title"] == one.label
     assert "chosen: 3" in panel.state["finished"]["lines"]
+    assert dataset.count_sample_tags() == {"next": 3}
+
+
+def test_a_second_one_is_refused_while_the_first_runs(run, dataset, plugin, monkeypatch):
+    monkeypatch.setattr(plugin("operators.base"), "SECONDS_WAITED", 0.0)
+    running, go_on = plugin("operators.runs.run"), threading.Event()
+    whole = running.select
+
+    def waiting(*args, **kwargs):
+        assert go_on.wait(20)
+        return whole(*args, **kwargs)
+
+    monkeypatch.setattr(running, "select", waiting)
+    _, first = run("select_uncertain", **OPTIONS)
+    _, second = run("select_uncertain", **{**OPTIONS, "budget": 5, "tag": "another"})
+    go_on.set()
+    assert first == {"goes_on": True}
+    assert "is running on this dataset already" in second["error"]
+    HeadlessPanel(dataset).finish()
     assert dataset.count_sample_tags() == {"next": 3}
 
 

@@ -8,12 +8,11 @@ from typing import Any
 import fiftyone.operators.types as types
 
 from ....alcore import InvalidInput, Recipe
-from ....alcore.data.json_text import parsed
 from ...dataset.fields import Choice
 from ...forms import words
 from .. import cards, draft
 from ..drawing import alert, box, column, dropdown, row
-from .step import OPERATORS, Step
+from .step import OPERATORS, Step, recipe_in
 
 
 class Recipes(Step):
@@ -54,9 +53,7 @@ class Recipes(Step):
 
     def on_import_recipe(self, ctx: Any) -> None:
         """Open the recipe that was entered as JSON."""
-        given = parsed("The recipe", ctx.panel.get_state("recipes.text") or "")
-        if not isinstance(given, dict):
-            raise InvalidInput('The recipe must be a JSON object, such as {"budget": 100}')
+        given = recipe_in(ctx.panel.get_state("recipes.text") or "")
         Recipe.of(given)
         self.open_recipe(ctx, given)
         ctx.panel.set_state("recipes.text", "")
@@ -86,13 +83,24 @@ class Recipes(Step):
         if not simple:
             ctx.panel.set_state("rare.json", json.dumps(recipe, indent=2))
             return
+        self.put_cards(ctx, made, proposed=False)
+        places = {"budget": "wanted.budget", "batch": "rare.batch", "seed": "rare.seed"}
+        entered = {place: recipe[name] for name, place in places.items() if name in recipe}
+        ctx.panel.set_state({"rare.json": "", **entered})
+
+    def put_cards(self, ctx: Any, made: list[dict[str, Any]], *, proposed: bool) -> None:
+        """Replace the cards, each under an id that no card has had.
+
+        Args:
+            ctx: the context of the panel.
+            made: the new cards.
+            proposed: whether they are proposed, and not chosen by the user.
+        """
         first = ctx.panel.get_state("next") or 0
         ids = [f"c{first + number}" for number in range(len(made))]
         changes: dict[str, Any] = {f"form.{one}": card for one, card in zip(ids, made, strict=True)}
-        changes |= {"order": ids, "next": first + len(ids), "open": [], "rare.json": ""}
-        places = {"budget": "wanted.budget", "batch": "rare.batch", "seed": "rare.seed"}
-        changes |= {place: recipe[name] for name, place in places.items() if name in recipe}
-        ctx.panel.set_state(changes | {"proposed": False})
+        changes |= {"order": ids, "next": first + len(ids), "open": [], "proposed": proposed}
+        ctx.panel.set_state(changes)
 
     # Drawing
 

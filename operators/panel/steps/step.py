@@ -91,10 +91,7 @@ class Step:
         """
         text = (ctx.panel.get_state("rare.json") or "").strip()
         if text:
-            given = parsed("The recipe", text)
-            if not isinstance(given, dict):
-                raise InvalidInput('The recipe must be a JSON object, such as {"budget": 100}')
-            return given
+            return recipe_in(text)
         found = list(self.cards(ctx).values())
         wrong = cards.alone_of(found)
         for card in found:
@@ -128,6 +125,18 @@ class Step:
     def result(self, ctx: Any, kind: str) -> dict[str, Any] | None:
         """Return the result of the last job of a kind; None if it has not ended well."""
         return jobs.result_of(ctx.dataset, self.job(ctx, kind))
+
+
+def recipe_in(text: str) -> dict[str, Any]:
+    """Return the recipe that was entered as JSON.
+
+    Raises:
+        InvalidInput: if the text is no JSON object.
+    """
+    given = parsed("The recipe", text)
+    if not isinstance(given, dict):
+        raise InvalidInput('The recipe must be a JSON object, such as {"budget": 100}')
+    return given
 
 
 def selected(ctx: Any) -> list[str]:

@@ -51,7 +51,7 @@ class WhatMatters(Recipes):
         card, strategy = self.cards(ctx).get(card_id), ctx.params["value"]
         if card is not None and strategy in BY_NAME and card["strategy"] != strategy:
             new = cards.new_card(ctx.dataset, strategy, self.labels(ctx), card["kind"])
-            ctx.panel.set_state(f"form.{card_id}", new)
+            ctx.panel.set_state({f"form.{card_id}": new, "proposed": False})
 
     def on_kinds(self, ctx: Any) -> None:
         """Open or close the list of kinds of cards."""
@@ -86,12 +86,13 @@ class WhatMatters(Recipes):
         elif action == "copy":
             self._insert(ctx, self.cards(ctx)[card_id], place + 1)
         elif action == "remove":
-            ctx.panel.set_state("order", [one for one in order if one != card_id])
+            kept = [one for one in order if one != card_id]
+            ctx.panel.set_state({"order": kept, "proposed": False})
         else:
             other = place + (1 if action == "down" else -1)
             if 0 <= other < len(order):
                 order[place], order[other] = order[other], order[place]
-                ctx.panel.set_state("order", order)
+                ctx.panel.set_state({"order": order, "proposed": False})
 
     def on_make(self, ctx: Any) -> None:
         """Open the form of the operator that computes what a card needs, such as embeddings."""
@@ -102,20 +103,11 @@ class WhatMatters(Recipes):
         if ctx.panel.get_state("proposed"):
             self.propose(ctx)
 
-    def on_propose(self, ctx: Any) -> None:
-        """Replace the cards by those that are proposed for the dataset."""
-        self.propose(ctx)
-
     # State
 
     def propose(self, ctx: Any) -> None:
         """Replace the cards by those that are proposed for the dataset."""
-        made = cards.default_cards(ctx.dataset, self.labels(ctx))
-        first = ctx.panel.get_state("next") or 0
-        ids = [f"c{first + number}" for number in range(len(made))]
-        changes: dict[str, Any] = {f"form.{one}": card for one, card in zip(ids, made, strict=True)}
-        changes |= {"order": ids, "next": first + len(ids), "open": [], "proposed": True}
-        ctx.panel.set_state(changes)
+        self.put_cards(ctx, cards.default_cards(ctx.dataset, self.labels(ctx)), proposed=True)
 
     def _insert(self, ctx: Any, card: dict[str, Any], place: int) -> None:
         order, number = list(self.cards(ctx)), ctx.panel.get_state("next") or 0

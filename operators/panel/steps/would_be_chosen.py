@@ -135,7 +135,6 @@ class WouldBeChosen(Step):
                 "jobs.preview": "",
                 "costs": "",
                 "step": "annotate",
-                "selected_run": result["run_key"],
             }
         )
         self.clear_plots(ctx)

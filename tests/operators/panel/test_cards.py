@@ -146,3 +146,11 @@ def test_recipes_round_trip_and_are_never_replaced(dataset, plugin):
     panel.enter("recipes", saved="mine")
     panel.event("on_open_recipe")
     assert panel.error == "Choose a saved recipe first"
+
+
+def test_cards_that_the_user_changed_are_not_proposed_anew(dataset, plugin):
+    panel = HeadlessPanel(dataset)
+    panel.event("on_card", card=panel.state["order"][0], action="remove")
+    before = panel.cards()
+    panel.event("on_made")
+    assert panel.cards() == before
