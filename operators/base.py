@@ -14,7 +14,7 @@ import fiftyone.operators.types as types
 from ..alcore import InvalidInput
 from ..alcore.data.plain import plain
 from .dataset.fields import Choice, first, only
-from .dataset.fiftyone_private import dataset_of
+from .dataset.fiftyone_private import dataset_of, use_own_dataset
 from .dataset.views import samples_of, target_of
 from .forms import pieces
 from .forms.target_input import target_input
@@ -234,10 +234,13 @@ class PluginOperator(foo.Operator):
             return errors.as_result(ctx, error, self.uri)
 
     def _execute(self, ctx: Any) -> dict[str, Any]:
+        is_job = ctx.params.get(IN_APP) and not ctx.delegated
+        if is_job:
+            use_own_dataset(ctx)
         view = self._target(ctx)
         options = self.fill(ctx.dataset, self.form_options(ctx), only)
         self.check(view, options)
-        if ctx.params.get(IN_APP) and not ctx.delegated:
+        if is_job:
             return self._execute_as_job(ctx, view, options)
         result = self.run(
             view, options, lambda share, label: ctx.set_progress(progress=share, label=label)

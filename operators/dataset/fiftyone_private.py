@@ -39,6 +39,22 @@ def dataset_of(collection: Any) -> Any:
     return collection._root_dataset
 
 
+def use_own_dataset(ctx: Any) -> None:
+    """Give a context of the App a dataset object that no other thread of the server has.
+
+    FiftyOne has one object for each dataset and reads its document anew at every event of the App. While
+    a job adds fields on another thread, such a reading can undo in memory what was just declared, or
+    leave references to a document that is gone: "Dataset has no field ...", ``ReferenceError``.
+    """
+    shared = ctx.dataset
+    if shared is None:
+        return
+    own = type(shared)._make_instance(shared.name, False, _virtual=True)
+    if shared.media_type == "group":
+        own.group_slice = shared.group_slice
+    ctx._dataset, ctx._view = own, None
+
+
 def id_of(dataset: Any) -> str:
     """Return the id of a dataset, which no other dataset of its database ever has."""
     return str(dataset._doc.id)

@@ -12,6 +12,7 @@ import fiftyone.operators.types as types
 
 from ...alcore import InvalidInput
 from ..dataset.fields import prediction_fields
+from ..dataset.fiftyone_private import use_own_dataset
 from ..dataset.labeled_samples import count_labeled
 from ..dataset.selection_records import earlier_ranks
 from ..forms.pieces import NONE, usual_labels
@@ -80,9 +81,10 @@ class ActiveLearning(WhatMatters, WouldBeChosen, Annotate, WhatItBrought, Backgr
         if method == "on_change":
             self._save(ctx)
             return None
-        if method in ("on_change_view", "on_tick") and self._is_up_to_date(ctx):
-            return None
         try:
+            use_own_dataset(ctx)
+            if method in ("on_change_view", "on_tick") and self._is_up_to_date(ctx):
+                return None
             if method not in REPORTS or self._is_of_other_inputs(ctx):
                 ctx.panel.set_state("error", "")
             result = super().execute(ctx)

@@ -95,3 +95,28 @@ def test_a_call_from_python_is_no_job(operator, dataset, plugin, monkeypatch):
     result = operator("select_uncertain")(dataset, **OPTIONS).result
     assert result["chosen"] == 3
     assert plugin("operators.runs.jobs").jobs_of(dataset) == []
+
+
+def test_what_it_declares_stays_while_the_app_reads_the_dataset_anew(run, dataset, plugin):
+    """FiftyOne reads the document of a dataset at every event, into the object that all threads share."""
+    done = threading.Event()
+
+    def read() -> None:
+        while not done.is_set():
+            dataset.reload()
+
+    reading = [threading.Thread(target=read) for _ in range(2)]
+    for one in reading:
+        one.start()
+    try:
+        for i in range(6):
+            _, result = run("select_uncertain", **{**OPTIONS, "tag": f"next {i}"})
+            if "goes_on" in result:
+                HeadlessPanel(dataset).finish()
+    finally:
+        done.set()
+        for one in reading:
+            one.join()
+    dataset.reload()
+    assert dataset.count_sample_tags() == {f"next {i}": 3 for i in range(6)}
+    assert len([name for name in dataset.list_saved_views() if name.startswith("next")]) == 6

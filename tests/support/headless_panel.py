@@ -49,6 +49,8 @@ class HeadlessPanel:
                 _merge(self.data, given["data"])
             elif name == "show_panel_output":
                 self.shown = dict(_flat(given["output"]["type"]["properties"]))
+        # The panel works on an object of its own.
+        self.collection._root_dataset.reload()
 
     def enter(self, below: str, /, **values: Any) -> None:
         """Enter values into the inputs below a name."""

@@ -56,6 +56,20 @@ def test_dataset_of(private, boxes):
         assert private.dataset_of(collection) is boxes, BROKE.format("_root_dataset")
 
 
+def test_use_own_dataset(private, boxes, grouped):
+    """What is declared on it is not lost where the shared object is read anew."""
+    from types import SimpleNamespace
+
+    for dataset in (boxes, grouped):
+        ctx = SimpleNamespace(dataset=dataset)
+        private.use_own_dataset(ctx)
+        own = ctx._dataset
+        assert own is not dataset and own == dataset, BROKE.format("_make_instance")
+        assert own.group_slice == dataset.group_slice
+        assert own.values("id") == dataset.values("id")
+        assert dataset is private.dataset_of(dataset.view())
+
+
 def test_shows_parts(private, boxes):
     shown = [private.shows_parts(one) for one in (boxes, boxes.view(), boxes.to_patches("boxes"))]
     assert shown == [False, False, True], BROKE.format("_is_generated")
