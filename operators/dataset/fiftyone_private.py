@@ -42,9 +42,9 @@ def dataset_of(collection: Any) -> Any:
 def use_own_dataset(ctx: Any) -> None:
     """Give a context of the App a dataset object that no other thread of the server has.
 
-    FiftyOne has one object for each dataset and reads its document anew at every event of the App. While
-    a job adds fields on another thread, such a reading can undo in memory what was just declared, or
-    leave references to a document that is gone: "Dataset has no field ...", ``ReferenceError``.
+    FiftyOne has one object for each dataset and reads its document anew at every event of the App.
+    While a job adds fields on another thread, such a reading can undo in memory what was just declared,
+    or leave references to a document that is gone: "Dataset has no field ...", ``ReferenceError``.
     """
     shared = ctx.dataset
     if shared is None:
