@@ -12,6 +12,7 @@ from .networks.dropout import dropout_masks, predict_members
 from .networks.loss_prediction import LossPredictionModule, fit_loss_predictor, joint_loss, ranking_loss
 from .reached import reached
 from .recipe import Recipe
+from .replaying import replay, replay_outcomes
 from .score import score
 from .select import select
 from .test_sets import select_test_set, weighted_estimate
@@ -34,6 +35,8 @@ __all__ = [
     "predict_members",
     "ranking_loss",
     "reached",
+    "replay",
+    "replay_outcomes",
     "score",
     "scores",
     "select",

@@ -6,6 +6,7 @@ from typing import Any
 def register(plugin: Any) -> None:
     """Register every operator and panel that the manifest lists."""
     from .advise_stopping import AdviseStopping
+    from .compare_strategies import CompareStrategies
     from .compute_business_value import ComputeBusinessValue
     from .compute_dropout_predictions import ComputeDropoutPredictions
     from .compute_embeddings import ComputeEmbeddings
@@ -53,6 +54,7 @@ def register(plugin: Any) -> None:
         ComputeScores,
         ComputeBusinessValue,
         AdviseStopping,
+        CompareStrategies,
         RecordRound,
         ComputeDropoutPredictions,
         ComputeEmbeddings,

@@ -113,12 +113,19 @@ class Pool:
     def part(self, start: int, stop: int) -> Pool:
         """The pool of the samples from row ``start`` up to, but not including, row ``stop``."""
         rows = slice(start, stop)
+        return self._part(rows, self.ids[rows])
+
+    def take(self, rows: np.ndarray) -> Pool:
+        """The pool of the samples at ``rows``, (k,) distinct rows, in that order."""
+        return self._part(rows, [self.ids[row] for row in rows.tolist()])
+
+    def _part(self, rows: Any, ids: Sequence[Any]) -> Pool:
         taken = Pool.__new__(Pool)  # skips the checks, which the data have passed
         taken.__setstate__(
             self.__getstate__()
             | {
-                "n": len(range(self.n)[rows]),
-                "ids": self.ids[rows],
+                "n": len(ids),
+                "ids": ids,
                 "labeled": self.labeled[rows],
                 "columns": {name: _part(column, rows) for name, column in self.columns.items()},
                 "missing": {name: mask[rows] for name, mask in self.missing.items()},
@@ -305,7 +312,7 @@ class Pool:
             )
 
 
-def _part(column: Any, rows: slice) -> Any:
+def _part(column: Any, rows: Any) -> Any:
     if isinstance(column, Objects | Maps):
         return column.take(np.arange(len(column))[rows])
     return column[:, rows] if column.ndim == 3 else column[rows]

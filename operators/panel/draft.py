@@ -6,7 +6,7 @@ from typing import Any
 
 from ..dataset.fiftyone_private import store_of
 
-DRAFTS, RECIPES = "alcore.panel", "alcore.recipes"
+DRAFTS = "alcore.panel"
 KEY = "draft"
 # The parts of the panel's state that are kept.
 KEPT = (
@@ -27,20 +27,3 @@ def save(dataset: Any, state: dict[str, Any]) -> None:
     store = store_of(dataset, DRAFTS)
     if draft and store.get(KEY) != draft:
         store.set(KEY, draft)
-
-
-def recipes(dataset: Any) -> dict[str, dict[str, Any]]:
-    """Return the saved recipes by their names, in order of the names."""
-    store = store_of(dataset, RECIPES)
-    found = {key: store.get(key) for key in sorted(store.list_keys())}
-    return {key: one for key, one in found.items() if isinstance(one, dict)}
-
-
-def save_recipe(dataset: Any, name: str, recipe: dict[str, Any]) -> None:
-    """Save a recipe under a name."""
-    store_of(dataset, RECIPES).set(name, recipe)
-
-
-def delete_recipe(dataset: Any, name: str) -> None:
-    """Delete a saved recipe."""
-    store_of(dataset, RECIPES).delete(name)

@@ -98,7 +98,7 @@ def test_a_call_from_python_is_no_job(operator, dataset, plugin, monkeypatch):
 
 
 def test_what_it_declares_stays_while_the_app_reads_the_dataset_anew(run, dataset, plugin):
-    """At every event FiftyOne reads the document of a dataset, into the object that all threads share."""
+    """FiftyOne reads a dataset at every event anew, into the object that all threads share."""
     done = threading.Event()
 
     def read() -> None:

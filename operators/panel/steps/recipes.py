@@ -10,7 +10,8 @@ import fiftyone.operators.types as types
 from ....alcore import InvalidInput, Recipe
 from ...dataset.fields import Choice
 from ...forms import words
-from .. import cards, draft
+from ...runs.saved_recipes import delete_recipe, save_recipe, saved_recipes
+from .. import cards
 from ..drawing import alert, box, column, dropdown, row
 from .step import OPERATORS, Step, recipe_in
 
@@ -29,16 +30,16 @@ class Recipes(Step):
         name = (ctx.panel.get_state("recipes.name") or "").strip()
         if not name:
             raise InvalidInput("Enter a name under which the recipe is saved")
-        if name in draft.recipes(ctx.dataset):
+        if name in saved_recipes(ctx.dataset):
             raise InvalidInput(f"There is a recipe {name!r} already; delete it, or enter another name")
-        draft.save_recipe(ctx.dataset, name, self.recipe(ctx))
+        save_recipe(ctx.dataset, name, self.recipe(ctx))
         ctx.panel.set_state("recipes.name", "")
         ctx.ops.notify(f"The recipe is saved as {name}", variant="success")
 
     def on_open_recipe(self, ctx: Any) -> None:
         """Open a saved recipe, as cards if cards can show all of it."""
         name = ctx.panel.get_state("recipes.saved")
-        found = draft.recipes(ctx.dataset).get(name)
+        found = saved_recipes(ctx.dataset).get(name)
         if found is None:
             raise InvalidInput("Choose a saved recipe first")
         self.open_recipe(ctx, found)
@@ -46,9 +47,9 @@ class Recipes(Step):
     def on_delete_recipe(self, ctx: Any) -> None:
         """Delete a saved recipe."""
         name = ctx.panel.get_state("recipes.saved")
-        if name not in draft.recipes(ctx.dataset):
+        if name not in saved_recipes(ctx.dataset):
             raise InvalidInput("Choose a saved recipe first")
-        draft.delete_recipe(ctx.dataset, name)
+        delete_recipe(ctx.dataset, name)
         ctx.panel.set_state("recipes.saved", "")
 
     def on_import_recipe(self, ctx: Any) -> None:
@@ -123,7 +124,7 @@ class Recipes(Step):
         rare.int("seed", label="Seed", default=ctx.panel.get_state("rare.seed") or 0, min=0)
         inside = box(panel, "recipes")
         inside.md("**Recipes of this dataset**", name="title")
-        saved = [Choice(name, "") for name in draft.recipes(ctx.dataset)]
+        saved = [Choice(name, "") for name in saved_recipes(ctx.dataset)]
         if saved:
             given = ctx.panel.get_state("recipes.saved")
             dropdown(inside, "saved", "Saved recipe", saved, given or saved[0].path)
