@@ -6,6 +6,7 @@ from typing import Any
 def register(plugin: Any) -> None:
     """Register every operator and panel that the manifest lists."""
     from .advise_stopping import AdviseStopping
+    from .advise_strategy import AdviseStrategy
     from .compare_strategies import CompareStrategies
     from .compute_business_value import ComputeBusinessValue
     from .compute_dropout_predictions import ComputeDropoutPredictions
@@ -54,6 +55,7 @@ def register(plugin: Any) -> None:
         ComputeScores,
         ComputeBusinessValue,
         AdviseStopping,
+        AdviseStrategy,
         CompareStrategies,
         RecordRound,
         ComputeDropoutPredictions,

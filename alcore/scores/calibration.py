@@ -1,4 +1,4 @@
-"""Temperature scaling: calibrate a model's probabilities with a single number."""
+"""Calibration: how far to trust probabilities, and to mend them with a single number."""
 
 from typing import Any
 
@@ -68,3 +68,20 @@ def fit_temperature(predictions: Any, labels: Any, given: str = "probabilities")
     found = float(minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-6}).x)
     # The search never tries the two bounds themselves.
     return float(np.exp(min((bounds[0], found, bounds[1]), key=loss)))
+
+
+def calibration_error(predictions: np.ndarray, labels: np.ndarray, bins: int = 15) -> float:
+    """How far the confidence of predictions is from how often they are right, from 0 to 1.
+
+    It is the expected calibration error: over bins of equal width, the mean distance between confidence
+    and accuracy, each bin by its share of the samples (Guo et al. 2017, equation 3).
+
+    Args:
+        predictions: (N, C) probabilities, N at least 1.
+        labels: (N,) whole numbers, the true classes.
+        bins: how many bins.
+    """
+    confidence, right = predictions.max(1), predictions.argmax(1) == labels
+    place = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
+    off = np.bincount(place, confidence - right, bins)
+    return float(np.abs(off).sum() / len(confidence))

@@ -18,6 +18,7 @@ OWN_FIELDS = {"id", "tags", "filepath", "created_at", "last_modified_at"}
 # What a name says of a field of labels, and attributes that labels by people do not have.
 LIKE_PREDICTIONS = re.compile(r"pred|model|infer|logit|prob|score|auto_?lab|eval", re.IGNORECASE)
 LIKE_LABELS = re.compile(r"truth|label|annot|(^|_)gt|target|class", re.IGNORECASE)
+LIKE_EMBEDDINGS = re.compile(r"emb|feat|vec|clip|dino|resnet|similar", re.IGNORECASE)
 SCORES = ("confidence", "logits", "prob", "members", "scores")
 LABELED_KINDS = {
     *("Classification", "Classifications", "Detections", "Polylines", "Keypoints"),
@@ -138,7 +139,7 @@ def uncertain_fields(dataset: Any) -> list[Choice]:
 
 
 def embedding_fields(dataset: Any) -> list[Choice]:
-    """Return the vector fields, and the similarity runs over whole images."""
+    """Return the vector fields, and the similarity runs over whole images; the likeliest first."""
     flat = schema_of(dataset)
     choices = [
         Choice(path, "a vector field")
@@ -146,9 +147,11 @@ def embedding_fields(dataset: Any) -> list[Choice]:
         if is_vector(field)
         and path not in OWN_FIELDS
         and path.rsplit(".", 1)[-1] not in VECTOR_ATTRIBUTES
+        and document_type(flat.get(path.removesuffix(".range"))) is not fo.Heatmap
         and not inside_list(dataset, path)
     ]
-    return choices + [Choice(key, "a similarity run") for key in similarity_runs(dataset)]
+    choices += [Choice(key, "a similarity run") for key in similarity_runs(dataset)]
+    return sorted(choices, key=lambda one: LIKE_EMBEDDINGS.search(one.path) is None)
 
 
 def number_fields(dataset: Any) -> list[Choice]:

@@ -47,9 +47,7 @@ def detected(mongod):
     samples = []
     for i in range(40):
         boxes = [(j, "bus" if (i, j) == (7, 0) else "car") for j in range(i % 4)]
-        truth = [
-            fo.Detection(label=name, bounding_box=[0.2 * j, 0.1, 0.1, 0.1]) for j, name in boxes
-        ]
+        truth = [fo.Detection(label=name, bounding_box=[0.2 * j, 0.1, 0.1, 0.1]) for j, name in boxes]
         found = [
             fo.Detection(label=name, bounding_box=[0.2 * j, 0.1, 0.1, 0.1], confidence=0.5 + 0.1 * j)
             for j, name in boxes

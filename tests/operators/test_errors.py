@@ -24,6 +24,7 @@ OPERATORS = [
     "compute_scores",
     "compute_business_value",
     "advise_stopping",
+    "advise_strategy",
     "compare_strategies",
     "record_round",
     "compute_dropout_predictions",

@@ -61,6 +61,7 @@ def test_every_operator_declares_its_risk(plugin):
         "compute_scores": "medium",
         "compute_business_value": "medium",
         "advise_stopping": "low",
+        "advise_strategy": "low",
         "compare_strategies": "low",
         "record_round": "medium",
     }
@@ -86,6 +87,7 @@ def test_what_the_panel_or_another_form_does_is_not_listed_twice(plugin):
         ("test set", "select_test_set"),
         ("embeddings", "compute_embeddings"),
         ("stop", "advise_stopping"),
+        ("recommendation", "advise_strategy"),
         ("benchmark", "compare_strategies"),
         ("simulate", "compare_strategies"),
         ("learning curve", "record_round"),
