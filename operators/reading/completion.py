@@ -66,13 +66,13 @@ def with_default(recipe: Recipe, usual: Callable[[], list[Strategy]]) -> Recipe:
         recipe: the recipe to complete.
         usual: returns the default strategies; called only if they are needed.
     """
-    if all(stage.strategies for stage in recipe.in_stages()):
+    if not any(stage.by_default for stage in recipe.in_stages()):
         return recipe
     strategies = usual()
     if recipe.stages is None:
         return recipe.model_copy(update={"strategies": strategies})
     stages = [
-        one if one.strategies else one.model_copy(update={"strategies": strategies})
+        one.model_copy(update={"strategies": strategies}) if one.by_default else one
         for one in recipe.stages
     ]
     return recipe.model_copy(update={"stages": stages})

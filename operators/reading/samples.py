@@ -103,7 +103,7 @@ class SampleReader:
         given, recipe = recipe, self.complete(recipe)
         columns, mask = self._columns(reads_of(recipe), DeclaredColumns.by(recipe))
         notes = [note for one in columns.values() for note in one.notes]
-        by_default = any(not stage.strategies for stage in given.in_stages())
+        by_default = any(stage.by_default for stage in given.in_stages())
         if by_default and any(isinstance(one, Random) for one in recipe.all_strategies()):
             notes.append(
                 f"no predictions and no embeddings were found, so {self.thing}s are chosen at random"
