@@ -27,6 +27,7 @@ from .recipe.default import completed_stages
 from .recipe.filters import passing
 from .recipe.limits import Bounds, bounds_of
 from .recipe.ready import has_gains, made_ready, needed_columns, those, why_stopped
+from .recipe.refining import refined
 from .strategies import Task
 
 # Tells the draws of a batch apart from those of the strategy ``random``.
@@ -117,7 +118,10 @@ def _selected(
     names: list[str] = []
     for number, stage in enumerate(stages):
         at = f"stages[{number}]." if recipe.stages is not None else ""
-        rows, names, picks, of_stage = _run_stage(task.of(rows), stage, number, at, progress)
+        if stage.refine is not None:
+            rows, of_stage = _refined(task.of(rows), stage, stages[number + 1].budget, number, at)
+        else:
+            rows, names, picks, of_stage = _run_stage(task.of(rows), stage, number, at, progress)
         report["stages"].append(of_stage)
         if len(rows) == 0 and number + 1 < len(stages):
             raise InvalidInput(
@@ -134,6 +138,28 @@ def _selected(
         reasons=[dict(zip(names, map(float, values), strict=True)) for values in picks.values],
         report=report,
     )
+
+
+def _refined(
+    task: Task, stage: Stage, budget: Any, number: int, at: str
+) -> tuple[np.ndarray, dict[str, Any]]:
+    """The candidates of the next stage, of its budget, and this stage's part of the report."""
+    assert stage.refine is not None
+    started = time.perf_counter()
+    drawing = Stage(budget=budget, strategies=stage.refine.strategies, filters=stage.filters)
+    ready = made_ready(task, drawing, f"{at}refine.", lambda _: task.tick)
+    rows, left = refined(ready, stage.refine, number)
+    return rows, {
+        "strategies": [one.model_dump(exclude_none=True) for one in stage.refine.strategies],
+        **ready.counts,
+        "budget": budget,
+        "left_by_round": left,
+        "chosen": len(rows),
+        "without_gain": 0,
+        "stopped": f"{len(rows)} candidates are left after {len(left)} rounds",
+        "reached": {},
+        "seconds": {"prepare": 0.0, "choose": time.perf_counter() - started},
+    }
 
 
 def _run_stage(

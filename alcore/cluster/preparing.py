@@ -113,11 +113,12 @@ def refuse_indivisible(recipe: Recipe, stage: Stage, at: str) -> None:
         "batch": stage.batch != "top",
         "cost": stage.cost is not None,
         "groups": stage.groups is not None,
+        "refine": stage.refine is not None,
     }
     found = [
         *(f"strategies: {one.strategy!r}" for one in stage.strategies or [] if not one.divisible),
         *(f"{name}: {getattr(stage, name)!r}" for name in ("combine", "batch") if options[name]),
-        *(f"{name}:" for name in ("cost", "groups") if options[name]),
+        *(f"{name}:" for name in ("cost", "groups", "refine") if options[name]),
     ]
     for one in recipe.all_filters():
         if one.minimum_distance is not None:

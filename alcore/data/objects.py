@@ -25,6 +25,7 @@ class Objects:
         confidences: (M,) in [0, 1], NaN where not known.
         labels: (M,) int index of the class, -1 where not known.
         boxes: (M, 4) left, top, width and height, all in the same unit.
+        correct: (M,) 1 for a true positive, 0 for a false one, NaN where not known.
         ids: M ids of the objects, anything hashable.
         classes: the C class names, in the order of ``labels`` and the columns of ``probabilities``.
 
@@ -39,6 +40,7 @@ class Objects:
         confidences: Any = None,
         labels: Any = None,
         boxes: Any = None,
+        correct: Any = None,
         ids: Sequence[Any] | np.ndarray | None = None,
         classes: Sequence[str] | None = None,
     ) -> None:
@@ -48,6 +50,7 @@ class Objects:
         self.probabilities = self._floats(probabilities, "probabilities", ("C",))
         self.confidences = self._floats(confidences, "confidences", ())
         self.boxes = self._floats(boxes, "boxes", (4,))
+        self.correct = self._floats(correct, "correct", ())
         self.labels = self._ints(labels)
         self._check()
 
@@ -59,6 +62,7 @@ class Objects:
         confidences: Sequence[Any] | None = None,
         labels: Sequence[Any] | None = None,
         boxes: Sequence[Any] | None = None,
+        correct: Sequence[Any] | None = None,
         ids: Sequence[Any] | None = None,
         classes: Sequence[str] | None = None,
     ) -> Objects:
@@ -74,6 +78,7 @@ class Objects:
             "confidences": confidences,
             "labels": labels,
             "boxes": boxes,
+            "correct": correct,
             "ids": ids,
         }
         lists = {name: list(entries) for name, entries in given.items() if entries is not None}
@@ -146,7 +151,7 @@ class Objects:
         index = np.repeat(self.offsets[wanted] - offsets[:-1], counts) + np.arange(offsets[-1])
         taken = Objects.__new__(Objects)  # skips the checks, which the data have passed
         taken.offsets, taken.classes = offsets, self.classes
-        for name in ("probabilities", "confidences", "labels", "boxes", "ids"):
+        for name in ("probabilities", "confidences", "labels", "boxes", "correct", "ids"):
             values = getattr(self, name)
             setattr(taken, name, None if values is None else values[index])
         return taken
@@ -211,6 +216,9 @@ class Objects:
         if self.confidences is not None:
             outside = (self.confidences < 0) | (self.confidences > 1)
             self._refuse("confidences", outside, "values outside 0 to 1", "NaN where it is not known")
+        if self.correct is not None:
+            odd = ~(np.isnan(self.correct) | (self.correct == 0) | (self.correct == 1))
+            self._refuse("correct", odd, "values other than 0 and 1", "NaN where it is not known")
         if self.labels is not None:
             last = np.iinfo(np.int64).max if classes is None else classes - 1
             unknown = (self.labels < -1) | (self.labels > last)

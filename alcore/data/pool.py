@@ -133,6 +133,21 @@ class Pool:
         )
         return taken
 
+    def take(self, rows: np.ndarray, columns: Collection[str]) -> Pool:
+        """The pool of the samples at ``rows``, in that order, with some of the columns."""
+        taken = Pool.__new__(Pool)  # skips the checks, which the data have passed
+        taken.__setstate__(
+            self.__getstate__()
+            | {
+                "n": len(rows),
+                "ids": [self.ids[row] for row in rows.tolist()],
+                "labeled": self.labeled[rows],
+                "columns": {name: _taken(self.columns[name], rows) for name in columns},
+                "missing": {name: self.missing[name][rows] for name in columns},
+            }
+        )
+        return taken
+
     def __getstate__(self) -> dict[str, Any]:
         """What the pool holds, as plain dicts, so that it can be sent to another process."""
         names = ("n", "ids", "labeled", "columns", "missing", "classes", "given", "elsewhere")
@@ -145,13 +160,14 @@ class Pool:
             setattr(self, name, MappingProxyType(value) if isinstance(value, dict) else value)
         self._frozen = True
 
-    def drawn(self, *key: int) -> np.ndarray:
+    def drawn(self, *key: int, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
         """(N,) float64 in (0, 1), drawn by each sample's id; see ``draws.uniforms``.
 
         Args:
             key: the seed, and numbers that tell apart several draws with one seed.
+            rows: (R,) for these rows alone.
         """
-        return uniforms(self._hashes, *key)
+        return uniforms(self._hashes[rows], *key)
 
     @cached_property
     def _hashes(self) -> np.ndarray:
@@ -315,6 +331,12 @@ class Pool:
 def _part(column: Any, rows: Any) -> Any:
     if isinstance(column, Objects | Maps):
         return column.take(np.arange(len(column))[rows])
+    return _taken(column, rows)
+
+
+def _taken(column: Any, rows: np.ndarray | slice) -> Any:
+    if isinstance(column, Objects | Maps):
+        return column.take(rows)
     return column[:, rows] if column.ndim == 3 else column[rows]
 
 

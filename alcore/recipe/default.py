@@ -83,7 +83,7 @@ def completed_stages(recipe: Recipe, pool: Pool) -> list[Stage]:
         InvalidInput: as ``default_strategies``.
     """
     stages = recipe.in_stages()
-    if all(stage.strategies for stage in stages):
+    if not any(stage.by_default for stage in stages):
         return stages
     usual = default_strategies(pool)
-    return [one if one.strategies else one.model_copy(update={"strategies": usual}) for one in stages]
+    return [one.model_copy(update={"strategies": usual}) if one.by_default else one for one in stages]

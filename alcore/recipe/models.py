@@ -133,16 +133,71 @@ class _OneStage(Options):
     )
 
 
-class Stage(_OneStage):
-    """One step of a cascade; it chooses among the samples that the previous step chose."""
+_OF_A_STAGE = [name for name in _OneStage.model_fields if name != "filters"]
+
+
+class Refine(Options):
+    """Which samples the next stage may choose from: those that several strategies draw.
+
+    In each round every strategy chooses, ``draws`` times, as many samples as the next stage will, from
+    a random subset of the candidates. What any of them has chosen are the candidates of the next round.
+
+    Source: Huseljic et al., Cleaning the Pool: Progressive Filtering of Unlabeled Pools in Deep Active
+    Learning (2026).
+    """
+
+    strategies: Annotated[list[AnyStrategy], Field(min_length=1)]
+    rounds: int = Field(5, gt=0)
+    draws: int = Field(10, gt=0, description="how many times each strategy draws in a round")
+    share: float = Field(
+        0.4, gt=0, le=1, description="of the candidates: a random subset, from the second round on"
+    )
+    first: int = Field(5000, gt=0, description="the size of the random subsets of the first round")
+    at_most: int = Field(10_000, gt=0, description="candidates a round leaves; of more some are drawn")
 
     @model_validator(mode="after")
-    def _fits_together(self) -> Stage:
-        _check_together(self)
+    def _all_count(self) -> Refine:
+        if any(one.strength == 0 for one in self.strategies):
+            raise ValueError("strategies: one has strength 0, which draws nothing; leave it out")
         return self
 
 
-_OF_A_STAGE = [name for name in _OneStage.model_fields if name != "filters"]
+class Stage(_OneStage):
+    """One step of a cascade; it chooses among the samples that the previous step chose."""
+
+    refine: Refine | None = Field(
+        None, description="instead of strategies: candidates for the next stage, drawn by several"
+    )
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Stage:
+        if self.refine is None:
+            _check_together(self)
+        elif any(getattr(self, name) != Stage.model_fields[name].default for name in _OF_A_STAGE):
+            raise ValueError(
+                "refine: takes filters beside it and nothing else; what is chosen of the candidates "
+                "belongs into the next stage"
+            )
+        return self
+
+    @property
+    def named(self) -> list[Strategy]:
+        """The strategies that it names, those of ``refine`` included."""
+        return self.refine.strategies if self.refine is not None else self.strategies or []
+
+    @property
+    def by_default(self) -> bool:
+        """Whether it leaves the strategies to the default recipe."""
+        return not self.named
+
+    def mapped(self, change: Callable[[Strategy], Strategy]) -> Stage:
+        """A copy with ``change`` applied to every strategy."""
+        changed = [change(one) for one in self.named]
+        if self.refine is not None:
+            return self.model_copy(
+                update={"refine": self.refine.model_copy(update={"strategies": changed})}
+            )
+        return self.model_copy(update={"strategies": changed or self.strategies})
 
 
 class Recipe(_OneStage):
@@ -161,6 +216,8 @@ class Recipe(_OneStage):
         elif self.model_fields_set & set(_OF_A_STAGE):
             *most, last = _OF_A_STAGE
             raise ValueError(f"stages: {', '.join(most)} and {last} belong inside the stages")
+        else:
+            _check_refined(self.stages)
         return self
 
     def in_stages(self) -> list[Stage]:
@@ -182,25 +239,22 @@ class Recipe(_OneStage):
 
     def mapped(self, change: Callable[[Strategy], Strategy]) -> Recipe:
         """A copy with ``change`` applied to every strategy."""
-
-        def changed(strategies: list[Strategy] | None) -> list[Strategy] | None:
-            return None if strategies is None else [change(one) for one in strategies]
-
-        if self.stages is None:
-            return self.model_copy(update={"strategies": changed(self.strategies)})
-        stages = [one.model_copy(update={"strategies": changed(one.strategies)}) for one in self.stages]
-        return self.model_copy(update={"stages": stages})
+        if self.stages is not None:
+            return self.model_copy(update={"stages": [one.mapped(change) for one in self.stages]})
+        if self.strategies is None:
+            return self
+        return self.model_copy(update={"strategies": [change(one) for one in self.strategies]})
 
     def all_strategies(self) -> list[Strategy]:
         """Every strategy of every stage, including those inside another strategy's options."""
-        named = [one for stage in self.in_stages() for one in stage.strategies or []]
+        named = [one for stage in self.in_stages() for one in stage.named]
         return [*named, *(inner for one in named for inner in one.nested())]
 
     def reads(self) -> list[tuple[str, Reads, str]]:
         """Each column that the recipe reads, its kind, and what uses it; a column may come twice."""
         found = [(one.column, one.reads, "filter") for one in self.all_filters()]
         for stage in self.in_stages():
-            for one in stage.strategies or []:
+            for one in stage.named:
                 found += [(column, reads, one.strategy) for column, reads in one.columns().items()]
             if stage.cost is not None:
                 found.append((stage.cost.column, Reads.NUMBERS, "cost"))
@@ -232,6 +286,7 @@ PARTS: dict[str, type[Options]] = {
     "cost": Cost,
     "groups": Groups,
     "stop": Stop,
+    "refine": Refine,
 }
 
 
@@ -247,6 +302,17 @@ def entry_names(strategies: list[Strategy]) -> list[str]:
         )
         for one in strategies
     ]
+
+
+def _check_refined(stages: list[Stage]) -> None:
+    """Refuse stages of which one refines, and the next does not say how many it chooses."""
+    for number, stage in enumerate(stages):
+        following = stages[number + 1] if number + 1 < len(stages) else None
+        if stage.refine is not None and (following is None or not isinstance(following.budget, int)):
+            raise ValueError(
+                f"stages[{number}].refine: the next stage must have a count as budget, since each draw "
+                "takes as many samples"
+            )
 
 
 def _check_together(stage: _OneStage) -> None:

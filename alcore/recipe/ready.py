@@ -80,7 +80,7 @@ def made_ready(
     if counts[1] == 0:
         raise InvalidInput(_nothing_left(task, candidates, needed))
     tasks = [replace(task, user=place) for place in places]
-    usual = _without_excluded(with_values, strategies, tasks)
+    usual = without_excluded(with_values, strategies, tasks)
     count = task.parts.total(len(usual))
     budget = _count(stage.budget, count)
     task = replace(task, candidates=usual, picks=min(budget, count), tick=ticking(budget))
@@ -132,7 +132,7 @@ def why_stopped(chosen: int, budget: int, candidates: int, stage: Stage) -> str:
     return f"{so_many}: every other candidate {' or '.join(why)}"
 
 
-def _without_excluded(
+def without_excluded(
     candidates: np.ndarray, strategies: list[Strategy], tasks: list[Task]
 ) -> np.ndarray:
     """The candidates without those that a strategy excludes; all of them, if none would be left."""

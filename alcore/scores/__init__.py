@@ -1,6 +1,6 @@
 """Scores: pure functions from predictions to one number per sample, higher = more worth labeling."""
 
-from .calibration import fit_temperature
+from .calibration import calibrated_confidences, fit_temperature
 from .cost import business_value, cost_margin, cost_matrix, expected_cost
 from .disagreement import detection_disagreement
 from .members import (
@@ -26,6 +26,7 @@ __all__ = [
     "aggregate_pixels",
     "bald",
     "business_value",
+    "calibrated_confidences",
     "consensus_entropy",
     "cost_margin",
     "cost_matrix",

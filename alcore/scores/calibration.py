@@ -1,4 +1,4 @@
-"""Calibration: how far to trust probabilities, and to mend them with a single number."""
+"""Calibrate probabilities and the confidences of objects, and tell how far they are off."""
 
 from typing import Any
 
@@ -12,6 +12,8 @@ from .arrays import tensor_of
 from .cost import numbers_of
 
 LEAST_TEMPERATURE, GREATEST_TEMPERATURE = 0.05, 20.0
+# With so many evaluated objects, right and wrong ones, a logistic curve is fitted.
+LEAST_EVALUATED = 6
 # Probabilities of 0 are raised to this, the smallest normal float32. A higher floor would change other
 # small probabilities, and the temperature would not fit the probabilities that it is applied to.
 SMALLEST = float(np.finfo(np.float32).tiny)
@@ -85,3 +87,59 @@ def calibration_error(predictions: np.ndarray, labels: np.ndarray, bins: int = 1
     place = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
     off = np.bincount(place, confidence - right, bins)
     return float(np.abs(off).sum() / len(confidence))
+
+
+def calibrated_confidences(confidences: Any, labels: Any, correct: Any) -> np.ndarray:
+    """The chance that each object of a detector is right, by its confidence and class.
+
+    For each class a logistic regression is fitted on its evaluated objects, where these are at least 6,
+    right and wrong ones; else one of the objects of all classes, by the same condition; else the
+    confidence is the chance.
+
+    Source: Sharma et al., PAL (2026), with the confidence as the only feature.
+
+    Args:
+        confidences: (M,) in [0, 1].
+        labels: (M,) whole numbers, the predicted class; -1 where not known.
+        correct: (M,) 1 for a true positive, 0 for a false one, NaN where not known.
+
+    Returns:
+        (M,) float64 in [0, 1].
+
+    Raises:
+        InvalidInput: lengths that do not fit, or confidences that are not finite.
+    """
+    s, c, right = (to_array(one, np.float64) for one in (confidences, labels, correct))
+    if s.ndim != 1 or not s.shape == c.shape == right.shape:
+        raise InvalidInput(
+            f"calibration: shapes {s.shape}, {c.shape} and {right.shape}; give (M,) confidences, "
+            "labels and correct"
+        )
+    if not np.isfinite(s).all():
+        raise InvalidInput("calibration: the confidences hold NaN or infinity; leave these objects out")
+    evaluated = np.flatnonzero(~np.isnan(right))
+    chances = _logistic(s[evaluated], right[evaluated], s)
+    by_class = np.argsort(c, kind="stable")
+    for label in np.unique(c[evaluated]):
+        if label >= 0:
+            first, last = np.searchsorted(c[by_class], [label, label + 1])
+            rows = by_class[first:last]
+            known = rows[~np.isnan(right[rows])]
+            if _fits(right[known]):
+                chances[rows] = _logistic(s[known], right[known], s[rows])
+    return chances
+
+
+def _fits(right: np.ndarray) -> bool:
+    return len(right) >= LEAST_EVALUATED and 0 < right.sum() < len(right)
+
+
+def _logistic(s: np.ndarray, right: np.ndarray, of: np.ndarray) -> np.ndarray:
+    """The chances of confidences ``of``; they themselves where nothing can be fitted."""
+    if not _fits(right) or len(of) == 0:
+        return of.copy()
+    from sklearn.linear_model import LogisticRegression
+
+    order = np.lexsort((right, s))  # sums then do not depend on the order of the objects
+    model = LogisticRegression().fit(s[order, None], right[order])
+    return np.asarray(model.predict_proba(of[:, None])[:, 1])

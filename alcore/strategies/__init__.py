@@ -34,6 +34,7 @@ from .disagreement import Disagreement
 from .diversity import Diversity
 from .expected_cost import ExpectedCost
 from .minority import Minority
+from .pal import Pal
 from .random import Random
 from .representative_informative import RepresentativeInformative
 from .representatives import Representatives
@@ -58,6 +59,7 @@ STRATEGIES: tuple[type[Strategy], ...] = (
     RepresentativeInformative,
     ClassBalanced,
     Minority,
+    Pal,
     TypiClust,
     Representatives,
     Badge,

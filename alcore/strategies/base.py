@@ -157,6 +157,10 @@ class Strategy(Options):
         """The confidence in [0, 1] below which it ignores objects."""
         return 0.0
 
+    def takes_evaluation(self) -> bool:
+        """Whether it reads which of the labeled samples' predicted objects are right."""
+        return False
+
     def compared_by(self) -> tuple[str, str] | None:
         """The column of vectors by which it compares samples, and the metric; None without one."""
         vectors = [column for column, reads in self.columns().items() if reads is Reads.VECTORS]

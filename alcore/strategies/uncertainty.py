@@ -14,10 +14,12 @@ from ..data.errors import InvalidInput
 from ..data.objects import Objects
 from ..data.pixel_maps import Maps
 from ..objectives import Objective
+from ..scores.multi_label import two_class
 from ..scores.objects import AGGREGATES as OVER_OBJECTS
 from ..scores.pixels import AGGREGATES as OVER_PIXELS
 from .base import LabelsUse, Strategy
 from .common import pixels
+from .common.objects import chances, is_evaluated, predicted_classes
 from .common.pixels import naming, over_pixels
 from .common.predictions import all_probabilities, class_vectors, probabilities
 from .common.task import Task
@@ -117,6 +119,11 @@ class Uncertainty(Strategy):
     class_weights: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]] | None = Field(
         None, description="how much objects of a class count; of others 1"
     )
+    calibrate: bool = Field(
+        False,
+        description="of objects: by the chance that one is right, fitted for each class on evaluated "
+        "objects of labeled samples",
+    )
     empty: Literal["least", "median", "most"] = Field(
         "median", description="what a sample without objects is taken as"
     )
@@ -128,6 +135,10 @@ class Uncertainty(Strategy):
     def ignored_below(self) -> float:
         """The confidence in [0, 1] below which objects are ignored."""
         return self.min_confidence
+
+    def takes_evaluation(self) -> bool:
+        """Whether it reads which objects are right; see ``Strategy.takes_evaluation``."""
+        return self.calibrate
 
     def objective(self, task: Task) -> Objective:
         """The objective that values the candidates of ``task``; see ``Strategy.objective``."""
@@ -157,6 +168,10 @@ class Uncertainty(Strategy):
         column = task.pool.column(self.column, task.user)
         if isinstance(column, Objects):
             return _of_objects(self, task, column)[rows]
+        if self.calibrate:
+            raise InvalidInput(
+                f"{task.user}: calibrate: is for predictions of objects; {self.column!r} holds others"
+            )
         if isinstance(column, Maps):
             return _of_maps(self, task, column, rows)
         if self.measure == "stored":
@@ -221,18 +236,28 @@ def _of_objects(options: Uncertainty, task: Task, objects: Objects) -> np.ndarra
     how = _aggregate_of(options, task, OVER_OBJECTS, "objects", "max")
     here = ~task.pool.missing[options.column]
     if here.all():
-        return _aggregated(options, task, objects, how)
+        return _aggregated(options, task, objects, task.pool.labeled, how)
     out = np.zeros(len(objects))
-    out[here] = _aggregated(options, task, objects.take(here), how)
+    out[here] = _aggregated(options, task, objects.take(here), task.pool.labeled[here], how)
     return out
 
 
-def _aggregated(options: Uncertainty, task: Task, objects: Objects, how: str) -> np.ndarray:
+def _aggregated(
+    options: Uncertainty, task: Task, objects: Objects, labeled: np.ndarray, how: str
+) -> np.ndarray:
     if options.measure == "stored":
         raise InvalidInput(f"{task.user}: measure: 'stored' is for maps")
-    # Unless the options say so, the sums of the vectors show whether they are distributions.
-    independent = options.multi_label or options.column in task.pool.independent
-    each = scores.object_scores(objects, options.measure, independent or None)
+    if options.calibrate:
+        if not is_evaluated(objects, labeled):
+            raise InvalidInput(
+                f"{task.user}: calibrate: of no object of a labeled sample it is known whether it is "
+                "right; evaluate the detections first, or leave it out"
+            )
+        each = two_class(chances(objects, labeled, task.user), options.measure)
+    else:
+        # Unless the options say so, the sums of the vectors show whether they are distributions.
+        independent = options.multi_label or options.column in task.pool.independent
+        each = scores.object_scores(objects, options.measure, independent or None)
     keep = None
     if objects.confidences is not None and options.min_confidence > 0:
         keep = ~(objects.confidences < options.min_confidence)
@@ -250,10 +275,7 @@ def _aggregated(options: Uncertainty, task: Task, objects: Objects, how: str) ->
 def _class_weights(options: Uncertainty, task: Task, objects: Objects) -> np.ndarray | None:
     if not options.class_weights:
         return None
-    labels, classes = objects.labels, objects.classes or []
-    if labels is None and objects.probabilities is not None:
-        bare = np.isnan(objects.probabilities[:, 0])
-        labels = np.where(bare, -1, objects.probabilities.argmax(1))
+    labels, classes = predicted_classes(objects), objects.classes or []
     unknown = [name for name in options.class_weights if name not in classes]
     if labels is None or unknown:
         what = f"{unknown[0]!r} is no class" if unknown else "the objects have no classes"

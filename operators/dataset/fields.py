@@ -68,6 +68,18 @@ def object_fields(dataset: Any) -> list[Choice]:
     return sorted(choices, key=lambda choice: choice.path == "ground_truth")
 
 
+def evaluation_of(dataset: Any, path: str) -> str | None:
+    """Return the key of the last evaluation of a field of objects; None where it has none."""
+    root = f"{path}.{LIST_OF.get(document_type(dataset.get_field(path)), '')}"
+    infos = [dataset.get_evaluation_info(key) for key in dataset.list_evaluations()]
+    found = [
+        (one.timestamp, one.key)
+        for one in infos
+        if getattr(one.config, "pred_field", None) == path and dataset.get_field(f"{root}.{one.key}")
+    ]
+    return max(found)[1] if found else None
+
+
 def detection_fields(dataset: Any) -> list[Choice]:
     """Return the fields of objects that have bounding boxes."""
     return [

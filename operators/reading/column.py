@@ -54,11 +54,13 @@ class Declared:
         classes: the class names that the dataset declares for the field, else its default classes.
         logits: whether the recipe says that the column holds logits.
         independent: whether the recipe says that several classes can be true for one row.
+        evaluation: the key of an evaluation of the field's objects, if the recipe uses it.
     """
 
     classes: list[str] = field(default_factory=list)
     logits: bool = False
     independent: bool = False
+    evaluation: str | None = None
 
 
 @dataclass

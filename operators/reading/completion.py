@@ -8,11 +8,11 @@ from typing import Any
 
 from ...alcore import Recipe
 from ...alcore.strategies import Reads, Strategy
-from ..dataset.fields import document_type, is_vector
+from ..dataset.fields import document_type, evaluation_of, is_vector
 from ..dataset.stored_schema import LIST_OF
 from .column import Declared
 
-PREDICTED = (Reads.CLASSES, Reads.CLASS_PROBABILITIES, Reads.PREDICTIONS)
+PREDICTED = (Reads.CLASSES, Reads.CLASS_PROBABILITIES, Reads.PREDICTIONS, Reads.OBJECTS)
 
 
 @dataclass
@@ -38,10 +38,13 @@ class Labeled:
 
 @dataclass
 class DeclaredColumns:
-    """The columns that a recipe declares to hold logits, and those with independent classes."""
+    """The columns that a recipe declares to hold logits, those with independent classes, and those of
+    which it needs to know what an evaluation says of each object.
+    """
 
     logits: set[str] = field(default_factory=set)
     independent: set[str] = field(default_factory=set)
+    evaluated: set[str] = field(default_factory=set)
 
     @classmethod
     def by(cls, recipe: Recipe) -> DeclaredColumns:
@@ -52,11 +55,14 @@ class DeclaredColumns:
                 declared.logits |= set(one.judged_by())
             if one.declared_independent():
                 declared.independent |= set(one.judged_by())
+            if one.takes_evaluation():
+                declared.evaluated |= set(one.judged_by())
         return declared
 
-    def of(self, column: str, classes: list[str]) -> Declared:
+    def of(self, dataset: Any, column: str, classes: list[str]) -> Declared:
         """Return what is declared about one column, given the classes that the dataset declares."""
-        return Declared(classes, column in self.logits, column in self.independent)
+        evaluation = evaluation_of(dataset, column) if column in self.evaluated else None
+        return Declared(classes, column in self.logits, column in self.independent, evaluation)
 
 
 def with_default(recipe: Recipe, usual: Callable[[], list[Strategy]]) -> Recipe:
@@ -66,13 +72,13 @@ def with_default(recipe: Recipe, usual: Callable[[], list[Strategy]]) -> Recipe:
         recipe: the recipe to complete.
         usual: returns the default strategies; called only if they are needed.
     """
-    if all(stage.strategies for stage in recipe.in_stages()):
+    if not any(stage.by_default for stage in recipe.in_stages()):
         return recipe
     strategies = usual()
     if recipe.stages is None:
         return recipe.model_copy(update={"strategies": strategies})
     stages = [
-        one if one.strategies else one.model_copy(update={"strategies": strategies})
+        one.model_copy(update={"strategies": strategies}) if one.by_default else one
         for one in recipe.stages
     ]
     return recipe.model_copy(update={"stages": stages})

@@ -22,6 +22,8 @@ from .field_readers import FieldReader, name_classes
 from .map_files import check_map_file, is_array, read_map_file
 
 MAPS_A_QUERY = 64
+# What an evaluation of detections writes on each of them.
+CORRECT = {"tp": 1.0, "fp": 0.0}
 
 
 class ObjectList(FieldReader):
@@ -73,6 +75,9 @@ class ObjectList(FieldReader):
                 )
             self._at["boxes"] = len(self.paths)
             self.paths.append(f"{self.root}.bounding_box")
+        if declared.evaluation:
+            self._at["correct"] = len(self.paths)
+            self.paths.append(f"{self.root}.{declared.evaluation}")
         self._counts = np.zeros(n, dtype=np.int64)
         self._missing = np.ones(n, dtype=bool)
         self._labels: list[Any] = []
@@ -80,6 +85,7 @@ class ObjectList(FieldReader):
         self._ids: list[Any] = []
         self._vectors: list[Any] = []
         self._boxes = array("d")
+        self._correct = array("d")
         self._boxless: list[int] = []
 
     def put(self, row: int, sample: str, values: Sequence[Any]) -> None:
@@ -98,6 +104,8 @@ class ObjectList(FieldReader):
         self._confidences.extend(map(confidence_of, confidences))
         if "vector" in self._at:
             self._vectors += values[self._at["vector"]]
+        if "correct" in self._at:
+            self._correct.extend(CORRECT.get(one, np.nan) for one in values[self._at["correct"]])
         if "boxes" in self._at:
             boxes = values[self._at["boxes"]]
             if any(box is None or len(box) != 4 for box in boxes):
@@ -137,6 +145,7 @@ class ObjectList(FieldReader):
             confidences=confidences[keep],
             labels=codes[keep],
             boxes=None if boxes is None else boxes[keep],
+            correct=np.array(self._correct)[keep] if "correct" in self._at else None,
             ids=np.array([str(one) for one in self._ids], dtype=object)[keep],
             classes=classes,
         )

@@ -21,10 +21,12 @@ from ..dataset.fields import (
     document_type,
     embedding_fields,
     is_vector,
+    map_fields,
     map_paths,
     may_hold_vectors,
     member_fields,
     number_fields,
+    object_fields,
     prediction_fields,
     uncertain_fields,
 )
@@ -56,6 +58,8 @@ FITTING = {
         "or arrays of pixels",
         uncertain_fields,
     ),
+    Reads.OBJECTS: Fitting("objects with confidences", object_fields),
+    Reads.MAPS: Fitting("a Heatmap, or arrays of pixels", map_fields),
     Reads.CLASS_PROBABILITIES: Fitting(
         "a Classification, or a vector of probabilities or logits", prediction_fields
     ),
@@ -86,6 +90,9 @@ _SERVES_BOTH = {
         for one in _PREDICTED
     },
     frozenset({Reads.MEMBER, Reads.CLASS_MEMBER}): Reads.CLASS_MEMBER,
+    frozenset({Reads.OBJECTS, Reads.PREDICTIONS}): Reads.OBJECTS,
+    frozenset({Reads.OBJECTS, Reads.CLASSES}): Reads.OBJECTS,
+    frozenset({Reads.MAPS, Reads.PREDICTIONS}): Reads.MAPS,
 }
 
 
@@ -136,6 +143,11 @@ def reader_of(
     classes = kind is fo.Classification
     if reads in (Reads.CLASSES, Reads.NUMBERS, Reads.VALUES) and kind in LIST_OF:
         return ObjectList(n, column, kind, flat, declared, counted=True)
+    if reads is Reads.OBJECTS:
+        return ObjectList(n, column, kind, flat, declared) if kind in LIST_OF else None
+    if reads is Reads.MAPS:
+        paths = map_paths(flat, column)
+        return PixelMaps(n, view, *paths, declared) if any(paths) else None
     if reads is Reads.CLASSES:
         reads = Reads.CLASS_PROBABILITIES if classes or is_vector(field) else Reads.CATEGORIES
     if reads in (*_PREDICTED[1:], Reads.MEMBER, Reads.CLASS_MEMBER):

@@ -103,7 +103,7 @@ class SampleReader:
         given, recipe = recipe, self.complete(recipe)
         columns, mask = self._columns(reads_of(recipe), DeclaredColumns.by(recipe))
         notes = [note for one in columns.values() for note in one.notes]
-        by_default = any(not stage.strategies for stage in given.in_stages())
+        by_default = any(stage.by_default for stage in given.in_stages())
         if by_default and any(isinstance(one, Random) for one in recipe.all_strategies()):
             notes.append(
                 f"no predictions and no embeddings were found, so {self.thing}s are chosen at random"
@@ -187,9 +187,12 @@ class SampleReader:
             InvalidInput: if a field is unknown or of the wrong type.
         """
         return {
-            column: self._reader(column, one, user, declared.of(column, self.declared_classes(column)))
+            column: self._reader(column, one, user, self._declared(column, declared))
             for column, (one, user) in reads.items()
         }
+
+    def _declared(self, column: str, declared: DeclaredColumns) -> Declared:
+        return declared.of(self.dataset, column, self.declared_classes(column))
 
     def declared_classes(self, column: str) -> list[str]:
         """Return the class names that the dataset declares for a field, else its default classes."""
@@ -323,7 +326,7 @@ class SampleReader:
         if not self.keeps:
             return Kept()
         how = {
-            path: (one, (reads[path][0], declared.of(path, self.declared_classes(path)), self.bad))
+            path: (one, (reads[path][0], self._declared(path, declared), self.bad))
             for path, one in readers.items()
         }
         return kept_of(self.view, how, (self.labeled, [one.paths for one in labels]))

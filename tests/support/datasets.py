@@ -69,6 +69,32 @@ def make_images(images):
     return dataset
 
 
+def make_street(images):
+    """32 images with boxes of a detector that knows boats, too; of the first 16 the true boxes."""
+    import fiftyone as fo
+
+    rng = np.random.default_rng(2)
+    dataset = fo.Dataset(new_name())
+    samples = []
+    for number, path in enumerate(images[:32]):
+        sample = fo.Sample(filepath=path, embeddings=rng.normal(size=4).astype(np.float32))
+        found, true = [], []
+        for place in range(int(rng.integers(0, 5))):
+            label = ["car", "car", "person", "boat"][int(rng.integers(4))]
+            box = [0.2 * place, 0.1, 0.15, 0.3]
+            confidence = float(rng.uniform(0.1, 1))
+            found.append(fo.Detection(label=label, bounding_box=box, confidence=confidence))
+            if label != "boat" and rng.random() < confidence:
+                true.append(fo.Detection(label=label, bounding_box=box))
+        true.append(fo.Detection(label="person", bounding_box=[0.1, 0.6, 0.2, 0.3]))
+        sample["found"] = fo.Detections(detections=found)
+        if number < 16:
+            sample["true"] = fo.Detections(detections=true)
+        samples.append(sample)
+    dataset.add_samples(samples, dynamic=True, progress=False)
+    return dataset
+
+
 def make_kinds(images, arrays, folder):
     """A field of every kind of label; maps lie in the folder."""
     import fiftyone as fo

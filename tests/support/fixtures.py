@@ -8,7 +8,7 @@ from bson import json_util
 from PIL import Image
 from scipy.special import softmax
 
-from support.datasets import FEW, copy_of, kept, make_images, make_kinds
+from support.datasets import FEW, copy_of, kept, make_images, make_kinds, make_street
 
 PLUGIN = "fiftyone.plugins.orgs.alcore.active_learning"
 N = 48
@@ -94,6 +94,19 @@ def dataset(image_master):
 def unchanged(image_master):
     """The same, for tests that leave it as it is."""
     with copy_of(image_master) as dataset:
+        yield dataset
+
+
+@pytest.fixture(scope="session")
+def street_master(mongod, images):
+    with kept(make_street(images)) as master:
+        yield master
+
+
+@pytest.fixture
+def street(street_master):
+    """32 images with boxes of a detector; of the first 16 the true boxes."""
+    with copy_of(street_master) as dataset:
         yield dataset
 
 

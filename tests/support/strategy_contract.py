@@ -18,6 +18,8 @@ BUDGET = 7
 WRONG = {
     Reads.CLASS_PROBABILITIES: "place",
     Reads.PREDICTIONS: "place",
+    Reads.OBJECTS: "predictions",
+    Reads.MAPS: "predictions",
     Reads.MEMBERS: "place",
     Reads.MEMBER: "place",
     Reads.CLASS_MEMBER: "place",
@@ -42,6 +44,25 @@ def columns_of(n: int = N, seed: int = 0) -> dict[str, Any]:
         "place": np.array(["dock", "road", "yard"], dtype=object)[rng.integers(0, 3, n)],
         "truth": np.array(["0", "1", "2"], dtype=object)[predictions.argmax(1)],
         "maps": alcore.Maps(lambda row: np.full((2, 2), 0.5), n),
+        "objects": alcore.Objects(
+            np.arange(n + 1) * 2,
+            confidences=rng.uniform(0.1, 1, 2 * n),
+            labels=rng.integers(0, CLASSES, 2 * n),
+            correct=rng.integers(0, 2, 2 * n),
+            classes=["0", "1", "2"],
+        ),
+    }
+
+
+def taken(columns: Mapping[str, Any], rows: Any) -> dict[str, Any]:
+    """The columns of some rows, in that order."""
+    return {
+        name: column.take(rows)
+        if isinstance(column, alcore.Objects | alcore.Maps)
+        else column[:, rows]
+        if column.ndim == 3
+        else column[rows]
+        for name, column in columns.items()
     }
 
 
@@ -118,14 +139,7 @@ class StrategyContract:
     def test_the_order_of_the_rows_does_not_matter(self, entry: dict[str, Any]) -> None:
         columns, order = columns_of(), np.random.default_rng(1).permutation(N)
         labeled = np.arange(N) < 5
-        shuffled = {
-            name: alcore.Maps(lambda row: np.full((2, 2), 0.5), N)
-            if name == "maps"
-            else column[:, order]
-            if column.ndim == 3
-            else column[order]
-            for name, column in columns.items()
-        }
+        shuffled = taken(columns, order)
         ids = [f"id-{row}" for row in range(N)]
         first = self.select(pool_of(columns, labeled, ids=ids), entry)
         second = self.select(pool_of(shuffled, labeled[order], ids=[ids[row] for row in order]), entry)
@@ -144,14 +158,7 @@ class StrategyContract:
             assert sorted(chosen.indices.tolist()) == np.flatnonzero(~absent & ~pool.labeled).tolist()
 
     def test_chooses_among_equals(self, entry: dict[str, Any]) -> None:
-        alike = {
-            name: column
-            if name == "maps"
-            else np.repeat(column[:, :1], N, axis=1)
-            if column.ndim == 3
-            else np.repeat(column[:1], N, axis=0)
-            for name, column in columns_of().items()
-        }
+        alike = taken(columns_of(), np.zeros(N, dtype=np.int64))
         if entry.get("radius") == "auto" or "prefer" in entry:
             return  # there is no radius, and no category but one
         chosen = self.select(pool_of(alike), entry)
@@ -210,14 +217,7 @@ class StrategyContract:
         columns = columns_of(30)
         labeled = np.arange(30) < 12
         beside = self.select(pool_of(columns, labeled), entry).indices
-        without = {
-            name: alcore.Maps(lambda row: np.full((2, 2), 0.5), 18)
-            if name == "maps"
-            else column[:, 12:]
-            if column.ndim == 3
-            else column[12:]
-            for name, column in columns.items()
-        }
+        without = taken(columns, np.arange(12, 30))
         alone = self.select(pool_of(without, np.zeros(18, dtype=bool)), entry).indices + 12
         assert beside.tolist() != alone.tolist()
 

@@ -146,7 +146,7 @@ def labeled_counts(options: HasClasses, counted: ClassCounts, task: Task) -> np.
         return counted.total(labeled[here[labeled]], task.parts)
     pool.column(options.labels, task.user)
     known = labeled[~pool.missing[options.labels][labeled]]
-    return task.parts.total(_true_counts(options.labels, counted.names, known, task))
+    return task.parts.total(true_counts(options.labels, counted.names, known, task))
 
 
 def target_of(options: HasClasses, counted: ClassCounts, task: Task) -> np.ndarray:
@@ -194,8 +194,12 @@ def merged(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return rows[first], codes
 
 
-def _true_counts(labels: str, classes: Sequence[str], rows: np.ndarray, task: Task) -> np.ndarray:
-    """(C,) float64, how often each class occurs at ``rows`` of a column of true classes or objects."""
+def true_counts(labels: str, classes: Sequence[str], rows: np.ndarray, task: Task) -> np.ndarray:
+    """(C,) float64, how often each class occurs at ``rows`` of a column of true classes or objects.
+
+    Raises:
+        InvalidInput: objects without classes, or true classes that are not among ``classes``.
+    """
     column = task.pool.column(labels, task.user)
     if isinstance(column, Objects):
         inside = column.take(rows)

@@ -24,6 +24,8 @@ class Reads(Enum):
 
     CLASS_PROBABILITIES = "class probabilities"
     PREDICTIONS = "predictions of samples, objects or pixels"
+    OBJECTS = "predictions of objects"
+    MAPS = "predictions of pixels"
     MEMBERS = "an array of members"
     MEMBER = "predictions of one member"
     CLASS_MEMBER = "class probabilities of one member"
@@ -144,6 +146,8 @@ Metric = Literal["euclidean", "cosine"]
 
 # Columns, by their kind.
 Predictions = Annotated[str, Reads.PREDICTIONS]
+PredictedObjects = Annotated[str, Reads.OBJECTS]
+PredictedPixels = Annotated[str, Reads.MAPS]
 ClassProbabilities = Annotated[str, Reads.CLASS_PROBABILITIES]
 Members = Annotated[str, Reads.MEMBERS] | Annotated[Several, Reads.MEMBER]
 ClassMembers = Annotated[str, Reads.MEMBERS] | Annotated[Several, Reads.CLASS_MEMBER]

@@ -116,6 +116,12 @@ class TestMinority(StrategyContract):
     counts_labeled = True
 
 
+class TestPal(StrategyContract):
+    strategy = "pal"
+    entries = ({"column": "objects"}, {"column": "objects", "embeddings": "embeddings"})
+    counts_labeled = True
+
+
 class TestTypiClust(StrategyContract):
     strategy = "typiclust"
     entries = (VECTORS,)

@@ -1,0 +1,103 @@
+"""What an evaluation says of a detector's boxes, read with them, and what is chosen by it."""
+
+import numpy as np
+import pytest
+
+import alcore as engine
+
+PAL = {"strategy": "pal", "column": "found"}
+DOUBT = {"strategy": "uncertainty", "column": "found", "measure": "entropy", "calibrate": True}
+
+
+@pytest.fixture
+def evaluated(street):
+    street.evaluate_detections("found", "true", eval_key="first", progress=False)
+    return street
+
+
+@pytest.fixture
+def read(plugin):
+    """The pool and the completed recipe of an entry."""
+    reading, recipes = plugin("operators.reading.read"), plugin("alcore").Recipe
+
+    def read_entry(view, entry):
+        recipe = recipes.of({"budget": 5, "strategies": [entry]})
+        return reading.read(view, recipe, reading.Labeled("true", None))
+
+    return read_entry
+
+
+def correct(dataset, key):
+    return [
+        {"tp": 1.0, "fp": 0.0}.get(one)
+        for labels in dataset.values(f"found.detections.{key}")
+        for one in labels or []
+    ]
+
+
+@pytest.mark.parametrize("entry", [PAL, DOUBT])
+def test_each_box_is_right_or_wrong_as_the_last_evaluation_has_it(evaluated, read, entry):
+    boxes = read(evaluated, entry).pool.columns["found"]
+    assert boxes.correct.tolist() == correct(evaluated, "first")
+    evaluated.evaluate_detections(
+        "found", "true", eval_key="a_later_one", classwise=False, iou=0.9, progress=False
+    )
+    evaluated.evaluate_detections("true", "found", eval_key="the_other_way", progress=False)
+    boxes = read(evaluated, entry).pool.columns["found"]
+    found = [np.nan if one is None else one for one in correct(evaluated, "a_later_one")]
+    np.testing.assert_array_equal(boxes.correct, found)
+
+
+def test_what_needs_no_evaluation_reads_none(evaluated, read):
+    plain = {"strategy": "uncertainty", "column": "found"}
+    assert read(evaluated, plain).pool.columns["found"].correct is None
+
+
+def test_pal_chooses_as_the_engine_by_the_evaluation_and_the_true_boxes(evaluated, operator):
+    entry = {**PAL, "embeddings": "embeddings"}
+    select = operator("select")
+    options = {"recipe": {"budget": 6, "strategies": [entry]}, "label_field": "true", "tag": "next"}
+    assert select(evaluated, **options).result["chosen"] == 6
+    rows = [sample.found.detections for sample in evaluated]
+    names = ["boat", "car", "person"]
+    boxes = engine.Objects.from_lists(
+        confidences=[[one.confidence for one in boxes] for boxes in rows],
+        labels=[[names.index(one.label) for one in boxes] for boxes in rows],
+        correct=[[float(one["first"] == "tp") for one in boxes] for boxes in rows],
+        classes=names,
+    )
+    true = [one.true.detections if one.true else [] for one in evaluated]
+    truth = engine.Objects.from_lists(
+        labels=[[names.index(one.label) for one in boxes] for boxes in true], classes=names
+    )
+    pool = engine.Pool(
+        len(evaluated),
+        labeled=np.arange(len(evaluated)) < 16,
+        ids=evaluated.values("id"),
+        columns={
+            "found": boxes,
+            "true": truth,
+            "embeddings": np.array(evaluated.values("embeddings")),
+        },
+    )
+    expected = engine.select(pool, {"budget": 6, "strategies": [{**entry, "labels": "true"}]})
+    assert set(evaluated.match_tags("next").values("id")) == set(expected.ids)
+    assert expected.report["stages"][0]["reached"]["pal"]["after"]["calibrated"]
+
+
+def test_without_an_evaluation_pal_goes_by_the_confidences(street, operator, read):
+    assert read(street, PAL).pool.columns["found"].correct is None
+    chosen = operator("select")(street, recipe={"budget": 4, "strategies": [PAL]}, label_field="true")
+    assert chosen.result["chosen"] == 4
+
+
+def test_a_doubt_that_nothing_calibrates_is_refused_in_a_sentence(street, operator):
+    recipe = {"budget": 4, "strategies": [DOUBT]}
+    with pytest.raises(Exception, match="calibrate: of no object of a labeled sample"):
+        operator("select")(street, recipe=recipe, label_field="true")
+
+
+def test_pal_takes_objects_alone(dataset, operator):
+    recipe = {"budget": 4, "strategies": [{**PAL, "column": "sure"}]}
+    with pytest.raises(Exception, match="field 'sure' is a Classification; it takes objects"):
+        operator("select")(dataset, recipe=recipe)
