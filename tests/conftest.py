@@ -120,7 +120,7 @@ def mongod() -> str:
 @pytest.fixture(scope="session")
 def app_url(mongod: str) -> Iterator[str]:
     """The App, with the plugin loaded without error."""
-    with servers.app() as url:
+    with servers.app(servers.free_address()) as url:
         assert servers.plugin_errors(url) == []
         yield url
 

@@ -115,11 +115,12 @@ class Pool:
         rows = slice(start, stop)
         return self._part(rows, self.ids[rows])
 
-    def take(self, rows: np.ndarray) -> Pool:
-        """The pool of the samples at ``rows``, (k,) distinct rows, in that order."""
-        return self._part(rows, [self.ids[row] for row in rows.tolist()])
+    def take(self, rows: np.ndarray, columns: Collection[str] | None = None) -> Pool:
+        """The pool of the samples at ``rows``, in that order, with all or some of the columns."""
+        return self._part(rows, [self.ids[row] for row in rows.tolist()], columns)
 
-    def _part(self, rows: Any, ids: Sequence[Any]) -> Pool:
+    def _part(self, rows: Any, ids: Sequence[Any], columns: Collection[str] | None = None) -> Pool:
+        names = self.columns if columns is None else columns
         taken = Pool.__new__(Pool)  # skips the checks, which the data have passed
         taken.__setstate__(
             self.__getstate__()
@@ -127,23 +128,8 @@ class Pool:
                 "n": len(ids),
                 "ids": ids,
                 "labeled": self.labeled[rows],
-                "columns": {name: _part(column, rows) for name, column in self.columns.items()},
-                "missing": {name: mask[rows] for name, mask in self.missing.items()},
-            }
-        )
-        return taken
-
-    def take(self, rows: np.ndarray, columns: Collection[str]) -> Pool:
-        """The pool of the samples at ``rows``, in that order, with some of the columns."""
-        taken = Pool.__new__(Pool)  # skips the checks, which the data have passed
-        taken.__setstate__(
-            self.__getstate__()
-            | {
-                "n": len(rows),
-                "ids": [self.ids[row] for row in rows.tolist()],
-                "labeled": self.labeled[rows],
-                "columns": {name: _taken(self.columns[name], rows) for name in columns},
-                "missing": {name: self.missing[name][rows] for name in columns},
+                "columns": {name: _part(self.columns[name], rows) for name in names},
+                "missing": {name: self.missing[name][rows] for name in names},
             }
         )
         return taken
@@ -331,12 +317,6 @@ class Pool:
 def _part(column: Any, rows: Any) -> Any:
     if isinstance(column, Objects | Maps):
         return column.take(np.arange(len(column))[rows])
-    return _taken(column, rows)
-
-
-def _taken(column: Any, rows: np.ndarray | slice) -> Any:
-    if isinstance(column, Objects | Maps):
-        return column.take(rows)
     return column[:, rows] if column.ndim == 3 else column[rows]
 
 

@@ -9,6 +9,7 @@ from PIL import Image
 from scipy.special import softmax
 
 from support.datasets import FEW, copy_of, kept, make_images, make_kinds, make_street
+from support.label_studio import TOKEN, Annotator, label_studio
 
 PLUGIN = "fiftyone.plugins.orgs.alcore.active_learning"
 N = 48
@@ -63,6 +64,28 @@ def gpu():
 
     with any_gpu() as counts:
         yield counts
+
+
+@pytest.fixture(scope="session")
+def label_studio_server(tmp_path_factory):
+    """The address of a Label Studio of the tests' own."""
+    with label_studio(tmp_path_factory.mktemp("label-studio")) as address:
+        yield address
+
+
+@pytest.fixture
+def annotator(label_studio_server):
+    return Annotator(label_studio_server)
+
+
+@pytest.fixture
+def configured(mongod, label_studio_server, monkeypatch):
+    """FiftyOne's annotation config names the server and its key."""
+    import fiftyone as fo
+
+    usual = fo.annotation_config.backends["labelstudio"]
+    for name, value in {**usual, "url": label_studio_server, "api_key": TOKEN}.items():
+        monkeypatch.setitem(usual, name, value)
 
 
 @pytest.fixture(scope="session")

@@ -22,6 +22,7 @@ class HeadlessPanel:
         state: the state of the panel, as the App holds it.
         data: what the panel sent to be shown in plots and tables.
         shown: the properties that were drawn last, by name; those inside of others too.
+        requests: what the App was asked to do by the last event.
     """
 
     def __init__(self, collection: Any) -> None:
@@ -29,6 +30,7 @@ class HeadlessPanel:
         self.state: dict[str, Any] = {}
         self.data: dict[str, Any] = {}
         self.shown: dict[str, Any] = {}
+        self.requests: list[dict[str, Any]] = []
         self.event("on_load")
 
     def event(self, method: str, **params: Any) -> None:
@@ -41,8 +43,9 @@ class HeadlessPanel:
         state = copy.deepcopy(self.state)
         sent = {"panel_id": "p", "__method__": method, "panel_state": state, **params}
         result = foo.execute_operator(URI, where, params=sent)
-        for request in result.executor.to_json()["requests"]:
-            name, given = request["operator_uri"].rsplit("/", 1)[-1], request["params"]
+        self.requests = result.executor.to_json()["requests"]
+        for request in self.requests:
+            name, given = _name(request), request["params"]
             if name == "patch_panel_state":
                 _merge(self.state, given["state"])
             elif name == "patch_panel_data":
@@ -64,6 +67,10 @@ class HeadlessPanel:
             self.event("on_tick")
             time.sleep(0.05)
 
+    def asked(self, name: str) -> list[dict[str, Any]]:
+        """The parameters of each request of this name of the last event, such as "set_view"."""
+        return [one["params"] for one in self.requests if _name(one) == name]
+
     @property
     def error(self) -> str:
         return str(self.state.get("error") or "")
@@ -84,6 +91,10 @@ class HeadlessPanel:
     def size(self) -> int:
         """Bytes of the state and data, which the App sends with every event."""
         return len(json.dumps([self.state, self.data], default=str))
+
+
+def _name(request: dict[str, Any]) -> str:
+    return str(request["operator_uri"]).rsplit("/", 1)[-1]
 
 
 def _merge(into: dict[str, Any], changes: dict[str, Any]) -> None:

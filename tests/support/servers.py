@@ -76,14 +76,21 @@ def database(environment: Mapping[str, str]) -> Iterator[str]:
             client.drop_database(environment["FIFTYONE_DATABASE_NAME"])
 
 
+def free_address() -> str:
+    """An address at which a server can be started."""
+    return f"http://127.0.0.1:{free_port()}"
+
+
 @contextmanager
-def app() -> Iterator[str]:
-    """The App's server, for as long as the block lasts; gives its address."""
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-m", "fiftyone.server.main"]
-    command += ["--address", "127.0.0.1", "--port", str(port)]
-    with running("app", command, lambda: urlopen(f"{url}/fiftyone", timeout=5).close()):
+def app(url: str, settings: Mapping[str, str] | None = None) -> Iterator[str]:
+    """The App's server at an address, for as long as the block lasts; gives the address.
+
+    Its environment is that of the tests, and `settings`.
+    """
+    host, port = url.removeprefix("http://").split(":")
+    command = ["env", *(f"{name}={value}" for name, value in (settings or {}).items())]
+    command += [sys.executable, "-m", "fiftyone.server.main", "--address", host, "--port", port]
+    with running(f"app-{port}", command, lambda: urlopen(f"{url}/fiftyone", timeout=5).close()):
         yield url
 
 

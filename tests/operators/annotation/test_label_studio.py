@@ -10,55 +10,12 @@ import pytest
 from bson import json_util
 
 from support.datasets import CLASSES
-from support.label_studio import TOKEN, Annotator, label_studio
+from support.label_studio import TOKEN
 from support.operators import form_of
 
-KEY = "next"
-BUDGET = 6
+KEY, BUDGET = "next", 6  # as in conftest.py
 
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with label_studio(tmp_path_factory.mktemp("label-studio")) as address:
-        yield address
-
-
-@pytest.fixture
-def annotator(server):
-    return Annotator(server)
-
-
-@pytest.fixture
-def configured(mongod, server, monkeypatch):
-    """FiftyOne's annotation config names the server and its key."""
-    import fiftyone as fo
-
-    usual = fo.annotation_config.backends["labelstudio"]
-    for name, value in {**usual, "url": server, "api_key": TOKEN}.items():
-        monkeypatch.setitem(usual, name, value)
-
-
-@pytest.fixture
-def chosen(dataset, operator, configured):
-    """Six samples, the most uncertain first."""
-    dataset.classes = {"ground_truth": CLASSES}
-    select = operator("select_uncertain")
-    select(dataset, predictions="predictions", label_field="ground_truth", budget=BUDGET, tag=KEY)
-    return dataset
-
-
-@pytest.fixture
-def send(operator):
-    return operator("send_to_annotation")
-
-
-@pytest.fixture
-def bring(operator):
-    return operator("import_annotations")
-
-
-def ranked(dataset):
-    return dataset.exists(f"{KEY}_rank").sort_by(f"{KEY}_rank")
+pytestmark = pytest.mark.usefixtures("configured")
 
 
 def title(dataset):
@@ -81,7 +38,7 @@ def expect_right_labels(dataset, files, ids):
         assert sample.ground_truth.label == truth_of(Path(sample.filepath).read_bytes(), files)
 
 
-def test_fiftyones_own_way_puts_labels_on_wrong_images(chosen, annotator, images):
+def test_fiftyones_own_way_puts_labels_on_wrong_images(chosen, annotator, images, ranked):
     """Why the other tests are there; once this one fails, FiftyOne's issue 3269 is solved."""
     view = ranked(chosen).exclude_fields("ground_truth")
     how = {"label_field": "theirs", "label_type": "classification", "classes": CLASSES}
@@ -94,7 +51,7 @@ def test_fiftyones_own_way_puts_labels_on_wrong_images(chosen, annotator, images
     assert len(wrong) == BUDGET and any(wrong)
 
 
-def test_each_label_comes_back_to_its_own_image(chosen, annotator, images, send, bring):
+def test_each_label_comes_back_to_its_own_image(chosen, annotator, images, send, bring, ranked):
     before = chosen.values("ground_truth.label")
     sent = send(chosen, run_key=KEY, to="labelstudio").result
     assert (sent["samples"], sent["anno_key"], sent["label_field"]) == (BUDGET, KEY, "ground_truth")
@@ -128,7 +85,7 @@ def test_each_label_comes_back_to_its_own_image(chosen, annotator, images, send,
 
 
 def test_files_of_one_name_are_told_apart(
-    chosen, annotator, images, send, bring, tmp_path, monkeypatch, plugin
+    chosen, annotator, images, send, bring, tmp_path, monkeypatch, plugin, ranked
 ):
     module = plugin("operators.annotation.label_studio")
     monkeypatch.setattr(module, "FILES_A_REQUEST", 4)  # in two requests
@@ -146,7 +103,9 @@ def test_files_of_one_name_are_told_apart(
     expect_right_labels(chosen, images, ranked(chosen).values("id"))
 
 
-def test_a_wrong_map_is_made_right_before_anything_is_written(chosen, annotator, images, send, bring):
+def test_a_wrong_map_is_made_right_before_anything_is_written(
+    chosen, annotator, images, send, bring, ranked
+):
     send(chosen, run_key=KEY, to="labelstudio")
     results = chosen.load_annotation_results(KEY, cache=False)
     numbers, samples = list(results.uploaded_tasks), list(results.uploaded_tasks.values())
@@ -172,7 +131,7 @@ def test_a_task_of_another_image_stops_the_import(
     assert everything(chosen) == before
 
 
-def test_labels_made_meanwhile_stay(chosen, annotator, images, send, bring):
+def test_labels_made_meanwhile_stay(chosen, annotator, images, send, bring, ranked):
     import fiftyone as fo
 
     send(chosen, run_key=KEY, to="labelstudio")
@@ -199,7 +158,7 @@ def test_what_is_sent_afterwards_hides_nothing(
     assert bring(chosen, anno_key=KEY).result["imported"] == 2
 
 
-def test_labeled_samples_are_not_sent(chosen, annotator, send):
+def test_labeled_samples_are_not_sent(chosen, annotator, send, ranked):
     import fiftyone as fo
 
     mine = ranked(chosen).first()
@@ -211,7 +170,7 @@ def test_labeled_samples_are_not_sent(chosen, annotator, send):
 
 
 def test_predictions_come_back_only_where_someone_confirmed_them(
-    chosen, annotator, images, send, bring
+    chosen, annotator, images, send, bring, ranked
 ):
     chosen.set_values("predictions", [None, *chosen.values("predictions")[1:]])
     sent = send(chosen, run_key=KEY, to="labelstudio", prelabels="predictions").result
@@ -231,7 +190,7 @@ def test_predictions_come_back_only_where_someone_confirmed_them(
     assert theirs.ground_truth.id != theirs.predictions.id
 
 
-def test_boxes_and_images_without_any(chosen, annotator, send, bring):
+def test_boxes_and_images_without_any(chosen, annotator, send, bring, ranked):
     send(chosen, to="labelstudio", label_field="found", label_type="detections", classes=["car"])
     tasks = annotator.tasks(annotator.project(title(chosen)))
     value = {"x": 10, "y": 20, "width": 30, "height": 40, "rotation": 0, "rectanglelabels": ["car"]}

@@ -9,43 +9,15 @@ import pytest
 from support.datasets import CLASSES
 from support.operators import form_of
 
-KEY = "next"
-BUDGET = 5
+KEY, BUDGET = "next", 6  # as in conftest.py
 
-
-@pytest.fixture(autouse=True)
-def no_backend(mongod, monkeypatch):
-    """FiftyOne's annotation config as it is where nobody has configured anything."""
-    import fiftyone as fo
-
-    monkeypatch.setattr(fo, "annotation_config", type(fo.annotation_config)())
-
-
-@pytest.fixture
-def chosen(dataset, operator):
-    select = operator("select_uncertain")
-    select(dataset, predictions="predictions", label_field="ground_truth", budget=BUDGET, tag=KEY)
-    return dataset
+pytestmark = pytest.mark.usefixtures("no_backend")
 
 
 @pytest.fixture
 def chosen_objects(kinds, operator):
     operator("select_uncertain")(kinds, predictions="boxes", objects="boxes", budget=4, tag=KEY)
     return kinds
-
-
-@pytest.fixture
-def send(operator):
-    return operator("send_to_annotation")
-
-
-@pytest.fixture
-def bring(operator):
-    return operator("import_annotations")
-
-
-def ranked(dataset):
-    return dataset.exists(f"{KEY}_rank").sort_by(f"{KEY}_rank")
 
 
 def rows_of(folder):
@@ -63,7 +35,7 @@ class TestInTheApp:
         assert (schema["type"], schema["component"]) == ("classification", "radio")
         assert set(schema["classes"]) <= set(CLASSES)
 
-    def test_its_labels_are_counted_where_they_are_made(self, chosen, send, bring):
+    def test_its_labels_are_counted_where_they_are_made(self, chosen, send, bring, ranked):
         import fiftyone as fo
 
         send(chosen, classes=CLASSES)
@@ -94,7 +66,7 @@ class TestInTheApp:
 
 
 class TestFiles:
-    def test_the_list_has_rank_and_reasons(self, chosen, send, tmp_path):
+    def test_the_list_has_rank_and_reasons(self, chosen, send, tmp_path, ranked):
         result = send(chosen, to="files", folder=str(tmp_path / "out")).result
         assert result["folder"] == str(tmp_path / "out")
         rows = rows_of(tmp_path / "out")
@@ -142,7 +114,7 @@ class TestFiles:
             assert theirs == sorted(one.label for one in (mine.boxes or fo.Detections()).detections)
         read.delete()
 
-    def test_images_of_one_name_keep_their_folders(self, chosen, send, tmp_path):
+    def test_images_of_one_name_keep_their_folders(self, chosen, send, tmp_path, ranked):
         for number, sample in enumerate(ranked(chosen)):
             (tmp_path / str(number)).mkdir()
             copy = tmp_path / str(number) / "same.png"
@@ -160,11 +132,11 @@ class TestFiles:
             send(chosen, to="files", folder=str(tmp_path))
         assert [one.name for one in tmp_path.iterdir()] == ["mine.txt"]
 
-    def test_nothing_is_left_where_an_image_is_missing(self, chosen, send, invalid, tmp_path):
+    def test_nothing_is_left_where_an_image_is_missing(self, chosen, send, invalid, tmp_path, ranked):
         sample = ranked(chosen).first()
         sample.filepath = str(tmp_path / "gone.png")
         sample.save()
-        with pytest.raises(invalid, match="1 of 5 image files are missing"):
+        with pytest.raises(invalid, match="1 of 6 image files are missing"):
             send(chosen, to="files", folder=str(tmp_path / "out"), format="images")
         assert list(tmp_path.iterdir()) == []
         assert "sent" not in chosen.get_run_info(KEY).config.serialize()
@@ -257,7 +229,7 @@ def test_the_forms(chosen, send, bring):
     assert form_of(bring, chosen)["run_key"].default == KEY
 
 
-def test_undo_takes_the_selection_and_keeps_the_labels(chosen, send, operator):
+def test_undo_takes_the_selection_and_keeps_the_labels(chosen, send, operator, ranked):
     import fiftyone as fo
 
     send(chosen)
