@@ -29,6 +29,7 @@ def register(plugin: Any) -> None:
     from .select_by_similarity import SelectBySimilarity
     from .select_diverse import SelectDiverse
     from .select_informative import SelectInformative
+    from .select_like_failures import SelectLikeFailures
     from .select_representative import SelectRepresentative
     from .select_test_set import SelectTestSet
     from .select_uncertain import SelectUncertain
@@ -45,6 +46,7 @@ def register(plugin: Any) -> None:
         SelectByMetadata,
         SelectBySimilarity,
         SelectBalanced,
+        SelectLikeFailures,
         FindNearDuplicates,
         FindOutliers,
         FindWeakSlices,

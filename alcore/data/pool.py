@@ -110,6 +110,12 @@ class Pool:
             self.elsewhere,
         )
 
+    def with_labeled(self, labeled: np.ndarray) -> Pool:
+        """The same pool, in which the samples of a mask, (N,) bool, are labeled."""
+        other = Pool.__new__(Pool)
+        other.__dict__.update(self.__dict__ | {"labeled": self._mask(labeled, "labeled")})
+        return other
+
     def part(self, start: int, stop: int) -> Pool:
         """The pool of the samples from row ``start`` up to, but not including, row ``stop``."""
         rows = slice(start, stop)

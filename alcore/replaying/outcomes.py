@@ -79,7 +79,7 @@ def replay_outcomes(
     failures = []
     for seed in range(seeds):
         rows = np.sort(np.argsort(pool.drawn(seed, SPLIT), kind="stable")[:most])
-        taken = _unlabeled(pool.take(rows))
+        taken = pool.take(rows).with_labeled(np.zeros(most, dtype=bool))
         for number, (name, recipe) in enumerate(checked.items()):
             if progress is not None:
                 progress(seed * len(checked) + number, seeds * len(checked))
@@ -102,11 +102,6 @@ def replay_outcomes(
     return Comparison(
         points, measures, scores, seconds, failures, [], "images", frozenset({f"{BOXES} an image"})
     )
-
-
-def _unlabeled(pool: Pool) -> Pool:
-    held = pool.__getstate__()
-    return Pool(**(held | {"labeled": np.zeros(pool.n, dtype=bool)}))
 
 
 def _counted(

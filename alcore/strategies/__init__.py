@@ -33,6 +33,7 @@ from .determinantal import Determinantal
 from .disagreement import Disagreement
 from .diversity import Diversity
 from .expected_cost import ExpectedCost
+from .like_failures import LikeFailures
 from .minority import Minority
 from .pal import Pal
 from .random import Random
@@ -59,6 +60,7 @@ STRATEGIES: tuple[type[Strategy], ...] = (
     RepresentativeInformative,
     ClassBalanced,
     Minority,
+    LikeFailures,
     Pal,
     TypiClust,
     Representatives,

@@ -132,8 +132,12 @@ def _lines(why: dict[str, Any], place: int) -> Iterator[str]:
 
 
 def _draw_compared(ctx: Any, panel: Any, why: dict[str, Any], sample: str, number: int) -> None:
-    """Draw what is nearest: a labeled image, and another one that was chosen."""
-    kinds = (("nearest_labeled", "labeled image"), ("nearest_chosen", "other chosen image"))
+    """Draw what is nearest: a failure, a labeled image, and another one that was chosen."""
+    kinds = (
+        ("answered", "failure, which it is like"),
+        ("nearest_labeled", "labeled image"),
+        ("nearest_chosen", "other chosen image"),
+    )
     found = {kind: (why.get(kind) or {}).get(sample) for kind, _ in kinds}
     ids = [one[0] for one in found.values() if one]
     pairs: Any = all_slices(ctx.dataset).select(ids).values(["id", "filepath"])

@@ -31,6 +31,8 @@ def why_of(reading: Reading, chosen: Selection) -> dict[str, Any]:
                 candidates with a lower value, in [0, 1], for each pick;
             classes: the predicted class of each pick; None without predictions of classes;
             short: the classes that have fewer labels than wanted before the selection;
+            answered: for each pick that is like a failure, the id of the failure and the distance;
+                None where no strategy chooses by failures;
             nearest_labeled, nearest_chosen: for each pick the id of, and the distance to, the nearest
                 labeled sample and the nearest other pick; None where nothing was compared.
     """
@@ -45,6 +47,7 @@ def why_of(reading: Reading, chosen: Selection) -> dict[str, Any]:
         "higher": {name: _share_below(pool, one, rows) for name, one in _scores(recipe, pool)},
         "classes": _classes(pool, rows),
         "short": _short_classes(chosen),
+        "answered": _answered(chosen, pool, rows),
         **_nearest(reading, rows),
     }
 
@@ -86,6 +89,19 @@ def _short_classes(chosen: Selection) -> list[str]:
             total = sum(counts.values()) or 1
             short += [name for name, share in target.items() if counts.get(name, 0) / total < share]
     return list(dict.fromkeys(short))
+
+
+def _answered(chosen: Selection, pool: Pool, rows: np.ndarray) -> dict[str, list[Any]] | None:
+    for reached in chosen.report["stages"][-1]["reached"].values():
+        answers = reached["after"].get("answers")
+        if answers:
+            pairs = zip(rows.tolist(), answers, chosen.gains.tolist(), strict=False)
+            return {
+                str(pool.ids[row]): [str(failure), _plain(2 - 2 * similarity)]
+                for row, failure, similarity in pairs
+                if failure is not None
+            }
+    return None
 
 
 def _nearest(reading: Reading, rows: np.ndarray) -> dict[str, Any]:

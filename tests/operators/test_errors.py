@@ -14,6 +14,7 @@ OPERATORS = [
     "select_by_metadata",
     "select_by_similarity",
     "select_balanced",
+    "select_like_failures",
     "find_near_duplicates",
     "find_outliers",
     "find_weak_slices",

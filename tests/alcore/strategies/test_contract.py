@@ -88,6 +88,12 @@ class TestSimilarity(StrategyContract):
     entries = ({**VECTORS, "to": [[1.0, 0.0, 0.5, -1.0]]},)
 
 
+class TestLikeFailures(StrategyContract):
+    strategy = "like_failures"
+    entries = ({**VECTORS, "to": [[1.0, 0.0, 0.5, -1.0], [0.0, 1.0, 0.0, 0.0]]},)
+    counts_labeled = True
+
+
 class TestDeterminantal(StrategyContract):
     strategy = "determinantal"
     entries = (VECTORS, {**VECTORS, "bandwidth": 0.7})

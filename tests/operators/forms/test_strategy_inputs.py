@@ -39,6 +39,7 @@ def test_any_strategy_chooses_by_its_form_alone(dataset, operator, strategies):
     dataset.limit(2).tag_samples("like")
     more = {
         "similarity": {"similarity_to": "like"},
+        "like_failures": {"like_failures_to": "like"},
         "expected_cost": {"expected_cost_cost": "[[0, 1, 2], [3, 0, 1], [1, 4, 0]]"},
         "coverage": {"coverage_kernel": "cosine"},
         "weight": {"weight_column": "sharpness", "weight_prefer": "low"},
