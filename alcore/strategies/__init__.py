@@ -13,6 +13,7 @@ from .badge import Badge
 from .balance import Balance
 from .base import Rule, Strategy
 from .batch_bald import BatchBald
+from .clasp import Clasp
 from .class_balanced import ClassBalanced
 from .common.choice import Choice
 from .common.task import Task
@@ -60,6 +61,7 @@ STRATEGIES: tuple[type[Strategy], ...] = (
     ClassBalanced,
     Minority,
     Pal,
+    Clasp,
     TypiClust,
     Representatives,
     Badge,
