@@ -17,7 +17,7 @@ from .members import (
 )
 from .multi_label import multi_label
 from .objects import aggregate, object_scores
-from .pixels import aggregate_pixels, member_pixel_scores, pixel_scores
+from .pixels import aggregate_pixels, class_weighted_scores, member_pixel_scores, pixel_scores
 from .probabilities import entropy, least_confidence, margin, ratio
 from .typicality import typicality
 
@@ -27,6 +27,7 @@ __all__ = [
     "bald",
     "business_value",
     "calibrated_confidences",
+    "class_weighted_scores",
     "consensus_entropy",
     "cost_margin",
     "cost_matrix",

@@ -168,6 +168,42 @@ def member_pixel_scores(
     return out
 
 
+def class_weighted_scores(
+    maps: Sequence[Any], given: str = "probabilities", name: str = "map"
+) -> tuple[np.ndarray, np.ndarray]:
+    """How uncertain each pixel is, and how much of that concerns each class.
+
+    Source: ClaSP PE (2026).
+
+    Args:
+        maps: one map, or several of the same image whose mean counts: (C, H, W), or (H, W) of the
+            foreground, as two classes.
+        given: "probabilities" or "logits".
+        name: the name of the maps in error messages.
+
+    Returns:
+        (C + 1, H, W) float64 in [0, 1], the entropy times the probability of each class, and last the
+        entropy itself; and (C, H, W) the mean probabilities.
+
+    Raises:
+        InvalidInput: no maps, unequal shapes, or as for ``pixel_scores``.
+    """
+    arrays = [_checked(map, name) for map in maps]
+    shapes = sorted({array.shape for array in arrays})
+    if len(shapes) != 1:
+        found = " and ".join(map(str, shapes)) or "none"
+        raise InvalidInput(f"{name}: the members' shapes are {found}; give maps of one shape")
+    binary = arrays[0].ndim == 2
+    mean = np.zeros((2 if binary else len(arrays[0]), *shapes[0][-2:]))
+    flat = mean.reshape(len(mean), -1)
+    for array in arrays:
+        for pixels, p in _by_pixels(array, given, False, name):
+            flat[:, pixels] += np.concatenate([1 - p, p], axis=1).T if binary else p.T
+    mean /= len(arrays)
+    entropy = pixel_scores(mean, "entropy", name=name)
+    return np.concatenate([mean * entropy, entropy[None]]), mean
+
+
 def _checked(map: Any, name: str) -> np.ndarray:
     array = to_array(map)
     if array.ndim not in (2, 3) or array.size == 0 or array.dtype.kind not in "fiub":

@@ -13,6 +13,7 @@ from .badge import Badge
 from .balance import Balance
 from .base import Rule, Strategy
 from .batch_bald import BatchBald
+from .clasp import Clasp
 from .class_balanced import ClassBalanced
 from .common.choice import Choice
 from .common.task import Task
@@ -62,6 +63,7 @@ STRATEGIES: tuple[type[Strategy], ...] = (
     Minority,
     LikeFailures,
     Pal,
+    Clasp,
     TypiClust,
     Representatives,
     Badge,

@@ -92,6 +92,10 @@ class Balance(Strategy):
     given: Given = "probabilities"
     temperature: Positive = 1.0
     multi_label: bool = Field(False, description="classes do not exclude each other")
+    classes: list[str] | None = Field(
+        None,
+        description="of objects: those that count; by default those of labels and target, or all",
+    )
     min_confidence: Share = Field(0.05, description="objects below it do not count")
 
     def labels_use(self) -> LabelsUse | None:

@@ -19,7 +19,7 @@ from ..geometry.vectors import Vectors as PreparedVectors
 from ..objectives import Coverage as FacilityLocation
 from ..objectives import GraphCoverage, KeptCoverage, Objective, PartCoverage
 from .base import Strategy
-from .common.bandwidth import OTHERS, auto_bandwidth
+from .common.bandwidth import OTHERS, auto_bandwidth, labeled_bandwidth
 from .common.task import Task
 from .common.vocabulary import (
     About,
@@ -64,7 +64,11 @@ class Coverage(Strategy):
         "gaussian",
         description="gaussian: MaxHerding; cosine: facility location; ball: all within the radius",
     )
-    bandwidth: Width | Literal["auto"] = Field("auto", description="of gaussian")
+    bandwidth: Width | Literal["auto", "labeled"] = Field(
+        "auto",
+        description="of gaussian; auto: from the pool; labeled: the smallest distance between two "
+        "labeled samples, as UHerding has it, and auto with fewer than two",
+    )
     radius: Width | Literal["auto"] = Field(
         "auto", description="of ball; auto: the largest whose balls hold 95% of one cluster each"
     )
@@ -92,7 +96,7 @@ class Coverage(Strategy):
         of, labeled, candidates = (
             parts.total(len(rows)) for rows in (covered, centers, task.candidates)
         )
-        width = self._width(task, prepare, covered, labeled + task.picks)
+        width = self._width(task, prepare, covered, centers, labeled + task.picks)
         kernel = Kernel(self.kernel, width, unit=self.metric == "cosine")
         weights = self._covered_weights(task, covered)
         if of * candidates > settings.coverage_kept_up_to:
@@ -171,9 +175,20 @@ class Coverage(Strategy):
             kernel,
         )
 
-    def _width(self, task: Task, prepare: PreparedVectors, covered: np.ndarray, centers: int) -> float:
+    def _width(
+        self,
+        task: Task,
+        prepare: PreparedVectors,
+        covered: np.ndarray,
+        labeled: np.ndarray,
+        centers: int,
+    ) -> float:
         if self.kernel == "gaussian":
-            if self.bandwidth == "auto":
+            if self.bandwidth == "labeled":
+                width = labeled_bandwidth(prepare.everywhere(labeled), task.tick)
+                if width is not None:
+                    return width
+            if isinstance(self.bandwidth, str):
                 return auto_bandwidth(task.drawn_vectors(prepare, covered, OTHERS), centers)
             return self.bandwidth
         if self.kernel == "ball":

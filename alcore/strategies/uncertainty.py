@@ -26,6 +26,7 @@ from .common.task import Task
 from .common.vocabulary import (
     About,
     Basic,
+    ClassWeights,
     Family,
     Given,
     Positive,
@@ -116,7 +117,7 @@ class Uncertainty(Strategy):
     share: Annotated[float, Field(gt=0, le=1)] = Field(0.05, description="of pixels, for top_share")
     threshold: Share = Field(0.5, description="of pixels, for share_above")
     min_confidence: Share = Field(0.05, description="objects below it do not count")
-    class_weights: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]] | None = Field(
+    class_weights: ClassWeights | None = Field(
         None, description="how much objects of a class count; of others 1"
     )
     calibrate: bool = Field(

@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args, get_origin
 
 import fiftyone as fo
 
+from ...alcore.data.json_text import parsed
 from ...alcore.strategies import (
     BY_NAME,
     Asks,
@@ -107,6 +108,7 @@ def more_options_of(dataset: Any, strategy: str, labels: str | None = None) -> l
         label = name.replace("_", " ").capitalize()
         arms = {arm for arm in _arms(info.annotation) if isinstance(arm, type)}
         offered = bool(column_kinds(info) or _literals(info.annotation) or arms & {bool, int, float})
+        offered = offered or asks_for(info) is Asks.WEIGHTS
         if offered and not _nested(info):
             found.append(_option(dataset, name, info, Basic(label), labels))
     return found
@@ -142,7 +144,7 @@ def entry_of(dataset: Any, strategy: str, values: Mapping[str, Any]) -> dict[str
         left_out = value is None or (isinstance(value, str) and value == NONE and not is_text)
         if name not in offered or left_out:
             continue
-        entry[name] = _answer(dataset, info, value)
+        entry[name] = _answer(dataset, name, info, value)
     if model.alone:
         entry.pop("strength", None)
     return {name: value for name, value in entry.items() if value is not None}
@@ -173,7 +175,9 @@ def _option(dataset: Any, name: str, info: Any, basic: Basic, labels: str | None
         return Option(name, "field", basic.label, description, fields, default)
     if column_kinds(info):
         fields = _fields(dataset, info, labels)
-        default = fields[0].path if fields else NONE
+        default = fields[0].path if fields and (info.is_required() or basics_of(info)) else NONE
+        if not info.is_required():
+            fields.insert(0, Choice(NONE, "none"))
         return Option(name, "field", basic.label, description, fields, default)
     if basic.choices:
         choices = [Choice(value, words.line) for value, words in basic.choices.items()]
@@ -186,14 +190,14 @@ def _option(dataset: Any, name: str, info: Any, basic: Basic, labels: str | None
         return Option(name, "choice", basic.label, description, choices, usual)
     if asks_for(info) is Asks.EXAMPLES:
         return Option(name, "tag", basic.label, description)
-    if asks_for(info) is Asks.MATRIX:
+    if asks_for(info) in (Asks.MATRIX, Asks.WEIGHTS):
         return Option(name, "text", basic.label, description)
     kind: Kind = "flag" if info.annotation is bool else "number"
     number = usual if isinstance(usual, (bool, int, float)) else None
     return Option(name, kind, basic.label, description, default=number)
 
 
-def _answer(dataset: Any, info: Any, value: Any) -> Any:
+def _answer(dataset: Any, name: str, info: Any, value: Any) -> Any:
     """Return the value of an option as a recipe takes it."""
     if _nested(info):
         return {"column": value}
@@ -203,6 +207,8 @@ def _answer(dataset: Any, info: Any, value: Any) -> Any:
         return tagged(dataset, value)
     if asks_for(info) is Asks.MATRIX and isinstance(value, str):
         return parsed_matrix(value)
+    if asks_for(info) is Asks.WEIGHTS:
+        return parsed(name, value)
     return value
 
 

@@ -250,6 +250,12 @@ def detail_inputs(ctx: Any, inputs: Any, params: dict[str, Any]) -> None:
         pieces.choice_input(
             inputs, "empty", "An image without objects counts", words.lines(words.EMPTY), "median"
         )
+        inputs.str(
+            "class_weights",
+            label="Class weights",
+            description='How much objects of a class count, and of others 1: {"person": 3}',
+            required=False,
+        )
     elif kind == "pixels":
         over = words.lines(words.OVER_PIXELS)
         name = input_of("aggregate", over)

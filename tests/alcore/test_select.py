@@ -569,6 +569,31 @@ def test_the_bandwidth_shrinks_as_more_is_chosen(labeled):
     assert 0 < many.gains[0] < few.gains[0] < 1
 
 
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+def test_the_bandwidth_may_be_the_smallest_distance_between_labeled(metric):
+    pool = make_pool(80, labeled=12)
+    X, labeled = pool.columns["embeddings"], np.flatnonzero(pool.labeled)
+    if metric == "cosine":
+        X = X / np.linalg.norm(X, axis=1, keepdims=True)
+    width = min(np.linalg.norm(X[a] - X[b]) for a in labeled for b in labeled if a < b)
+    chosen = choose(pool, [{**COVERAGE, "metric": metric, "bandwidth": "labeled"}], budget=6)
+    term = twins.Coverage(pool.columns["embeddings"], width=width, metric=metric)
+    picks, gains = twins.greedy([term], [1], np.flatnonzero(~pool.labeled), labeled, 6)
+    assert chosen.indices.tolist() == picks
+    np.testing.assert_allclose(chosen.gains, gains)
+
+
+@pytest.mark.parametrize("labeled", [0, 1, "copies"])
+def test_with_fewer_than_two_labeled_vectors_the_bandwidth_is_found_in_the_pool(labeled):
+    pool = make_pool(60, labeled=2 if labeled == "copies" else labeled)
+    if labeled == "copies":
+        X = pool.columns["embeddings"].copy()
+        X[pool.labeled] = X[pool.labeled][0]
+        pool = pool.with_columns({"embeddings": X})
+    found = [choose(pool, [{**COVERAGE, "bandwidth": one}], budget=5) for one in ("labeled", "auto")]
+    assert found[0].indices.tolist() == found[1].indices.tolist()
+
+
 @pytest.mark.parametrize("n", [1, 2, 50])
 def test_duplicates_have_a_bandwidth(n):
     pool = Pool(n, columns={"embeddings": np.ones((n, 3))})

@@ -34,6 +34,7 @@ def columns_of(n: int = N, seed: int = 0) -> dict[str, Any]:
     """A column of each kind, without ties."""
     rng = np.random.default_rng(seed)
     predictions = rng.dirichlet(np.ones(CLASSES), n)
+    stored = np.moveaxis(np.random.default_rng(seed + 1).dirichlet(np.ones(CLASSES), (n, 3, 2)), 3, 1)
     members = (predictions + 0.1) * rng.dirichlet(np.full(CLASSES, 3.0), (4, n))
     return {
         "embeddings": rng.normal(size=(n, 4)),
@@ -44,6 +45,7 @@ def columns_of(n: int = N, seed: int = 0) -> dict[str, Any]:
         "place": np.array(["dock", "road", "yard"], dtype=object)[rng.integers(0, 3, n)],
         "truth": np.array(["0", "1", "2"], dtype=object)[predictions.argmax(1)],
         "maps": alcore.Maps(lambda row: np.full((2, 2), 0.5), n),
+        "class_maps": alcore.Maps(lambda row: stored[row], n),
         "objects": alcore.Objects(
             np.arange(n + 1) * 2,
             confidences=rng.uniform(0.1, 1, 2 * n),

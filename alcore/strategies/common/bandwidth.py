@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 
+from ...data.settings import chunks
 from ...geometry.distances import squared_distances, squared_lengths
 
 SAMPLES, OTHERS = 1_000, 10_000
+ROWS_A_CHUNK = 1 << 9
 SAME = 1e-12
 # Below this share of the largest squared distance, those of float32 products are mostly rounding.
 ROUGH = 1e-4
@@ -42,6 +46,30 @@ def auto_bandwidth(others: torch.Tensor, centers: int) -> float:
     apart = squared[squared > SAME * largest]
     smallest = float(apart.min()) ** 0.5 if len(apart) else 1.0
     return max(typical**0.5, smallest)
+
+
+def labeled_bandwidth(labeled: torch.Tensor, tick: Callable[[], None]) -> float | None:
+    """The smallest distance above 0 between two labeled vectors; None where there is none.
+
+    Copies, which are 0 apart, are left out, because no kernel has a width of 0.
+
+    Source: Bae et al., Uncertainty Herding (2025), section 4.2.
+
+    Args:
+        labeled: (L, d) vectors.
+        tick: called from time to time.
+
+    Returns:
+        a distance above 0, or None.
+    """
+    nearest, largest = np.inf, 0.0
+    for part in chunks(len(labeled), ROWS_A_CHUNK):
+        tick()
+        squared = squared_distances(labeled[part], labeled).cpu().numpy()
+        largest = max(largest, float(squared.max()))
+        apart = squared[squared > SAME * largest]
+        nearest = min(nearest, float(apart.min(initial=np.inf)))
+    return nearest**0.5 if np.isfinite(nearest) else None
 
 
 def _typical(squared: torch.Tensor, rank: int) -> float:

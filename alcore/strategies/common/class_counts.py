@@ -85,6 +85,10 @@ class Counts(HasClasses, Protocol):
         """Whether classes do not exclude each other."""
 
     @property
+    def classes(self) -> list[str] | None:
+        """The classes of objects that count; None for those of the labels and the target."""
+
+    @property
     def min_confidence(self) -> float:
         """The confidence in [0, 1] below which objects do not count."""
 
@@ -239,8 +243,31 @@ def _of_objects(options: Counts, objects: Objects, task: Task) -> ClassCounts:
     ones = np.ones(objects.total, dtype=np.float32)
     shape = (len(objects), objects.total)
     inside = csr_matrix((ones, np.arange(objects.total), objects.offsets), shape=shape)
-    counts = np.asarray(inside @ of_each)
-    return ClassCounts(list(classes), lambda rows, _: merged(counts[rows]))
+    named = _classes_that_count(options, list(classes), task)
+    counts = np.asarray(inside @ of_each[:, [classes.index(name) for name in named]])
+    return ClassCounts(named, lambda rows, _: merged(counts[rows]))
+
+
+def _classes_that_count(options: Counts, classes: list[str], task: Task) -> list[str]:
+    """The classes that the options name; else those of the labels and of the target; else all.
+
+    A detector that was trained on other data may know many classes that nobody labels. Where all
+    counted, these would take most of the picks, because there is no label of them.
+    """
+    named = set(options.classes or [])
+    unknown = [name for name in options.classes or [] if name not in classes]
+    if unknown:
+        raise InvalidInput(
+            f"{task.user}: classes: {unknown[0]!r} is no class; the classes are {first_names(classes)}"
+        )
+    truth = task.pool.columns.get(options.labels) if options.labels else None
+    if not named and isinstance(truth, Objects):
+        named = set(truth.classes or []) & set(classes)
+    if not named:
+        return classes
+    if isinstance(options.target, dict):
+        named |= set(options.target)
+    return [name for name in classes if name in named]
 
 
 def _object_rows(options: Counts, objects: Objects, width: int) -> np.ndarray:

@@ -40,6 +40,7 @@ class Asks(Enum):
     """The input that a form shows for an option that is not a column, a number or a choice."""
 
     MATRIX = "a matrix of costs"
+    WEIGHTS = "a number for each class"
     EXAMPLES = "examples to compare with"
 
 
@@ -141,6 +142,7 @@ Several = Annotated[list[str], AfterValidator(_several)]
 Matrix = Annotated[
     list[list[float]] | dict[str, dict[str, float]] | str, BeforeValidator(_is_matrix), Asks.MATRIX
 ]
+ClassWeights = Annotated[dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]], Asks.WEIGHTS]
 Given = Literal["probabilities", "logits"]
 Metric = Literal["euclidean", "cosine"]
 

@@ -40,7 +40,7 @@ def test_objects_are_counted_by_class_and_confidence():
         confidences=[[0.9, 0.9], [0.01], [0.9], [0.9, 0.9]],
         classes=["car", "bus"],
     )
-    truth = Objects.from_lists(labels=[[0, 0, 0], [], [], []], classes=["car", "person"])
+    truth = Objects.from_lists(labels=[[0, 0, 0], [], [], []], classes=["car", "person", "bus"])
     pool = Pool(4, labeled=np.arange(4) == 0, columns={"c": objects, "truth": truth}, classes={})
     chosen = choose(pool, 1, labels="truth")
     assert chosen.indices.tolist() == [3]
@@ -57,6 +57,39 @@ def test_objects_count_softly_by_their_class_vectors():
         "a": 2,
         "b": 1,
     }
+
+
+def foreign():
+    """A detector that knows boats and trains, which the labels do not know."""
+    names = ["boat", "car", "person", "train"]
+    found = Objects.from_lists(labels=[[1, 1], [0, 3], [2], [0], [1]], classes=names)
+    truth = Objects.from_lists(labels=[[1, 1], [], [], [], []], classes=["person", "car"])
+    labeled = np.arange(5) == 0
+    return Pool(5, labeled=labeled, columns={"c": found, "truth": truth})
+
+
+def test_classes_of_a_detector_that_nobody_labels_do_not_count():
+    chosen = choose(foreign(), 2, labels="truth")
+    assert list(reached(chosen)["counts"]) == ["car", "person"]
+    assert chosen.indices.tolist() == [2, 4]  # the boats and the train bring nothing
+    assert list(reached(choose(foreign(), 2))["counts"]) == [*("boat", "car", "person", "train")]
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [{"target": {"boat": 0.5}}, {"classes": ["boat", "car", "person"]}],
+    ids=["target", "classes"],
+)
+def test_a_class_that_is_named_counts(entry):
+    chosen = choose(foreign(), 1, labels="truth", **entry)
+    assert list(reached(chosen)["counts"]) == ["boat", "car", "person"]
+    if "target" in entry:
+        assert chosen.indices.tolist() == [1]
+
+
+def test_a_class_that_is_none_cannot_count():
+    with pytest.raises(InvalidInput, match="classes: 'ship' is no class; the classes are 'boat', 'car'"):
+        choose(foreign(), classes=["ship"])
 
 
 def test_numbers_are_balanced_in_bins():

@@ -128,6 +128,16 @@ class TestPal(StrategyContract):
     counts_labeled = True
 
 
+class TestClasp(StrategyContract):
+    strategy = "clasp"
+    entries = (
+        {"column": "class_maps"},
+        {"column": ["class_maps", "class_maps"], "round": 5, "aggregate": "top_share"},
+        {"column": "maps"},
+    )
+    by_chance = True
+
+
 class TestTypiClust(StrategyContract):
     strategy = "typiclust"
     entries = (VECTORS,)

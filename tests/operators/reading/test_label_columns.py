@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from scipy.special import expit, softmax
 
+import alcore as engine
+
 N = 6
 CLASSES = ["car", "person", "traffic light"]
 COUNTS = [2, 0, 3, 1, None, 1]  # None: nothing has been predicted
@@ -279,3 +281,19 @@ def test_fields_are_offered_by_what_they_hold(plugin, kinds):
         "heat_file",
     }
     assert {c.path for c in fields.member_fields(kinds)} >= {"dropout.members"}
+
+
+@pytest.mark.parametrize("column", ["map_path", "stored_map", "seg", ["seg", "stored_map"]])
+def test_maps_on_disk_and_in_the_database_are_chosen_by_class(column, kinds, operator, arrays):
+    entry = {"strategy": "clasp", "column": column, "round": 5}
+    operator("select")(kinds, recipe={"budget": 3, "strategies": [entry]}, tag="next")
+    maps = engine.Maps(lambda row: arrays["maps"][row], N)
+    pool = engine.Pool(N, ids=kinds.values("id"), columns={"maps": maps})
+    expected = engine.select(pool, {"budget": 3, "strategies": [{**entry, "column": "maps"}]})
+    assert set(kinds.match_tags("next").values("id")) == set(expected.ids)
+
+
+def test_clasp_takes_maps_alone(kinds, operator):
+    recipe = {"budget": 3, "strategies": [{"strategy": "clasp", "column": "boxes"}]}
+    with pytest.raises(Exception, match="field 'boxes' is a Detections; it takes a Heatmap, or arrays"):
+        operator("select")(kinds, recipe=recipe)

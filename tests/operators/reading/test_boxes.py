@@ -1,9 +1,10 @@
-"""What an evaluation says of a detector's boxes, read with them, and what is chosen by it."""
+"""A detector's boxes: what an evaluation says of each, and the classes that count."""
 
 import numpy as np
 import pytest
 
 import alcore as engine
+from support.operators import form_of
 
 PAL = {"strategy": "pal", "column": "found"}
 DOUBT = {"strategy": "uncertainty", "column": "found", "measure": "entropy", "calibrate": True}
@@ -101,3 +102,55 @@ def test_pal_takes_objects_alone(dataset, operator):
     recipe = {"budget": 4, "strategies": [{**PAL, "column": "sure"}]}
     with pytest.raises(Exception, match="field 'sure' is a Classification; it takes objects"):
         operator("select")(dataset, recipe=recipe)
+
+
+# Classes that count
+
+
+def test_balance_counts_the_classes_of_the_labels_and_those_that_are_named(street, operator, plugin):
+    selecting = plugin("operators.runs.run")
+    labeled = plugin("operators.reading.read").Labeled("true", None)
+
+    def counted(**options):
+        entry = {"strategy": "balance", "column": "found", **options}
+        request = selecting.SelectionRequest(labeled=labeled)
+        recipe = {"budget": 4, "strategies": [entry]}
+        _, chosen = selecting.preview(street.view(), recipe, request)
+        return list(chosen.report["stages"][0]["reached"]["balance"]["after"]["counts"])
+
+    assert counted() == ["car", "person"]
+    assert counted(target={"boat": 0.2}) == ["boat", "car", "person"]
+    assert counted(classes=["boat", "car"]) == ["boat", "car"]
+
+
+@pytest.mark.parametrize("name", ["select", "select_informative", "compute_scores"])
+def test_the_weights_of_classes_are_entered_as_text(name, street, operator):
+    forms = {
+        "select": {"strategy": "uncertainty", "uncertainty_column": "found", "more_options": True},
+        "select_informative": {"predictions": "found"},
+        "compute_scores": {"predictions": "found"},
+    }
+    option = "uncertainty_class_weights" if name == "select" else "class_weights"
+    form = form_of(operator(name), street, **forms[name])
+    assert option in form
+    if name == "compute_scores":
+        return
+
+    def chosen(tag, **more):
+        options = forms[name] | {"budget": 6, "tag": tag, "skip_chosen": False} | more
+        operator(name)(street, **options)
+        return street.load_run_results(tag).ids
+
+    weighted = chosen("weighted", **{option: '{"boat": 0.0, "person": 5}'})
+    recipe = {"strategy": "uncertainty", "column": "found", "class_weights": {"boat": 0, "person": 5}}
+    operator("select")(
+        street, recipe={"budget": 6, "strategies": [recipe]}, tag="by_recipe", skip_chosen=False
+    )
+    assert weighted == street.load_run_results("by_recipe").ids != chosen("plain")
+
+
+def test_weights_that_are_no_json_are_refused_in_a_sentence(street, operator):
+    with pytest.raises(Exception, match="class_weights: is not JSON"):
+        operator("select")(
+            street, strategy="uncertainty", uncertainty_column="found", uncertainty_class_weights="x"
+        )
