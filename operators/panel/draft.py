@@ -11,7 +11,7 @@ KEY = "draft"
 # The parts of the panel's state that are kept.
 KEPT = (
     *("step", "order", "next", "form", "open", "proposed", "start", "wanted", "rare"),
-    *("jobs", "awaited", "shown", "previewed", "costs", "stop", "round"),
+    *("jobs", "awaited", "shown", "previewed", "costs", "stop", "round", "advice"),
 )
 
 

@@ -19,6 +19,7 @@ from ...forms.markdown import escaped
 from ...forms.options import NONE
 from .. import cards, kinds
 from ..drawing import alert, box, column, dropdown, row
+from .advice import Advice
 from .recipes import Recipes
 from .step import OPERATORS, SELECTED, VIEW, WHOLE
 
@@ -33,7 +34,7 @@ MAKERS = {
 }
 
 
-class WhatMatters(Recipes):
+class WhatMatters(Advice, Recipes):
     """The step in which the user says what matters."""
 
     # Events
@@ -125,6 +126,7 @@ class WhatMatters(Recipes):
             if maker:
                 panel.btn(f"look_{maker}", label=making, on_click=self.on_make, params={"make": maker})
         if not ctx.panel.get_state("adding"):
+            self.draw_advice(ctx, panel)
             self._draw_from(ctx, panel)
         if ctx.panel.get_state("rare.json"):
             self.draw_json(ctx, panel)
