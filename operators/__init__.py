@@ -13,6 +13,7 @@ def register(plugin: Any) -> None:
     from .compute_embeddings import ComputeEmbeddings
     from .compute_image_metadata import ComputeImageMetadata
     from .compute_scores import ComputeScores
+    from .compute_zero_shot_predictions import ComputeZeroShotPredictions
     from .find_near_duplicates import FindNearDuplicates
     from .find_outliers import FindOutliers
     from .find_weak_slices import FindWeakSlices
@@ -63,6 +64,7 @@ def register(plugin: Any) -> None:
         ComputeDropoutPredictions,
         ComputeEmbeddings,
         ComputeImageMetadata,
+        ComputeZeroShotPredictions,
         FitLossPredictor,
         OpenActiveLearning,
         ActiveLearning,

@@ -11,7 +11,14 @@ from ..alcore import InvalidInput
 from ..alcore.networks.dropout import MEMBERS
 from .base import PluginOperator
 from .compute.dropout_predictions import DropoutRequest, check_request, predict_with_dropout
-from .compute.model_inputs import name_input, refuse_delegation, size_input, source_input, whole
+from .compute.model_inputs import (
+    class_names_in,
+    name_input,
+    refuse_delegation,
+    size_input,
+    source_input,
+    whole,
+)
 from .compute.models import IMAGE_SIZE, architectures, factories, load, source_of, zoo_names
 from .dataset.fiftyone_private import dataset_of
 from .forms import counts, pieces
@@ -55,24 +62,6 @@ def _name_of(params: dict[str, Any]) -> str:
     if source == "torchvision" and not params.get("weights"):
         raise InvalidInput(f"weights: {name!r} needs a state file, for without one it knows nothing")
     return str(name)
-
-
-def _classes_of(params: dict[str, Any]) -> list[str] | None:
-    """Return the class names of a form: separated by commas, or as a JSON list if a name has a comma.
-
-    Returns:
-        The names; None if none are given.
-
-    Raises:
-        InvalidInput: if the JSON is invalid.
-    """
-    given = (params.get("classes") or "").strip()
-    if given.startswith("["):
-        try:
-            return list(map(str, json.loads(given)))
-        except json.JSONDecodeError as error:
-            raise InvalidInput(f"classes: is not a JSON list: {error}") from None
-    return [one.strip() for one in given.split(",") if one.strip()] or None
 
 
 def _request_of(params: dict[str, Any]) -> DropoutRequest:
@@ -126,7 +115,7 @@ class ComputeDropoutPredictions(PluginOperator):
         model = load(
             _name_of(options),
             (options.get("weights") or None) if _source_of(options) != "zoo" else None,
-            _classes_of(options),
+            class_names_in(options.get("classes")) or None,
             options.get("image_size") or IMAGE_SIZE,
         )
         return predict_with_dropout(view, model, _request_of(options), report)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import fiftyone.operators.types as types
@@ -33,6 +34,21 @@ def size_input(inputs: Any) -> None:
     """Add the input for the size to which images are resized."""
     about = "Images are resized to this square, unless the model brings a transform"
     inputs.int("image_size", label="Image size", description=about, default=IMAGE_SIZE, min=1)
+
+
+def class_names_in(given: str | None) -> list[str]:
+    """Return class names that are separated by commas, or a JSON list if a name has a comma.
+
+    Raises:
+        InvalidInput: if the JSON is invalid.
+    """
+    text = (given or "").strip()
+    if text.startswith("["):
+        try:
+            return list(map(str, json.loads(text)))
+        except json.JSONDecodeError as error:
+            raise InvalidInput(f"classes: is not a JSON list: {error}") from None
+    return [one.strip() for one in text.split(",") if one.strip()]
 
 
 def whole(params: dict[str, Any], name: str, default: int) -> int:

@@ -15,6 +15,7 @@ OPERATORS = [
     "select_by_similarity",
     "select_balanced",
     "select_like_failures",
+    "compute_zero_shot_predictions",
     "find_near_duplicates",
     "find_outliers",
     "find_weak_slices",

@@ -27,6 +27,7 @@ MOST_CARDS = 8
 # What can be computed for the strategies under "How", by the operator that computes it.
 MAKERS = {
     "compute_embeddings": "Embeddings",
+    "compute_zero_shot_predictions": "Predictions from class names",
     "compute_image_metadata": "Measures of the images",
     "compute_dropout_predictions": "Dropout predictions",
     "fit_loss_predictor": "Predicted loss",
@@ -225,7 +226,13 @@ def first_look(dataset: Any, labels: str) -> list[tuple[str, str, str]]:
                 "There are images only: no predictions and no embeddings yet. Compute embeddings "
                 "first, so that images can be compared by their looks; or choose the first by chance.",
                 *embeddings,
-            )
+            ),
+            (
+                "Or name the classes: a model that reads text predicts them, and the first images are "
+                "chosen by what it is unsure of.",
+                "compute_zero_shot_predictions",
+                "Predict from class names",
+            ),
         ]
     if not vectors:
         what = "boxes" if object_fields(dataset) and not prediction_fields(dataset) else "predictions"
