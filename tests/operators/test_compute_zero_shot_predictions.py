@@ -1,6 +1,7 @@
 """compute_zero_shot_predictions: by FiftyOne's own CLIP with small weights made here, and by colors."""
 
 import gzip
+import warnings
 
 import fiftyone as fo
 import fiftyone.core.models as fom
@@ -72,10 +73,12 @@ def local_clip(tmp_path, monkeypatch):
     # The image is of 7 x 7 patches; 514 tokens are those of an alphabet without merges.
     model = CLIP(16, 224, 1, 64, 32, 77, 514, 64, 1, 1).eval()
     text = torch.zeros(1, 77, dtype=torch.int)
-    traced = torch.jit.trace(model, (torch.zeros(1, 3, 224, 224), text), check_trace=False)
-    torch.jit.save(traced, str(tmp_path / "CLIP-ViT-B-32.pt"))
+    with warnings.catch_warnings():  # torch would have another format, and FiftyOne reads this one
+        warnings.simplefilter("ignore")
+        traced = torch.jit.trace(model, (torch.zeros(1, 3, 224, 224), text), check_trace=False)
+        torch.jit.save(traced, str(tmp_path / "CLIP-ViT-B-32.pt"))
     with gzip.open(tmp_path / "clip_bpe_simple_vocab_16e6.txt.gz", "wt") as file:
-        file.write("#version: none\n")
+        file.write("#version: none")
     monkeypatch.setattr(fo.config, "model_zoo_dir", str(tmp_path))
     return model
 
