@@ -88,7 +88,9 @@ def test_a_class_that_is_named_counts(entry):
 
 
 def test_a_class_that_is_none_cannot_count():
-    with pytest.raises(InvalidInput, match="classes: 'ship' is no class; the classes are 'boat', 'car'"):
+    with pytest.raises(
+        InvalidInput, match="classes: 'ship' is no class; the classes are 'boat', 'car'"
+    ):
         choose(foreign(), classes=["ship"])
 
 
