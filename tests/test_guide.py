@@ -76,6 +76,7 @@ def master(mongod, tmp_path_factory):
             )
             for _ in range(1 + number % 2)
         ]
+        true = [fo.Detection(label=one.label, bounding_box=one.bounding_box) for one in boxes[:1]]
         samples.append(
             fo.Sample(
                 filepath=str(path),
@@ -85,6 +86,8 @@ def master(mongod, tmp_path_factory):
                 model_b=classified(0.5),
                 **{f"round_{one}": classified(0.1) for one in range(1, 5)},
                 boxes=fo.Detections(detections=boxes),
+                true_boxes=fo.Detections(detections=true) if number < LABELED else None,
+                mask_probs=np.moveaxis(rng.dirichlet(np.ones(3), (4, 4)), 2, 0).astype(np.float32),
                 embeddings=rng.normal(size=8).astype(np.float32),
                 sharpness=float(rng.uniform(1, 100)),
                 place=place,

@@ -92,7 +92,7 @@ class Balance(Strategy):
     given: Given = "probabilities"
     temperature: Positive = 1.0
     multi_label: bool = Field(False, description="classes do not exclude each other")
-    classes: list[str] | None = Field(
+    classes: Annotated[list[str], Field(min_length=1)] | None = Field(
         None,
         description="of objects: those that count; by default those of labels and target, or all",
     )

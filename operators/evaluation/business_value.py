@@ -57,6 +57,9 @@ class BusinessValueRequest:
         field: the field to which each sample's value is written; None for no field.
         overwrite: whether an earlier field of this kind is replaced.
         bad: what happens to values that cannot be used: "error" or "leave_out".
+        costs: of boxes: the costs of a missed, a false and a confused one, in place of a matrix.
+        iou: of boxes: the overlap from which a predicted box is taken to show a true one.
+        min_confidence: of boxes: those below it do not count.
     """
 
     predictions: str
@@ -68,6 +71,9 @@ class BusinessValueRequest:
     field: str | None = None
     overwrite: bool = False
     bad: Bad = "error"
+    costs: tuple[float, float, float] | None = None
+    iou: float = 0.5
+    min_confidence: float = 0.0
 
 
 def compute_value(
@@ -98,15 +104,23 @@ def compute_value(
         lambda share: report(READ_SHARE * share, "Reading"),
     )
     report(READ_SHARE, "Judging")
-    found = _Judged(reading, dataset, request, compares)
+    found = Judged(reading, dataset, request, compares)
     if request.field:
         report(READ_SHARE + JUDGE_SHARE, "Writing")
-        _write(dataset, request, reading, found)
+        how = "the predicted class" if request.decision == "label" else "the highest expected gain"
+        write_values(dataset, request, reading, found, f"deciding for {how} of {request.predictions}")
     return found.summary()
 
 
-def check_request(view: Any, request: BusinessValueRequest) -> None:
+def check_request(
+    view: Any, request: BusinessValueRequest, columns: dict[str, Reads] | None = None
+) -> None:
     """Check the options and fields, without reading any sample.
+
+    Args:
+        view: the view.
+        request: the options.
+        columns: the columns to read; by default those of decisions about whole samples.
 
     Raises:
         InvalidInput: if an option is wrong, if a field is unknown or does not fit, or if the field to
@@ -116,23 +130,25 @@ def check_request(view: Any, request: BusinessValueRequest) -> None:
     if request.decision not in get_args(Decision):
         takes = " or ".join(map(repr, get_args(Decision)))
         raise InvalidInput(f"decision: there is no {request.decision!r}; choose {takes}")
-    if len(request.matrix) != 1:
+    if len(request.matrix) + (request.costs is not None) != 1:
         raise InvalidInput("cost: give either costs or gains, not both")
     if request.predictions == request.label_field:
         raise InvalidInput(
             f"label_field: {request.label_field!r} is what is judged; name the field with the truth"
         )
-    check_columns(view, _columns(dataset, request, False))
+    check_columns(view, _columns(dataset, request, False) if columns is None else columns)
     for path in request.slices:
         _divided(dataset, path, request)
     if request.field:
         check_score_field(dataset, request.field, METHOD, request.overwrite)
-    ((kind, matrix),) = request.matrix.items()
-    matrix_classes(matrix, kind)
+    for kind, matrix in request.matrix.items():
+        matrix_classes(matrix, kind)
 
 
-class _Judged:
+class Judged:
     """The value of the decisions, and a comparison with the other way to decide."""
+
+    things = "sample"
 
     def __init__(
         self, reading: ReadPool, dataset: Any, request: BusinessValueRequest, compares: bool
@@ -141,7 +157,7 @@ class _Judged:
         truth = names_at(reading, truth_path(dataset, request.label_field))
         labels = decided(reading, dataset, request.predictions)
         classes, mine = self._classes(dataset, truth, labels, compares)
-        gain = _gain(request.matrix, classes)
+        gain = gain_of(request.matrix, classes)
         known, codes = codes_of(truth, classes), codes_of(labels, classes)
         self.without_truth, self.without_prediction = int((known < 0).sum()), int((codes < 0).sum())
         decisions = {"label": codes}
@@ -151,7 +167,7 @@ class _Judged:
                 self.without_prediction = int((decisions["expected_gain"] < 0).sum())
         by = decisions[request.decision]
         self.rows = np.flatnonzero((known >= 0) & (by >= 0))
-        slices = {path: _slice(reading, dataset, path, request) for path in request.slices}
+        slices = {path: slice_of(reading, dataset, path, request) for path in request.slices}
         self.classes = classes
         self.judgment: Judgment = judge(
             known[self.rows],
@@ -217,7 +233,8 @@ class _Judged:
         for row, mistake in zip(by_class, found.costliest, strict=True):
             if mistake is not None:
                 row["costliest"] = (
-                    f"{mistake.decision}: {_counted(mistake.count)}, {_money(mistake.regret)} regret"
+                    f"{mistake.decision}: {counted(mistake.count, self.things)}, "
+                    f"{money(mistake.regret)} regret"
                 )
         by_slice = [
             {"slice": path, **_plain(one)} for path, values in found.slices.items() for one in values
@@ -240,6 +257,11 @@ class _Judged:
             "notes": [*self._reading.notes, *self._left_out()],
         }
 
+    def by_sample(self) -> dict[str, float]:
+        """Return the value of each sample that counts, by its id."""
+        ids = np.array(self._reading.pool.ids, dtype=object)[self.rows].tolist()
+        return dict(zip(ids, self.judgment.each.tolist(), strict=True))
+
     def _decisions(self) -> list[dict[str, Any]]:
         """Return count and total value of each pair of true class and decision, lowest value first."""
         counts, money = self.judgment.counts, self.judgment.money
@@ -258,17 +280,17 @@ class _Judged:
     def _lines(self) -> list[str]:
         one = self.judgment
         lines = [
-            f"**{_money(one.overall.total)}** from {one.overall.count:,} samples, "
-            f"{_money(one.overall.mean)} each{_between(one.overall)}",
-            f"Right decisions alone would bring {_money(one.possible)}; always deciding for "
-            f"'{escaped(one.constant)}', {_money(one.constant_total)}",
+            f"**{money(one.overall.total)}** from {one.overall.count:,} samples, "
+            f"{money(one.overall.mean)} each{between(one.overall)}",
+            f"Right decisions alone would bring {money(one.possible)}; always deciding for "
+            f"'{escaped(one.constant)}', {money(one.constant_total)}",
         ]
         if self.more is not None and self.more.count:
             way = {"expected_gain": "by expected gain", "label": "by the predicted class"}[self.other]
             amount, sign = abs(self.more.total), "more" if self.more.total >= 0 else "less"
             lines.append(
-                f"Deciding {way} would bring {_money(amount)} {sign}: {_money(self.more.mean)} "
-                f"a sample{_between(self.more)}"
+                f"Deciding {way} would bring {money(amount)} {sign}: {money(self.more.mean)} "
+                f"a sample{between(self.more)}"
                 if self.more.low or self.more.high
                 else f"Deciding {way} would bring as much"
             )
@@ -281,7 +303,7 @@ class _Judged:
             (self.without_prediction, "prediction", self._request.predictions),
         ):
             if count:
-                notes.append(f"{_counted(count)} without a {what} in '{where}' do not count")
+                notes.append(f"{counted(count)} without a {what} in '{where}' do not count")
         among = sum(map(len, self.judgment.slices.values()))
         if among > MOST_ROWS:
             notes.append(f"The {MOST_ROWS} slices that bring least a sample are listed, of {among:,}")
@@ -312,7 +334,12 @@ def _columns(dataset: Any, request: BusinessValueRequest, compares: bool) -> dic
     return columns_read(labels, vectors)
 
 
-def _gain(matrix: dict[str, Any], classes: list[str]) -> np.ndarray:
+def gain_of(matrix: dict[str, Any], classes: list[str]) -> np.ndarray:
+    """Return the (C, C) gains of a matrix of costs or gains.
+
+    Raises:
+        InvalidInput: if the matrix does not fit the classes, or if a cost is below 0.
+    """
     ((kind, given),) = matrix.items()
     values = cost_matrix(given, classes, kind)
     if kind == "cost" and (values < 0).any():
@@ -330,10 +357,14 @@ def _divided(dataset: Any, path: str, request: BusinessValueRequest) -> Balance:
     return cast(Balance, found)
 
 
-def _slice(
+def slice_of(
     reading: ReadPool, dataset: Any, path: str, request: BusinessValueRequest
 ) -> tuple[list[str], np.ndarray]:
-    """Return the names of a column's slices, and the (N,) slice index of each sample; -1 for none."""
+    """Return the names of a column's slices, and the (N,) slice index of each sample; -1 for none.
+
+    Raises:
+        InvalidInput: if the column does not hold one value per sample.
+    """
     pool = reading.pool
     column = pool.columns[path]
     if not isinstance(column, np.ndarray) or column.ndim != 1:
@@ -345,49 +376,60 @@ def _slice(
     return names, codes
 
 
-def _write(dataset: Any, request: BusinessValueRequest, reading: ReadPool, found: _Judged) -> None:
+def write_values(
+    dataset: Any, request: BusinessValueRequest, reading: ReadPool, found: Judged, what: str
+) -> None:
+    """Write the value of each sample to the field of the request.
+
+    Args:
+        dataset: the dataset.
+        request: the options.
+        reading: the pool; its notes get those of writing.
+        found: the values.
+        what: what brings them, for the field's description.
+    """
     name = request.field
     assert name is not None
-    ((kind, matrix),) = request.matrix.items()
-    ids = np.array(reading.pool.ids, dtype=object)[found.rows].tolist()
-    values = dict(zip(ids, found.judgment.each.tolist(), strict=True))
-    how = "the predicted class" if request.decision == "label" else "the highest expected gain"
+    unit = next(iter(request.matrix), "cost")
     described = (
-        f"What deciding for {how} of {request.predictions} brings, by {request.label_field}; in the "
-        f"unit of the {kind}s, higher = better"
+        f"What {what} brings, by {request.label_field}; in the unit of the {unit}s, higher = better"
     )
     info = {
         "method": METHOD,
         "predictions": request.predictions,
         "label_field": request.label_field,
         "decision": request.decision,
-        kind: matrix if isinstance(matrix, str) else json.dumps(matrix),
     }
-    computed = reading.pool.ids
-    reading.notes += write_fields(dataset, {name: NewField(values, described, info, computed=computed)})
+    for kind, matrix in request.matrix.items():
+        info[kind] = matrix if isinstance(matrix, str) else json.dumps(matrix)
+    new = NewField(found.by_sample(), described, info, computed=reading.pool.ids)
+    reading.notes += write_fields(dataset, {name: new})
 
 
 def _plain(one: Amount) -> dict[str, Any]:
     """Return an amount as JSON values (None for infinity and NaN), and as text for tables."""
     bounds = {name: getattr(one, name) for name in ("mean", "low", "high")}
     finite = {name: value if math.isfinite(value) else None for name, value in bounds.items()}
-    words = {"together": _money(one.total), "each": _money(one.mean) if one.count else ""}
-    words["between"] = f"{_money(one.low)} to {_money(one.high)}" if one.count > 1 else ""
+    words = {"together": money(one.total), "each": money(one.mean) if one.count else ""}
+    words["between"] = f"{money(one.low)} to {money(one.high)}" if one.count > 1 else ""
     return {"name": one.name, "count": one.count, "total": one.total, **finite, **words}
 
 
-def _between(one: Amount) -> str:
+def between(one: Amount) -> str:
+    """Return the 95% interval of a mean as text; empty where there is none."""
     if one.count < 2:
         return ""
-    return f" (with 95% confidence between {_money(one.low)} and {_money(one.high)})"
+    return f" (with 95% confidence between {money(one.low)} and {money(one.high)})"
 
 
-def _money(value: float) -> str:
+def money(value: float) -> str:
     """Return a value as text, with at most two decimals; amounts below 0.005 with two digits."""
     if 0 < abs(value) < 0.005:
         return f"{value:.2g}"
     return f"{value + 0.0:,.2f}".rstrip("0").rstrip(".")
 
 
-def _counted(count: int) -> str:
-    return f"{count:,} sample{'s' if count != 1 else ''}"
+def counted(count: int, things: str = "sample") -> str:
+    """Return a count with the word for what is counted, in the singular."""
+    several = "es" if things.endswith("x") else "s"
+    return f"{count:,} {things}{several if count != 1 else ''}"

@@ -249,25 +249,25 @@ def _of_objects(options: Counts, objects: Objects, task: Task) -> ClassCounts:
 
 
 def _classes_that_count(options: Counts, classes: list[str], task: Task) -> list[str]:
-    """The classes that the options name; else those of the labels and of the target; else all.
+    """The classes that the options name; else those of the labels and the target, if there are two.
 
     A detector that was trained on other data may know many classes that nobody labels. Where all
     counted, these would take most of the picks, because there is no label of them.
     """
-    named = set(options.classes or [])
-    unknown = [name for name in options.classes or [] if name not in classes]
-    if unknown:
-        raise InvalidInput(
-            f"{task.user}: classes: {unknown[0]!r} is no class; the classes are {first_names(classes)}"
-        )
+    if options.classes is not None:
+        unknown = [name for name in options.classes if name not in classes]
+        if unknown:
+            raise InvalidInput(
+                f"{task.user}: classes: {unknown[0]!r} is no class; the classes are "
+                f"{first_names(classes)}"
+            )
+        return [name for name in classes if name in options.classes]
     truth = task.pool.columns.get(options.labels) if options.labels else None
-    if not named and isinstance(truth, Objects):
-        named = set(truth.classes or []) & set(classes)
-    if not named:
+    if not isinstance(truth, Objects):
         return classes
-    if isinstance(options.target, dict):
-        named |= set(options.target)
-    return [name for name in classes if name in named]
+    named = {*(truth.classes or []), *(options.target if isinstance(options.target, dict) else [])}
+    found = [name for name in classes if name in named]
+    return found if len(found) > 1 else classes
 
 
 def _object_rows(options: Counts, objects: Objects, width: int) -> np.ndarray:
