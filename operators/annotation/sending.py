@@ -109,6 +109,8 @@ def send(dataset: Any, run_key: str, request: Request, report: Progress) -> dict
         folder = request.folder or ""
         path = write_files(view, dataset, run_key, request.form, folder, field, request.classes)
         sent |= {"samples": len(view), "folder": str(path), "format": request.form}
+        if request.prelabels:
+            sent["prelabels"] = request.prelabels
     elif request.to == APP:
         kind = _kind(dataset, request)
         offer_in_app(dataset, kind)

@@ -124,6 +124,21 @@ def test_a_card_without_what_it_needs_says_so(plugin, make):
     assert panel.error == ""
 
 
+def test_the_list_of_cards_tells_why_no_field_fits(plugin, make):
+    import fiftyone as fo
+
+    dataset = make()
+    dataset.add_sample_field("ground_truth", fo.EmbeddedDocumentField, embedded_doc_type=fo.Detections)
+    dataset.add_sample_field("<b>night", fo.FloatField)
+    panel = HeadlessPanel(dataset)
+    panel.event("on_kinds")
+    about = panel.shown["unlike"]["type"]["properties"]["about"]["default"]
+    assert about.endswith(
+        "Needs embeddings; there is none yet. Not offered: ground\\_truth (the labels); "
+        "\\<b\\>night (float). It takes a vector field or a similarity run."
+    )
+
+
 def test_what_an_earlier_result_shows_is_never_chosen_from(plugin, dataset):
     panel = HeadlessPanel(dataset)
     panel.state["start"]["source"] = "current view"
