@@ -10,7 +10,7 @@ from ..alcore import InvalidInput
 from .annotation.backends import FILES
 from .annotation.files import FORMATS
 from .annotation.importing import import_labels, sent_record
-from .annotation.returned_files import READERS
+from .annotation.returned_files import READERS, check_format
 from .base import IN_APP, OptionsOperator, Pick
 from .dataset.fiftyone_private import dataset_of
 from .dataset.selection_records import selections
@@ -91,6 +91,8 @@ class ImportAnnotations(OptionsOperator):
             raise InvalidInput("run_key: nothing was sent to annotation yet")
         given = (options.get(name) for name in ("run_key", "anno_key", "folder"))
         sent_record(dataset_of(view), *given)
+        if "format" in options:
+            check_format(options["format"])
 
     def run(self, view: Any, options: dict[str, Any], report: Progress) -> dict[str, Any]:
         return import_labels(

@@ -39,11 +39,7 @@ def labels_in_files(
     Raises:
         InvalidInput: if the format holds no such labels, or if the files cannot be read.
     """
-    if form not in READERS:
-        raise InvalidInput(
-            f"format: {form!r} holds no labels; name the format that your tool has written: "
-            f"{', '.join(READERS)}"
-        )
+    check_format(form)
     if document not in FORMATS[form].holds:
         takes = ", ".join(one.__name__ for one in FORMATS[form].holds)
         raise InvalidInput(f"format: {form!r} holds {takes}, and {document.__name__} are wanted")
@@ -67,6 +63,19 @@ def labels_in_files(
             f"first is {min(unknown)!r}"
         )
     return found
+
+
+def check_format(form: str) -> None:
+    """Check that labels can be read from a format.
+
+    Raises:
+        InvalidInput: if not.
+    """
+    if form not in READERS:
+        raise InvalidInput(
+            f"format: no labels are read from {form!r}; name the format that your tool has written: "
+            f"{', '.join(READERS)}"
+        )
 
 
 def _sent(folder: Path, ranks: Path, form: str) -> dict[str, list[str]]:
@@ -109,11 +118,12 @@ def _coco(folder: Path, document: Any) -> Labeled:
     path = str(folder / "labels.json")
     images = load_coco_detection_annotations(path)[3]
     names = {one["file_name"]: one["file_name"] for one in images.values()}
+    polygons = document is fo.Polylines
     importer = COCODetectionDatasetImporter(
         data_path=names,
         labels_path=path,
-        label_types="segmentations",  # boxes, with their masks where they have any
-        use_polylines=document is fo.Polylines,
+        label_types="segmentations" if polygons else "detections",
+        use_polylines=polygons,
     )
     return _read(importer)
 

@@ -41,8 +41,9 @@ def test_each_label_is_on_its_own_sample(kinds, written, bring, ranked, form):
     chosen = ranked(kinds)
     labeled = [sample for sample in chosen if boxes(sample, "boxes")]
     assert 0 < len(labeled) < len(chosen)
+    # Some formats have whole pixels, of which the images have 24 and 32.
     assert [boxes(one, "checked") for one in chosen] == [
-        [(label, *(pytest.approx(x, abs=0.03) for x in box)) for label, *box in boxes(one, "boxes")]
+        [(label, *(pytest.approx(x, abs=0.05) for x in box)) for label, *box in boxes(one, "boxes")]
         for one in chosen
     ]
     assert (result["imported"], result["labeled"]) == (len(labeled), len(labeled))
@@ -95,8 +96,11 @@ def test_polylines_and_a_folder_without_images(kinds, written, bring, ranked, tm
     mine = tmp_path / "mine"
     mine.mkdir()
     (tmp_path / "cvat" / "labels.xml").rename(mine / "labels.xml")
-    assert bring(kinds, folder=str(mine)).result["imported"] == len(ranked(kinds).exists("lines"))
-    for sample in ranked(kinds).exists("checked"):
+    lined = [one.id for one in ranked(kinds) if one.lines and one.lines.polylines]
+    assert bring(kinds, folder=str(mine)).result["imported"] == len(lined)
+    kinds.reload()
+    assert sorted(kinds.exists("checked").values("id")) == sorted(lined)
+    for sample in kinds.select(lined):
         assert [one.label for one in sample.checked.polylines] == ["car"] * len(sample.lines.polylines)
 
 
@@ -105,7 +109,7 @@ def test_labels_that_the_user_made_stay(kinds, written, bring, ranked):
 
     written("coco")
     kinds.add_sample_field("checked", fo.EmbeddedDocumentField, embedded_doc_type=fo.Detections)
-    mine = ranked(kinds).match({"boxes.detections": {"$ne": []}}).exists("boxes").first()
+    mine = next(one for one in ranked(kinds) if boxes(one, "boxes"))
     mine["checked"] = fo.Detections(detections=[])
     mine.save()
     assert bring(kinds).result["kept"] == 1
@@ -118,7 +122,7 @@ def test_what_cannot_be_read_is_a_sentence(kinds, written, bring, invalid, every
     (folder / "labels.json").write_text("{")
     with pytest.raises(invalid, match="cannot be read as 'coco'"):
         bring(kinds)
-    with pytest.raises(invalid, match="format: 'csv' holds no labels"):
+    with pytest.raises(invalid, match="format: no labels are read from 'csv'"):
         bring(kinds, format="csv")
     with pytest.raises(invalid, match="cannot be read as 'coco'"):
         bring(kinds, folder=str(tmp_path / "nowhere"))
