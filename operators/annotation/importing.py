@@ -22,7 +22,7 @@ from ..runs.writing import check_there
 from . import label_studio
 from .backends import APP, FILES, LABEL_STUDIO, check_place
 from .files import FORMATS
-from .kinds import TYPES, Kind
+from .kinds import DOCUMENTS, INSTANCES, Kind
 from .queue import all_sent, chosen_samples, count_labeled, selection_of_key
 from .returned_files import labels_in_files
 
@@ -173,8 +173,8 @@ def _from_files(
 
 def _kind(results: Any, field: str) -> Kind:
     info = next(iter(results.config.label_schema.values()))
-    document = next(one for one, name in TYPES.items() if name == info["type"])
-    return Kind(field, document, tuple(map(str, info.get("classes") or ())))
+    classes = tuple(map(str, info.get("classes") or ()))
+    return Kind(field, DOCUMENTS[info["type"]], classes, info["type"] == INSTANCES)
 
 
 def _as_labels(kind: Kind, found: Mapping[str, Any], done: Sequence[str]) -> dict[str, Any]:
@@ -186,7 +186,7 @@ def _as_labels(kind: Kind, found: Mapping[str, Any], done: Sequence[str]) -> dic
         done: the samples that someone has finished. If these have no label, there is nothing on them.
     """
     of_samples = {
-        one: list(labels.values())
+        one: [label for label in labels.values() if label is not None]  # None is an empty mask
         for by_kind in found.values()
         for samples in by_kind.values()
         for one, labels in samples.items()

@@ -13,6 +13,16 @@ Event = Callable[[Any], Any]
 # The wheel over a plot must scroll the panel, not zoom the plot.
 PLOT = {"displayModeBar": False, "scrollZoom": False}
 PLOT_HEIGHT = 260
+# As narrow as the panel, so that the buttons of a row are never out of sight.
+NARROW_TABLE = {
+    "table": {
+        "sx": {
+            "minWidth": 200,
+            "& .MuiTableCell-root": {"px": 0.75, "overflowWrap": "anywhere"},
+            "& .MuiIconButton-root": {"p": 0.5},
+        }
+    }
+}
 # A column may be narrower than what is in it, which is then cut or wrapped; else the panel overflows.
 FULL_WIDTH = {"grid": {"sx": {"gridTemplateColumns": "minmax(0, 1fr)"}}}
 

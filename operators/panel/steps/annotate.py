@@ -18,7 +18,7 @@ from ...runs.names import Names
 from ...runs.records import describe, summary
 from ...runs.used_embeddings import changes_since
 from ...runs.writing import undo
-from ..drawing import dropdown, row
+from ..drawing import NARROW_TABLE, dropdown, row
 from .step import OPERATORS, Step, latest
 
 
@@ -160,9 +160,7 @@ class Annotate(Step):
             )
             return
         self._draw_current(ctx, panel, rows)
-        table = types.TableView(
-            max_inline_actions=2, componentsProps={"table": {"sx": {"minWidth": 200}}}
-        )
+        table = types.TableView(max_inline_actions=2, componentsProps=NARROW_TABLE)
         for key in ("selection", "chosen", "made", "strategies"):
             table.add_column(key, label=key.capitalize())
         table.add_row_action("show", self.on_show, icon="visibility", tooltip="Show")

@@ -227,6 +227,16 @@ def first_look(dataset: Any, labels: str) -> list[tuple[str, str, str]]:
     if judged and vectors:
         return []
     embeddings = ("compute_embeddings", "Compute embeddings")
+    if dataset.media_type == "video":
+        return [
+            (
+                "These are videos, which are chosen whole, by chance or by their own fields. To choose "
+                "frames, make them images first: "
+                '`dataset.to_frames(sample_frames=True).clone("frames")`, and open that dataset.',
+                "",
+                "",
+            )
+        ]
     if not judged and not vectors:
         return [
             (

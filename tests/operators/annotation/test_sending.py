@@ -176,6 +176,10 @@ class TestRefused:
             ({"label_field": "new", "label_type": "cats"}, "'cats' should be one of classification"),
             ({"label_type": "detections"}, "'ground_truth' holds Classification, and not detections"),
             ({"label_field": "new", "label_type": "detections"}, "name them in classes"),
+            (
+                {"label_field": "new", "label_type": "instances", "classes": ["car"]},
+                "the App makes no masks; send 'new' to Label Studio or CVAT",
+            ),
             ({"prelabels": "sure"}, "the App shows predictions beside the labels"),
             ({"to": "files"}, "name a new folder"),
             ({"to": "files", "folder": "/tmp/x-new", "format": "odd"}, "there is no 'odd'"),
