@@ -7,8 +7,11 @@ from typing import Any
 import fiftyone.operators.types as types
 
 from ..alcore import InvalidInput
+from .annotation.backends import FILES
+from .annotation.files import FORMATS
 from .annotation.importing import import_labels, sent_record
-from .base import OptionsOperator, Pick
+from .annotation.returned_files import READERS, check_format
+from .base import IN_APP, OptionsOperator, Pick
 from .dataset.fiftyone_private import dataset_of
 from .dataset.selection_records import selections
 from .forms import pieces
@@ -21,6 +24,10 @@ class ImportAnnotations(OptionsOperator):
     Options:
         run_key: the selection that was sent; default: the one sent last.
         anno_key: the key of the annotation run, in place of ``run_key``.
+        folder: of a selection that was written to files, the folder of the labels; default: the one
+            that was written. Each label goes onto the sample whose file it names; an image without a
+            label counts as not labeled yet.
+        format: the format of these labels: "coco", "yolo", "voc" or "cvat"; default: the one written.
 
     The result says how many labels were written, how many samples are labeled now, and how many are
     left. It may be called again as more labels are made.
@@ -32,7 +39,7 @@ class ImportAnnotations(OptionsOperator):
     result_label = "Imported"
     refused_at = "run_key"
     has_target = False
-    options = ("run_key", "anno_key")
+    options = ("run_key", "anno_key", "folder", "format")
 
     def draw_form(self, ctx: Any, inputs: Any) -> None:
         view = types.DropdownView()
@@ -44,6 +51,33 @@ class ImportAnnotations(OptionsOperator):
             inputs.view("none", types.Notice(label="Nothing was sent to annotation yet"))
         first = next(iter(view.values()), pieces.NONE)
         inputs.enum("run_key", view.values(), label="Selection", default=first, view=view)
+        sent = _written(ctx.dataset, ctx.params.get("run_key") or first)
+        if sent is not None:
+            self._files_inputs(inputs, sent)
+
+    def _files_inputs(self, inputs: Any, sent: dict[str, Any]) -> None:
+        inputs.str(
+            "folder",
+            label="Folder",
+            description="Of the labels, on the server; empty: the one that was written",
+            default=sent["folder"],
+        )
+        view = types.DropdownView()
+        for name in READERS:
+            view.add_choice(name, label=name, description=FORMATS[name].about)
+        default = sent["format"] if sent["format"] in READERS else next(iter(READERS))
+        inputs.enum("format", view.values(), label="Format", default=default, view=view)
+
+    def form_options(self, ctx: Any) -> dict[str, Any]:
+        options = super().form_options(ctx)
+        if ctx.params.get(IN_APP) and _written(ctx.dataset, options.get("run_key")) is None:
+            # The App still sends what was entered for another selection.
+            options = {name: one for name, one in options.items() if name not in ("folder", "format")}
+        return options
+
+    def refuse(self, ctx: Any, inputs: Any, error: InvalidInput) -> None:
+        named = str(error).partition(":")[0]
+        pieces.refuse(inputs, named if named in self.options else self.refused_at, error)
 
     def fill(self, dataset: Any, options: dict[str, Any], pick: Pick) -> dict[str, Any]:
         filled = {name: one for name, one in super().fill(dataset, options, pick).items() if one}
@@ -55,10 +89,20 @@ class ImportAnnotations(OptionsOperator):
     def check(self, view: Any, options: dict[str, Any]) -> None:
         if "run_key" not in options and "anno_key" not in options:
             raise InvalidInput("run_key: nothing was sent to annotation yet")
-        sent_record(dataset_of(view), options.get("run_key"), options.get("anno_key"))
+        given = (options.get(name) for name in ("run_key", "anno_key", "folder"))
+        sent_record(dataset_of(view), *given)
+        if "format" in options:
+            check_format(options["format"])
 
     def run(self, view: Any, options: dict[str, Any], report: Progress) -> dict[str, Any]:
-        return import_labels(dataset_of(view), options.get("run_key"), options.get("anno_key"), report)
+        return import_labels(
+            dataset_of(view),
+            options.get("run_key"),
+            options.get("anno_key"),
+            report,
+            options.get("folder"),
+            options.get("format"),
+        )
 
     def draw_result(self, outputs: Any, result: dict[str, Any]) -> None:
         outputs.str("run_key", label="Selection")
@@ -73,6 +117,12 @@ class ImportAnnotations(OptionsOperator):
                 outputs.int(name, label=label)
         if "seconds_a_sample" in result:
             outputs.float("seconds_a_sample", label="Seconds a sample, at the median")
+
+
+def _written(dataset: Any, run_key: str | None) -> dict[str, Any] | None:
+    """Return what the record of a selection says of its files; None if it was not sent as files."""
+    sent = next((one["sent"] for one in _sent(dataset) if one["run_key"] == run_key), None)
+    return sent if sent is not None and sent["to"] == FILES else None
 
 
 def _sent(dataset: Any) -> list[dict[str, Any]]:

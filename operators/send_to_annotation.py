@@ -66,7 +66,8 @@ class SendToAnnotation(OptionsOperator):
         prelabels: a field of predictions that are sent as first labels, to Label Studio or CVAT; for
             files, the labels that are written.
         label_type: the kind of a new field: "classification", "classifications", "detections",
-            "polylines" or "keypoints". Default: that of ``prelabels``.
+            "polylines" or "keypoints". Default: that of ``prelabels``. With "instances" the objects of
+            a field of Detections are drawn as masks, in Label Studio or CVAT.
         classes: the names that labels may have. Default: those declared for the field, else those seen.
         anno_key: the key of FiftyOne's annotation run; default: the selection's.
         project: the name of the project in the tool.

@@ -126,7 +126,8 @@ def neighbor_graph(
         drawn: (n,) all numbers in random order, which decides what k-means is trained on and what the
             recall is measured on.
         t: how many entries a list has, at least 1 and at most n.
-        tick: called after each part; an exception that it raises stops the work.
+        tick: called after each tile, which takes a fraction of a second; an exception that it raises
+            stops the work.
     """
     n = len(drawn)
     if n == t or is_exact(n, width):
@@ -146,8 +147,7 @@ def _by_cells(
     centers = _kmeans(read(drawn[: TRAINED_A_CELL * count]), count, tick)
     cell_of = torch.empty(n, dtype=torch.int64, device=centers.device)
     for part in chunks(n, COLUMNS_A_TILE):
-        cell_of[part] = _nearest(read(np.arange(n)[part]), centers)
-        tick()
+        cell_of[part] = _nearest(read(np.arange(n)[part]), centers, tick)
     # The vectors of a cell are kept side by side.
     order = cell_of.argsort(stable=True)
     place = torch.empty_like(order)
@@ -184,10 +184,9 @@ def _by_cells(
         ).to(order.device)
         for chunk in chunks(mine.stop - mine.start, ROWS_A_TILE):
             own = torch.arange(mine.start, mine.stop, device=order.device)[chunk]
-            near, apart = _nearest_of(vectors, lengths, own, others, t)
+            near, apart = _nearest_of(vectors, lengths, own, others, t, tick)
             neighbors[order[own]] = order32[near]
             squared[order[own]] = apart
-            tick()
     # Even where the trial found every neighbor, the search may miss some of other vectors.
     return NeighborGraph(neighbors, squared, min(float(recalls[visited - 1]), 0.9999))
 
@@ -202,14 +201,18 @@ def _compare(
     squared = torch.empty((len(queried), t), dtype=vectors.dtype, device=vectors.device)
     for part in chunks(len(queried), ROWS_A_TILE):
         own = torch.from_numpy(queried[part]).to(vectors.device)
-        near, apart = _nearest_of(vectors, lengths, own, everyone, t)
+        near, apart = _nearest_of(vectors, lengths, own, everyone, t, tick)
         neighbors[part], squared[part] = near.to(torch.int32), apart
-        tick()
     return neighbors, squared
 
 
 def _nearest_of(
-    vectors: torch.Tensor, lengths: torch.Tensor, own: torch.Tensor, others: torch.Tensor, t: int
+    vectors: torch.Tensor,
+    lengths: torch.Tensor,
+    own: torch.Tensor,
+    others: torch.Tensor,
+    t: int,
+    tick: Callable[[], None],
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The nearest of some others.
 
@@ -219,6 +222,7 @@ def _nearest_of(
         own: (q,) numbers of vectors.
         others: (m,) ascending numbers of vectors, those of ``own`` among them; m at least ``t``.
         t: how many.
+        tick: called after each tile.
 
     Returns:
         (q, t) numbers, each row beginning with its own, and their squared distances.
@@ -239,6 +243,7 @@ def _nearest_of(
         places, values = smallest(apart, t)
         found.append(here[places])
         far.append(values)
+        tick()
     apart, numbers = torch.cat(far, 1), torch.cat(found, 1)
     if len(found) > 1:
         places, apart = smallest(apart, t)
@@ -287,22 +292,21 @@ def _kmeans(vectors: torch.Tensor, count: int, tick: Callable[[], None]) -> torc
     """(count, d) centers after a few steps from the first vectors; cells need no better ones."""
     centers = vectors[:count].clone()
     for _ in range(STEPS):
-        cells = _nearest(vectors, centers)
+        cells = _nearest(vectors, centers, tick)
         sums = torch.zeros_like(centers).index_add_(0, cells, vectors)
         sizes = torch.bincount(cells, minlength=count)[:, None]
         centers = torch.where(sizes > 0, sums / sizes.clamp(min=1), centers)
-        tick()
     return centers
 
 
-def _nearest(vectors: torch.Tensor, centers: torch.Tensor) -> torch.Tensor:
+def _nearest(vectors: torch.Tensor, centers: torch.Tensor, tick: Callable[[], None]) -> torch.Tensor:
     """(n,) the nearest center of each vector."""
-    return torch.cat(
-        [
-            torch.addmm(squared_lengths(centers), vectors[part], centers.T, alpha=-2).argmin(1)
-            for part in chunks(len(vectors), COLUMNS_A_TILE)
-        ]
-    )
+    lengths = squared_lengths(centers)
+    found = []
+    for part in chunks(len(vectors), ROWS_A_TILE):
+        found.append(torch.addmm(lengths, vectors[part], centers.T, alpha=-2).argmin(1))
+        tick()
+    return torch.cat(found)
 
 
 # Raised where the same vectors would give another graph.

@@ -13,6 +13,7 @@ from typing import Any
 
 import fiftyone as fo
 import fiftyone.types as fot
+from fiftyone.core.utils import UniqueFilenameMaker
 
 from ...alcore import InvalidInput
 from ..dataset.fields import document_type
@@ -32,12 +33,15 @@ class Format:
         exporter: FiftyOne's type of it; None where only the list is written.
         holds: the labels it holds; none for images alone.
         lists_classes: whether it lists the classes, also those without a label.
+        by_stem: whether the labels of an image are in a file of their own, named as the image is but
+            for its extension.
     """
 
     about: str
     exporter: Any = None
     holds: tuple[type, ...] = ()
     lists_classes: bool = False
+    by_stem: bool = False
 
 
 FORMATS: dict[str, Format] = {
@@ -46,8 +50,8 @@ FORMATS: dict[str, Format] = {
     "coco": Format(
         "COCO, boxes and polygons", fot.COCODetectionDataset, (fo.Detections, fo.Polylines), True
     ),
-    "yolo": Format("YOLOv5, boxes", fot.YOLOv5Dataset, (fo.Detections,), True),
-    "voc": Format("Pascal VOC, boxes", fot.VOCDetectionDataset, (fo.Detections,)),
+    "yolo": Format("YOLOv5, boxes", fot.YOLOv5Dataset, (fo.Detections,), True, True),
+    "voc": Format("Pascal VOC, boxes", fot.VOCDetectionDataset, (fo.Detections,), by_stem=True),
     "cvat": Format(
         "CVAT for images 1.1",
         fot.CVATImageDataset,
@@ -72,7 +76,7 @@ def check_files(dataset: Any, form: str, folder: str | None, field: str | None) 
         raise InvalidInput(f"format: there is no {form!r}; there are {', '.join(FORMATS)}")
     if not folder or not folder.strip():
         raise InvalidInput("folder: name a new folder for the files")
-    path = _path(folder)
+    path = folder_path(folder)
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise InvalidInput(f"folder: {str(path)!r} exists and is not empty; name a new folder")
     holds = FORMATS[form].holds
@@ -115,9 +119,10 @@ def write_files(
         classes: the names that labels may have; None for those declared for the field.
 
     Raises:
-        InvalidInput: if an image is missing, or if the folder cannot be written.
+        InvalidInput: if an image is missing, if two would share a file of labels, or if the folder
+            cannot be written.
     """
-    path, known = _path(folder), FORMATS[form]
+    path, known = folder_path(folder), FORMATS[form]
     ids, media = view.values(["id", "filepath"])
     absent = [one for one in media if known.exporter is not None and not os.path.isfile(one)]
     if absent:
@@ -125,10 +130,11 @@ def write_files(
             f"{len(absent):,} of {len(media):,} image files are missing; the first is {absent[0]!r}"
         )
     root = os.path.commonpath([os.path.dirname(one) for one in media])
+    names = _names(media, root, form)
     rows = [
-        {"rank": rank, "id": one, "name": os.path.relpath(file, root), "filepath": file, "reasons": why}
-        for rank, (one, file, why) in enumerate(
-            zip(ids, media, _reasons(dataset, run_key, ids), strict=True), start=1
+        {"rank": rank, "id": one, "name": name, "filepath": file, "reasons": why}
+        for rank, (one, name, file, why) in enumerate(
+            zip(ids, names, media, _reasons(dataset, run_key, ids), strict=True), start=1
         )
     ]
     try:
@@ -147,6 +153,22 @@ def write_files(
     except OSError as error:
         raise InvalidInput(f"folder: {str(path)!r} cannot be written: {error.strerror}") from error
     return path
+
+
+def _names(media: Sequence[str], root: str, form: str) -> list[str]:
+    """Return the names of the files among those exported, as FiftyOne's exporters make them."""
+    by_stem = FORMATS[form].by_stem
+    maker = UniqueFilenameMaker(rel_dir=root, ignore_exts=form == "yolo", ignore_existing=True)
+    names = [maker.get_output_path(one) for one in media]
+    owner: dict[str, str] = {}
+    for name in names if by_stem else []:
+        other = owner.setdefault(os.path.splitext(name)[0], name)
+        if other != name:
+            raise InvalidInput(
+                f"format: in {form!r} {other!r} and {name!r} would share one file of labels; take "
+                "another format"
+            )
+    return names
 
 
 def _reasons(dataset: Any, run_key: str, ids: list[str]) -> list[dict[str, Any]]:
@@ -173,5 +195,6 @@ def _write_ranks(folder: Path, rows: list[dict[str, Any]]) -> None:
             writer.writerow(first + [row["reasons"].get(one, "") for one in reasons])
 
 
-def _path(folder: str) -> Path:
+def folder_path(folder: str) -> Path:
+    """Return the absolute path of a folder."""
     return Path(os.path.abspath(os.path.expanduser(folder.strip())))

@@ -11,6 +11,7 @@ import fiftyone as fo
 from bson import ObjectId
 
 from ...alcore import InvalidInput
+from ..dataset.fields import document_type
 from ..dataset.fiftyone_private import in_parts
 from ..dataset.selection_records import record_of_selection
 from ..dataset.views import all_slices, views_of
@@ -20,34 +21,45 @@ from ..runs.run import Progress
 from ..runs.writing import check_there
 from . import label_studio
 from .backends import APP, FILES, LABEL_STUDIO, check_place
-from .kinds import TYPES, Kind
-from .queue import all_sent, count_labeled, selection_of_key
+from .files import FORMATS
+from .kinds import DOCUMENTS, INSTANCES, Kind
+from .queue import all_sent, chosen_samples, count_labeled, selection_of_key
+from .returned_files import labels_in_files
 
 SECONDS_FIELD = "labeling_seconds"
 
 
-def sent_record(dataset: Any, run_key: str | None, anno_key: str | None) -> tuple[str, dict[str, Any]]:
+def sent_record(
+    dataset: Any, run_key: str | None, anno_key: str | None, folder: str | None = None
+) -> tuple[str, dict[str, Any]]:
     """Return the selection that was sent, and what its record says of that.
 
+    Args:
+        dataset: the dataset.
+        run_key: the selection; None for the one that was sent under ``anno_key``.
+        anno_key: the key of the annotation run; None for what was sent last.
+        folder: a folder of labels; None if they do not come back in another folder than they were
+            written to.
+
     Raises:
-        InvalidInput: if there is no such selection, if it was not sent, or if its labels do not come
-            back by an import.
+        InvalidInput: if there is no such selection, or if it was not sent.
     """
     key = run_key or selection_of_key(dataset, anno_key or "")
     check_there(dataset, key)
-    found = all_sent(record_of_selection(dataset, key) or {})
+    record = record_of_selection(dataset, key) or {}
+    found = all_sent(record)
+    if folder:
+        written = [one for one in (record.get("sent_also"), *found) if one and one["to"] == FILES]
+        if not written:
+            raise InvalidInput(f"folder: {key!r} was not written to files")
+        return key, written[0]
     if not found:
         raise InvalidInput(f"{key!r} was not sent to annotation yet: there is nothing to import")
     sent = next((one for one in found if anno_key in (None, one.get("anno_key"))), None)
     if sent is None:
         known = ", ".join(repr(one["anno_key"]) for one in found if one.get("anno_key")) or "none"
         raise InvalidInput(f"anno_key: {key!r} was not sent under {anno_key!r}; there are: {known}")
-    if sent["to"] == FILES:
-        raise InvalidInput(
-            f"{key!r} was written to files in {sent['folder']!r}; read what your tool writes by "
-            "FiftyOne's importers, such as dataset.merge_dir"
-        )
-    if sent["to"] != APP:
+    if sent["to"] not in (APP, FILES):
         check_place(sent["to"])
         if sent["anno_key"] not in dataset.list_annotation_runs():
             raise InvalidInput(
@@ -57,12 +69,26 @@ def sent_record(dataset: Any, run_key: str | None, anno_key: str | None) -> tupl
 
 
 def import_labels(
-    dataset: Any, run_key: str | None, anno_key: str | None, report: Progress
+    dataset: Any,
+    run_key: str | None,
+    anno_key: str | None,
+    report: Progress,
+    folder: str | None = None,
+    form: str | None = None,
 ) -> dict[str, Any]:
     """Write the labels that were made of a selection to its label field.
 
     Each is checked to be of the sample whose file it was made on before anything is written. Samples
     that have a label by now keep it.
+
+    Args:
+        dataset: the dataset.
+        run_key: the selection; see ``sent_record``.
+        anno_key: the key of the annotation run.
+        report: called with the share that is done, and a text.
+        folder: of a selection that was written to files, the folder of the labels; None for the one
+            that was written.
+        form: their format; None for the one that was written.
 
     Returns:
         The result of ``import_annotations``, as plain values.
@@ -70,13 +96,17 @@ def import_labels(
     Raises:
         InvalidInput: if something cannot be used. Then nothing is written.
     """
-    key, sent = sent_record(dataset, run_key, anno_key)
+    key, sent = sent_record(dataset, run_key, anno_key, folder)
     names = Names(**(record_of_selection(dataset, key) or {})["names"])
     result: dict[str, Any] = {"run_key": key, "sent": sent["samples"]}
     notes: list[str] = []
     if sent["to"] != APP:
-        report(0.1, f"Asking {sent['to']}")
-        labels, seconds = _returned(dataset, sent)
+        if sent["to"] == FILES:
+            report(0.1, "Reading files")
+            labels, seconds = _from_files(dataset, key, sent, folder, form, notes), {}
+        else:
+            report(0.1, f"Asking {sent['to']}")
+            labels, seconds = _returned(dataset, sent)
         report(0.7, "Writing labels")
         written, kept = _write(dataset, sent["label_field"], labels)
         result |= {"imported": written, "kept": kept}
@@ -123,10 +153,28 @@ def _returned(dataset: Any, sent: Mapping[str, Any]) -> tuple[dict[str, Any], di
         return labels, seconds
 
 
+def _from_files(
+    dataset: Any,
+    key: str,
+    sent: Mapping[str, Any],
+    folder: str | None,
+    form: str | None,
+    notes: list[str],
+) -> dict[str, Any]:
+    """Return the label of each sample of a selection that has one in the files."""
+    form = form or sent["format"]
+    fields = [dataset.get_field(one) for one in (sent["label_field"], sent.get("prelabels")) if one]
+    usual = FORMATS[form].holds[:1] if form in FORMATS else ()
+    document = next(iter([*filter(None, map(document_type, fields)), *usual]), None)
+    labels = labels_in_files(folder or sent["folder"], sent["folder"], form, document, notes)
+    chosen = set(chosen_samples(dataset, key).values("id"))
+    return {one: label for one, label in labels.items() if one in chosen}
+
+
 def _kind(results: Any, field: str) -> Kind:
     info = next(iter(results.config.label_schema.values()))
-    document = next(one for one, name in TYPES.items() if name == info["type"])
-    return Kind(field, document, tuple(map(str, info.get("classes") or ())))
+    classes = tuple(map(str, info.get("classes") or ()))
+    return Kind(field, DOCUMENTS[info["type"]], classes, info["type"] == INSTANCES)
 
 
 def _as_labels(kind: Kind, found: Mapping[str, Any], done: Sequence[str]) -> dict[str, Any]:
@@ -138,7 +186,7 @@ def _as_labels(kind: Kind, found: Mapping[str, Any], done: Sequence[str]) -> dic
         done: the samples that someone has finished. If these have no label, there is nothing on them.
     """
     of_samples = {
-        one: list(labels.values())
+        one: [label for label in labels.values() if label is not None]  # None is an empty mask
         for by_kind in found.values()
         for samples in by_kind.values()
         for one, labels in samples.items()

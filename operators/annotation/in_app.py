@@ -20,6 +20,11 @@ def check_in_app(kind: Kind) -> None:
     Raises:
         InvalidInput: if it cannot.
     """
+    if kind.masks:
+        raise InvalidInput(
+            f"to: the App makes no masks; send {kind.field!r} to Label Studio or CVAT, or take the "
+            "label_type 'detections'"
+        )
     if kind.document not in IN_APP:
         takes = ", ".join(one.__name__ for one in IN_APP)
         raise InvalidInput(

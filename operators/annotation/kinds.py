@@ -21,6 +21,9 @@ TYPES: dict[type, str] = {
     fo.Polylines: "polylines",
     fo.Keypoints: "keypoints",
 }
+# Objects with masks, which are Detections too.
+INSTANCES = "instances"
+DOCUMENTS = {name: document for document, name in TYPES.items()} | {INSTANCES: fo.Detections}
 
 
 @dataclass(frozen=True)
@@ -31,16 +34,18 @@ class Kind:
         field: the field.
         document: the class of its labels, such as ``fo.Detections``.
         classes: the names that labels may have.
+        masks: whether masks of objects are drawn, and not boxes.
     """
 
     field: str
     document: Any
     classes: tuple[str, ...]
+    masks: bool = False
 
     @property
     def type(self) -> str:
         """How FiftyOne's backends call it, such as "detections"."""
-        return TYPES[self.document]
+        return INSTANCES if self.masks else TYPES[self.document]
 
     @property
     def list_name(self) -> str | None:
@@ -61,7 +66,8 @@ def kind_of(
         dataset: the dataset.
         field: the field of the labels; it need not exist yet.
         prelabels: a field of predictions, whose kind a new field has too.
-        label_type: the kind of a new field, such as "detections"; default: that of ``prelabels``.
+        label_type: the kind of a new field, such as "detections"; default: that of ``prelabels``. With
+            "instances" the objects of ``fo.Detections`` are drawn as masks.
         classes: the names that labels may have. Default: those that the dataset declares, else those
             that occur in the field and in ``prelabels``.
 
@@ -87,7 +93,7 @@ def kind_of(
         raise InvalidInput(
             f"classes: none is declared for {field!r}, and none occurs in it; name them in classes"
         )
-    return Kind(field, document, tuple(dict.fromkeys(map(str, names))))
+    return Kind(field, document, tuple(dict.fromkeys(map(str, names))), label_type == INSTANCES)
 
 
 def every_class(dataset: Any, field: str, classes: Sequence[str] | None = None) -> list[str]:
@@ -99,32 +105,34 @@ def every_class(dataset: Any, field: str, classes: Sequence[str] | None = None) 
 
 def _document(dataset: Any, field: str, prelabels: str | None, label_type: str | None) -> Any:
     """Return the class of a field's labels, also of a field that does not exist yet."""
-    by_type = {name: document for document, name in TYPES.items()}
-    if label_type and label_type not in by_type:
-        raise InvalidInput(f"label_type: {label_type!r} should be one of {', '.join(by_type)}")
+    if label_type and label_type not in DOCUMENTS:
+        raise InvalidInput(f"label_type: {label_type!r} should be one of {', '.join(DOCUMENTS)}")
     stored = dataset.get_field(field)
     if "." in field:
         raise InvalidInput(f"label_field: {field!r} lies inside another field; name one of samples")
     if stored is not None:
         document = document_type(stored)
         if document not in TYPES:
+            # FiftyOne reads one class alone of a Segmentation from Label Studio.
+            masks = f"; for masks take Detections, with the label_type {INSTANCES!r}"
             raise InvalidInput(
                 f"label_field: {field!r} holds {_name(dataset, field)}, which cannot be annotated; it "
                 f"takes {', '.join(one.__name__ for one in TYPES)}"
+                f"{masks if document is fo.Segmentation else ''}"
             )
-        if label_type and by_type[label_type] is not document:
+        if label_type and DOCUMENTS[label_type] is not document:
             raise InvalidInput(f"label_type: {field!r} holds {document.__name__}, and not {label_type}")
         return document
     if not field.isidentifier():
         raise InvalidInput(f"label_field: {field!r} cannot be the name of a field")
     if label_type:
-        return by_type[label_type]
+        return DOCUMENTS[label_type]
     document = document_type(dataset.get_field(prelabels)) if prelabels else None
     if document in TYPES:
         return document
     raise InvalidInput(
         f"label_field: {dataset.name!r} has no field {field!r}; say in label_type which kind of labels "
-        f"it shall hold: {', '.join(by_type)}"
+        f"it shall hold: {', '.join(DOCUMENTS)}"
     )
 
 

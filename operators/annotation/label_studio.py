@@ -282,10 +282,15 @@ def _upload_files(project: Any, part: list[tuple[str, str]]) -> None:
 
 
 def _within(label: Any, kind: Kind) -> Any:
-    """Return a label, of several those whose class can be chosen; None if there is none."""
+    """Return a label, of several those whose class can be chosen, with masks where these are drawn.
+
+    None if there is none.
+    """
     if label is None or not kind.list_name:
         return label if label is not None and label.label in kind.classes else None
     kept = [one for one in label[kind.list_name] if one.label in kind.classes]
+    if kind.masks:
+        kept = [one for one in kept if one.has_mask]
     return kind.document(**{kind.list_name: kept}) if kept else None
 
 

@@ -56,6 +56,12 @@ def check_request(dataset: Any, run_key: str, request: Request) -> None:
     """
     names_in_record(dataset, run_key)
     check_place(request.to)
+    as_list = request.to == FILES and request.form == "csv"
+    if dataset.media_type == "video" and request.to != APP and not as_list:
+        raise InvalidInput(
+            "to: the samples are videos, and only images are sent; write the list alone, to 'files' "
+            "with the format 'csv', or annotate in the 'app'"
+        )
     if request.to == FILES:
         shown = request.prelabels or request.label_field
         check_files(dataset, request.form, request.folder, shown)
@@ -109,6 +115,8 @@ def send(dataset: Any, run_key: str, request: Request, report: Progress) -> dict
         folder = request.folder or ""
         path = write_files(view, dataset, run_key, request.form, folder, field, request.classes)
         sent |= {"samples": len(view), "folder": str(path), "format": request.form}
+        if request.prelabels:
+            sent["prelabels"] = request.prelabels
     elif request.to == APP:
         kind = _kind(dataset, request)
         offer_in_app(dataset, kind)

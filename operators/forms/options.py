@@ -125,6 +125,13 @@ def fields_of(dataset: Any, strategy: str, labels: str | None = None) -> list[Ch
     return [] if info is None else _fields(dataset, info, labels)
 
 
+def takes_of(strategy: str) -> str:
+    """Return what the column of a strategy takes; "" if it has no column."""
+    info = BY_NAME[strategy].model_fields.get("column")
+    kinds = [] if info is None else column_kinds(info)
+    return ", or ".join(dict.fromkeys(FITTING[reads].takes for _, reads, _ in kinds))
+
+
 def entry_of(dataset: Any, strategy: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the recipe entry of a strategy from the values of its options.
 

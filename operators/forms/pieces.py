@@ -70,7 +70,8 @@ def field_input(
     """
     if not choices and required:
         inputs.view(f"{name}{MISSING}", types.Error(label=missing))
-    view = types.DropdownView()
+    # The App shows the placeholder where nothing is chosen.
+    view = types.DropdownView(placeholder="" if required else "none")
     if not required:
         view.add_choice(NONE, label="none")
     for choice in choices:
@@ -276,7 +277,7 @@ def boxes_input(ctx: Any, inputs: Any, label: str) -> None:
     boxes = detection_fields(ctx.dataset)
     if not boxes:
         return
-    view = types.DropdownView()
+    view = types.DropdownView(placeholder="whole images")
     view.add_choice(NONE, label="whole images")
     for choice in boxes:
         view.add_choice(choice.path, label=f"objects of {choice.path}", description=choice.holds)

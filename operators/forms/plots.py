@@ -399,8 +399,13 @@ def _shares(counts: Any) -> np.ndarray:
 
 def _distinct(names: list[str]) -> list[str]:
     """Shorten names for an axis, and number those that are then equal."""
-    short = [n if len(n) <= LETTERS else f"{n[: LETTERS - 1]}…" for n in names]
+    short = [_plain(n if len(n) <= LETTERS else f"{n[: LETTERS - 1]}…") for n in names]
     return [s if short.count(s) == 1 else f"{s} ({i})" for i, s in enumerate(short, start=1)]
+
+
+def _plain(text: str) -> str:
+    """Return a text from data in which Plotly finds no tags, such as those of bold text or links."""
+    return text.replace("&", "&amp;").replace("<", "&lt;")
 
 
 def _bars(name: str, x: list[Any], y: Any, color: str) -> dict[str, Any]:
@@ -416,8 +421,8 @@ def _bars(name: str, x: list[Any], y: Any, color: str) -> dict[str, Any]:
 def _layout(x: str, y: str, **more: Any) -> dict[str, Any]:
     return {
         **LAYOUT,
-        "xaxis": {**AXIS, "title": {"text": x}, "automargin": True},
-        "yaxis": {**AXIS, "title": {"text": y}, "automargin": True},
+        "xaxis": {**AXIS, "title": {"text": _plain(x)}, "automargin": True},
+        "yaxis": {**AXIS, "title": {"text": _plain(y)}, "automargin": True},
         "showlegend": True,
         **more,
     }

@@ -16,8 +16,9 @@ MORE = "more_options"
 
 def strategy_inputs(ctx: Any, inputs: Any) -> None:
     """Add the inputs for a strategy and its basic options; a checkbox shows the other options."""
-    view = types.DropdownView()
-    view.add_choice(NONE, label="the default recipe, or the one below")
+    usual = "the default recipe, or the one below"
+    view = types.DropdownView(placeholder=usual)
+    view.add_choice(NONE, label=usual)
     for one in STRATEGIES:
         name = one.model_fields["strategy"].default
         view.add_choice(name, label=one.about.title, description=one.about.line)

@@ -197,6 +197,9 @@ def draw_card(
     if not is_open:
         return
     inside.md(_hint(card, [*main, *more], values), name="hint")
+    unfit = kinds.not_offered(dataset, kind, card["strategy"], None)
+    if unfit:
+        inside.md(unfit, name="not_offered")
     rest = column(inside, "more")
     offered = kind.strategies
     if len(offered) > 1:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import fiftyone.operators.types as types
@@ -13,6 +13,16 @@ Event = Callable[[Any], Any]
 # The wheel over a plot must scroll the panel, not zoom the plot.
 PLOT = {"displayModeBar": False, "scrollZoom": False}
 PLOT_HEIGHT = 260
+# As narrow as the panel, so that the buttons of a row are never out of sight.
+NARROW_TABLE = {
+    "table": {
+        "sx": {
+            "minWidth": 200,
+            "& .MuiTableCell-root": {"px": 0.75, "overflowWrap": "anywhere"},
+            "& .MuiIconButton-root": {"p": 0.5},
+        }
+    }
+}
 # A column may be narrower than what is in it, which is then cut or wrapped; else the panel overflows.
 FULL_WIDTH = {"grid": {"sx": {"gridTemplateColumns": "minmax(0, 1fr)"}}}
 
@@ -21,12 +31,14 @@ def dropdown(
     parent: Any,
     name: str,
     label: str,
-    choices: Iterable[Choice],
+    choices: Sequence[Choice],
     value: Any,
     on_change: Event | None = None,
     labels: Mapping[str, str] | None = None,
 ) -> None:
     """Add a dropdown of choices, each with what it holds.
+
+    The App shows a placeholder in place of the value "", so that is what this choice is called.
 
     Args:
         parent: the object to which it is added.
@@ -37,10 +49,11 @@ def dropdown(
         on_change: handles a change.
         labels: the texts shown for the values, where these are not the values themselves.
     """
-    view = types.DropdownView()
+    found = {one.path: (labels or {}).get(one.path) or one.path or one.holds for one in choices}
+    view = types.DropdownView(placeholder=found.get(""))
     for choice in choices:
-        text = (labels or {}).get(choice.path) or choice.path or "none"
-        view.add_choice(choice.path, label=text, description=choice.holds)
+        about = choice.holds if choice.path else ""
+        view.add_choice(choice.path, label=found[choice.path], description=about)
     more = {"on_change": on_change} if on_change else {}
     parent.enum(name, view.values(), label=label, default=value, view=view, **more)
 

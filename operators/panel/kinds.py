@@ -7,10 +7,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...alcore.strategies import BY_NAME
-from ..dataset.fields import Choice, category_fields, number_fields, object_fields
-from ..forms.options import fields_of
+from ..dataset.fields import (
+    OWN_FIELDS,
+    Choice,
+    category_fields,
+    document_type,
+    number_fields,
+    object_fields,
+)
+from ..forms.markdown import escaped
+from ..forms.options import AND, fields_of, takes_of
 
 Fields = Callable[[Any], list[Choice]]
+
+# How the names of fields end that selections have added.
+MARKS = ("_rank", "_held_out", "_number")
+MOST_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -47,7 +59,7 @@ def _places_and_times(dataset: Any) -> list[Choice]:
         for one in found
         if one.path.split(".")[0] not in roots
         and one.path.rsplit(".", 1)[-1] not in told
-        and not one.path.endswith(("_rank", "_held_out", "_number"))
+        and not one.path.endswith(MARKS)
     ]
 
 
@@ -130,6 +142,36 @@ def columns_of(dataset: Any, kind: Kind, strategy: str, labels: str | None) -> l
         return fitting
     wanted = {one.path for one in kind.fields(dataset)}
     return [one for one in fitting if one.path in wanted]
+
+
+def not_offered(dataset: Any, kind: Kind, strategy: str, labels: str | None) -> str:
+    """Return which fields a card of this kind does not offer, and why, in Markdown; "" for none.
+
+    Marks of selections and FiftyOne's own fields are not named.
+    """
+    takes = takes_of(strategy)
+    if not takes:
+        return ""
+    offered = [
+        path for one in columns_of(dataset, kind, strategy, labels) for path in one.path.split(AND)
+    ]
+    roots = {path.split(".")[0] for path in offered}
+    held: dict[str, list[str]] = {}
+    for name, field in dataset.get_field_schema().items():
+        if name in roots | OWN_FIELDS | {"metadata"} or name.endswith(MARKS):
+            continue
+        document = document_type(field)
+        what = document.__name__ if document else type(field).__name__.removesuffix("Field").lower()
+        held.setdefault("the labels" if name == labels else what, []).append(name)
+    if not held:
+        return ""
+    groups = [f"{_listed(names)} ({escaped(what)})" for what, names in held.items()]
+    return f"Not offered: {'; '.join(groups)}. It takes {escaped(takes)}."
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - MOST_NAMED:,} more" if len(names) > MOST_NAMED else ""
+    return ", ".join(map(escaped, names[:MOST_NAMED])) + more
 
 
 def strategy_for(dataset: Any, kind: Kind, labels: str | None) -> str | None:

@@ -7,9 +7,13 @@ from typing import Any
 
 from ..dataset.fields import Choice, label_fields
 from ..dataset.fiftyone_private import count_each
+from ..dataset.fiftyone_private import state_of as state_of_samples
 from ..dataset.selection_records import COMPLETE, current_names, selections, state_of
 from ..dataset.views import all_slices
 from .test_set import chosen_test_sets, is_test_set
+
+# The last counts of each dataset by its name, with what they depend on.
+_counts: dict[str, tuple[Any, dict[str, int]]] = {}
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ def rounds_of(dataset: Any, labels: str) -> list[Round]:
     """Return the rounds of a dataset, the oldest first.
 
     Test sets, selections that only list what was found, and selections that are not whole are no
-    rounds. All are counted by one query.
+    rounds. All are counted by one query, and only once while FiftyOne changes nothing.
 
     Args:
         dataset: the dataset.
@@ -70,7 +74,7 @@ def rounds_of(dataset: Any, labels: str) -> list[Round]:
             paths[f"samples_{number}"] = [rank]
             if field:
                 paths[f"labeled_{number}"] = [rank, field]
-    counts = count_each(dataset, paths) if paths else {}
+    counts = _counted(dataset, paths)
     return [
         Round(
             number=number + 1,
@@ -133,6 +137,17 @@ def usual_test_set(dataset: Any, rounds: list[Round]) -> str | None:
     """Return the test set that was used last, else the one that was chosen last; None without any."""
     used = [one.model["test_set"] for one in rounds if one.model]
     return next(iter([*reversed(used), *chosen_test_sets(dataset)]), None)
+
+
+def _counted(dataset: Any, paths: dict[str, list[str]]) -> dict[str, int]:
+    """Return what ``count_each`` does, which is kept until a sample is changed or a field is added."""
+    if not paths:
+        return {}
+    key = (state_of_samples(dataset), paths)
+    known = _counts.get(dataset.name)
+    if known is None or known[0] != key:
+        known = _counts[dataset.name] = (key, count_each(dataset, paths))
+    return known[1]
 
 
 def _is_round(record: dict[str, Any]) -> bool:

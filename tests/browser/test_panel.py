@@ -53,6 +53,10 @@ def test_from_cards_to_tags_and_back(
     expect(page.get_by_test_id("entry-counts")).to_have_text("6 samples")
     expect(panel.row("round_one")).to_be_visible()
     screenshot(page, "panel-selected")
+    page.set_viewport_size({"width": 1024, "height": 1000})
+    expect(panel.row("round_one").get_by_label("Undo", exact=True)).to_be_in_viewport()
+    screenshot(page, "panel-narrow")
+    page.set_viewport_size({"width": 1600, "height": 1000})
     after = state(dataset)
     assert after["tags"] == {"earlier": 3, "round one": 6}
     assert after["saved_views"] == ["earlier", "round one"]

@@ -32,7 +32,7 @@ class Panel:
         page.on("requestfinished", lambda request: self._under_way.discard(request))
         page.on("requestfailed", lambda request: self._under_way.discard(request))
         self.root = open_panel(page, "active_learning")
-        expect(self.root.get_by_role("button", name="Select")).to_be_visible()
+        expect(self.root.get_by_role("button", name="1 Matters")).to_be_visible()
         self.settle()
 
     def _note(self, request: Request) -> None:

@@ -18,7 +18,7 @@ from ...runs.names import Names
 from ...runs.records import describe, summary
 from ...runs.used_embeddings import changes_since
 from ...runs.writing import undo
-from ..drawing import dropdown, row
+from ..drawing import NARROW_TABLE, dropdown, row
 from .step import OPERATORS, Step, latest
 
 
@@ -30,6 +30,7 @@ class Annotate(Step):
     def on_show(self, ctx: Any) -> None:
         """Show a selection in the samples grid."""
         one = self._row(ctx)
+        self.update(ctx)
         if one is not None:
             ctx.ops.set_view(view=chosen_view(ctx.dataset, Names(**one["names"])))
             changed = changes_since(ctx.dataset, one)
@@ -159,9 +160,7 @@ class Annotate(Step):
             )
             return
         self._draw_current(ctx, panel, rows)
-        table = types.TableView(
-            max_inline_actions=2, componentsProps={"table": {"sx": {"minWidth": 200}}}
-        )
+        table = types.TableView(max_inline_actions=2, componentsProps=NARROW_TABLE)
         for key in ("selection", "chosen", "made", "strategies"):
             table.add_column(key, label=key.capitalize())
         table.add_row_action("show", self.on_show, icon="visibility", tooltip="Show")
@@ -173,10 +172,12 @@ class Annotate(Step):
         current = next((one for one in rows if one.get("stands")), None)
         if current is None:
             return
+        # Not one that was made since the rows were: the App would report the shown one as chosen.
+        listed = {one["selection"] for one in rows}
         choices = [
             Choice(one["run_key"], describe(one))
             for one in latest(ctx.dataset)
-            if one.get("to_label", True) and state_of(one) in COMPLETE
+            if one.get("to_label", True) and state_of(one) in COMPLETE and one["run_key"] in listed
         ]
         if len(choices) > 1:
             key = current["selection"]

@@ -84,23 +84,17 @@ class Recipes(Step):
         if not simple:
             ctx.panel.set_state("rare.json", json.dumps(recipe, indent=2))
             return
-        self.put_cards(ctx, made, proposed=False)
+        self.put_cards(ctx, made)
         places = {"budget": "wanted.budget", "batch": "rare.batch", "seed": "rare.seed"}
         entered = {place: recipe[name] for name, place in places.items() if name in recipe}
         ctx.panel.set_state({"rare.json": "", **entered})
 
-    def put_cards(self, ctx: Any, made: list[dict[str, Any]], *, proposed: bool) -> None:
-        """Replace the cards, each under an id that no card has had.
-
-        Args:
-            ctx: the context of the panel.
-            made: the new cards.
-            proposed: whether they are proposed, and not chosen by the user.
-        """
+    def put_cards(self, ctx: Any, made: list[dict[str, Any]]) -> None:
+        """Replace the cards, each under an id that no card has had."""
         first = ctx.panel.get_state("next") or 0
         ids = [f"c{first + number}" for number in range(len(made))]
         changes: dict[str, Any] = {f"form.{one}": card for one, card in zip(ids, made, strict=True)}
-        changes |= {"order": ids, "next": first + len(ids), "open": [], "proposed": proposed}
+        changes |= {"order": ids, "next": first + len(ids), "open": []}
         ctx.panel.set_state(changes)
 
     # Drawing

@@ -9,6 +9,7 @@ from ....alcore import InvalidInput, Recipe
 from ....alcore.data.json_text import parsed
 from ...dataset.fiftyone_private import plain_stages, stages_of, view_of_stages
 from ...dataset.selection_records import selections
+from ...dataset.views import samples_of
 from ...reading.read import Labeled
 from ...runs import jobs
 from ...runs.marks import shows
@@ -75,7 +76,7 @@ class Step:
         shown = ctx.panel.get_state("shown") or {}
         if shown and shown.get("stages") == stages_text(ctx.view):
             return view_of_stages(ctx.dataset, json.loads(shown["base"]))
-        return ctx.view.view()
+        return samples_of(ctx.view)
 
     def request(self, ctx: Any) -> SelectionRequest:
         """Return the options of a selection, apart from its names."""

@@ -24,7 +24,7 @@ from ...runs import jobs
 from ...runs.marks import shows
 from ...runs.names import Names
 from ...runs.writing import undo
-from ..drawing import alert, column, dropdown, plot, row
+from ..drawing import NARROW_TABLE, alert, column, dropdown, plot, row
 from .step import Step, latest
 
 MEASURE, AUDIT, COMPARE, ADVISE = "measure", "audit", "compare", "advise"
@@ -247,9 +247,7 @@ class WhatItBrought(Step):
         if keys != ctx.panel.get_state("brought.keys"):
             ctx.panel.set_state("brought.keys", keys)
         self._send(ctx, "timeline", rows)
-        view = types.TableView(
-            max_inline_actions=2, componentsProps={"table": {"sx": {"minWidth": 200}}}
-        )
+        view = types.TableView(max_inline_actions=2, componentsProps=NARROW_TABLE)
         for name, label in COLUMNS.items():
             if any(one[name] for one in rows):
                 view.add_column(name, label=label)

@@ -6,6 +6,7 @@ from typing import Any
 
 import fiftyone.operators.types as types
 
+from ....alcore import InvalidInput
 from ....alcore.strategies import BY_NAME
 from ...dataset.fields import (
     Choice,
@@ -15,7 +16,7 @@ from ...dataset.fields import (
     prediction_fields,
     uncertain_fields,
 )
-from ...forms.markdown import escaped
+from ...forms.markdown import escaped, paragraphs
 from ...forms.options import NONE
 from .. import cards, kinds
 from ..drawing import alert, box, column, dropdown, row
@@ -53,7 +54,7 @@ class WhatMatters(Advice, Recipes):
         card, strategy = self.cards(ctx).get(card_id), ctx.params["value"]
         if card is not None and strategy in BY_NAME and card["strategy"] != strategy:
             new = cards.new_card(ctx.dataset, strategy, self.labels(ctx), card["kind"])
-            ctx.panel.set_state({f"form.{card_id}": new, "proposed": False})
+            ctx.panel.set_state(f"form.{card_id}", new)
 
     def on_kinds(self, ctx: Any) -> None:
         """Open or close the list of kinds of cards."""
@@ -89,12 +90,12 @@ class WhatMatters(Advice, Recipes):
             self._insert(ctx, self.cards(ctx)[card_id], place + 1)
         elif action == "remove":
             kept = [one for one in order if one != card_id]
-            ctx.panel.set_state({"order": kept, "proposed": False})
+            ctx.panel.set_state("order", kept)
         else:
             other = place + (1 if action == "down" else -1)
             if 0 <= other < len(order):
                 order[place], order[other] = order[other], order[place]
-                ctx.panel.set_state({"order": order, "proposed": False})
+                ctx.panel.set_state("order", order)
 
     def on_make(self, ctx: Any) -> None:
         """Open the form of the operator that computes what a card needs, such as embeddings."""
@@ -102,21 +103,27 @@ class WhatMatters(Advice, Recipes):
 
     def on_made(self, ctx: Any) -> None:
         """Propose cards anew after something was computed, if the user has not changed any."""
-        if ctx.panel.get_state("proposed"):
+        if ctx.panel.get_state("proposed") == self._entries(ctx):
             self.propose(ctx)
 
     # State
 
     def propose(self, ctx: Any) -> None:
         """Replace the cards by those that are proposed for the dataset."""
-        self.put_cards(ctx, cards.default_cards(ctx.dataset, self.labels(ctx)), proposed=True)
+        self.put_cards(ctx, cards.default_cards(ctx.dataset, self.labels(ctx)))
+        ctx.panel.set_state("proposed", self._entries(ctx))
+
+    def _entries(self, ctx: Any) -> list[dict[str, Any]] | None:
+        """Return the recipe entries of the cards; None if a card is not complete."""
+        try:
+            return [cards.entry_of(ctx.dataset, card) for card in self.cards(ctx).values()]
+        except InvalidInput:
+            return None
 
     def _insert(self, ctx: Any, card: dict[str, Any], place: int) -> None:
         order, number = list(self.cards(ctx)), ctx.panel.get_state("next") or 0
         order.insert(place, f"c{number}")
-        ctx.panel.set_state(
-            {f"form.c{number}": card, "order": order, "next": number + 1, "proposed": False}
-        )
+        ctx.panel.set_state({f"form.c{number}": card, "order": order, "next": number + 1})
 
     # Drawing
 
@@ -187,8 +194,11 @@ class WhatMatters(Advice, Recipes):
         for name, kind in {**kinds.KINDS, kinds.OTHER: kinds.MORE}.items():
             fits = name == kinds.OTHER or kinds.strategy_for(ctx.dataset, kind, self.labels(ctx))
             inside = box(listed, name)
-            needs = "" if fits else f"\n\nNeeds {kind.needs}; there is none yet."
-            inside.md(f"**{kind.title}**\n\n{kind.promise}{needs}", name="about")
+            lines = [f"**{kind.title}**", kind.promise]
+            if not fits:
+                unfit = kinds.not_offered(ctx.dataset, kind, kind.strategies[0], self.labels(ctx))
+                lines += [f"Needs {kind.needs}; there is none yet. {unfit}"]
+            inside.md(paragraphs(lines), name="about")
             if fits:
                 label = f"Add: {kind.title.lower()}"
                 inside.btn("add", label=label, icon="add", on_click=self.on_add, params={"kind": name})
@@ -220,6 +230,16 @@ def first_look(dataset: Any, labels: str) -> list[tuple[str, str, str]]:
     if judged and vectors:
         return []
     embeddings = ("compute_embeddings", "Compute embeddings")
+    if dataset.media_type == "video":
+        return [
+            (
+                "These are videos, which are chosen whole, by chance or by their own fields. To choose "
+                "frames, make them images first: "
+                '`dataset.to_frames(sample_frames=True).clone("frames")`, and open that dataset.',
+                "",
+                "",
+            )
+        ]
     if not judged and not vectors:
         return [
             (

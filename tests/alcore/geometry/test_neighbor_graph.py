@@ -85,10 +85,28 @@ def test_lists_are_shorter_in_larger_graphs(n, length):
     assert list_length(n) == length
 
 
-def test_what_tick_raises_ends_the_work():
-    def stop():
-        raise InterruptedError
+def test_a_tile_is_all_that_is_done_between_two_ticks():
+    ticks = []
+    with changed(largest_chunk=50):
+        made(clustered(200, 3), 5, tick=lambda: ticks.append(1))
+    assert len(ticks) == (200 // 50) ** 2
 
-    for limit in (0, 1 << 38):
-        with changed(exact_neighbors_up_to=limit), pytest.raises(InterruptedError):
-            made(clustered(200, 3), 5, tick=stop)
+
+@pytest.mark.parametrize("limit", [0, 1 << 38])
+def test_what_a_tick_raises_ends_the_work_at_once(limit):
+    X, ticks = clustered(200, 3), []
+
+    def tick():
+        ticks.append(1)
+        if len(ticks) == last:
+            raise InterruptedError
+
+    with changed(exact_neighbors_up_to=limit, largest_chunk=50):
+        last = 0
+        made(X, 5, tick=tick)
+        every = len(ticks)
+        for last in (1, every // 3, every // 2, every):
+            ticks.clear()
+            with pytest.raises(InterruptedError):
+                made(X, 5, tick=tick)
+            assert len(ticks) == last

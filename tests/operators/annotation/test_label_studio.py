@@ -6,6 +6,7 @@ The server gives rows backwards wherever nobody asks for an order (``support/lab
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from bson import json_util
 
@@ -204,6 +205,35 @@ def test_boxes_and_images_without_any(chosen, annotator, send, bring, ranked):
     assert found[5] == []
     assert found[3][0].label == "car"
     assert found[3][0].bounding_box == pytest.approx([0.1, 0.2, 0.3, 0.4])
+
+
+def test_masks_of_single_objects(chosen, annotator, send, bring, ranked):
+    from label_studio_sdk.converter.brush import mask2rle
+
+    send(chosen, label_field="found", label_type="instances", classes=["car", "bus"])
+    tasks = annotator.tasks(annotator.project(title(chosen)))
+    mask = np.zeros((24, 32), dtype=np.uint8)
+    mask[6:12, 8:24] = 255
+    mask[6:9, 8:12] = 0
+    value = {"format": "rle", "rle": mask2rle(mask), "brushlabels": ["bus"]}
+    annotator.annotate(tasks[4], [{"type": "brushlabels", "from_name": "found", "value": value}])
+    assert bring(chosen).result["imported"] == 1
+    sample = ranked(chosen).skip(4).first()
+    (found,) = sample.found.detections
+    assert found.label == "bus"
+    assert found.bounding_box == pytest.approx([8 / 32, 6 / 24, 16 / 32, 6 / 24])
+    np.testing.assert_array_equal(found.mask, mask[6:12, 8:24] > 0)
+
+
+def test_polylines_come_back(chosen, annotator, send, bring, ranked):
+    send(chosen, label_field="lines", label_type="polylines", classes=["lane"])
+    tasks = annotator.tasks(annotator.project(title(chosen)))
+    value = {"points": [[10, 20], [50, 60], [30, 80]], "polygonlabels": ["lane"]}
+    annotator.annotate(tasks[2], [{"type": "polygonlabels", "from_name": "lines", "value": value}])
+    assert bring(chosen).result["imported"] == 1
+    (line,) = ranked(chosen).skip(2).first().lines.polylines
+    assert line.label == "lane"
+    assert line.points == [[pytest.approx([x / 100, y / 100]) for x, y in value["points"]]]
 
 
 def test_nothing_is_left_of_an_upload_that_fails(

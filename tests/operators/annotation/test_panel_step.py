@@ -69,3 +69,13 @@ def test_another_selection_can_be_chosen(panel, dataset, operator):
     panel.event("on_choose_selection", value=KEY)
     assert stands(panel) == ["chosen 6, 0 of 6 labeled in ground_truth"]
     assert "Annotate in the App" in json.dumps(panel.asked("show_panel_output"))
+
+
+def test_a_selection_made_elsewhere_becomes_the_current_one(panel, dataset, operator):
+    select = operator("select_uncertain")
+    select(dataset, predictions="sure", label_field="ground_truth", budget=3, tag="later")
+    panel.event("on_step", step="annotate")
+    assert "selection" not in panel.shown  # the App would report the shown one as chosen
+    panel.event("on_show", row=0)
+    assert stands(panel) == ["chosen 3, 0 of 3 labeled in ground_truth"]
+    assert panel.shown["selection"]["default"] == "later"

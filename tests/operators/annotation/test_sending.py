@@ -141,10 +141,20 @@ class TestFiles:
         assert list(tmp_path.iterdir()) == []
         assert "sent" not in chosen.get_run_info(KEY).config.serialize()
 
-    def test_files_come_back_by_other_means(self, chosen, send, bring, invalid, tmp_path):
-        send(chosen, to="files", folder=str(tmp_path / "out"))
-        with pytest.raises(invalid, match="was written to files"):
-            bring(chosen, run_key=KEY)
+    def test_two_images_that_would_share_a_file_of_labels_are_refused(
+        self, kinds, operator, send, invalid, tmp_path
+    ):
+        operator("select_uncertain")(kinds, predictions="one", budget=2, tag=KEY)
+        for sample, name in zip(kinds.exists(f"{KEY}_rank"), ("a.png", "a.jpg"), strict=True):
+            copy = tmp_path / name
+            copy.write_bytes(Path(sample.filepath).read_bytes())
+            sample.filepath = str(copy)
+            sample.save()
+        with pytest.raises(invalid, match=r"would share one file of labels"):
+            send(kinds, to="files", folder=str(tmp_path / "voc"), format="voc", label_field="boxes")
+        send(kinds, to="files", folder=str(tmp_path / "yolo"), format="yolo", label_field="boxes")
+        names = sorted(row["name"] for row in rows_of(tmp_path / "yolo"))
+        assert names == sorted(p.name for p in (tmp_path / "yolo" / "images" / "val").iterdir())
 
 
 class TestRefused:
@@ -166,6 +176,10 @@ class TestRefused:
             ({"label_field": "new", "label_type": "cats"}, "'cats' should be one of classification"),
             ({"label_type": "detections"}, "'ground_truth' holds Classification, and not detections"),
             ({"label_field": "new", "label_type": "detections"}, "name them in classes"),
+            (
+                {"label_field": "new", "label_type": "instances", "classes": ["car"]},
+                "the App makes no masks; send 'new' to Label Studio or CVAT",
+            ),
             ({"prelabels": "sure"}, "the App shows predictions beside the labels"),
             ({"to": "files"}, "name a new folder"),
             ({"to": "files", "folder": "/tmp/x-new", "format": "odd"}, "there is no 'odd'"),

@@ -154,3 +154,38 @@ def test_cards_that_the_user_changed_are_not_proposed_anew(dataset, plugin):
     before = panel.cards()
     panel.event("on_made")
     assert panel.cards() == before
+
+
+def test_an_input_that_the_user_changed_keeps_its_card(dataset, plugin):
+    panel = HeadlessPanel(dataset)
+    first = panel.state["order"][0]
+    before = panel.cards()
+    panel.event("on_made")
+    assert first not in panel.state["order"] and panel.cards() == before  # proposed anew
+    change(panel, panel.state["order"][0], "main", strength=0.5)
+    panel.event("on_change")
+    kept = list(panel.state["order"])
+    panel.event("on_made")
+    assert panel.state["order"] == kept and panel.cards()[0]["main"]["strength"] == 0.5
+
+
+def test_a_card_tells_which_fields_do_not_fit_and_why(dataset, plugin):
+    import fiftyone as fo
+
+    dataset.add_sample_field("a *b*", fo.StringField)
+    panel = HeadlessPanel(dataset)
+    only(panel, "unlike")
+    panel.event("on_card", card=panel.state["order"][0], action="open")
+    told = panel.text("not_offered")
+    assert told.startswith("Not offered: ")
+    assert "predictions" in told and "(Classification)" in told and "sharpness (float)" in told
+    assert told.endswith("It takes a vector field or a similarity run.")
+    assert "embeddings" not in told and "filepath" not in told
+    assert r"a \*b\*" in told
+
+
+def test_what_is_not_chosen_is_named_and_not_blank(dataset, plugin):
+    """The App shows a placeholder in place of an empty value."""
+    dataset.delete_sample_field("ground_truth")
+    panel = HeadlessPanel(dataset)
+    assert panel.shown["labels"]["view"]["placeholder"] == "no sample is labeled"

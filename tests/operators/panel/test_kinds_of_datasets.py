@@ -14,7 +14,7 @@ def make(mongod, images):
 
     made = []
 
-    def make_one(media="image", count=6):
+    def make_one(count=6):
         dataset = fo.Dataset()
         made.append(dataset)
         dataset.add_samples([fo.Sample(filepath=path) for path in images[:count]], progress=False)
@@ -78,6 +78,45 @@ def test_patches_are_refused_in_a_sentence(plugin, make):
     assert "patches" in error and "Traceback" not in error
 
 
+def test_videos_are_chosen_whole_and_it_says_how_to_choose_frames(
+    plugin, make, images, operator, invalid, tmp_path
+):
+    import fiftyone as fo
+
+    dataset = make(count=0)
+    video = str(tmp_path / "a.mp4")  # no frame of it is read
+    dataset.add_samples([fo.Sample(filepath=video) for _ in range(3)], progress=False)
+    panel = HeadlessPanel(dataset)
+    assert "To choose frames, make them images first: `dataset.to_frames(" in panel.texts()
+    assert "Compute embeddings" not in panel.texts()
+    panel.state["wanted"] = {"budget": 2, "tag": "next"}
+    panel.event("on_select")
+    panel.finish()
+    assert panel.error == "" and dataset.count_sample_tags() == {"next": 2}
+    with pytest.raises(invalid, match="the samples are videos, and only images are sent"):
+        operator("send_to_annotation")(dataset, to="files", format="images", folder=str(tmp_path / "x"))
+
+
+def test_all_images_of_dynamic_groups_are_chosen_from(plugin, dataset):
+    panel = HeadlessPanel(dataset.group_by("place"))
+    panel.enter("start", source="current view")
+    panel.event("on_start")
+    assert panel.state["facts"]["total"] == len(dataset)
+    assert preview(panel) == ""
+    assert panel.state["preview"]["chosen"] == 2
+
+
+def test_polylines_are_chosen_by(plugin, make):
+    import fiftyone as fo
+
+    dataset = make()
+    line = {"label": "<b>a</b> **x**", "points": [[(0.1, 0.1), (0.4, 0.5)]], "confidence": 0.4}
+    dataset.set_values("lines", [fo.Polylines(polylines=[fo.Polyline(**line)]) for _ in dataset])
+    panel = HeadlessPanel(dataset)
+    assert preview(panel) == ""
+    assert "**x**" not in panel.texts() and "<b>" not in panel.texts()
+
+
 def test_groups_are_chosen_slice_by_slice(plugin, images):
     import fiftyone as fo
 
@@ -102,7 +141,7 @@ def test_names_from_data_are_text_and_many_classes_fit(plugin, make):
 
     dataset = make(count=6)
     rng = np.random.default_rng(0)
-    dataset.classes["predictions"] = names = [f"![x](http://a.b/{n}) 类 {n}" for n in range(200)]
+    dataset.classes["predictions"] = names = [f"<b>![x](http://a.b/{n}) 类 {n}" for n in range(200)]
     for sample in dataset.iter_samples(autosave=True, progress=False):
         logits = rng.normal(size=200).astype(np.float32)
         best = names[int(logits.argmax())]
@@ -110,6 +149,8 @@ def test_names_from_data_are_text_and_many_classes_fit(plugin, make):
     panel = HeadlessPanel(dataset)
     assert preview(panel) == ""
     assert "![x](" not in panel.texts()
+    ticks = [x for trace in panel.data["shown_plots"]["class_plot"] for x in trace["x"]]
+    assert ticks and all(x.startswith("&lt;b>!") for x in ticks)
     assert panel.size() < 200_000
 
 
@@ -122,6 +163,21 @@ def test_a_card_without_what_it_needs_says_so(plugin, make):
     )
     panel.event("on_card", card=panel.state["order"][-1], action="remove")
     assert panel.error == ""
+
+
+def test_the_list_of_cards_tells_why_no_field_fits(plugin, make):
+    import fiftyone as fo
+
+    dataset = make()
+    dataset.add_sample_field("ground_truth", fo.EmbeddedDocumentField, embedded_doc_type=fo.Detections)
+    dataset.add_sample_field("<b>night", fo.FloatField)
+    panel = HeadlessPanel(dataset)
+    panel.event("on_kinds")
+    about = panel.shown["unlike"]["type"]["properties"]["about"]["default"]
+    assert about.endswith(
+        "Needs embeddings; there is none yet. Not offered: ground\\_truth (the labels); "
+        "\\<b\\>night (float). It takes a vector field or a similarity run."
+    )
 
 
 def test_what_an_earlier_result_shows_is_never_chosen_from(plugin, dataset):
