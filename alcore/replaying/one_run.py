@@ -6,7 +6,9 @@ N samples, d dimensions, C classes, T rounds, M measures.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -18,8 +20,13 @@ from ..recipe import Recipe
 from ..scores.cost import best_decisions, business_value
 from ..select import select
 from ..strategies import Reads, Strategy
+from ..strategies.random import Random
 from .learners import Learn, committee, fitted
 
+Choose = Callable[[Pool, int, int], Any]
+"""The user's own way to choose: of a pool, a number of unlabeled rows, drawing by a seed."""
+
+PREDICTIONS = "predictions"
 TRUTH = "replay: truth"
 """The column of the labels that are shown, for strategies that count or fit by them."""
 MEMBERS = 5
@@ -44,6 +51,7 @@ class Setting:
         rounds: the number of rounds.
         test: the share of each class that is for testing.
         gain: (C, C) ``gain[truth][decision]``; None leaves out its measure.
+        chosen_first: whether the recipe chooses the first labels too, without predictions.
     """
 
     pool: Pool
@@ -56,6 +64,7 @@ class Setting:
     rounds: int
     test: float
     gain: np.ndarray | None = None
+    chosen_first: bool = False
 
     @property
     def measures(self) -> list[str]:
@@ -83,12 +92,12 @@ class Run:
     filled: int = 0
 
 
-def run(setting: Setting, recipe: Recipe, seed: int) -> Run:
+def run(setting: Setting, recipe: Recipe | Choose, seed: int) -> Run:
     """Choose, train and measure, round after round.
 
     Args:
         setting: what all runs have in common.
-        recipe: as ``prepared`` returns it.
+        recipe: as ``prepared`` returns it, or a function.
         seed: decides what is tested on, the first labels, and what is drawn in choosing. It is the same
             for all recipes, so that they can be compared in pairs.
 
@@ -98,8 +107,13 @@ def run(setting: Setting, recipe: Recipe, seed: int) -> Run:
     candidates, test = split(setting, seed)
     pool, X, y = setting.pool.take(candidates), setting.vectors[candidates], setting.truth[candidates]
     labeled = np.zeros(len(candidates), dtype=bool)
-    labeled[np.argsort(pool.drawn(seed, FIRST), kind="stable")[: setting.first]] = True
     found = Run()
+    if setting.chosen_first:
+        even = np.full((len(y), len(setting.classes)), 1 / len(setting.classes))
+        shown = _shown(setting, pool, labeled, {PREDICTIONS: even}, y)
+        cold = without_predictions(recipe) if isinstance(recipe, Recipe) else recipe
+        labeled[_rows(cold, shown, setting.first, seed * (setting.rounds + 1) - 1)] = True
+    _fill(labeled, pool, setting.first - int(labeled.sum()), seed, FIRST)
     for number in range(setting.rounds + 1):
         predict = fitted(setting.learn, X[labeled], y[labeled], len(setting.classes), seed)
         p = predict(setting.vectors[test])
@@ -108,16 +122,52 @@ def run(setting: Setting, recipe: Recipe, seed: int) -> Run:
             break
         started = time.perf_counter()
         columns = _predicted(setting, recipe, pool, predict(X), X, labeled, y, seed)
-        one = _of_round(recipe, setting.batch, seed * (setting.rounds + 1) + number)
-        rows = select(_shown(setting, pool, labeled, columns, y), one, device="cpu").indices
+        shown = _shown(setting, pool, labeled, columns, y)
+        rows = _rows(recipe, shown, setting.batch, seed * (setting.rounds + 1) + number)
         found.seconds += time.perf_counter() - started
         labeled[rows] = True
-        lacking = setting.batch - len(rows)
-        if lacking:
-            found.filled += lacking
-            order = np.argsort(pool.drawn(seed, FILL, number), kind="stable")
-            labeled[order[~labeled[order]][:lacking]] = True
+        found.filled += setting.batch - len(rows)
+        _fill(labeled, pool, setting.batch - len(rows), seed, FILL, number)
     return found
+
+
+def _rows(recipe: Recipe | Choose, pool: Pool, count: int, seed: int) -> np.ndarray:
+    """(k,) the rows that are chosen, at most ``count``."""
+    if isinstance(recipe, Recipe):
+        return select(pool, _of_round(recipe, count, abs(seed)), device="cpu").indices
+    rows = np.asarray(recipe(pool, count, abs(seed)), dtype=np.int64)
+    if len(np.unique(rows)) < len(rows) or pool.labeled[rows].any() or len(rows) > count:
+        raise InvalidInput(
+            f"replay: a function must choose at most {count} distinct rows that are not labeled"
+        )
+    return rows
+
+
+def _fill(labeled: np.ndarray, pool: Pool, count: int, *key: int) -> None:
+    """Label ``count`` more samples, drawn by chance."""
+    if count > 0:
+        order = np.argsort(pool.drawn(*key), kind="stable")
+        labeled[order[~labeled[order]][:count]] = True
+
+
+def without_predictions(recipe: Recipe) -> Recipe:
+    """What is left of a recipe before there is a model: without what judges by predictions.
+
+    It is the recipe's first stage that still has a strategy; without any, a random choice.
+    """
+    for stage in recipe.in_stages():
+        kept = []
+        for one in stage.strategies or []:
+            nested = [
+                name for name in type(one).model_fields if isinstance(getattr(one, name), Strategy)
+            ]
+            bare = one.model_copy(update=dict.fromkeys(nested)) if nested else one
+            reads = set(bare.columns().values())
+            if not reads & {*OF_MEMBERS, *OF_SAMPLES, Reads.CLASSES} and reads:
+                kept.append(bare)
+        if kept:
+            return Recipe(budget=1, strategies=kept)
+    return Recipe(budget=1, strategies=[Random()])
 
 
 def split(setting: Setting, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -181,7 +231,7 @@ def _of_round(recipe: Recipe, batch: int, seed: int) -> Recipe:
 
 def _predicted(
     setting: Setting,
-    recipe: Recipe,
+    recipe: Recipe | Choose,
     pool: Pool,
     p: np.ndarray,
     X: np.ndarray,
@@ -193,6 +243,8 @@ def _predicted(
 
     Stored predictions are of a model that knows the labels that are hidden here.
     """
+    if not isinstance(recipe, Recipe):
+        return {PREDICTIONS: p}
     found: dict[str, np.ndarray] = {}
     members = [column for column, reads, _ in recipe.reads() if reads in OF_MEMBERS]
     if members:

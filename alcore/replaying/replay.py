@@ -18,7 +18,7 @@ from ..recipe import Recipe
 from ..scores.cost import cost_matrix
 from .comparison import Comparison
 from .learners import Name, Own, learner_of, scaled
-from .one_run import Run, Setting, prepared, run
+from .one_run import Choose, Run, Setting, prepared, run
 from .usual import RANDOM
 
 Progress = Callable[[int, int], None]
@@ -38,6 +38,7 @@ def replay(
     seeds: int = 10,
     test: float = 0.3,
     gain: Any = None,
+    chosen_first: bool = False,
     processes: int = 1,
     kept: MutableMapping[str, Any] | None = None,
     progress: Progress | None = None,
@@ -55,8 +56,9 @@ def replay(
     Args:
         pool: N samples, with the columns that the recipes read; which are labeled makes no difference.
         truth: (N,) the class of each sample; a sample with None is left out.
-        recipes: by name, each a ``Recipe``, a dict, JSON, or a list of strategies. Budget and seed are
-            replaced by those of the replay.
+        recipes: by name, each a ``Recipe``, a dict, JSON, or a list of strategies, whose budget and
+            seed are replaced; or a function of a pool (with the column "predictions"), a number and a
+            seed, which returns so many rows.
         vectors: the column of vectors on which the models learn.
         learner: "logistic" (regression), "neighbors" (the nearest five), "head" (a network of one
             hidden layer), or a pair of functions: fit(X, y) -> model, with y codes of the sorted
@@ -68,6 +70,8 @@ def replay(
         test: the share of each class that is for testing.
         gain: (C, C) ``gain[truth][decision]``, or a dict by class names, for the measure "gain an
             image".
+        chosen_first: whether each recipe chooses the first labels too, by what needs no predictions;
+            else they are drawn by chance, the same for all.
         processes: in how many processes to run, once the first runs have shown that it is worth it.
         kept: what earlier calls found, so that an interrupted replay goes on; plain values by key, and
             each run adds its own as soon as it is done.
@@ -111,19 +115,25 @@ def replay(
         rounds=rounds,
         test=test,
         gain=None if gain is None else cost_matrix(gain, classes, "gain"),
+        chosen_first=chosen_first,
     )
-    ready = {name: prepared(one, used, name) for name, one in checked.items()}
+    ready = {
+        name: prepared(one, used, name) if isinstance(one, Recipe) else one
+        for name, one in checked.items()
+    }
     _refuse_too_few(setting)
     done = _all_runs(setting, ready, seeds, processes, {} if kept is None else kept, progress)
     return _compared(setting, ready, seeds, done, notes)
 
 
-def _recipe(given: Any, name: str, batch: int) -> Recipe:
-    """The recipe; a list holds strategies.
+def _recipe(given: Any, name: str, batch: int) -> Recipe | Choose:
+    """The recipe, or function; a list holds strategies.
 
     Raises:
         InvalidInput: the recipe cannot be used; the message begins with its name.
     """
+    if callable(given) and not isinstance(given, Recipe):
+        return given
     if isinstance(given, list):
         given = {"strategies": given}
     if isinstance(given, dict) and "stages" not in given:
@@ -159,7 +169,7 @@ def _refuse_too_few(setting: Setting) -> None:
 
 
 def _keys(
-    setting: Setting, recipes: dict[str, Recipe], tasks: list[tuple[str, int]]
+    setting: Setting, recipes: dict[str, Recipe | Choose], tasks: list[tuple[str, int]]
 ) -> dict[tuple[str, int], str]:
     """By recipe and seed, a text that changes with all that decides what the run finds."""
     gain = None if setting.gain is None else setting.gain.tolist()
@@ -168,11 +178,12 @@ def _keys(
     of_all = joblib.hash(
         (
             *(setting.vectors, setting.truth, ids, setting.classes, learn, gain),
-            *(setting.first, setting.batch, setting.rounds, setting.test),
+            *(setting.first, setting.batch, setting.rounds, setting.test, setting.chosen_first),
         )
     )
     written = {
-        name: one.model_dump_json(by_alias=True, exclude_none=True) for name, one in recipes.items()
+        name: one.model_dump_json(by_alias=True, exclude_none=True) if isinstance(one, Recipe) else name
+        for name, one in recipes.items()
     }
     return {
         (name, seed): hashlib.sha256(f"{of_all} {seed} {written[name]}".encode()).hexdigest()
@@ -182,7 +193,7 @@ def _keys(
 
 def _all_runs(
     setting: Setting,
-    recipes: dict[str, Recipe],
+    recipes: dict[str, Recipe | Choose],
     seeds: int,
     processes: int,
     kept: MutableMapping[str, Any],
@@ -205,7 +216,7 @@ def _all_runs(
 
 
 def _in_turn(
-    setting: Setting, recipes: dict[str, Recipe], tasks: list[tuple[str, int]], processes: int
+    setting: Setting, recipes: dict[str, Recipe | Choose], tasks: list[tuple[str, int]], processes: int
 ) -> Iterator[tuple[tuple[str, int], Run | str]]:
     """What each run found, in any order; in several processes where that is worth it."""
     started = time.perf_counter()
@@ -219,7 +230,9 @@ def _in_turn(
         yield _try(setting, recipes[task[0]], task)
 
 
-def _try(setting: Setting, recipe: Recipe, task: tuple[str, int]) -> tuple[tuple[str, int], Run | str]:
+def _try(
+    setting: Setting, recipe: Recipe | Choose, task: tuple[str, int]
+) -> tuple[tuple[str, int], Run | str]:
     """Run; where the recipe cannot be used, or the user's own learner fails, say why."""
     try:
         return task, run(setting, recipe, task[1])
@@ -231,7 +244,7 @@ def _try(setting: Setting, recipe: Recipe, task: tuple[str, int]) -> tuple[tuple
 
 def _compared(
     setting: Setting,
-    recipes: dict[str, Recipe],
+    recipes: dict[str, Recipe | Choose],
     seeds: int,
     done: dict[tuple[str, int], Run | str],
     notes: list[str],

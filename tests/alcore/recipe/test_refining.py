@@ -176,3 +176,8 @@ def test_a_column_that_is_missing_is_named_with_the_strategy():
     odd = {"strategy": "weight", "column": "sharpness"}
     with pytest.raises(InvalidInput, match=r"^stages\[0\]\.refine\.strategies\[1\] \(weight\):"):
         select(random_pool(30, d=3), strategies=[MARGIN, odd])
+
+
+def test_strategies_that_stand_alone_may_draw_beside_others():
+    chosen = select(random_pool(80, d=3, labeled=9), strategies=[MARGIN, TYPICLUST, COVERAGE])
+    assert len(chosen) == BUDGET

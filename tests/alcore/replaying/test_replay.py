@@ -237,3 +237,39 @@ def test_samples_without_label_or_vector_are_left_out_and_told():
     truth[5] = None
     found = replay(pool, truth, {}, **SHORT)
     assert found.notes == ["without a vector in 'embeddings', and left out: 1 sample (id 3)"]
+
+
+def test_a_function_chooses_as_the_recipe_that_does_the_same():
+    pool, truth = make()
+
+    def least(pool, count, seed):
+        p = np.sort(pool.columns["predictions"], axis=1)
+        order = np.argsort(p[:, -1] - p[:, -2], kind="stable")
+        return order[~pool.labeled[order]][:count]
+
+    margin = [{"strategy": "uncertainty", "column": "predictions"}]
+    found = replay(pool, truth, {"mine": least, "margin": margin}, **SHORT)
+    assert (found.scores["mine"] == found.scores["margin"]).all()
+    with pytest.raises(InvalidInput, match="at most 6 distinct rows that are not labeled"):
+        replay(pool, truth, {"mine": lambda pool, count, seed: [0] * count}, **SHORT)
+
+
+def test_the_first_labels_are_chosen_without_predictions():
+    pool, truth = make()
+    weighted = [
+        {
+            "strategy": "coverage",
+            "column": "embeddings",
+            "weights": {"strategy": "uncertainty", "column": "predictions"},
+        },
+        {"strategy": "balance", "column": "predictions"},
+    ]
+    plain = [{"strategy": "coverage", "column": "embeddings"}]
+    doubt = [{"strategy": "uncertainty", "column": "predictions"}]
+    recipes = {"weighted": weighted, "plain": plain, "doubt": doubt}
+    found = replay(pool, truth, recipes, chosen_first=True, **SHORT)
+    first = {name: values[:, 0] for name, values in found.scores.items()}
+    assert (first["weighted"] == first["plain"]).all()
+    drawn = replay(pool, truth, {}, **SHORT).scores["random"][:, 0]
+    assert not (first["plain"] == drawn).all()
+    assert not found.notes  # what is lacking is not what the recipe left out
