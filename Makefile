@@ -8,7 +8,7 @@ STAMP  := $(VENV)/.installed
 TWICE  := OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo app test fast fuzz lint docs screenshots bench bench-compare results gpu clean
+.PHONY: help install demo app test fast fuzz lint docs screenshots bench bench-compare results quality gpu clean
 
 help:  ## show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -40,6 +40,10 @@ docs: $(STAMP)  ## write the pages of docs that are derived from the code
 screenshots: install  ## take the pictures of the guide and the README anew
 	PICTURES=true $(PYTHON) -m pytest tests/browser/test_panel.py
 	for name in opened preview why-this-image; do cp test-output/panel-$$name.png docs/pictures/; done
+
+quality: install  ## replay every strategy on the sets of ALCORE_DATA: [ARGS="--seeds 20"]
+	$(PYTHON) -m pip install -q -r benchmarks/requirements.txt
+	$(PYTHON) benchmarks/quality.py --pictures benchmarks/pictures $(ARGS)
 
 bench: install  ## measure speed, beside other libraries
 	$(PYTHON) -m pip install -q -r benchmarks/requirements.txt

@@ -146,10 +146,8 @@ def _refined(
     """The candidates of the next stage, of its budget, and this stage's part of the report."""
     assert stage.refine is not None
     started = time.perf_counter()
-    # Not validated again: strategies that stand alone in a stage may draw candidates beside others.
-    drawing = Stage.model_construct(
-        budget=budget, strategies=stage.refine.strategies, filters=stage.filters
-    )
+    # Each strategy draws alone, so that they need not go together.
+    drawing = stage.model_copy(update={"budget": budget, "strategies": stage.refine.strategies})
     ready = made_ready(task, drawing, f"{at}refine.", lambda _: task.tick)
     rows, left = refined(ready, stage.refine, number)
     return rows, {

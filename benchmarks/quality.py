@@ -4,19 +4,19 @@
         [--kept FILE] [--pictures FOLDER] [--cold]
 
 takes the sets that ``<folder>`` holds: photos of waste with two pretrained networks' features
-(``trashnet``), digits with unsupervised features (``mnist``), and any ``.npz`` file in the folder itself
-with ``X`` (N, d) and ``y`` (N,). Of each, 2,000 samples to choose from and as many to test on, at most; a
-linear classifier; 20 labels drawn by chance, then 14 rounds of 20 up to 300. With ``--cold``, every way
-chooses the first 20, too.
+(``trashnet``), digits with unsupervised features (``mnist``), and any ``.npz`` file in the folder
+itself with ``X`` (N, d) and ``y`` (N,). Of each, 2,000 samples to choose from and as many to test on,
+at most; a linear classifier; 20 labels drawn by chance, then 14 rounds of 20 up to 300. With
+``--cold``, every way chooses the first 20, too.
 
 Beside ours stand LightlyOne's rule (margin as weights, times diversity, as it combines them) and
 scikit-activeml's strategies, with the same learner, the same first labels and the same seeds. Runs are
 kept in a file, so that a benchmark that was stopped goes on.
 
-Prints for each set a Markdown table. *Area* is the mean accuracy over the rounds, less that of the random
-choice, with the standard error of the difference in pairs. *Lowest round* is the least difference of any
-round, in standard errors. *Labels* is how many it takes to the accuracy that the random choice has with
-300.
+Prints for each set a Markdown table. *Area* is the mean accuracy over the rounds, less that of the
+random choice, with the standard error of the difference in pairs. *Lowest round* is the least
+difference of any round, in standard errors. *Labels* is how many it takes to the accuracy that the
+random choice has with 300.
 """
 
 from __future__ import annotations
@@ -54,9 +54,7 @@ def ours() -> dict[str, Any]:
     found["coverage of labeled width, weighted"] = [
         {**COVERAGE, "bandwidth": "labeled", "weights": MARGIN}
     ]
-    found["coverage, calibrated weights"] = [
-        {**COVERAGE, "weights": {**MARGIN, "temperature": "fit"}}
-    ]
+    found["coverage, calibrated weights"] = [{**COVERAGE, "weights": {**MARGIN, "temperature": "fit"}}]
     found["typicality and margin"] = [MARGIN, {"strategy": "typicality", "column": V}]
     found["determinantal"] = [{"strategy": "determinantal", "column": V}]
     found["minority"] = [{"strategy": "minority", "column": P}]
@@ -221,7 +219,7 @@ def table(found: Comparison) -> str:
 def draw(found: Comparison, title: str, path: Path) -> None:
     figure, axis = plt.subplots(figsize=(7, 4.5), layout="constrained")
     names = [row.name for row in found.table("accuracy")]
-    shown = [one for one in names if one != "random"][: SHOWN - 1] + ["random"]
+    shown = [*[one for one in names if one != "random"][: SHOWN - 1], "random"]
     for name in shown:
         mean, low, high = found.curve(name, "accuracy")
         (line,) = axis.plot(found.labels, mean, label=name, lw=2 if name == "random" else 1.2)

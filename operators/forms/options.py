@@ -34,6 +34,11 @@ from .uncertainty_inputs import kind_of
 NONE = ""
 AND = " and "  # separates the names of fields that hold one member each
 MOST_PAIRS = 10
+# How what is entered as a text is written.
+WRITTEN: dict[Asks | None, str] = {
+    Asks.MATRIX: "CSV: a first row of decisions, a first column of truths; or JSON",
+    Asks.WEIGHTS: 'JSON: {"person": 3}; other classes count 1',
+}
 Kind = Literal["field", "choice", "tag", "text", "number", "flag"]
 
 
@@ -197,8 +202,8 @@ def _option(dataset: Any, name: str, info: Any, basic: Basic, labels: str | None
         return Option(name, "choice", basic.label, description, choices, usual)
     if asks_for(info) is Asks.EXAMPLES:
         return Option(name, "tag", basic.label, description)
-    if asks_for(info) in (Asks.MATRIX, Asks.WEIGHTS):
-        return Option(name, "text", basic.label, description)
+    if asks_for(info) in WRITTEN:
+        return Option(name, "text", basic.label, WRITTEN[asks_for(info)])
     kind: Kind = "flag" if info.annotation is bool else "number"
     number = usual if isinstance(usual, (bool, int, float)) else None
     return Option(name, kind, basic.label, description, default=number)

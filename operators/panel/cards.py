@@ -241,7 +241,7 @@ def _draw_option(
         inside.str(
             one.name,
             label=one.label,
-            description="CSV: a first row of decisions, a first column of truths; or JSON",
+            description=one.description,
             default=value,
             view=types.TextFieldView(multiline=True, rows=4),
         )

@@ -33,6 +33,20 @@ def test_a_share_and_stages(dataset, operator):
     assert operator("select")(dataset, recipe=stages, tag="staged").result["chosen"] == 4
 
 
+def test_stages_that_refine_are_read_and_filled_in_as_others(dataset, operator):
+    minority = {"strategy": "minority", "column": "predictions"}
+    margin = {"strategy": "uncertainty", "column": "sure"}
+    refine = {"strategies": [minority, margin], "first": 12, "draws": 2, "rounds": 2}
+    recipe = {"stages": [{"refine": refine}, {"budget": 4}]}
+    result = operator("select")(
+        dataset, recipe=recipe, label_field="ground_truth", tag="refined"
+    ).result
+    assert (result["chosen"], result["pool"]) == (4, 40)
+    kept = dataset.get_run_info(result["run_key"]).config.recipe["stages"]
+    assert kept[0]["refine"]["strategies"][0]["labels"] == "ground_truth.label"
+    assert [one["strategy"] for one in kept[1]["strategies"]] == ["coverage", "balance"]
+
+
 FAMILIES = [
     ("select_uncertain", {"predictions": "predictions", "measure": "entropy"}),
     ("select_uncertain", {"predictions": "sure", "embeddings": "embeddings"}),

@@ -244,6 +244,7 @@ REFUSED = {
     "batch: 'power'": {**RANDOM, "batch": "power"},
     "cost:": {**RANDOM, "cost": {"column": "number", "budget": 3}},
     "groups:": {**RANDOM, "groups": {"column": "light", "at_most": 1}},
+    "refine:": {"stages": [{"refine": RANDOM}, {"budget": 3, **RANDOM}]},
     "filters: minimum_distance": {
         **RANDOM,
         "filters": [{"column": "embeddings", "minimum_distance": 0.1}],
@@ -263,7 +264,8 @@ REFUSED = {
 @pytest.mark.parametrize("what", REFUSED)
 def test_refused(pool, chosen_by_shards, what):
     with pytest.raises(alcore.InvalidInput) as refusal:
-        chosen_by_shards(pool, {"budget": 5, **REFUSED[what]}, (1000,))
+        recipe = REFUSED[what] if "stages" in REFUSED[what] else {"budget": 5, **REFUSED[what]}
+        chosen_by_shards(pool, recipe, (1000,))
     assert what in str(refusal.value)
     assert "is not possible with backend: 'ray'" in str(refusal.value)
 
