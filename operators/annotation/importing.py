@@ -101,9 +101,10 @@ def import_labels(
     result: dict[str, Any] = {"run_key": key, "sent": sent["samples"]}
     notes: list[str] = []
     if sent["to"] != APP:
+        seconds: dict[str, float] = {}
         if sent["to"] == FILES:
             report(0.1, "Reading files")
-            labels, seconds = _from_files(dataset, key, sent, folder, form, notes), {}
+            labels = _from_files(dataset, key, sent, folder, form, notes)
         else:
             report(0.1, f"Asking {sent['to']}")
             labels, seconds = _returned(dataset, sent)
