@@ -102,6 +102,7 @@ def import_labels(
     notes: list[str] = []
     seconds: dict[str, float] = {}
     if sent["to"] != APP:
+        seconds: dict[str, float] = {}
         if sent["to"] == FILES:
             report(0.1, "Reading files")
             labels = _from_files(dataset, key, sent, folder, form, notes)

@@ -23,15 +23,12 @@ LAYOUT: dict[str, Any] = {
     "plot_bgcolor": "rgba(0,0,0,0)",
     "font": {"color": "#9aa0a8", "size": 11},
     "margin": {"l": 50, "r": 10, "t": 10, "b": 50},
-    "legend": {"orientation": "h", "y": 1.12, "x": 0, "traceorder": "normal"},
+    # Above the axes, and growing upward where the plot is narrow, so that it covers no data.
+    "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "traceorder": "normal"},
     "bargap": 0.05,
     "dragmode": False,
 }
-# In a low plot, the legend is above the axes.
-LOW = {
-    "margin": {"l": 50, "r": 10, "t": 35, "b": 30},
-    "legend": {**LAYOUT["legend"], "y": 1.02, "yanchor": "bottom"},
-}
+LOW = {"margin": {"l": 50, "r": 10, "t": 35, "b": 30}}  # of a plot that is not high
 AXIS = {"gridcolor": "rgba(128,128,128,0.25)", "zeroline": False}
 
 

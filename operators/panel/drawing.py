@@ -18,7 +18,8 @@ NARROW_TABLE = {
     "table": {
         "sx": {
             "minWidth": 200,
-            "& .MuiTableCell-root": {"px": 0.75, "overflowWrap": "anywhere"},
+            "& .MuiTableCell-root": {"px": 0.5, "fontSize": "0.8125rem"},
+            "& td.MuiTableCell-root": {"overflowWrap": "anywhere"},
             "& .MuiIconButton-root": {"p": 0.5},
         }
     }

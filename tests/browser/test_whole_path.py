@@ -102,7 +102,10 @@ def test_from_the_question_to_annotation_and_back(
         page.get_by_test_id("looker").first.click()
         page.get_by_text("Why this image").first.click()
         expect(page.get_by_text("Number 1 of 5 in the order chosen.")).to_be_visible()
+        expect(page.get_by_text("from the nearest labeled image")).to_be_visible()
+        panel.settle()  # before it has, the App does not heed the key
         page.keyboard.press("Escape")
+        expect(page.get_by_test_id("modal-content")).to_have_count(0)
         execute(panel, "Send", "labelstudio")
         expect(panel.root.get_by_text("sent 5 to labelstudio, 0 of 5 labeled")).to_be_visible()
         page.close()

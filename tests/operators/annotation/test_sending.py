@@ -194,6 +194,13 @@ class TestRefused:
         assert sentence in str(error.value)
         assert everything(chosen) == before
 
+    def test_masks_of_whole_images(self, chosen, send, invalid):
+        import fiftyone as fo
+
+        chosen.add_sample_field("seg", fo.EmbeddedDocumentField, embedded_doc_type=fo.Segmentation)
+        with pytest.raises(invalid, match="for masks take Detections, with the label_type 'instances'"):
+            send(chosen, label_field="seg")
+
     def test_a_dataset_without_selections(self, dataset, send, bring, invalid):
         with pytest.raises(invalid, match="no selection yet"):
             send(dataset)

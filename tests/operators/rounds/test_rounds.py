@@ -207,3 +207,23 @@ def test_the_form_proposes_the_last_round_and_the_new_model(pool, choose, record
     ctx = ExecutionContext({"dataset_name": pool.name, "results": result}, operator_uri=record.uri)
     text = record.resolve_output(ctx).type.properties["brought_text"].default
     assert "Go on" in text and "accuracy" in text and "agree with predictions" in text
+
+
+def test_rounds_are_counted_once_while_nothing_changes(pool, rooms, choose, label, monkeypatch):
+    counted = []
+    whole = rooms.rounds.count_each
+
+    def count(dataset, paths):
+        counted.append(paths)
+        return whole(dataset, paths)
+
+    monkeypatch.setattr(rooms.rounds, "count_each", count)
+    key = choose(pool, "next")
+    for _ in range(3):
+        assert rooms.rounds.rounds_of(pool, "ground_truth")[-1].labeled == 0
+    assert len(counted) == 1
+    label(pool, key)
+    for _ in range(2):
+        (one,) = rooms.rounds.rounds_of(pool, "ground_truth")
+        assert one.labeled == one.samples == 40
+    assert len(counted) == 2
