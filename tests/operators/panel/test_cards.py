@@ -1,5 +1,7 @@
 """Every strategy has a card, which makes its recipe entry, and of which the entry makes the card."""
 
+import json
+
 import pytest
 
 from support.headless_panel import HeadlessPanel
@@ -189,3 +191,25 @@ def test_what_is_not_chosen_is_named_and_not_blank(dataset, plugin):
     dataset.delete_sample_field("ground_truth")
     panel = HeadlessPanel(dataset)
     assert panel.shown["labels"]["view"]["placeholder"] == "no sample is labeled"
+
+
+def test_a_recipe_of_two_stages_is_opened_as_it_stands(dataset):
+    panel = HeadlessPanel(dataset)
+    two_stages = {
+        "stages": [
+            {"budget": 20, "strategies": [{"strategy": "uncertainty", "column": "predictions"}]},
+            {"budget": 5, "strategies": [{"strategy": "diversity", "column": "embeddings"}]},
+        ]
+    }
+    panel.enter("recipes", text=json.dumps(two_stages))
+    panel.event("on_import_recipe")
+    assert "more than cards can show" in panel.texts()
+    panel.event("on_more")
+    panel.event("on_export_recipe")
+    assert "foo.get_operator" in panel.text("as_python_text")
+    panel.event("on_preview")
+    panel.finish()
+    assert panel.error == "" and panel.state["preview"]["chosen"] == 5
+    panel.event("on_cards")
+    panel.event("on_step", step="matters")
+    assert "more than cards can show" not in panel.texts()

@@ -217,3 +217,81 @@ def test_a_double_click_makes_one_selection(plugin, dataset):
     panel.event("on_select")
     panel.finish()
     assert len(dataset.list_runs()) == 1
+
+
+def test_what_each_strategy_cost_the_others_is_shown(plugin, dataset):
+    panel = HeadlessPanel(dataset)
+    assert preview(panel) == ""
+    panel.event("on_costs")
+    panel.finish()
+    assert panel.error == "" and "| coverage |" in panel.texts()
+
+
+def test_a_single_sample_can_be_chosen(plugin, make):
+    panel = HeadlessPanel(make(1))
+    assert "**1** to choose from, **0** labeled" in panel.texts()
+    panel.enter("wanted", budget=1, tag="only")
+    for event in ("on_preview", "on_select"):
+        panel.event(event)
+        panel.finish()
+        assert panel.error == ""
+    assert panel.collection.count_sample_tags() == {"only": 1}
+
+
+def test_a_broken_field_and_a_tag_in_use_are_said_and_nothing_is_written(plugin, dataset, state):
+    import fiftyone as fo
+
+    dataset.add_sample_field("broken", fo.VectorField)
+    dataset.set_values("broken", [np.full(8, np.nan) for _ in range(len(dataset))])
+    dataset.limit(1).tag_samples("taken")
+    before = state(dataset)
+    panel = HeadlessPanel(dataset)
+    panel.enter("wanted", budget=3, tag="taken")
+    panel.event("on_select")
+    panel.finish()
+    assert "tag: 'taken' is in use, by 1 sample" in panel.error
+    panel.enter("wanted", tag="fresh")
+    first = panel.state["order"][0]
+    panel.state["form"][first]["main"]["column"] = "broken"
+    for event in ("on_preview", "on_select"):
+        panel.event(event)
+        panel.finish()
+        assert "'broken'" in panel.error and "in use" not in panel.error
+    assert state(dataset) == before
+
+
+def test_objects_are_chosen(plugin, kinds):
+    panel = HeadlessPanel(kinds)
+    panel.enter("start", objects="boxes")
+    panel.event("on_start")
+    panel.enter("wanted", budget=5, tag="hard boxes")
+    for event in ("on_preview", "on_select"):
+        panel.event(event)
+        panel.finish()
+        assert panel.error == ""
+    assert kinds.count_label_tags("boxes") == {"hard boxes": 5}
+
+
+def test_after_a_round_it_says_whether_to_go_on(plugin, dataset, operator, state):
+    import fiftyone as fo
+
+    operator("select_uncertain")(
+        dataset, predictions="predictions", budget=3, label_field="ground_truth", tag="earlier"
+    )
+    labels = dataset.values("predictions.label")
+    last = [fo.Classification(label=one) for one in [*labels[1:], labels[0]]]
+    dataset.set_values("predictions_before", last)
+    panel = HeadlessPanel(dataset)
+    panel.event("on_step", step="brought")
+    assert "advise" not in panel.shown
+    chosen = dataset.match_tags("earlier")
+    chosen.set_values("ground_truth", [fo.Classification(label=labels[0])] * 3)
+    before = state(dataset)
+    panel = HeadlessPanel(dataset)
+    panel.event("on_step", step="brought")
+    panel.enter("stop", now="predictions", before="predictions_before", price=0.5)
+    panel.event("on_advise")
+    panel.finish()
+    assert panel.error == ""
+    assert "of 37 predictions" in panel.texts() and "samples are worth their price" in panel.texts()
+    assert state(dataset) == before
