@@ -7,6 +7,7 @@ from typing import Any
 import fiftyone.operators.types as types
 from fiftyone.operators.executor import ExecutionResult
 
+from ..alcore import InvalidInput
 from ..alcore.data.json_text import parsed
 from ..alcore.replaying import usual_recipes
 from .base import OptionsOperator, Pick
@@ -103,13 +104,14 @@ class CompareStrategies(OptionsOperator):
         )
         labels = ctx.params.get("label_field") or _usual_labels(ctx.dataset) or ""
         boxes = bool(labels) and holds_boxes(ctx.dataset, labels)
-        missing = "This dataset has no embeddings; compute embeddings first"
-        pieces.field_input(
-            ctx, inputs, "embeddings", "Embeddings", embedding_fields(ctx.dataset), missing=missing
-        )
+        vectors = embedding_fields(ctx.dataset)
         if boxes:
+            usual = vectors[0].path if vectors else pieces.NONE
+            pieces.optional_field_input(ctx, inputs, "embeddings", "Embeddings", vectors, default=usual)
             self._box_inputs(ctx, inputs, labels)
         else:
+            missing = "This dataset has no embeddings; compute embeddings first"
+            pieces.field_input(ctx, inputs, "embeddings", "Embeddings", vectors, missing=missing)
             pieces.choice_input(inputs, "learner", "Model", LEARNERS, "logistic")
         usual = usual_recipes("embeddings", "predictions")
         known = [Choice(name, "usual") for name in usual if name != "random"]
@@ -137,7 +139,7 @@ class CompareStrategies(OptionsOperator):
         if not filled.get("label_field"):
             usual = _usual_labels(dataset)
             filled["label_field"] = usual or pick(_label_fields(dataset), "label_field")
-        if not filled.get("embeddings") and embedding_fields(dataset):
+        if "embeddings" not in filled and embedding_fields(dataset):
             filled["embeddings"] = pick(embedding_fields(dataset), "embeddings")
         if holds_boxes(dataset, filled["label_field"]):
             if not filled.get("predictions"):
@@ -208,7 +210,7 @@ def _request_of(dataset: Any, filled: dict[str, Any]) -> ComparisonRequest:
     Raises:
         InvalidInput: if a recipe is unknown, or if costs cannot be used.
     """
-    counts = {name: int(filled.get(name) or usual) for name, (_, _, usual) in COUNTS.items()}
+    counts = {name: _count(name, filled.get(name), usual) for name, (_, _, usual) in COUNTS.items()}
     return ComparisonRequest(
         label_field=filled["label_field"],
         recipes=parsed("recipes", filled.get("recipes") or []),
@@ -221,6 +223,18 @@ def _request_of(dataset: Any, filled: dict[str, Any]) -> ComparisonRequest:
         bad=filled.get("bad") or "error",
         **counts,
     )
+
+
+def _count(name: str, given: Any, usual: int) -> int:
+    """Return a count; a form may give it as a float, or leave it empty.
+
+    Raises:
+        InvalidInput: if it is no whole number.
+    """
+    try:
+        return usual if given is None else int(given)
+    except (TypeError, ValueError):
+        raise InvalidInput(f"{name}: {given!r} is not a whole number") from None
 
 
 def _matrix_of(dataset: Any, filled: dict[str, Any]) -> dict[str, Any]:

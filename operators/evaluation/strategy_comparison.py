@@ -150,20 +150,21 @@ def holds_boxes(view: Any, label_field: str) -> bool:
 
 
 def usual_of(request: ComparisonRequest) -> dict[str, Any]:
-    """Return the usual recipes by name.
+    """Return the usual recipes by name; for boxes, those that judge by the detector's predictions.
 
     Raises:
-        InvalidInput: if there are no embeddings.
+        InvalidInput: if models of classes are to learn, and there are no embeddings.
     """
+    if request.eval_key:
+        found = dict(usual_recipes(request.embeddings, request.predictions))
+        found.pop("BADGE", None)  # it is not for boxes
+        return found | {"PAL": [{"strategy": "pal", "column": request.predictions}]}
     if request.embeddings is None:
         raise InvalidInput(
             "embeddings: are missing; models learn on them, so compute embeddings first, or name their "
             "field"
         )
-    if not request.eval_key:
-        return dict(usual_recipes(request.embeddings, PREDICTIONS))
-    found = usual_recipes(request.embeddings, request.predictions)
-    return {name: one for name, one in found.items() if name != "BADGE"}  # it is not for boxes
+    return dict(usual_recipes(request.embeddings, PREDICTIONS))
 
 
 def _named(dataset: Any, request: ComparisonRequest) -> dict[str, Any]:

@@ -16,7 +16,8 @@ logger = logging.getLogger(__name__)
 
 # The attribute of FiftyOne's executor that takes an error from the operator to its caller.
 ERROR = "alcore_error"
-REASON = ". Reason: "
+PATH, REASON = ". Path: ", ". Reason: "
+FIFTYONES = ("Invalid", "Required property", "Value must")
 
 
 def sentence_of(error: Exception, where: str) -> str:
@@ -77,6 +78,15 @@ def _checked(result: Any) -> Any:
 
 
 def _readable(error: ExecutionError) -> Exception:
-    """Return the reason for which a form refuses options; any other error as it is."""
+    """Return the reason for which a form refuses options; any other error as it is.
+
+    FiftyOne's own reasons do not name the option; ours do.
+    """
     text = str(error)
-    return InvalidInput(text.split(REASON, 1)[1]) if REASON in text else error
+    if REASON not in text:
+        return error
+    where, reason = text.split(REASON, 1)
+    if reason.startswith(FIFTYONES):
+        option = where.rsplit(PATH, 1)[-1].removeprefix("params.")
+        return InvalidInput(f"{option}: {reason[0].lower()}{reason[1:]}")
+    return InvalidInput(reason)

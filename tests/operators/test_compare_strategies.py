@@ -133,7 +133,12 @@ def test_boxes_are_judged_by_the_errors_of_the_detector(detected, compare):
     missed = sum(detected.values("eval_fn")) + sum(detected.values("eval_fp"))
     means = result["curves"]["errors an image"]["random"]["mean"]
     assert 0 < np.mean(means) < 4 * missed / 40
-    assert {"margin", "coverage"} <= {row["recipe"] for row in result["rows"]["errors a box"]}
+    tried = {row["recipe"] for row in result["rows"]["errors a box"]}
+    assert {"margin", "coverage", "PAL"} <= tried
+    bare = compare(detected, eval_key="eval", embeddings="", batch=10, seeds=2).result
+    assert {row["recipe"] for row in bare["rows"]["errors a box"]} == {
+        *("random", "margin", "entropy", "margin and balance", "PAL")
+    }
 
 
 BAD = [
@@ -144,6 +149,8 @@ BAD = [
     ({"embeddings": "absent"}, "absent"),
     ({"learner": "tree"}, "learner: 'tree' is none"),
     ({"seeds": -1}, "seeds: -1 is not a count"),
+    ({"seeds": "x"}, "seeds: 'x' is not a whole number"),
+    ({"bad": "nonsense"}, "bad: invalid enum value"),
     ({"price": -1}, "price: -1 is no price"),
 ]
 
