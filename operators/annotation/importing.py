@@ -100,7 +100,6 @@ def import_labels(
     names = Names(**(record_of_selection(dataset, key) or {})["names"])
     result: dict[str, Any] = {"run_key": key, "sent": sent["samples"]}
     notes: list[str] = []
-    seconds: dict[str, float] = {}
     if sent["to"] != APP:
         seconds: dict[str, float] = {}
         if sent["to"] == FILES:
