@@ -9,7 +9,6 @@ from fiftyone.operators.executor import ExecutionResult
 
 from ..alcore import InvalidInput
 from ..alcore.data.json_text import parsed
-from ..alcore.replaying import usual_recipes
 from .base import OptionsOperator, Pick
 from .dataset.fields import (
     Choice,
@@ -28,6 +27,7 @@ from .evaluation.strategy_comparison import (
     curve_plot,
     holds_boxes,
     table_rows,
+    usual_of,
 )
 from .forms import cost_matrix, pieces
 from .forms.markdown import bold, escaped, table
@@ -106,14 +106,14 @@ class CompareStrategies(OptionsOperator):
         boxes = bool(labels) and holds_boxes(ctx.dataset, labels)
         vectors = embedding_fields(ctx.dataset)
         if boxes:
-            usual = vectors[0].path if vectors else pieces.NONE
-            pieces.optional_field_input(ctx, inputs, "embeddings", "Embeddings", vectors, default=usual)
+            first = vectors[0].path if vectors else pieces.NONE
+            pieces.optional_field_input(ctx, inputs, "embeddings", "Embeddings", vectors, default=first)
             self._box_inputs(ctx, inputs, labels)
         else:
             missing = "This dataset has no embeddings; compute embeddings first"
             pieces.field_input(ctx, inputs, "embeddings", "Embeddings", vectors, missing=missing)
             pieces.choice_input(inputs, "learner", "Model", LEARNERS, "logistic")
-        usual = usual_recipes("embeddings", "predictions")
+        usual = usual_of(ComparisonRequest(labels, [], "-", "-", "-" if boxes else None))
         known = [Choice(name, "usual") for name in usual if name != "random"]
         known += [Choice(name, "saved on this dataset") for name in saved_recipes(ctx.dataset)]
         about = "None chosen: all usual ones. A random choice is always beside them"
