@@ -1,6 +1,6 @@
 """In FiftyOne: from a dataset to a preview, a tag, a view and back; times, and memory at a million.
 
-python benchmarks/in_fiftyone.py preview|panel|grow [--quick]
+python benchmarks/in_fiftyone.py preview|panel|browser|grow [--quick]
 """
 
 from __future__ import annotations
@@ -164,6 +164,72 @@ def _paneled(n: int, d: int, picks: int) -> list[Any]:
     return [f"{n} x {d}", opening, changing, previewing, max(waits), again, selecting, size]
 
 
+def browser(shrink: int) -> None:
+    """Opening the panel in a real browser, beside FiftyOne's own embeddings panel, in turn.
+
+    From the click that opens a panel until it has drawn what it opens with: ours its cards and counts,
+    FiftyOne's the plot of a stored projection, whose choice in its dropdown is part of it. Medians of
+    three rounds, each in a fresh browser profile.
+    """
+    from playwright.sync_api import sync_playwright
+
+    from support import servers
+    from support.browser import find_chromium
+
+    n = PREVIEWED // shrink
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        dataset = make_dataset(n, 64, _image(folder))
+        dataset.persistent = True
+        points = np.array(dataset.values("embedding"))[:, :2]
+        import fiftyone.brain as fob
+
+        fob.compute_visualization(dataset, points=points, brain_key="plane")
+        playwright.selectors.set_test_id_attribute("data-cy")
+        chromium = playwright.chromium.launch(executable_path=find_chromium())
+        taken: dict[str, list[float]] = {"active_learning": [], "Embeddings": []}
+        for _ in range(3):
+            for name, times in taken.items():
+                # A server of its own, for it remembers which panels were open.
+                with servers.app(servers.free_address()) as url:
+                    times.append(_opened(chromium, f"{url}/datasets/{dataset.name}", name, n))
+        chromium.close()
+        dataset.delete()
+    ours, theirs = (float(np.median(taken[name])) for name in ("active_learning", "Embeddings"))
+    head = ["samples", "ours, seconds", "FiftyOne's embeddings panel, seconds", "ratio"]
+    table("opening the panel", head, [[n, ours, theirs, ours / theirs]])
+
+
+def _image(folder: str) -> str:
+    from PIL import Image
+
+    path = f"{folder}/one.png"
+    Image.new("RGB", (64, 64), (90, 120, 160)).save(path)
+    return path
+
+
+def _opened(chromium: Any, address: str, name: str, n: int) -> float:
+    """The seconds from the click that opens a panel until it has drawn."""
+    from support.browser import open_panel
+
+    context = chromium.new_context(viewport={"width": 1440, "height": 900})
+    context.set_default_timeout(120_000)
+    context.add_init_script("window.IS_PLAYWRIGHT = true")  # no hints
+    page = context.new_page()
+    page.goto(address, wait_until="domcontentloaded")
+    page.wait_for_function("document.querySelector('canvas')?.getAttribute('canvas-loaded') === 'true'")
+    started = WALL()
+    root = open_panel(page, name)
+    if name == "Embeddings":
+        root.get_by_text("plane", exact=True).first.click()
+        root.get_by_text(f"{n:,} points").wait_for()
+    else:
+        root.get_by_text("to choose from").first.wait_for()
+        root.get_by_role("button", name="Preview").wait_for()
+    taken = WALL() - started
+    context.close()
+    return taken
+
+
 def grow(shrink: int) -> None:
     """Uncertainty x diversity x balance: read, select, show, undo; how it grows.
 
@@ -208,10 +274,10 @@ def _grown(n: int) -> list[Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("part", choices=["preview", "panel", "grow"])
+    parser.add_argument("part", choices=["preview", "panel", "browser", "grow"])
     parser.add_argument("--quick", action="store_true", help="a hundredth of the samples")
     options = parser.parse_args()
-    part = {"preview": preview, "panel": panel, "grow": grow}[options.part]
+    part = {"preview": preview, "panel": panel, "browser": browser, "grow": grow}[options.part]
     with own_database():
         print(machine())
         explain(part)
