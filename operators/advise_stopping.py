@@ -170,5 +170,10 @@ class AdviseStopping(OptionsOperator):
             min=0,
         )
         pieces.optional_field_input(
-            ctx, inputs, "volume_field", "Or the field that says so", number_fields(ctx.dataset)
+            ctx,
+            inputs,
+            "volume_field",
+            "Or the field that says so",
+            number_fields(ctx.dataset),
+            "A number a sample, in place of the volume",
         )

@@ -60,13 +60,14 @@ class AdviseStrategy(OptionsOperator):
 
     def draw_form(self, ctx: Any, inputs: Any) -> None:
         dataset = ctx.dataset
-        for name, label, choices in (
-            ("label_field", "Labels", label_fields(dataset)),
-            ("embeddings", "Embeddings", embedding_fields(dataset)),
-            ("predictions", "Predictions", predictions_beside(dataset, ctx.params.get("label_field"))),
+        predictions = predictions_beside(dataset, ctx.params.get("label_field"))
+        for name, label, choices, about in (
+            ("label_field", "Labels", label_fields(dataset), "Samples with a value are labeled"),
+            ("embeddings", "Embeddings", embedding_fields(dataset), "Vectors of the samples"),
+            ("predictions", "Predictions", predictions, "What the model says of each sample"),
         ):
             usual = usual_field(dataset, name, choices)
-            pieces.optional_field_input(ctx, inputs, name, label, choices, default=usual)
+            pieces.optional_field_input(ctx, inputs, name, label, choices, about, default=usual)
         pieces.choice_input(inputs, "aim", "What matters", AIMS, "both")
         pieces.choice_input(inputs, "mistakes", "What does a mistake cost", MISTAKES, "alike")
         if ctx.params.get("mistakes") == "unequal":

@@ -193,7 +193,13 @@ class PluginOperator(foo.Operator):
         inputs = types.Object()
         inputs.md(self.about, name="about")
         # The App fills in defaults and a call from Python does not, so this tells the two apart.
-        inputs.bool(IN_APP, default=True, view=types.HiddenView())
+        inputs.bool(
+            IN_APP,
+            label="In the App",
+            description="The App's own; leave it out, and wait for the result",
+            default=True,
+            view=types.HiddenView(),
+        )
         if self.has_target:
             target_input(ctx, inputs)
         try:

@@ -42,7 +42,7 @@ LEARNERS = {
 COUNTS = {
     "first": ("First labels", "Drawn by chance, before the first round", 20),
     "batch": ("Batch", "Labels of each round; for boxes, how many images to choose", 20),
-    "rounds": ("Rounds", "", 5),
+    "rounds": ("Rounds", "After each, the model is trained and tested", 5),
     "seeds": ("Repeats", "Below 10, most differences are chance", 10),
 }
 MOST_SHOWN = 5
@@ -100,6 +100,7 @@ class CompareStrategies(OptionsOperator):
             "Labels",
             fields,
             missing="This dataset has no labels of classes or boxes",
+            description="Labels that are there, and are hidden and uncovered again",
             default=_usual_labels(ctx.dataset),
         )
         labels = ctx.params.get("label_field") or _usual_labels(ctx.dataset) or ""
@@ -107,11 +108,22 @@ class CompareStrategies(OptionsOperator):
         vectors = embedding_fields(ctx.dataset)
         if boxes:
             first = vectors[0].path if vectors else pieces.NONE
-            pieces.optional_field_input(ctx, inputs, "embeddings", "Embeddings", vectors, default=first)
+            about = "Vectors of the images, by which strategies compare them"
+            pieces.optional_field_input(
+                ctx, inputs, "embeddings", "Embeddings", vectors, about, default=first
+            )
             self._box_inputs(ctx, inputs, labels)
         else:
             missing = "This dataset has no embeddings; compute embeddings first"
-            pieces.field_input(ctx, inputs, "embeddings", "Embeddings", vectors, missing=missing)
+            pieces.field_input(
+                ctx,
+                inputs,
+                "embeddings",
+                "Embeddings",
+                vectors,
+                missing=missing,
+                description="Vectors of the samples, from which the small model learns",
+            )
             pieces.choice_input(inputs, "learner", "Model", LEARNERS, "logistic")
         usual = usual_of(ComparisonRequest(labels, [], "-", "-", "-" if boxes else None))
         known = [Choice(name, "usual") for name in usual if name != "random"]
@@ -122,17 +134,27 @@ class CompareStrategies(OptionsOperator):
             if not boxes or name in ("batch", "seeds"):
                 inputs.int(name, label=label, description=hint, default=default, min=1)
         pieces.optional_number_input(
-            inputs, "price", "Price of a label", "To tell what is saved", min=0
+            inputs,
+            "price",
+            "Price of a label",
+            "To tell what is saved; left empty, labels are counted",
+            min=0,
         )
         pieces.bad_input(inputs)
 
     def _box_inputs(self, ctx: Any, inputs: Any, labels: str) -> None:
         others = [one for one in detection_fields(ctx.dataset) if one.path != labels]
         missing = "This dataset has no predicted boxes"
-        pieces.field_input(ctx, inputs, "predictions", "Predictions", others, missing=missing)
+        about = "The detector's boxes"
+        pieces.field_input(
+            ctx, inputs, "predictions", "Predictions", others, missing=missing, description=about
+        )
         keys = [Choice(key, "an evaluation") for key in ctx.dataset.list_evaluations()]
         missing = "Nothing is evaluated yet: run evaluate_detections with an eval_key first"
-        pieces.field_input(ctx, inputs, "eval_key", "Evaluation", keys, missing=missing)
+        about = "Of these boxes, by which an image counts as right or wrong"
+        pieces.field_input(
+            ctx, inputs, "eval_key", "Evaluation", keys, missing=missing, description=about
+        )
 
     def fill(self, dataset: Any, options: dict[str, Any], pick: Pick) -> dict[str, Any]:
         filled = super().fill(dataset, options, pick)

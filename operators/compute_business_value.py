@@ -146,7 +146,7 @@ class ComputeBusinessValue(OptionsOperator):
         inputs.str(
             "field",
             label="Field",
-            description="What each sample brings goes here, to sort and filter by; empty: nowhere",
+            description="What each sample brings goes here, to sort and filter by; left empty, nowhere",
             required=False,
         )
         pieces.overwrite_input(inputs, "earlier values")
@@ -163,6 +163,7 @@ class ComputeBusinessValue(OptionsOperator):
             "Truth",
             truths,
             missing="This dataset has no other field of boxes",
+            description="The true boxes",
             default=filled.get("label_field"),
         )
         for name, (label, text) in BOX_COSTS.items():

@@ -12,6 +12,11 @@ from ..alcore.networks.dropout import MEMBERS
 from .base import PluginOperator
 from .compute.dropout_predictions import DropoutRequest, check_request, predict_with_dropout
 from .compute.model_inputs import (
+    ARCHITECTURE_ABOUT,
+    FACTORY_ABOUT,
+    OTHER_SETTINGS,
+    ZOO_ABOUT,
+    batch_input,
     class_names_in,
     name_input,
     refuse_delegation,
@@ -35,16 +40,17 @@ def _model_inputs(ctx: Any, inputs: Any) -> None:
     given = _source_of(ctx.params)
     source_input(inputs, "Model", SOURCES, given, "zoo")
     if given == "zoo":
-        name_input(ctx, inputs, "zoo", "Zoo model", zoo_names())
+        name_input(ctx, inputs, "zoo", "Zoo model", ZOO_ABOUT, zoo_names())
     elif given == "torchvision":
-        name_input(ctx, inputs, "torchvision", "Architecture", architectures())
+        name_input(ctx, inputs, "torchvision", "Architecture", ARCHITECTURE_ABOUT, architectures())
         inputs.str(
             "weights",
             label="State file",
             description="A path on the machine that runs this; torch.save(module.state_dict(), path)",
+            required=True,
         )
     else:
-        name_input(ctx, inputs, "factory", "Factory", factories())
+        name_input(ctx, inputs, "factory", "Factory", FACTORY_ABOUT, factories())
     if given != "zoo":
         size_input(inputs)
 
@@ -96,13 +102,14 @@ class ComputeDropoutPredictions(PluginOperator):
         inputs.str(
             "classes",
             label="Classes",
-            description="Names of the model's outputs, in order, by commas; default: the model's own, "
-            "else the dataset's default classes",
+            description="Names of the model's outputs, in order, by commas; left empty, the "
+            "model's own, else the dataset's default classes",
             required=False,
         )
-        inputs.int("batch_size", label="Batch size", default=32, min=1)
+        batch_input(inputs)
         inputs.int("seed", label="Seed", description="Makes the members", default=0, min=0)
-        pieces.checkbox_input(inputs, "overwrite", "Replace predictions of other settings")
+        label = "Replace predictions of other settings"
+        pieces.checkbox_input(inputs, "overwrite", label, OTHER_SETTINGS)
         kept = "those done already with the same settings are left as they are"
         counts.counts_notice(ctx, inputs, "images", kept)
 

@@ -9,7 +9,7 @@ from .compute.image_metadata import FARTHEST, check_request, measure_view
 from .compute.images import THREADS
 from .compute.metadata_fields import ABOUT, measures_for
 from .compute.metadata_writing import DISTANCE, FIELD, MetadataRequest
-from .compute.model_inputs import whole
+from .compute.model_inputs import OTHER_SETTINGS, whole
 from .dataset.fields import Choice
 from .dataset.fiftyone_private import dataset_of
 from .forms import counts, pieces
@@ -55,10 +55,10 @@ class ComputeImageMetadata(PluginOperator):
             "None chosen: all",
         )
         if not objects:
-            pieces.checkbox_input(
-                inputs, "exif", "Time, place and camera, where the file has EXIF", True
-            )
-        pieces.checkbox_input(inputs, "duplicates", "Find exact and near-duplicates", True)
+            label = "Time, place and camera, where the file has EXIF"
+            pieces.checkbox_input(inputs, "exif", label, "Each gets a field", True)
+        about = "By the files' bytes, and by perceptual hashes"
+        pieces.checkbox_input(inputs, "duplicates", "Find exact and near-duplicates", about, True)
         if ctx.params.get("duplicates", True):
             inputs.int(
                 "distance",
@@ -83,7 +83,8 @@ class ComputeImageMetadata(PluginOperator):
             default=THREADS,
             min=1,
         )
-        pieces.checkbox_input(inputs, "overwrite", "Replace metadata of other settings")
+        label = "Replace metadata of other settings"
+        pieces.checkbox_input(inputs, "overwrite", label, OTHER_SETTINGS)
         kept = "what was measured with the same settings is kept"
         counts.counts_notice(ctx, inputs, counts.images_or_objects(objects), kept)
 

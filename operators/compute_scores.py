@@ -95,7 +95,9 @@ class ComputeScores(OptionsOperator):
             view=view,
         )
         uncertainty_inputs.detail_inputs(ctx, inputs, params)
-        inputs.str("prefix", label="Names of the fields start with", default="al")
+        inputs.str(
+            "prefix", label="Prefix", description="The names of the fields start with it", default="al"
+        )
         pieces.overwrite_input(inputs, "earlier scores")
         others = "score the others, and say how many"
         pieces.bad_input(inputs, {"error": "stop and say which", "leave_out": others})

@@ -8,7 +8,14 @@ from typing import Any
 from fiftyone.operators.executor import ExecutionResult
 
 from .base import PluginOperator
-from .compute.model_inputs import class_names_in, name_input, refuse_delegation, whole
+from .compute.model_inputs import (
+    OTHER_SETTINGS,
+    batch_input,
+    class_names_in,
+    name_input,
+    refuse_delegation,
+    whole,
+)
 from .compute.models import zoo_model
 from .compute.zero_shot import MODEL as USUAL
 from .compute.zero_shot import PROMPT, ZeroShotRequest, check_request, predict_by_names
@@ -56,12 +63,13 @@ class ComputeZeroShotPredictions(PluginOperator):
             description="Their names, by commas; default: the dataset's default classes",
             default=", ".join(map(str, ctx.dataset.default_classes or [])),
         )
-        name_input(ctx, inputs, "model", "Model", zoo_names(), USUAL)
+        name_input(ctx, inputs, "model", "Model", "Reads images and text", zoo_names(), USUAL)
         about = "The text for a class; {} stands for its name"
         inputs.str("prompt", label="Text", description=about, default=PROMPT)
         inputs.str("field", label="Field", description="Written to it", default="zero_shot")
-        inputs.int("batch_size", label="Batch size", default=32, min=1)
-        pieces.checkbox_input(inputs, "overwrite", "Replace predictions of other settings")
+        batch_input(inputs)
+        label = "Replace predictions of other settings"
+        pieces.checkbox_input(inputs, "overwrite", label, OTHER_SETTINGS)
         kept = "those done already with the same settings are left as they are"
         counts.counts_notice(ctx, inputs, "images", kept)
 

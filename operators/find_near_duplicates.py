@@ -42,7 +42,7 @@ class FindNearDuplicates(FindOperator):
     field_holds = "The number of the group, the largest first; the sample that stays comes first"
 
     def find_inputs(self, ctx: Any, inputs: Any) -> None:
-        about = "Nearer samples are near-duplicates; left out, the one the preview suggests"
+        about = "Nearer samples are near-duplicates; left empty, the one the preview suggests"
         pieces.optional_number_input(inputs, "distance", "Distance", about)
         about = "Of a group, a sample with a value here stays, if there is one"
         pieces.optional_field_input(

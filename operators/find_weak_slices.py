@@ -166,6 +166,7 @@ class FindWeakSlices(OptionsOperator):
             "Labels",
             labels,
             missing="This dataset has no true classes",
+            description="The true classes",
             default=usual or None,
         )
 
@@ -193,7 +194,8 @@ class FindWeakSlices(OptionsOperator):
             required=False,
             view=view,
         )
-        pieces.checkbox_input(inputs, "pairs", "Pairs of values, too: night in the yard", True)
+        about = "Pairs take longer, and find what no value alone shows"
+        pieces.checkbox_input(inputs, "pairs", "Pairs of values, too: night in the yard", about, True)
         inputs.int(
             "minimum",
             label="Samples of a slice",
@@ -210,7 +212,7 @@ class FindWeakSlices(OptionsOperator):
         about = "To choose one to be written; nothing is written yet"
         if not previews.wants_preview(ctx, inputs, "Find them now", about):
             return
-        beside = {"slice", "field", "tag", "overwrite", "preview"}
+        beside = {"slice", "field", "tag", "overwrite", "show_preview"}
         options = {name: value for name, value in ctx.params.items() if name not in beside}
         found = self.previewed(ctx, counts.view_key(ctx), previews.key_of(ctx, options), "")
         if "error" in found:
@@ -226,7 +228,15 @@ class FindWeakSlices(OptionsOperator):
         view.add_choice(pieces.NONE, label="none")
         for row in found["rows"]:
             view.add_choice(row["slice"], label=row["slice"], description=f"{row['count']:,} samples")
-        inputs.enum("slice", view.values(), label="Write this slice", default=pieces.NONE, view=view)
+        about = "It gets a tag, a saved view and a field of booleans"
+        pieces.dropdown_input(
+            inputs,
+            "slice",
+            view,
+            label="Write this slice",
+            description=about,
+            default=pieces.NONE,
+        )
         if ctx.params.get("slice"):
             self._name_inputs(ctx, inputs)
 

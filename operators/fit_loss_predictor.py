@@ -52,6 +52,7 @@ class FitLossPredictor(PluginOperator):
             "Predictions",
             prediction_fields(ctx.dataset),
             missing="This dataset has no Classification field to judge",
+            description="Of a model that was not trained on these labels",
         )
         choices = embedding_fields(ctx.dataset)
         if not choices:
@@ -68,7 +69,8 @@ class FitLossPredictor(PluginOperator):
         pieces.truth_input(ctx, inputs, "Labels", "The true classes of the labeled samples")
         inputs.str("field", label="Field", description="Written to it", default="predicted_loss")
         pieces.overwrite_input(inputs, "earlier predicted losses")
-        inputs.int("folds", label="Folds", default=FOLDS, min=2)
+        about = "Each part of the labeled samples is judged by a head that has not seen it"
+        inputs.int("folds", label="Folds", description=about, default=FOLDS, min=2)
         inputs.int(
             "minimum",
             label="Labeled at least",
@@ -78,7 +80,7 @@ class FitLossPredictor(PluginOperator):
         )
         others = "learn from the others, and say how many were left out"
         pieces.bad_input(inputs, {"error": "stop and say which", "leave_out": others})
-        inputs.int("seed", label="Seed", default=0, min=0)
+        inputs.int("seed", label="Seed", description="Of folds and training", default=0, min=0)
 
     def fill(self, dataset: Any, options: dict[str, Any], pick: Pick) -> dict[str, Any]:
         filled = super().fill(dataset, options, pick)

@@ -50,7 +50,10 @@ class ImportAnnotations(OptionsOperator):
         if not view.choices:
             inputs.view("none", types.Notice(label="Nothing was sent to annotation yet"))
         first = next(iter(view.values()), pieces.NONE)
-        inputs.enum("run_key", view.values(), label="Selection", default=first, view=view)
+        about = "The run key of what was sent; by default the latest"
+        pieces.dropdown_input(
+            inputs, "run_key", view, label="Selection", description=about, default=first
+        )
         sent = _written(ctx.dataset, ctx.params.get("run_key") or first)
         if sent is not None:
             self._files_inputs(inputs, sent)
@@ -66,7 +69,10 @@ class ImportAnnotations(OptionsOperator):
         for name in READERS:
             view.add_choice(name, label=name, description=FORMATS[name].about)
         default = sent["format"] if sent["format"] in READERS else next(iter(READERS))
-        inputs.enum("format", view.values(), label="Format", default=default, view=view)
+        about = "Of the files that hold the labels"
+        pieces.dropdown_input(
+            inputs, "format", view, label="Format", description=about, default=default
+        )
 
     def form_options(self, ctx: Any) -> dict[str, Any]:
         options = super().form_options(ctx)

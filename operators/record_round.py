@@ -73,9 +73,19 @@ class RecordRound(OptionsOperator):
             about = f"{one.labeled:,} of {one.samples:,} samples are labeled"
             view.add_choice(one.run_key, label=f"{one.number}: {one.run_key}", description=about)
         last = rounds[-1].run_key if rounds else None
-        inputs.enum("run_key", view.values(), label="Round", default=last, required=True, view=view)
+        about = "The run key of the selection whose labels the new model was trained on"
+        pieces.dropdown_input(
+            inputs,
+            "run_key",
+            view,
+            label="Round",
+            description=about,
+            default=last,
+            required=True,
+        )
+        about = "The labels that were made"
         pieces.optional_field_input(
-            ctx, inputs, "label_field", "Labels", label_fields(ctx.dataset), default=labels
+            ctx, inputs, "label_field", "Labels", label_fields(ctx.dataset), about, default=labels
         )
         models = models_to_record(ctx.dataset, rounds, labels)
         pieces.field_input(
@@ -85,6 +95,7 @@ class RecordRound(OptionsOperator):
             "Predictions of the new model",
             models,
             missing="This dataset has no predictions of the type of the labels",
+            description="What the model says that was trained on this round's labels, too",
         )
         inputs.str(
             "test_set",
@@ -104,7 +115,7 @@ class RecordRound(OptionsOperator):
         inputs.float(
             "goal",
             label="Goal",
-            description="A value that is good enough",
+            description="A value that is good enough; left empty, none is",
             min=0,
             max=1,
             required=False,

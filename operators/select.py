@@ -52,7 +52,7 @@ class Select(SelectOperator):
         inputs.str(
             "recipe",
             label="Recipe",
-            description="JSON; empty takes the default. Its budget, if any, goes before the one above",
+            description="JSON; left empty, the default. Its budget, if any, goes before the one above",
             required=False,
             view=types.TextFieldView(multiline=True, rows=8),
         )

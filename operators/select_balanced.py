@@ -82,12 +82,13 @@ class SelectBalanced(SelectOperator):
         single = {c.path for c in (*category_fields(ctx.dataset), *number_fields(ctx.dataset))}
         others = [choice for choice in choices if choice.path in single and choice.path != by]
         if others:
-            pieces.fields_input(inputs, "also", "Balance these too", others)
+            pieces.fields_input(inputs, "also", "Balance these too", others, "None chosen: it alone")
         columns = [by, *(ctx.params.get("also") or [])]
         if len(columns) > 1 and by in single:
             inputs.bool(
                 "jointly",
                 label="Jointly: every combination of their values is a class",
+                description="Otherwise each is balanced by itself",
                 default=False,
                 view=types.CheckboxView(),
             )
@@ -118,6 +119,7 @@ class SelectBalanced(SelectOperator):
             "Predictions",
             pieces.fields_for(ctx, prediction_fields),
             missing="This dataset has no predictions of classes",
+            description="By which a sample's class is guessed",
         )
         if method == "minority":
             pieces.choice_input(inputs, "variant", "Variant", words.lines(words.VARIANTS), "certain")
@@ -143,7 +145,7 @@ class SelectBalanced(SelectOperator):
             inputs.str(
                 "edges",
                 label="Or the edges of bins",
-                description="Such as 20, 50, 80; the outer bins are open",
+                description="Such as 20, 50, 80; the outer bins are open; left empty, bins as above",
                 required=False,
             )
 
@@ -181,6 +183,7 @@ def _target_inputs(ctx: Any, inputs: Any) -> None:
             "shares",
             label="Shares",
             description='Such as {"glass": 0.5, "paper": 0.5}; what is left goes to the others',
+            required=True,
         )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+import fiftyone.operators.types as types
+
 from ..alcore import InvalidInput, Recipe
 from .base import OptionsOperator, Pick
 from .dataset.fields import Choice
@@ -13,7 +15,7 @@ from .dataset.object_fields import nearest
 from .forms import pieces, previews, selection_inputs
 from .reading.read import check
 from .runs.names import InvalidName
-from .runs.run import Progress, preview, run_selection
+from .runs.run import Progress, preview, preview_selection, run_selection
 
 
 class SelectOperator(OptionsOperator):
@@ -30,6 +32,8 @@ class SelectOperator(OptionsOperator):
         device: "auto", "cpu", "cuda", or "ray" for the cluster that RAY_ADDRESS names.
         seed: the seed of the random numbers.
         objects: a field of objects to choose from, instead of samples.
+        preview: whether nothing is written, and the result has the ids of the ``picks`` in order, the
+            ``reasons`` for each, and the completed ``recipe``.
         result: whether the chosen objects ("labels", the default) or their "samples" are tagged.
         cost_field, cost_budget: the cost of each sample, and the greatest total cost.
         group_field, group_limit: the field of groups, and how many samples of a group may be chosen;
@@ -88,6 +92,7 @@ class SelectOperator(OptionsOperator):
         selection_inputs.limit_inputs(ctx, inputs)
         selection_inputs.labeled_input(ctx, inputs)
         selection_inputs.result_inputs(ctx, inputs)
+        previews.dry_run_input(inputs)
 
     def check(self, view: Any, options: dict[str, Any]) -> None:
         """Check the recipe, its fields and the names of the selection, without reading any sample.
@@ -115,10 +120,14 @@ class SelectOperator(OptionsOperator):
     def run(self, view: Any, options: dict[str, Any], report: Progress) -> dict[str, Any]:
         dataset = dataset_of(view)
         recipe = self._limited(dataset, self.prepare(dataset, options))
-        result = run_selection(view, recipe, selection_inputs.request_of(options), report)
+        select = preview_selection if options.get("preview") else run_selection
+        result = select(view, recipe, selection_inputs.request_of(options), report)
         if not self.names_budget(options):
             result["notes"].insert(0, f"no budget was given, so it is {recipe['budget']}")
         return result
+
+    def has_written(self, result: dict[str, Any]) -> bool:
+        return not result.get("preview")
 
     def names_budget(self, options: dict[str, Any]) -> bool:
         """Return whether the options say how many to choose."""
@@ -136,10 +145,13 @@ class SelectOperator(OptionsOperator):
         else:
             outputs.int("chosen", label=f"Chosen objects of {among}")
             outputs.int("images", label="Images they lie in")
+        outputs.str("stopped", label="Stopped")
+        if result.get("preview"):
+            outputs.list("picks", types.String(), label="Would be chosen; nothing is written")
+            return
         outputs.str("tag", label="Tag")
         outputs.str("saved_view", label="Saved view, in the order chosen")
         outputs.str("run_key", label="Run, to show or undo it")
-        outputs.str("stopped", label="Stopped")
 
     def _limited(self, dataset: Any, options: dict[str, Any]) -> dict[str, Any]:
         """Return the recipe with the limits on costs and groups that the options set."""

@@ -12,6 +12,7 @@ from ..alcore import InvalidInput
 from .dataset.fields import embedding_fields
 from .dataset.tagged import tagged
 from .forms import counts, embedding_inputs, pieces, selection_inputs
+from .forms.target_input import described
 from .select_base import SelectOperator
 
 SOURCES = {
@@ -82,7 +83,7 @@ class SelectBySimilarity(SelectOperator):
 
     def strategy_inputs(self, ctx: Any, inputs: Any) -> None:
         # The examples are not candidates, so a view of only the selected samples would be empty.
-        inputs.view_target(ctx, allow_selected_samples=False, require_flat=True)
+        described(inputs.view_target(ctx, allow_selected_samples=False, require_flat=True))
         pieces.budget_input(inputs)
         embedding_inputs.embeddings_input(ctx, inputs)
         source = ctx.params.get("examples") or ("selected" if ctx.selected else "tag")
@@ -93,11 +94,28 @@ class SelectBySimilarity(SelectOperator):
             view = types.AutocompleteView()
             for tag in _tags_shown(ctx, counts.view_key(ctx)):
                 view.add_choice(tag, label=tag)
-            inputs.str("example_tag", label="Tag of the examples", required=False, view=view)
+            about = "The samples with it are the examples"
+            inputs.str(
+                "example_tag",
+                label="Tag of the examples",
+                description=about,
+                default="",
+                required=False,
+                view=view,
+            )
         elif source == "ids":
-            inputs.list("example_ids", types.String(), label="Ids", required=False)
+            about = "Of the samples that are the examples"
+            inputs.list(
+                "example_ids",
+                types.String(),
+                label="Ids",
+                description=about,
+                default=[],
+                required=False,
+            )
         elif source == "prompt":
-            inputs.str("prompt", label="Text", description="Such as: a torn label", required=False)
+            about = "Such as: a torn label"
+            inputs.str("prompt", label="Text", description=about, default="", required=False)
         pieces.choice_input(inputs, "prefer", "Prefer", PREFER, "like")
         pieces.choice_input(inputs, "use", "Use", USES, "weight")
         if ctx.params.get("use") == "filter":
@@ -196,9 +214,9 @@ def _one_of(params: dict[str, Any], name: str, known: dict[str, str]) -> str:
         InvalidInput: if the value is unknown.
     """
     value = params.get(name) or next(iter(known))
-    if value not in known:
+    if not isinstance(value, str) or value not in known:
         raise InvalidInput(f"{name}: there is no {value!r}; choose one of {', '.join(known)}")
-    return str(value)
+    return value
 
 
 def _examples(dataset: Any, params: dict[str, Any]) -> tuple[list[str], list[Any]]:

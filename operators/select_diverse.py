@@ -95,7 +95,7 @@ class SelectDiverse(SelectOperator):
 
 
 def _distance_inputs(inputs: Any) -> None:
-    about = "Stops where every other sample is nearer than this to a chosen one"
+    about = "Stops where every other sample is nearer than this to a chosen one; left empty, nowhere"
     pieces.optional_number_input(inputs, "minimum_distance", "Minimum distance", about)
     inputs.float(
         "ignore_outliers",

@@ -54,6 +54,7 @@ class SelectLikeFailures(SelectOperator):
             "Failures",
             failure_fields(ctx.dataset),
             missing="Nothing is evaluated yet: evaluate predictions, or write a weak slice, first",
+            description="An evaluation, or a field of booleans that marks a weak slice",
         )
         named = ctx.params.get("failures") or next(
             (one.path for one in failure_fields(ctx.dataset)), None

@@ -74,6 +74,25 @@ def _figures(chosen: ChosenTestSet) -> dict[str, Any]:
     return {**{name: report[name] for name in names}, "text": test_sets.text_of(report)}
 
 
+def _reasons(chosen: ChosenTestSet) -> list[dict[str, float]]:
+    """Return for each pick its weight, if there are weights."""
+    if chosen.weights is None:
+        return [{} for _ in chosen.ids]
+    return [{"weight": one} for one in chosen.weights.tolist()]
+
+
+def _previewed(reading: ReadPool, chosen: ChosenTestSet) -> dict[str, Any]:
+    """Return what a dry run returns, as plain values."""
+    return {
+        "preview": True,
+        "picks": [str(one) for one in chosen.ids],
+        "reasons": _reasons(chosen),
+        "kept_apart": [str(reading.pool.ids[row]) for row in chosen.held_out.tolist()],
+        **_figures(chosen),
+        "notes": reading.notes,
+    }
+
+
 def _write(
     view: Any,
     reading: ReadPool,
@@ -89,7 +108,7 @@ def _write(
         indices=chosen.indices,
         ids=chosen.ids,
         gains=gains,
-        reasons=[{} if weights is None else {"weight": one} for one in gains.tolist()],
+        reasons=_reasons(chosen),
         report=chosen.report,
     )
     spec = json.loads(request.spec.model_dump_json(exclude_none=True))
@@ -144,6 +163,8 @@ class SelectTestSet(OptionsOperator):
         bad: "error" or "leave_out", for samples whose values cannot be used.
         device: "auto", "cpu" or "cuda".
         seed: the seed of the random numbers.
+        preview: whether nothing is written, and the result has the ids of the ``picks`` in order, the
+            ``reasons`` for each (its weight, for "active"), and what would be ``kept_apart``.
 
     The result has the names of what was written, and the figures.
     """
@@ -164,7 +185,7 @@ class SelectTestSet(OptionsOperator):
         *selection_inputs.WRITTEN,
         *("interval", "strata", "shares", "minimum_distance"),
         *REFERENCES,
-        *("label_field", "labeled_tag", "skip_chosen"),
+        *("label_field", "labeled_tag", "skip_chosen", "preview"),
     )
 
     def draw_form(self, ctx: Any, inputs: Any) -> None:
@@ -181,6 +202,7 @@ class SelectTestSet(OptionsOperator):
         pieces.overwrite_input(inputs)
         pieces.bad_input(inputs)
         inputs.int("seed", label="Seed", description="The same seed chooses the same", default=0, min=0)
+        previews.dry_run_input(inputs)
 
     def form_options(self, ctx: Any) -> dict[str, Any]:
         return as_shown(filled(ctx))
@@ -225,14 +247,22 @@ class SelectTestSet(OptionsOperator):
         if options.get("overwrite"):
             request = replace(request, labeled=replace(request.labeled, but=names.run_key))
         reading, chosen = _chosen(view, request, report)
+        if options.get("preview"):
+            return _previewed(reading, chosen)
         report(READ_SHARE + CHOOSE_SHARE, "Writing")
         if len(chosen.held_out) == 0:
             names = replace(names, held_out_tag=None, held_out_field=None)
         _write(view, reading, chosen, names, request, bool(options.get("overwrite")), known)
         return {**asdict(names), **_figures(chosen), "notes": reading.notes}
 
+    def has_written(self, result: dict[str, Any]) -> bool:
+        return not result.get("preview")
+
     def draw_result(self, outputs: Any, result: dict[str, Any]) -> None:
         outputs.md(result.get("text", ""), name="set_text")
+        if result.get("preview"):
+            outputs.list("picks", types.String(), label="Would be chosen; nothing is written")
+            return
         outputs.str("tag", label="Tag")
         if result.get("held_out_tag"):
             outputs.str("held_out_tag", label="Tag of what is held out")

@@ -97,7 +97,8 @@ class SendToAnnotation(OptionsOperator):
         for name in (APP, *sorted(fo.annotation_config.backends), FILES):
             about = PLACES.get(name) or ("not configured" if missing(name) else "configured")
             view.add_choice(name, label=name, description=about)
-        inputs.enum("to", view.values(), label="To", default=usual_place(), view=view)
+        about = "The App, a tool that FiftyOne's annotation config names, or files"
+        pieces.dropdown_input(inputs, "to", view, label="To", description=about, default=usual_place())
         pieces.field_input(
             ctx,
             inputs,
@@ -120,14 +121,22 @@ class SendToAnnotation(OptionsOperator):
                 ctx, inputs, "prelabels", "First labels", _annotatable(ctx.dataset), about
             )
         if to not in (APP, FILES):
-            inputs.str("anno_key", label="Annotation key", default=options.get("run_key") or "")
-            inputs.str("project", label="Project", description="Its name in the tool; empty: a default")
+            inputs.str(
+                "anno_key",
+                label="Annotation key",
+                description="By which the labels are brought back",
+                default=options.get("run_key") or "",
+            )
+            inputs.str(
+                "project", label="Project", description="Its name in the tool; left empty, a default"
+            )
         if to != FILES or FORMATS[options.get("format") or "csv"].lists_classes:
             inputs.list(
                 "classes",
                 types.String(),
                 label="Classes",
                 description="None: those declared for the field, else those that occur in it",
+                default=[],
                 required=False,
                 view=types.AutocompleteView(),
             )
@@ -136,7 +145,8 @@ class SendToAnnotation(OptionsOperator):
         view = types.DropdownView()
         for name, one in FORMATS.items():
             view.add_choice(name, label=name, description=one.about)
-        inputs.enum("format", view.values(), label="Format", default="csv", view=view)
+        about = "Of the files; csv lists the images"
+        pieces.dropdown_input(inputs, "format", view, label="Format", description=about, default="csv")
         inputs.str("folder", label="Folder", description="A new one, on the server", required=True)
 
     def refuse(self, ctx: Any, inputs: Any, error: InvalidInput) -> None:
@@ -181,5 +191,6 @@ def selections_input(ctx: Any, inputs: Any) -> None:
         view.add_choice(one["run_key"], label=one["run_key"], description=summary(ctx.dataset, one))
     if not view.choices:
         inputs.view("none", types.Notice(label="This dataset has no selections"))
-    latest = next(iter(view.values()), None)
-    inputs.enum("run_key", view.values(), label="Selection", default=latest, view=view)
+    latest = next(iter(view.values()), pieces.NONE)
+    about = "The run key of what is sent; by default the latest"
+    pieces.dropdown_input(inputs, "run_key", view, label="Selection", description=about, default=latest)

@@ -9,6 +9,7 @@ import fiftyone.operators.types as types
 from .base import PluginOperator
 from .dataset.fiftyone_private import dataset_of
 from .dataset.selection_records import records_of_key, selections
+from .forms import pieces
 from .runs.records import summary
 from .runs.run import Progress
 from .runs.writing import check_there, undo
@@ -35,7 +36,10 @@ class UndoSelection(PluginOperator):
             view.add_choice(one["run_key"], label=one["run_key"], description=about)
         if not view.choices:
             inputs.view("none", types.Notice(label="This dataset has no selections"))
-        inputs.enum("run_key", view.values(), label="Selection", required=True, view=view)
+        about = "The run key of what is removed; labels made since then stay"
+        pieces.dropdown_input(
+            inputs, "run_key", view, label="Selection", description=about, required=True
+        )
 
     def check(self, view: Any, options: dict[str, Any]) -> None:
         check_there(dataset_of(view), options.get("run_key"))

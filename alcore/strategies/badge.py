@@ -17,7 +17,15 @@ from .base import Rule
 from .common.choice import Choice
 from .common.predictions import class_vectors, probabilities
 from .common.task import Task
-from .common.vocabulary import About, Basic, ClassProbabilities, Family, Given, Positive, Vectors
+from .common.vocabulary import (
+    About,
+    Basic,
+    ClassProbabilities,
+    Family,
+    Given,
+    Temperature,
+    Vectors,
+)
 
 # After this many refused draws in a row the distances are out of date, and a new pass is made.
 REFUSALS = 64
@@ -51,7 +59,7 @@ class Badge(Rule):
         description="the features that the model's last layer takes"
     )
     given: Given = "probabilities"
-    temperature: Positive = 1.0
+    temperature: Temperature = 1.0
 
     def compared_by(self) -> tuple[str, str] | None:
         """The column of vectors that it compares, and the metric."""

@@ -23,8 +23,8 @@ from .common.vocabulary import (
     Family,
     Finite,
     Given,
-    Positive,
     Share,
+    Temperature,
     TrueObjects,
     Words,
 )
@@ -75,7 +75,9 @@ class Balance(Strategy):
         description="probabilities, logits, objects, categories, numbers in bins, dates; a list of "
         "single values: jointly, by their combinations (for each on its own, an entry each)"
     )
-    target: Annotated[Target, Basic("Target", TARGETS)] = "uniform"
+    target: Annotated[Target, Basic("Target", TARGETS)] = Field(
+        "uniform", description="the shares of the classes to reach; input: as they are in the pool"
+    )
     labels: TrueObjects | None = Field(
         None, description="a column with the true classes, or objects, of the labeled samples"
     )
@@ -90,7 +92,7 @@ class Balance(Strategy):
     )
     timezone: TimeZone | None = Field(None, description="of dates, such as Europe/Vienna; else UTC")
     given: Given = "probabilities"
-    temperature: Positive = 1.0
+    temperature: Temperature = 1.0
     multi_label: bool = Field(False, description="classes do not exclude each other")
     classes: Annotated[list[str], Field(min_length=1)] | None = Field(
         None,

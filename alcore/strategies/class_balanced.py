@@ -32,6 +32,7 @@ from .common.vocabulary import (
     Given,
     Metric,
     Positive,
+    Temperature,
     TrueClasses,
     Vectors,
     Words,
@@ -87,7 +88,9 @@ class ClassBalanced(Rule):
         description="how much balance counts; auto: as published, 0.6 up to 10 classes and 2 beyond, "
         "for diversity 5 and 50",
     )
-    target: Target = "uniform"
+    target: Target = Field(
+        "uniform", description="the shares of the classes to reach; input: as they are in the pool"
+    )
     labels: TrueClasses | None = Field(
         None, description="a column with the labeled samples' true classes"
     )
@@ -95,7 +98,7 @@ class ClassBalanced(Rule):
         "program", description="program: linear, rounded, with its bound; diversity: always greedy"
     )
     given: Given = "probabilities"
-    temperature: Positive = 1.0
+    temperature: Temperature = 1.0
 
     @model_validator(mode="after")
     def _vectors_for_diversity(self) -> ClassBalanced:

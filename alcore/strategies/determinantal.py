@@ -39,8 +39,10 @@ class Determinantal(Strategy):
     column: Annotated[Vectors, Basic("Embeddings")] = Field(
         description="embeddings; they are normalized"
     )
-    kernel: Annotated[Literal["gaussian", "cosine"], Basic("Kernel", KERNELS)] = "gaussian"
-    bandwidth: Width | Literal["auto"] = "auto"
+    kernel: Annotated[Literal["gaussian", "cosine"], Basic("Kernel", KERNELS)] = Field(
+        "gaussian", description="how alike two samples are"
+    )
+    bandwidth: Width | Literal["auto"] = Field("auto", description="of gaussian; auto: from the pool")
 
     def objective(self, task: Task) -> Objective:
         """The objective that values the candidates of ``task``; see ``Strategy.objective``."""

@@ -100,9 +100,9 @@ class Disagreement(Strategy):
     )
     given: Given = "probabilities"
     aggregate: OverPixels | None = Field(None, description="of pixels")
-    quantile: Share = 0.95
-    share: Annotated[float, Field(gt=0, le=1)] = 0.05
-    threshold: Share = 0.5
+    quantile: Share = Field(0.95, description="of pixels")
+    share: Annotated[float, Field(gt=0, le=1)] = Field(0.05, description="of pixels, for top_share")
+    threshold: Share = Field(0.5, description="of pixels, for share_above")
     min_confidence: Share = Field(0.05, description="objects below it do not count")
     iou: Annotated[float, Field(gt=0, lt=1)] = Field(
         0.5, description="boxes that overlap by less are not the same object"

@@ -39,7 +39,9 @@ class Diversity(Strategy):
 
     strategy: Literal["diversity"] = "diversity"
     column: Annotated[Vectors, Basic("Embeddings")] = Field(description="embeddings")
-    metric: Annotated[Metric, Basic("Distance")] = "euclidean"
+    metric: Annotated[Metric, Basic("Distance")] = Field(
+        "euclidean", description="cosine: by direction alone"
+    )
     minimum_distance: float | None = Field(
         None, gt=0, allow_inf_nan=False, description="nearer samples are not chosen"
     )

@@ -15,7 +15,16 @@ from ..scores.cost import cost_of_gain
 from .base import Strategy
 from .common.predictions import class_vectors, probabilities
 from .common.task import Task
-from .common.vocabulary import About, Basic, ClassProbabilities, Family, Given, Matrix, Positive, Words
+from .common.vocabulary import (
+    About,
+    Basic,
+    ClassProbabilities,
+    Family,
+    Given,
+    Matrix,
+    Temperature,
+    Words,
+)
 
 MEASURES = {
     "risk": Words(
@@ -51,7 +60,7 @@ class ExpectedCost(Strategy):
         "risk", description="cost of the best decision, or how close the second best is to it"
     )
     given: Given = "probabilities"
-    temperature: Positive = 1.0
+    temperature: Temperature = 1.0
 
     @model_validator(mode="after")
     def _one_matrix(self) -> ExpectedCost:

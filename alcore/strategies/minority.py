@@ -20,7 +20,7 @@ from .common.vocabulary import (
     ClassProbabilities,
     Family,
     Given,
-    Positive,
+    Temperature,
     TrueClasses,
     Words,
 )
@@ -66,7 +66,7 @@ class Minority(Rule):
     )
     measure: Measure = Field("margin", description="by what the rest of the budget is filled")
     given: Given = "probabilities"
-    temperature: Positive = 1.0
+    temperature: Temperature = 1.0
 
     @property
     def target(self) -> Target:

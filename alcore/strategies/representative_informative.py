@@ -17,7 +17,7 @@ from ..scores import margin
 from .base import Strategy
 from .common.predictions import all_probabilities
 from .common.task import Task
-from .common.vocabulary import About, Basic, ClassProbabilities, Family, Given, Positive
+from .common.vocabulary import About, Basic, ClassProbabilities, Family, Given, Positive, Temperature
 
 ROWS_A_CHUNK = 1 << 10
 
@@ -64,7 +64,7 @@ class RepresentativeInformative(Strategy):
         description="a larger pool is represented by this many of its samples, drawn at random",
     )
     given: Given = "probabilities"
-    temperature: Positive = 1.0
+    temperature: Temperature = 1.0
 
     def objective(self, task: Task) -> Objective:
         """The objective that values the candidates of ``task``; see ``Strategy.objective``."""

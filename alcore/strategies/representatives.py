@@ -58,8 +58,10 @@ class Representatives(Rule):
 
     strategy: Literal["representatives"] = "representatives"
     column: Annotated[Vectors, Basic("Embeddings")] = Field(description="embeddings")
-    method: Annotated[Literal["k_means", "k_medoids"], Basic("Method", METHODS)] = "k_means"
-    metric: Metric = "euclidean"
+    method: Annotated[Literal["k_means", "k_medoids"], Basic("Method", METHODS)] = Field(
+        "k_means", description="how the clusters are made"
+    )
+    metric: Metric = Field("euclidean", description="cosine: by direction alone")
     max_clusters: int = Field(500, gt=0, description="of k_means; beyond, several are chosen of each")
 
     def choose(self, task: Task) -> Choice:

@@ -32,8 +32,10 @@ class Typicality(Strategy):
 
     strategy: Literal["typicality"] = "typicality"
     column: Annotated[Vectors, Basic("Embeddings")] = Field(description="embeddings")
-    metric: Annotated[Metric, Basic("Distance")] = "euclidean"
-    neighbors: int = Field(20, gt=0)
+    metric: Annotated[Metric, Basic("Distance")] = Field(
+        "euclidean", description="cosine: by direction alone"
+    )
+    neighbors: int = Field(20, gt=0, description="over which the distance is averaged")
 
     def objective(self, task: Task) -> Objective:
         """The objective that values the candidates of ``task``; see ``Strategy.objective``."""

@@ -40,8 +40,8 @@ class TypiClust(Rule):
     strategy: Literal["typiclust"] = "typiclust"
     column: Annotated[Vectors, Basic("Embeddings")] = Field(description="embeddings")
     metric: Metric = Field("cosine", description="cosine: they are normalized first")
-    neighbors: int = Field(20, gt=0)
-    max_clusters: int = Field(500, gt=0)
+    neighbors: int = Field(20, gt=0, description="over which the distance is averaged")
+    max_clusters: int = Field(500, gt=0, description="beyond, several are chosen of each")
 
     def choose(self, task: Task) -> Choice:
         """Choose ``task.picks`` candidates; see ``Strategy.choose``."""

@@ -15,7 +15,17 @@ from ..dataset.fields import document_type, label_fields
 from ..forms import pieces
 from .embedders import DEFAULT, architectures, is_architecture, zoo_embedders
 from .embedding_field import EmbeddingRequest
-from .model_inputs import name_input, size_input, source_input, whole
+from .model_inputs import (
+    ARCHITECTURE_ABOUT,
+    FACTORY_ABOUT,
+    OTHER_SETTINGS,
+    ZOO_ABOUT,
+    batch_input,
+    name_input,
+    size_input,
+    source_input,
+    whole,
+)
 from .models import factories
 from .pretraining import Training
 
@@ -47,9 +57,11 @@ def source_inputs(ctx: Any, inputs: Any, source: str) -> None:
         training_inputs(ctx, inputs)
         return
     if source == "zoo":
-        name_input(ctx, inputs, "zoo", "Zoo model", zoo_embedders())
+        name_input(ctx, inputs, "zoo", "Zoo model", ZOO_ABOUT, zoo_embedders())
     elif source == "torchvision":
-        name_input(ctx, inputs, "torchvision", "Architecture", architectures(), "resnet18")
+        name_input(
+            ctx, inputs, "torchvision", "Architecture", ARCHITECTURE_ABOUT, architectures(), "resnet18"
+        )
         inputs.str(
             "weights",
             label="Weights",
@@ -58,11 +70,11 @@ def source_inputs(ctx: Any, inputs: Any, source: str) -> None:
             default=DEFAULT,
         )
     else:
-        name_input(ctx, inputs, "factory", "Factory", factories())
+        name_input(ctx, inputs, "factory", "Factory", FACTORY_ABOUT, factories())
     inputs.str(
         "layer",
         label="Layer",
-        description="Its output is the vector, with < before it its input; empty: the model's own "
+        description="Its output is the vector, with < before it its input; left empty, the model's own "
         "embeddings, else the input of the last linear layer",
         required=False,
     )
@@ -73,11 +85,13 @@ def source_inputs(ctx: Any, inputs: Any, source: str) -> None:
 def training_inputs(ctx: Any, inputs: Any) -> None:
     """Add the inputs for self-supervised training."""
     pieces.choice_input(inputs, "self_supervised", "Method", WAYS, "simclr")
-    name_input(ctx, inputs, "architecture", "Architecture", networks.architectures(), "resnet18")
+    about = "Of the network that is trained"
+    architectures = networks.architectures()
+    name_input(ctx, inputs, "architecture", "Architecture", about, architectures, "resnet18")
     inputs.str(
         "weights",
         label="Start from",
-        description="Empty: from scratch; DEFAULT: torchvision's weights, downloaded; or a state file",
+        description="DEFAULT downloads torchvision's; or a state file; left empty, from scratch",
         required=False,
     )
     inputs.int(
@@ -90,13 +104,16 @@ def training_inputs(ctx: Any, inputs: Any) -> None:
     inputs.int(
         "epochs", label="Epochs", description="How often each image is seen", default=EPOCHS, min=1
     )
-    inputs.int("training_batch", label="Images a batch", default=Settings.batch_size, min=2)
-    inputs.float("learning_rate", label="Learning rate", default=LEARNING_RATE)
+    about = "Of training; contrastive methods learn more from larger ones"
+    usual = Settings.batch_size
+    inputs.int("training_batch", label="Images a batch", description=about, default=usual, min=2)
+    about = "Of training, at its start"
+    inputs.float("learning_rate", label="Learning rate", description=about, default=LEARNING_RATE)
     inputs.str(
         "agreement_field",
         label="Field for the agreement of views",
         description="Contrastive methods: the sum over epochs of how alike an image's two views were; "
-        "the lowest are a coreset (Ju et al., 2021)",
+        "the lowest are a coreset (Ju et al., 2021). Left empty, it is not written",
         required=False,
     )
 
@@ -122,14 +139,15 @@ def further_inputs(ctx: Any, inputs: Any, objects: str | None) -> None:
     inputs.int(
         "components",
         label="PCA",
-        description="Reduce the vectors to so many dimensions; empty: keep them as they are",
+        description="Reduce the vectors to so many dimensions; left empty, they stay as they are",
         required=False,
         min=1,
     )
     inputs.str(
         "brain_key",
         label="Brain key",
-        description="Also make a similarity run of this key, and key_plane for the embeddings panel",
+        description="Also make a similarity run of this key, and key_plane for the embeddings panel; "
+        "left empty, none",
         required=False,
     )
     if not objects:
@@ -139,9 +157,9 @@ def further_inputs(ctx: Any, inputs: Any, objects: str | None) -> None:
         pieces.optional_field_input(
             ctx, inputs, "label_field", "Judge by", labels, about, default=usual
         )
-    inputs.int("batch_size", label="Batch size", default=32, min=1)
+    batch_input(inputs)
     inputs.int("seed", label="Seed", description="Of training and PCA", default=0, min=0)
-    pieces.checkbox_input(inputs, "overwrite", "Replace embeddings of other settings")
+    pieces.checkbox_input(inputs, "overwrite", "Replace embeddings of other settings", OTHER_SETTINGS)
 
 
 def source_for(model: str) -> str:

@@ -11,6 +11,11 @@ from ...alcore import InvalidInput
 from ..forms import pieces
 from .models import IMAGE_SIZE, factories
 
+ZOO_ABOUT = "A model of FiftyOne's zoo, downloaded where needed"
+ARCHITECTURE_ABOUT = "One of torchvision.models"
+FACTORY_ABOUT = "A function that the server lists in ALCORE_MODEL_FACTORIES"
+OTHER_SETTINGS = "Otherwise a field that other settings made is refused"
+
 
 def source_input(inputs: Any, label: str, sources: dict[str, str], given: str, default: str) -> None:
     """Add the input for the network's source. Factories are offered only if the server allows any."""
@@ -19,7 +24,13 @@ def source_input(inputs: Any, label: str, sources: dict[str, str], given: str, d
 
 
 def name_input(
-    ctx: Any, inputs: Any, name: str, label: str, names: list[str], default: str | None = None
+    ctx: Any,
+    inputs: Any,
+    name: str,
+    label: str,
+    description: str,
+    names: list[str],
+    default: str | None = None,
 ) -> None:
     """Add a dropdown of names."""
     view = types.DropdownView()
@@ -27,7 +38,15 @@ def name_input(
     given = ctx.params.get(name)
     for one in [*names, *([given] if given and given not in names else [])]:
         view.add_choice(one, label=one)
-    inputs.enum(name, view.values(), label=label, required=True, default=default, view=view)
+    pieces.dropdown_input(
+        inputs, name, view, label=label, description=description, required=True, default=default
+    )
+
+
+def batch_input(inputs: Any, default: int = 32) -> None:
+    """Add the input for the number of images of a batch."""
+    about = "Images computed at once; fewer take less memory"
+    inputs.int("batch_size", label="Batch size", description=about, default=default, min=1)
 
 
 def size_input(inputs: Any) -> None:

@@ -26,7 +26,7 @@ def bins_input(inputs: Any, label: str = "Bins") -> None:
 
 def timezone_input(inputs: Any) -> None:
     """Add the input for the time zone in which dates are divided; empty for UTC."""
-    about = "Such as Europe/Vienna; dates are stored in UTC"
+    about = "Such as Europe/Vienna; left empty, UTC, in which dates are stored"
     inputs.str("timezone", label="Time zone", description=about, required=False)
 
 

@@ -54,13 +54,16 @@ def cost_inputs(ctx: Any, inputs: Any, *fields: str | None) -> None:
             for decision, other in enumerate(names):
                 if kind == "gain" or decision != truth:
                     default, least = _usual(kind, truth, decision), 0 if kind == "cost" else None
-                    row.float(f"to_{decision}", label=other, default=default, min=least)
+                    about = f"The {kind} of this decision where the truth is {name}"
+                    row.float(
+                        f"to_{decision}", label=other, description=about, default=default, min=least
+                    )
         return
     inputs.str(
         kind,
         label=f"{kind.capitalize()}s",
         description=HINTS[kind],
-        required=False,
+        required=True,
         view=types.TextFieldView(multiline=True, rows=5),
     )
 

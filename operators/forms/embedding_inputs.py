@@ -25,6 +25,7 @@ def embeddings_input(ctx: Any, inputs: Any) -> None:
         "Embeddings",
         pieces.fields_for(ctx, embedding_fields),
         missing="This dataset has no vector field and no similarity run: compute embeddings makes one",
+        description="Vectors of the samples, by which they are compared",
     )
 
 
@@ -75,7 +76,7 @@ def ball_inputs(ctx: Any, inputs: Any) -> None:
 
     The radius is then estimated from the number of classes.
     """
-    about = "Of the balls, between vectors of length 1; left out, it is found"
+    about = "Of the balls, between vectors of length 1; left empty, it is found"
     pieces.optional_number_input(inputs, "radius", "Radius", about)
     if ctx.params.get("radius") is None:
         known = _count_shown(ctx, counts.view_key(ctx))
@@ -105,7 +106,7 @@ def duplicates_input(inputs: Any) -> None:
     """Add the input for the distance below which only one of two samples is a candidate."""
     about = (
         "Of samples nearer to each other than this (Euclidean) one stays; find "
-        "near-duplicates suggests a distance"
+        "near-duplicates suggests a distance; left empty, all stay"
     )
     pieces.optional_number_input(inputs, "duplicates_within", "Remove near-duplicates first", about)
 

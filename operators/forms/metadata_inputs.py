@@ -159,8 +159,14 @@ def _field_inputs(ctx: Any, inputs: Any, path: str) -> None:
     view.add_choice(pieces.NONE, label="nothing")
     for how, line in PREFER[kind].items():
         view.add_choice(how, label=how, description=line)
-    inputs.enum(
-        _name(path, "prefer"), view.values(), label=f"{path}: prefer", default=pieces.NONE, view=view
+    about = "What makes a sample worth more, without leaving any out"
+    pieces.dropdown_input(
+        inputs,
+        _name(path, "prefer"),
+        view,
+        label=f"{path}: prefer",
+        description=about,
+        default=pieces.NONE,
     )
     how = ctx.params.get(_name(path, "prefer"))
     if how not in PREFER[kind]:
@@ -188,6 +194,8 @@ def _bound_input(
     if kind == "dates":
         add = inputs.str
         line = f"{line}; such as 2026-01-31 or 2026-01-31T12:00".removeprefix("; ")
+    if not required:
+        line = f"{line}; left empty, no bound"
     add(_name(path, name), label=f"{path}: {label}", description=line, required=required)
 
 
@@ -202,6 +210,7 @@ def _values_input(
         _name(path, name),
         types.String(),
         label=f"{path}: {label}",
+        description="Values that occur, with their counts; none chosen: no matter which",
         default=[],
         required=required,
         view=view,

@@ -21,6 +21,7 @@ from ..dataset.object_fields import Find, of_objects
 
 NONE = ""
 MISSING = "_missing"  # ends the name of the message that no field fits
+MOST_CHOICES = 20  # of a dropdown; an agent is shown no more, and a person looks through no more
 
 
 def without_dataset(label: str) -> Any:
@@ -39,6 +40,25 @@ def notes_output(result: dict[str, Any], outputs: Any) -> None:
 def nothing_output(outputs: Any, sentence: str) -> None:
     """Say that there is nothing in a result, and why."""
     outputs.view("nothing", types.Notice(label=sentence))
+
+
+def dropdown_input(inputs: Any, name: str, view: Any, **options: Any) -> None:
+    """Add a dropdown. Above ``MOST_CHOICES`` choices it is a text, for which they are suggested.
+
+    Args:
+        inputs: the inputs of the form.
+        name: the name of the input.
+        view: the dropdown with its choices.
+        **options: its label, description, default and the like, as ``inputs.enum`` takes them.
+    """
+    if len(view.choices) <= MOST_CHOICES:
+        inputs.enum(name, view.values(), view=view, **options)
+        return
+    suggested = types.AutocompleteView(placeholder=view.to_json().get("placeholder") or "")
+    for one in view.choices:
+        if one.value != NONE:
+            suggested.add_choice(one.value, label=one.label, description=one.description)
+    inputs.str(name, view=suggested, **options)
 
 
 def field_input(
@@ -81,14 +101,14 @@ def field_input(
         view.add_choice(given, label=given)
     if default is None and choices and required:
         default = choices[0].path
-    inputs.enum(
+    dropdown_input(
+        inputs,
         name,
-        view.values(),
+        view,
         label=label,
         description=description,
         required=required and not choices,
         default=default if default is not None else NONE,
-        view=view,
     )
 
 
@@ -156,14 +176,23 @@ def budget_input(inputs: Any, default: int = 100) -> None:
     )
 
 
-def predictions_input(ctx: Any, inputs: Any, missing: str, description: str = "") -> None:
-    """Add the input for the predictions to read; ``missing`` is the error if no field fits."""
+def predictions_input(
+    ctx: Any,
+    inputs: Any,
+    missing: str,
+    description: str = "What the model says of each sample",
+    choices: list[Choice] | None = None,
+) -> None:
+    """Add the input for the predictions to read; ``missing`` is the error if no field fits.
+
+    ``choices`` are the fields that fit; by default those of predictions of classes.
+    """
     field_input(
         ctx,
         inputs,
         "predictions",
         "Predictions",
-        fields_for(ctx, prediction_fields),
+        fields_for(ctx, prediction_fields) if choices is None else choices,
         missing=missing,
         description=description,
     )
@@ -176,7 +205,7 @@ def optional_number_input(
     inputs.float(name, label=label, description=description, required=False, **bounds)
 
 
-def truth_input(ctx: Any, inputs: Any, label: str, description: str = "") -> None:
+def truth_input(ctx: Any, inputs: Any, label: str, description: str = "The true labels") -> None:
     """Add the input for the field of true labels, ``label_field``."""
     field_input(
         ctx,
@@ -243,6 +272,7 @@ def overwrite_input(inputs: Any, what: str = "an earlier selection") -> None:
     inputs.bool(
         "overwrite",
         label=f"Replace {what} of that name",
+        description="Otherwise a name that is taken is refused",
         default=False,
         view=types.CheckboxView(),
     )
@@ -259,9 +289,10 @@ def bad_input(inputs: Any, options: dict[str, str] = BAD_CHOSEN_FROM) -> None:
     choice_input(inputs, "bad", "Samples whose values cannot be used", options, "error")
 
 
-def checkbox_input(inputs: Any, name: str, label: str, default: bool = False) -> None:
+def checkbox_input(inputs: Any, name: str, label: str, description: str, default: bool = False) -> None:
     """Add a checkbox."""
-    inputs.bool(name, label=label, default=default, view=types.CheckboxView())
+    view = types.CheckboxView()
+    inputs.bool(name, label=label, description=description, default=default, view=view)
 
 
 def uncertain_input(ctx: Any, inputs: Any) -> None:
@@ -281,4 +312,5 @@ def boxes_input(ctx: Any, inputs: Any, label: str) -> None:
     view.add_choice(NONE, label="whole images")
     for choice in boxes:
         view.add_choice(choice.path, label=f"objects of {choice.path}", description=choice.holds)
-    inputs.enum("objects", view.values(), label=label, default=NONE, view=view)
+    about = "Each image, or each object of a field, by its box"
+    dropdown_input(inputs, "objects", view, label=label, description=about, default=NONE)

@@ -14,7 +14,7 @@ from ..reading.read import Reading
 from . import counts, pieces, plots
 from .markdown import bold, escaped, paragraphs
 
-OPTIONS = ("preview", "plane")
+OPTIONS = ("preview", "show_preview", "plane")
 PLANES = {
     "pca": "the two largest components, at once",
     "umap": "neighbors stay neighbors; takes a while",
@@ -22,6 +22,17 @@ PLANES = {
 }
 # Options of a form on which a preview does not depend, so that they are not part of its cache key.
 BESIDE = ("tag", "saved_view", "run_key", "overwrite", *OPTIONS)
+
+
+def dry_run_input(inputs: Any) -> None:
+    """Add the input for a dry run, which a schema shows, and the App does not: it draws the preview."""
+    inputs.bool(
+        "preview",
+        label="Dry run",
+        description="Nothing is written: the result holds the picks and the reasons for each",
+        default=False,
+        view=types.HiddenView(),
+    )
 
 
 def preview_inputs(
@@ -51,13 +62,13 @@ def preview_inputs(
 def wants_preview(ctx: Any, inputs: Any, label: str, description: str) -> bool:
     """Add the checkbox of a preview, and return whether it is checked."""
     inputs.bool(
-        "preview",
+        "show_preview",
         label=label,
         description=description,
         default=False,
         view=types.CheckboxView(),
     )
-    return bool(ctx.params.get("preview"))
+    return bool(ctx.params.get("show_preview"))
 
 
 def key_of(ctx: Any, answers: dict[str, Any]) -> str:

@@ -16,7 +16,10 @@ from . import counts, pieces
 
 WRITTEN = ("tag", "saved_view", "run_key", "overwrite", "bad", "device")
 LIMITS = ("cost_field", "cost_budget", "group_field", "group_limit")
-COMMON = ("label_field", "labeled_tag", "skip_chosen", *WRITTEN, *LIMITS, "seed", "objects", "result")
+COMMON = (
+    *("label_field", "labeled_tag", "skip_chosen", *WRITTEN, *LIMITS),
+    *("seed", "objects", "result", "preview"),
+)
 
 
 def limit_inputs(ctx: Any, inputs: Any) -> None:
@@ -78,7 +81,10 @@ def objects_input(ctx: Any, inputs: Any) -> None:
     view.add_choice(pieces.NONE, label="images")
     for choice in choices:
         view.add_choice(choice.path, label=f"objects of {choice.path}", description=choice.holds)
-    inputs.enum("objects", view.values(), label="Choose", default=pieces.NONE, view=view)
+    about = "Whole images, or each object of a field by itself"
+    pieces.dropdown_input(
+        inputs, "objects", view, label="Choose", description=about, default=pieces.NONE
+    )
     if ctx.params.get("objects"):
         pieces.choice_input(
             inputs,
@@ -102,6 +108,7 @@ def labeled_input(ctx: Any, inputs: Any) -> None:
         "labeled_tag",
         label="Labeled tag",
         description="Samples with this tag count as labeled too",
+        default="",
         required=False,
     )
     inputs.bool(
@@ -131,7 +138,8 @@ def result_inputs(ctx: Any, inputs: Any) -> None:
     inputs.str(
         "tag",
         label="Tag",
-        description="Given to the chosen samples; also the name of the saved view and of the run",
+        description="Given to the chosen samples; also the name of the saved view and of the run. "
+        "Left empty, a free one",
         required=False,
     )
     pieces.overwrite_input(inputs)

@@ -22,7 +22,8 @@ def strategy_inputs(ctx: Any, inputs: Any) -> None:
     for one in STRATEGIES:
         name = one.model_fields["strategy"].default
         view.add_choice(name, label=one.about.title, description=one.about.line)
-    inputs.enum("strategy", view.values(), label="Strategy", default=NONE, view=view)
+    about = f"Left empty, {usual}; else one of {', '.join(BY_NAME)}"
+    pieces.dropdown_input(inputs, "strategy", view, label="Strategy", description=about, default=NONE)
     strategy = ctx.params.get("strategy")
     if strategy not in BY_NAME:
         return
@@ -31,7 +32,7 @@ def strategy_inputs(ctx: Any, inputs: Any) -> None:
     values = values_of(ctx.params, strategy)
     for option in options_of(ctx.dataset, strategy, values, labels):
         _add(ctx, inputs, strategy, option)
-    pieces.checkbox_input(inputs, MORE, "More options")
+    pieces.checkbox_input(inputs, MORE, "More options", "Those that are seldom changed")
     if ctx.params.get(MORE):
         for option in more_options_of(ctx.dataset, strategy, labels):
             _add(ctx, inputs, strategy, option)
@@ -87,6 +88,8 @@ def entry_from(dataset: Any, params: dict[str, Any], labels: str | None) -> dict
 def _add(ctx: Any, inputs: Any, strategy: str, option: Option) -> None:
     """Add the input of one option."""
     name, label, description = input_of(strategy, option.name), option.label, option.description
+    if option.default is None and option.kind != "field":
+        description = f"{description}; left empty, the default".removeprefix("; ")
     if option.kind == "field":
         required = bool(option.default) and NONE not in [one.path for one in option.choices]
         pieces.field_input(
@@ -107,17 +110,17 @@ def _add(ctx: Any, inputs: Any, strategy: str, option: Option) -> None:
         view = types.DropdownView()
         for one in choices:
             view.add_choice(one.path, label=str(one.path).replace("_", " "), description=one.holds)
-        inputs.enum(
+        pieces.dropdown_input(
+            inputs,
             name,
-            view.values(),
+            view,
             label=label,
             description=description,
             default=option.default,
             required=False,
-            view=view,
         )
     elif option.kind == "flag":
-        pieces.checkbox_input(inputs, name, label, bool(option.default))
+        pieces.checkbox_input(inputs, name, label, description, bool(option.default))
     elif option.kind == "text":
         view = types.TextFieldView(multiline=True, rows=4)
         inputs.str(name, label=label, description=description, required=False, view=view)

@@ -30,7 +30,15 @@ def target_input(ctx: Any, inputs: Any) -> None:
         }
         if not ctx.params.get(TARGET) and not ctx.request_params.get(TARGET):
             ctx.params[TARGET] = whole  # at first the App has not sent the default yet
-    inputs.view_target(ctx, require_flat=not has_dynamic_groups(ctx.view), **more)
+    described(inputs.view_target(ctx, require_flat=not has_dynamic_groups(ctx.view), **more))
+
+
+def described(target: Any) -> Any:
+    """Say what the target is. FiftyOne does not where the form hides it, and a schema shows it."""
+    target.view.label = target.view.label or "Target"
+    about = "The samples to work on: the dataset, the view, or what is selected"
+    target.view.description = target.view.description or about
+    return target
 
 
 def shown_selection(ctx: Any) -> str | None:

@@ -93,22 +93,29 @@ def _target_inputs(ctx: Any, inputs: Any, params: dict[str, Any]) -> None:
         view.add_choice(pieces.NONE, label="none")
         for name in ctx.dataset.list_saved_views():
             view.add_choice(name, label=name)
-        inputs.enum(
+        pieces.dropdown_input(
+            inputs,
             "reference_view",
-            view.values(),
+            view,
             label="Saved view",
+            description="Of the samples that the test set shall be like",
             required=False,
             default=pieces.NONE,
-            view=view,
         )
-        inputs.str("reference_tag", label="Or tag", required=False)
+        inputs.str(
+            "reference_tag",
+            label="Or tag",
+            description="Of these samples",
+            default="",
+            required=False,
+        )
     elif params.get("target") == "shares":
         inputs.str(
             "shares",
             label="Shares",
             description='Of a stratum\'s values, such as {"night": 0.4}; of several strata by field: '
             '{"predictions.label": {"car": 0.7}, "night": {"true": 0.4}}. Values that are not named '
-            "share the rest",
+            "share the rest; left empty, the shares in the pool",
             required=False,
             view=types.CodeView(language="json"),
         )
@@ -130,7 +137,14 @@ def _size_inputs(ctx: Any, inputs: Any, params: dict[str, Any]) -> None:
         default=test_set_options.HALF_WIDTH,
         min=0,
     )
-    inputs.float("confidence", label="Confidence", default=0.95, min=0, max=1)
+    inputs.float(
+        "confidence",
+        label="Confidence",
+        description="How often the interval holds the true value",
+        default=0.95,
+        min=0,
+        max=1,
+    )
     pieces.choice_input(inputs, "metric_kind", "Of", METRICS, "proportion")
     if params.get("metric_kind") == "mean":
         inputs.float(
@@ -218,7 +232,7 @@ def _embedding_inputs(ctx: Any, inputs: Any, params: dict[str, Any]) -> None:
         return
     embedding_inputs.metric_input(inputs)
     about = (
-        "Nearer samples are near-duplicates; left out, the distance that is suggested; 0: "
+        "Nearer samples are near-duplicates; left empty, the distance that is suggested; 0: "
         "they are not looked for"
     )
     pieces.optional_number_input(inputs, "minimum_distance", "Near-duplicates within", about, min=0)
@@ -239,11 +253,13 @@ def _training_inputs(ctx: Any, inputs: Any) -> None:
         "labeled_tag",
         label="Or with this tag",
         description="Samples with this tag are trained on too",
+        default="",
         required=False,
     )
     inputs.bool(
         "skip_chosen",
         label="Samples of earlier selections are trained on too",
+        description="So that none of them is in the test set",
         default=True,
         view=types.CheckboxView(),
     )

@@ -209,12 +209,16 @@ def source_inputs(ctx: Any, inputs: Any) -> dict[str, Any]:
     if source == "members":
         choices = pieces.fields_for(ctx, member_fields)
         text = "This dataset has no array of members; compute dropout predictions makes one"
-        pieces.field_input(ctx, inputs, "members", "Members", choices, missing=text)
+        about = "An array of T predictions a sample, (T, C)"
+        pieces.field_input(ctx, inputs, "members", "Members", choices, missing=text, description=about)
         params.setdefault("members", choices[0].path if choices else None)
     elif source == "predicted loss":
         choices = pieces.fields_for(ctx, loss_fields)
         text = "This dataset has no field of numbers; fit loss predictor makes one"
-        pieces.field_input(ctx, inputs, "predicted_loss", "Predicted loss", choices, missing=text)
+        about = "A number a sample; the highest are chosen"
+        pieces.field_input(
+            ctx, inputs, "predicted_loss", "Predicted loss", choices, missing=text, description=about
+        )
         params.setdefault("predicted_loss", choices[0].path if choices else None)
     elif source == "several fields":
         pieces.fields_input(
@@ -228,7 +232,7 @@ def source_inputs(ctx: Any, inputs: Any) -> dict[str, Any]:
         find = uncertain_fields if source == "one field" else prediction_fields
         choices = pieces.fields_for(ctx, find)
         text = "This dataset has no field of predictions"
-        pieces.field_input(ctx, inputs, "predictions", "Predictions", choices, missing=text)
+        pieces.predictions_input(ctx, inputs, text, choices=choices)
         params.setdefault("predictions", choices[0].path if choices else None)
     return params
 
@@ -253,7 +257,8 @@ def detail_inputs(ctx: Any, inputs: Any, params: dict[str, Any]) -> None:
         inputs.str(
             "class_weights",
             label="Class weights",
-            description='How much objects of a class count, and of others 1: {"person": 3}',
+            description='How much objects of a class count, and of others 1: {"person": 3}. '
+            "Left empty, all count the same",
             required=False,
         )
     elif kind == "pixels":
@@ -271,6 +276,7 @@ def detail_inputs(ctx: Any, inputs: Any, params: dict[str, Any]) -> None:
         inputs.bool(
             "multi_label",
             label="Several classes may be right at once",
+            description="Each class is a yes or no of its own",
             default=False,
             view=types.CheckboxView(),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
@@ -164,9 +165,48 @@ def run_selection(
     reading, chosen = preview(view, recipe, request, progress)
     throttled(progress)(READ_SHARE + CHOOSE_SHARE, "Writing")
     write_selection(view, reading, chosen, names, request, known)
-    samples = _samples_of(reading, chosen)
     return {
         **asdict(names),
+        **_figures(reading, chosen, request),
+        "seconds": round(time.perf_counter() - started, 3),
+    }
+
+
+def preview_selection(
+    view: Any, recipe: Any, request: SelectionRequest, progress: Progress | None = None
+) -> dict[str, Any]:
+    """Choose without writing anything, and return what a select operator returns for a dry run.
+
+    Returns:
+        Plain values that JSON can hold: ``picks``, the ids in the order chosen; ``samples``, the sample
+        of each pick, where objects are chosen; ``reasons``, for each pick a dict from each strategy to
+        its value, None where it is not finite; the completed ``recipe``; and the figures and notes of
+        ``run_selection``.
+
+    Raises:
+        InvalidInput: as ``run_selection``, except that nothing is written.
+    """
+    started = time.perf_counter()
+    check_names(dataset_of(view), names_of(dataset_of(view), request), request.overwrite)
+    reading, chosen = preview(view, recipe, request, progress)
+    samples = _samples_of(reading, chosen)
+    return {
+        "preview": True,
+        "picks": [str(one) for one in chosen.ids],
+        **({} if samples is None else {"samples": samples}),
+        "reasons": [
+            {name: value if math.isfinite(value) else None for name, value in reason.items()}
+            for reason in chosen.reasons
+        ],
+        "recipe": _plain_recipe(reading),
+        **_figures(reading, chosen, request),
+        "seconds": round(time.perf_counter() - started, 3),
+    }
+
+
+def _figures(reading: Reading, chosen: Selection, request: SelectionRequest) -> dict[str, Any]:
+    samples = _samples_of(reading, chosen)
+    return {
         "chosen": len(chosen),
         "chosen_from": request.objects or "samples",
         "images": len(chosen) if samples is None else len(set(samples)),
@@ -174,8 +214,13 @@ def run_selection(
         "pool": chosen.report["stages"][0]["candidates"],
         "labeled": chosen.report["labeled"],
         "notes": list(reading.notes),
-        "seconds": round(time.perf_counter() - started, 3),
     }
+
+
+def _plain_recipe(reading: Reading) -> dict[str, Any]:
+    """Return the recipe in the form in which it was applied."""
+    found: dict[str, Any] = json.loads(reading.recipe.model_dump_json(exclude_none=True, by_alias=True))
+    return found
 
 
 def without_replaced(dataset: Any, request: SelectionRequest) -> SelectionRequest:
@@ -218,7 +263,6 @@ def write_selection(
 
     ``known`` are the selections whose samples were not to be chosen; see ``writing.write``.
     """
-    recipe = json.loads(reading.recipe.model_dump_json(exclude_none=True, by_alias=True))
     details: dict[str, Any] = {
         "labeled": request.labeled.record(),
         "device": chosen.report["device"],
@@ -235,6 +279,7 @@ def write_selection(
     samples = _samples_of(reading, chosen)
     if samples is not None:
         details |= {"objects": request.objects, "result": request.result, "images": len(set(samples))}
+    recipe = _plain_recipe(reading)
     write(view, chosen, names, recipe, details, request.overwrite, samples, known=known)
 
 

@@ -69,7 +69,7 @@ def test_exact_copies_are_found_without_a_distance_and_at_any(merged, operator, 
         assert "exact copies alone are grouped" in result["text"]
     operator("undo_selection")(merged, result["run_key"])
     assert state(merged) == before
-    form = form_of(find, merged, preview=True, embeddings="embeddings")
+    form = form_of(find, merged, show_preview=True, embeddings="embeddings")
     assert (
         "preview_error" not in form and "400 samples with an exact copy" in form["preview_text"].default
     )

@@ -201,12 +201,12 @@ def test_the_form_finds_on_demand_and_offers_the_slices(driving, operator):
         return operator("find_weak_slices").resolve_input(ctx).type.properties
 
     assert "slice" not in form() and "error" not in form()
-    shown = form(preview=True)
+    shown = form(show_preview=True)
     assert any("place: dock" in one for one in shown["slice"].view.values())
     assert "| slice | samples |" in shown["slices"].default
     assert "tag" not in shown
     driving.tag_samples("weak-slice")
-    named = form(preview=True, slice=shown["slice"].view.values()[1])
+    named = form(show_preview=True, slice=shown["slice"].view.values()[1])
     assert named["tag"].invalid and "'weak-slice' is in use" in named["tag"].error_message
     assert "higher_is" in form(outcome="predictions.loss") and "predictions" not in form(
         outcome="predictions.loss"

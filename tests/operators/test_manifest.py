@@ -1,5 +1,8 @@
 """What the manifest lists is what is registered: FiftyOne drops a mismatch without a word."""
 
+import inspect
+import json
+import re
 from pathlib import Path
 
 import pytest
@@ -118,3 +121,24 @@ def test_the_root_imports_nothing_of_its_own_at_the_top():
     """FiftyOne runs it anew for every request, and pytest trips over a relative import in it."""
     lines = (ROOT / "__init__.py").read_text().splitlines()
     assert [one for one in lines if one.startswith(("import", "from"))] == ["from typing import Any"]
+
+
+SKILL = (ROOT / "skills" / "active-learning" / "SKILL.md").read_text()
+
+
+def test_the_skill_has_the_front_matter_that_agents_read():
+    head = yaml.safe_load(SKILL.split("---")[1])
+    assert head["name"] == "active-learning" and 0 < len(head["description"]) <= 1024
+    assert len(head["compatibility"]) <= 500
+
+
+def test_the_skill_names_every_operator_and_calls_them_by_their_options(plugin):
+    found = registered(False)
+    assert [name for name in found if f"`{name}`" not in SKILL] == []
+    calls = [json.loads(one) for one in re.findall(r"```json\n(.*?)```", SKILL, re.DOTALL)]
+    assert len(calls) >= 6
+    for call in calls:
+        operator = found[call["operator"]]
+        takes = inspect.signature(operator.__call__).parameters
+        known = operator.known_options() if "options" in takes else set(takes)
+        assert set(call["params"]) <= known, call

@@ -276,7 +276,13 @@ def test_a_form_drops_what_it_no_longer_shows(dataset, select):
 
 def test_the_preview_writes_nothing(copies, select, state):
     before = state(copies)
-    params = {"size_by": "count", "size": 10, "method": "both", "strata": ["place"], "preview": True}
+    params = {
+        "size_by": "count",
+        "size": 10,
+        "method": "both",
+        "strata": ["place"],
+        "show_preview": True,
+    }
     more = {"embeddings": "embeddings", "label_field": "ground_truth", "target": "pool"}
     form = form_of(select, copies, **params, **more)
     text = form["preview_text"].view.label if hasattr(form["preview_text"].view, "label") else ""

@@ -133,6 +133,13 @@ def street(street_master):
         yield dataset
 
 
+@pytest.fixture(scope="module")
+def unchanged_street(street_master):
+    """The same, for tests that leave it as it is."""
+    with copy_of(street_master) as dataset:
+        yield dataset
+
+
 @pytest.fixture
 def state():
     """Everything of a dataset that a selection may touch, to compare before and after."""

@@ -143,7 +143,12 @@ Matrix = Annotated[
     list[list[float]] | dict[str, dict[str, float]] | str, BeforeValidator(_is_matrix), Asks.MATRIX
 ]
 ClassWeights = Annotated[dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]], Asks.WEIGHTS]
-Given = Literal["probabilities", "logits"]
+Given = Annotated[
+    Literal["probabilities", "logits"], Field(description="what a column of plain vectors holds")
+]
+Temperature = Annotated[
+    Positive, Field(description="above 1 makes an overconfident model's probabilities softer")
+]
 Metric = Literal["euclidean", "cosine"]
 
 # Columns, by their kind.

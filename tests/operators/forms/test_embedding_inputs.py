@@ -259,8 +259,8 @@ FORMS = [
     ("select_representative", {"method": "typicality"}, {"metric", "predictions", "different"}),
     ("select_representative", {"method": "representative_informative"}, {"predictions", "beta"}),
     ("select_by_similarity", {"examples": "prompt", "use": "filter"}, {"prompt", "threshold"}),
-    ("find_near_duplicates", {}, {"distance", "label_field", "preview"}),
-    ("find_outliers", {}, {"share", "neighbors", "preview"}),
+    ("find_near_duplicates", {}, {"distance", "label_field", "show_preview"}),
+    ("find_outliers", {}, {"share", "neighbors", "show_preview"}),
 ]
 
 
@@ -284,7 +284,7 @@ def test_forms_ask_what_the_method_needs(unchanged, operator, name, params, aske
 )
 def test_a_preview_draws_and_writes_nothing(unchanged, operator, state, name, params):
     before = state(unchanged)
-    form = form_of(operator(name), unchanged, preview=True, budget=5, **params)
+    form = form_of(operator(name), unchanged, show_preview=True, budget=5, **params)
     assert "preview_error" not in form and "preview_text" in form
     data = form["plot_0"].view.data
     assert data and all(len(trace["x"]) == len(trace["y"]) for trace in data)
@@ -292,7 +292,7 @@ def test_a_preview_draws_and_writes_nothing(unchanged, operator, state, name, pa
 
 
 def test_a_plane_is_offered_where_it_is_installed(unchanged, operator, plugin, monkeypatch):
-    params = {"embeddings": "embeddings", "preview": True, "budget": 5}
+    params = {"embeddings": "embeddings", "show_preview": True, "budget": 5}
     form = form_of(operator("select_diverse"), unchanged, **params)
     assert "plane" not in form and form["plot_0"].view.layout["xaxis"]["title"]["text"]
     module = plugin("alcore.geometry.projection")
@@ -307,7 +307,7 @@ def test_the_preview_says_what_cannot_be_computed(dataset, operator):
     vectors = dataset.values("embeddings")
     dataset.set_values("embeddings", [np.full(6, np.nan), *vectors[1:]])
     for name in ("select_diverse", "find_outliers"):
-        form = form_of(operator(name), dataset, preview=True, embeddings="embeddings")
+        form = form_of(operator(name), dataset, show_preview=True, embeddings="embeddings")
         assert "NaN or infinite values" in form["preview_error"].view.label
 
 
