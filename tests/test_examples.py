@@ -24,7 +24,7 @@ def load(name: str) -> ModuleType:
 
 
 @pytest.mark.slow
-def test_uncertainty_is_drawn_to_noise_and_diversity_draws_it_away(tmp_path, capsys):
+def test_uncertainty_is_drawn_to_noise_and_what_labels_can_settle_is_not(tmp_path, capsys):
     picture = tmp_path / "made" / "border.png"
     example = load("noisy_border")
     outcomes = example.main(seeds=5, picture=picture)
@@ -33,6 +33,9 @@ def test_uncertainty_is_drawn_to_noise_and_diversity_draws_it_away(tmp_path, cap
     assert share["uncertainty"] > share["uncertainty x diversity"] > share["random"]
     assert accuracy["uncertainty x diversity"] > accuracy["uncertainty"]
     assert accuracy["random"] > accuracy["uncertainty"]
+    cures = ("disagreement x diversity", "certainty x coverage")
+    assert all(share[cure] < share["random"] + 0.02 for cure in cures)
+    assert all(accuracy[cure] > accuracy["random"] for cure in cures)
     assert picture.stat().st_size > 10_000
     assert "5 seeds" in capsys.readouterr().out
 
@@ -60,3 +63,19 @@ def test_the_four_candidates_do_not_hang_on_one_draw(seed):
         "uncertainty x diversity x typicality"
     ]
     assert taken["diversity"] == ["A", "D", "C", "B"]
+
+
+@pytest.mark.slow
+def test_the_tutorial_brings_more_than_chance_for_the_money(plugin, tmp_path, capsys):
+    example = load("tutorial_detection")
+    done = example.run(*example.scenes(tmp_path), tmp_path / "made")
+    dataset, chosen, found = done["dataset"], done["chosen"], done["found"]
+    for measure in ("road users", "rare road users"):
+        assert found["round 1"][measure]["beats"] >= 0.9, measure
+    kept = dataset.match_tags(["start", "test", "test-held-out"]).values("id")
+    once = [*kept, *chosen["round 1"], *chosen["round 2"]]
+    assert len(set(once)) == len(once) and len(chosen["round 2"]) > 5
+    assert dataset.match_tags("test").exists("ground_truth").count() == 0
+    assert len(list((tmp_path / "made").iterdir())) == 3
+    assert "After round 1" in capsys.readouterr().out
+    dataset.delete()

@@ -9,7 +9,7 @@ from PIL import Image
 from torch import nn
 
 from support.networks import SIZE, Prepare
-from support.operators import form_of, last_line
+from support.operators import form_of, last_line, offered
 
 NAME = "compute_dropout_predictions"
 
@@ -452,12 +452,12 @@ def test_the_zoo_is_asked_for_names_alone(dataset, operator, plugin, state, inva
 
 def test_the_form(dataset, operator, monkeypatch):
     form = form_of(operator(NAME), dataset)
-    assert "vgg16-imagenet-torch" in form["zoo"].type.values
+    assert "vgg16-imagenet-torch" in offered(form["zoo"])
     assert form["source"].type.values == ["zoo", "torchvision"]
     assert "48 images" in form["counts"].view.label and "weights" not in form
     form = form_of(operator(NAME), dataset, source="torchvision")
-    assert "vgg16" in form["torchvision"].type.values and "weights" in form
-    assert "googlenet" not in form["torchvision"].type.values
+    assert "vgg16" in offered(form["torchvision"]) and "weights" in form
+    assert "googlenet" not in offered(form["torchvision"])
     monkeypatch.setenv("ALCORE_MODEL_FACTORIES", "package.module:function")
     form = form_of(operator(NAME), dataset, source="factory")
     assert form["factory"].type.values == ["package.module:function"]

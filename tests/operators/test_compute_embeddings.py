@@ -7,7 +7,7 @@ from PIL import Image
 from torch import nn
 
 from support.networks import SIZE, Prepare
-from support.operators import form_of, last_line
+from support.operators import form_of, last_line, offered
 
 NAME = "compute_embeddings"
 
@@ -841,14 +841,14 @@ def test_photos_are_turned_as_their_exif_says(plugin, tmp_path):
 def test_the_form(boxes, operator, monkeypatch):
     form = form_of(operator(NAME), boxes)
     assert form["source"].type.values == ["torchvision", "zoo", "self_supervised"]
-    assert "resnet18" in form["torchvision"].type.values and "weights" in form and "layer" in form
+    assert "resnet18" in offered(form["torchvision"]) and "weights" in form and "layer" in form
     assert "48 images" in form["counts"].view.label and "pool" not in form
     form = form_of(operator(NAME), boxes, source="zoo", objects="found")
-    assert "clip-vit-base32-torch" in form["zoo"].type.values and "weights" not in form
+    assert "clip-vit-base32-torch" in offered(form["zoo"]) and "weights" not in form
     assert form["field"].default == "embedding" and "pool" in form
     form = form_of(operator(NAME), boxes, source="self_supervised")
     assert form["self_supervised"].type.values[0] == "simclr" and "objects" not in form
-    assert "vgg16" not in form["architecture"].type.values
+    assert "vgg16" not in offered(form["architecture"])
     monkeypatch.setenv("ALCORE_MODEL_FACTORIES", "package.module:function")
     form = form_of(operator(NAME), boxes, source="factory")
     assert form["factory"].type.values == ["package.module:function"]

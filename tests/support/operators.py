@@ -14,5 +14,10 @@ def form_of(operator, dataset, request=None, **params):
     return operator.resolve_input(ctx).type.properties
 
 
+def offered(one):
+    """The values that an input offers, be it a dropdown or a text with suggestions."""
+    return [choice.value for choice in one.view.choices]
+
+
 def last_line(error):
     return str(error.value).strip().splitlines()[-1]
