@@ -98,6 +98,8 @@ def peers() -> dict[str, Any]:
             truth = pool.columns[TRUTH]
             y = np.array([np.nan if one is None else names.index(one) for one in truth])
             more: dict[str, Any] = {}
+            if learns and not pool.labeled.any():
+                return np.random.default_rng(seed).permutation(pool.n)[:count]
             if learns:
                 model = LogisticRegression(C=INVERSE_REGULARIZATION, max_iter=1000)
                 clf = SklearnClassifier(model, classes=range(len(names)), random_state=0)
