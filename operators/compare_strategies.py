@@ -43,7 +43,7 @@ COUNTS = {
     "first": ("First labels", "Drawn by chance, before the first round", 20),
     "batch": ("Batch", "Labels of each round; for boxes, how many images to choose", 20),
     "rounds": ("Rounds", "After each, the model is trained and tested", 5),
-    "seeds": ("Repeats", "Below 10, most differences are chance", 10),
+    "seeds": ("Repeats", "With other seeds; below 10, most differences are chance", 10),
 }
 MOST_SHOWN = 5
 

@@ -102,7 +102,7 @@ def usual_field(dataset: Any, name: str, choices: list[Choice]) -> str:
 def advice_lines(result: dict[str, Any]) -> list[str]:
     """Return the reasons, what is not known, and what to do next, as lines of Markdown."""
     reasons = [
-        f"{escaped(one['reason'])}. *{escaped(one['source'])}*" for one in result.get("reasons") or []
+        f"{escaped(one['reason'])} *({escaped(one['source'])})*" for one in result.get("reasons") or []
     ]
     unknown = [f"Not known: {escaped(one)}" for one in result.get("unknown") or []]
     return [*reasons, *unknown, *map(escaped, result.get("next") or [])]

@@ -439,7 +439,7 @@ def _curves(found: Comparison, measure: str) -> dict[str, dict[str, list[float |
 def table_rows(result: dict[str, Any], measure: str) -> tuple[list[str], list[list[str]]]:
     """Return the head and the rows of a table of a comparison, as texts."""
     unit = result["unit"]
-    head = ["recipe", "last", "mean", "over random", "p", f"{unit} saved", "seconds"]
+    head = ["recipe", "last round", "mean", "over random (95%)", "p", f"{unit} saved", "seconds"]
     money = any(row["money_saved"] is not None for row in result["rows"][measure])
     rows = []
     for row in result["rows"][measure]:
@@ -448,6 +448,8 @@ def table_rows(result: dict[str, Any], measure: str) -> tuple[list[str], list[li
         saved = "never as good" if row["saved"] is None else f"{row['saved'][0]:.0f}"
         cells = [row["recipe"], f"{row['last']:.3f}", f"{row['area']:.3f}", f"{value:+.3f}{spread}"]
         cells += [f"{row['p']:.3f}", saved, f"{row['seconds']:.1f}"]
+        if row["recipe"] == "random":  # it is what the others are compared with
+            cells[3:6] = ["", "", ""]
         if money:
             cells.append("" if row["money_saved"] is None else f"{row['money_saved']:,.2f}")
         rows.append(cells)

@@ -12,6 +12,7 @@ KEY = "draft"
 KEPT = (
     *("step", "order", "next", "form", "open", "proposed", "start", "wanted", "rare"),
     *("jobs", "awaited", "shown", "previewed", "costs", "stop", "round", "advice"),
+    "finished",
 )
 
 

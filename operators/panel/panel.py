@@ -62,7 +62,11 @@ class ActiveLearning(WhatMatters, WouldBeChosen, Annotate, WhatItBrought, Backgr
     def on_load(self, ctx: Any) -> None:
         """Open the panel as it was left; on a dataset where it never was, with what is proposed."""
         kept = draft.load(ctx.dataset)
-        ctx.panel.set_state(kept or self._first_state(ctx))
+        state = kept or self._first_state(ctx)
+        if ctx.panel.get_state("loaded") != ctx.dataset.name:
+            # The App keeps the state of a panel when another dataset is opened.
+            state = {**dict.fromkeys(set(ctx.panel_state) - set(state)), **state}
+        ctx.panel.set_state(state)
         if kept is None:
             self.propose(ctx)
         result = self.result(ctx, PREVIEW)

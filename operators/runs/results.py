@@ -8,7 +8,10 @@ SHOWN = 12
 
 
 def told(result: dict[str, Any]) -> list[str]:
-    """Return the counts and names of a result, and its notes, a line each."""
+    """Return the sentence that sums up a result, or else its counts and names; and its notes."""
+    summary = result.get("verdict") or result.get("text")
+    if summary:
+        return [summary, *(result.get("notes") or [])]
     plain = {
         name: value
         for name, value in result.items()

@@ -17,10 +17,10 @@ from ...evaluation.strategy_advice import (
 from ...forms.markdown import paragraphs
 from ...runs import jobs
 from ..drawing import box, dropdown, row
-from .step import OPERATORS, Step
+from .step import Step
 
 ADVICE = "advice"
-OTHER_QUESTION = "What a mistake costs is asked in the operator's own form."
+OTHER_QUESTION = "If some mistakes cost more than others, press *With costs*."
 
 
 class Advice(Step):
@@ -66,7 +66,7 @@ class Advice(Step):
 
     def on_compare_strategies(self, ctx: Any) -> None:
         """Open the form that compares strategies on the user's labels."""
-        ctx.prompt(f"{OPERATORS}/compare_strategies", params={"label_field": self.labels(ctx)})
+        self.prompt(ctx, "compare_strategies", {"label_field": self.labels(ctx)})
 
     # Drawing
 
@@ -110,6 +110,7 @@ class Advice(Step):
                 label="Prove it on my labels",
                 icon="query_stats",
                 on_click=self.on_compare_strategies,
+                disabled=not ctx.panel.get_state("facts.labeled"),
             )
 
     def on_make(self, ctx: Any) -> None:

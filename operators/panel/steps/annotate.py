@@ -19,7 +19,7 @@ from ...runs.records import describe, summary
 from ...runs.used_embeddings import changes_since
 from ...runs.writing import undo
 from ..drawing import NARROW_TABLE, dropdown, row
-from .step import OPERATORS, Step, latest
+from .step import Step, latest
 
 
 class Annotate(Step):
@@ -97,7 +97,7 @@ class Annotate(Step):
             filled = {"run_key": one["run_key"], **params}
             if operator == "send_to_annotation":
                 filled["label_field"] = self._label_field(ctx, one)
-            ctx.prompt(f"{OPERATORS}/{operator}", params=filled, on_success=self.on_annotation_done)
+            self.prompt(ctx, operator, filled, on_success=self.on_annotation_done)
 
     # State
 

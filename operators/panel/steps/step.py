@@ -7,6 +7,7 @@ from typing import Any
 
 from ....alcore import InvalidInput, Recipe
 from ....alcore.data.json_text import parsed
+from ...base import IN_APP
 from ...dataset.fiftyone_private import plain_stages, stages_of, view_of_stages
 from ...dataset.selection_records import selections
 from ...dataset.views import samples_of
@@ -44,6 +45,18 @@ class Step:
     def recipe_key(self, ctx: Any) -> str:
         """Return a text that changes with all that the user entered for a selection."""
         raise NotImplementedError
+
+    def prompt(self, ctx: Any, operator: str, params: Any = None, **options: Any) -> None:
+        """Open the form of an operator, some of it filled in.
+
+        The App leaves out the defaults of hidden inputs where a panel opens a form, and draws the panel
+        again only where something handles the end.
+        """
+        filled = {IN_APP: True, **(params or {})}
+        ctx.prompt(f"{OPERATORS}/{operator}", params=filled, **{"on_success": self.on_ran, **options})
+
+    def on_ran(self, ctx: Any) -> None:
+        """Draw again after a form has run its operator, which may go on in the background."""
 
     def labels(self, ctx: Any) -> str:
         """Return the field of the labels; "" for none."""

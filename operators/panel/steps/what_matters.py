@@ -22,7 +22,7 @@ from .. import cards, kinds
 from ..drawing import alert, box, column, dropdown, row
 from .advice import Advice
 from .recipes import Recipes
-from .step import OPERATORS, SELECTED, VIEW, WHOLE
+from .step import SELECTED, VIEW, WHOLE
 
 MOST_CARDS = 8
 # What can be computed for the strategies under "How", by the operator that computes it.
@@ -99,7 +99,7 @@ class WhatMatters(Advice, Recipes):
 
     def on_make(self, ctx: Any) -> None:
         """Open the form of the operator that computes what a card needs, such as embeddings."""
-        ctx.prompt(f"{OPERATORS}/{ctx.params['make']}", on_success=self.on_made)
+        self.prompt(ctx, ctx.params["make"], on_success=self.on_made)
 
     def on_made(self, ctx: Any) -> None:
         """Propose cards anew after something was computed, if the user has not changed any."""

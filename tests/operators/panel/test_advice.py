@@ -41,3 +41,13 @@ def test_what_cannot_be_looked_at_is_a_sentence(panel, dataset):
     panel.event("on_advise_strategy")
     panel.finish()
     assert "\n" not in panel.error and "Traceback" not in panel.error
+
+
+def test_the_advice_on_one_dataset_is_not_shown_on_another(panel, street):
+    panel.event("on_advice")
+    panel.event("on_advise_strategy")
+    panel.finish()
+    panel.collection = street  # the App keeps the state of the panel
+    panel.event("on_change_dataset")
+    assert "advise" not in panel.shown and not panel.state["advice"]
+    assert panel.state["loaded"] == street.name
