@@ -50,7 +50,7 @@ def test_its_buttons_open_filled_forms(panel):
     (back,) = panel.asked("prompt_user_for_operation")
     assert (back["operator_uri"].rpartition("/")[2], back["params"]) == (
         "import_annotations",
-        {"run_key": KEY},
+        {"in_app": True, "run_key": KEY},
     )
 
 
