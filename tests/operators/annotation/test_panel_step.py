@@ -42,7 +42,7 @@ def test_its_buttons_open_filled_forms(panel):
     panel.event("on_send")
     (sent,) = panel.asked("prompt_user_for_operation")
     assert sent["operator_uri"].endswith("/send_to_annotation")
-    assert sent["params"] == {"run_key": KEY, "label_field": "ground_truth"}
+    assert sent["params"] == {"in_app": True, "run_key": KEY, "label_field": "ground_truth"}
     panel.event("on_files")
     (files,) = panel.asked("prompt_user_for_operation")
     assert files["params"]["to"] == "files"
@@ -50,7 +50,7 @@ def test_its_buttons_open_filled_forms(panel):
     (back,) = panel.asked("prompt_user_for_operation")
     assert (back["operator_uri"].rpartition("/")[2], back["params"]) == (
         "import_annotations",
-        {"run_key": KEY},
+        {"in_app": True, "run_key": KEY},
     )
 
 
