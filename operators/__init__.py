@@ -35,6 +35,7 @@ def register(plugin: Any) -> None:
     from .select_test_set import SelectTestSet
     from .select_uncertain import SelectUncertain
     from .send_to_annotation import SendToAnnotation
+    from .show_result import ShowResult
     from .undo_selection import UndoSelection
 
     for one in (
@@ -67,6 +68,7 @@ def register(plugin: Any) -> None:
         ComputeZeroShotPredictions,
         FitLossPredictor,
         OpenActiveLearning,
+        ShowResult,
         ActiveLearning,
         WhyChosen,
     ):

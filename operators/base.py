@@ -23,7 +23,6 @@ from .runs.run import Progress, view_of
 
 IN_APP = "in_app"
 PANEL = "active_learning"
-FINISHED = "finished_job"  # the id of a job whose result is shown again; nothing is run
 SECONDS_WAITED = 2.0
 Pick = Callable[[list[Choice], str], str]
 
@@ -192,8 +191,6 @@ class PluginOperator(foo.Operator):
         if ctx.dataset is None:
             return pieces.without_dataset(self.label)
         inputs = types.Object()
-        if FINISHED in ctx.params:
-            return types.Property(inputs)
         inputs.md(self.about, name="about")
         # The App fills in defaults and a call from Python does not, so this tells the two apart.
         inputs.bool(
@@ -243,9 +240,6 @@ class PluginOperator(foo.Operator):
             return errors.as_result(ctx, error, self.uri)
 
     def _execute(self, ctx: Any) -> dict[str, Any]:
-        if FINISHED in ctx.params:
-            found = jobs.result_of(ctx.dataset, jobs.job_of(ctx.dataset, ctx.params[FINISHED]))
-            return found or {"error": "the result is not kept any more; run it again"}
         is_job = ctx.params.get(IN_APP) and not ctx.delegated
         if is_job:
             use_own_dataset(ctx)
@@ -298,8 +292,11 @@ class PluginOperator(foo.Operator):
                 ctx.ops.set_view(view=view_of(ctx.dataset, result))
 
     def resolve_output(self, ctx: Any) -> Any:
+        return self.output_of(ctx.results or {"error": "the run failed; the list of runs says why"})
+
+    def output_of(self, result: dict[str, Any]) -> types.Property:
+        """Return what shows a result, an error, or that the operator goes on in the background."""
         outputs = types.Object()
-        result = ctx.results or {"error": "the run failed; the list of runs says why"}
         if "goes_on" in result:
             outputs.view(
                 "goes_on",

@@ -5,14 +5,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from ..base import FINISHED
 from ..forms.markdown import bold, escaped, paragraphs
 from ..runs import jobs
 from ..runs.results import told
 from ..runs.run import view_of
 from .cards import in_words
 from .drawing import box, row
-from .steps.step import PREVIEW, Step
+from .steps.step import OPERATORS, PREVIEW, Step
 
 SAME_CLICK = timedelta(seconds=2)
 
@@ -59,8 +58,8 @@ class Background(Step):
 
     def on_show_result(self, ctx: Any) -> None:
         """Show a result as the operator itself shows it: with its tables and plots."""
-        kind, job_id = ctx.params["kind"], ctx.params["job"]
-        self.prompt(ctx, kind, {FINISHED: job_id}, skip_prompt=True)
+        shown = {name: ctx.params[name] for name in ("operator", "job")}
+        ctx.prompt(f"{OPERATORS}/show_result", params=shown)
 
     def on_close_result(self, ctx: Any) -> None:
         """Remove the result of an operator that was done in the background."""
@@ -71,7 +70,7 @@ class Background(Step):
         ctx.ops.reload_dataset()
         if result.get("run_key"):
             ctx.ops.set_view(view=view_of(ctx.dataset, result))
-        shown = {"title": job.title, "lines": told(result), "kind": job.kind, "job": job.id}
+        shown = {"title": job.title, "lines": told(result), "operator": job.kind, "job": job.id}
         ctx.panel.set_state("finished", shown)
         self.on_made(ctx)
         ctx.ops.notify(f"Done: {job.title}", variant="success")
@@ -147,6 +146,6 @@ class Background(Step):
                 label="Show the result",
                 icon="table_chart",
                 on_click=self.on_show_result,
-                params={"kind": finished["kind"], "job": finished["job"]},
+                params={name: finished[name] for name in ("operator", "job")},
             )
             buttons.btn("close", label="Close", icon="close", on_click=self.on_close_result)

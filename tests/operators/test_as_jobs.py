@@ -62,7 +62,7 @@ def test_a_long_one_goes_on_and_the_panel_shows_its_end(run, dataset, plugin, mo
 
 
 def test_what_the_panel_opens_runs_as_a_job_and_its_result_is_shown_whole(
-    run, dataset, plugin, monkeypatch
+    run, operator, dataset, plugin, monkeypatch
 ):
     import fiftyone.operators as foo
 
@@ -71,7 +71,7 @@ def test_what_the_panel_opens_runs_as_a_job_and_its_result_is_shown_whole(
     panel.event("on_compare_strategies")
     (asked,) = panel.asked("prompt_user_for_operation")
     params = {**asked["params"], "embeddings": "embeddings", "first": 3, "batch": 1, "rounds": 1}
-    one, result = run("compare_strategies", **params, recipes=["coverage"], seeds=2)
+    _, result = run("compare_strategies", **params, recipes=["coverage"], seeds=2)
     assert result == {"goes_on": True} and "on_ran" in asked["on_success"]
     panel.event("on_ran")
     assert "stop" in panel.shown
@@ -80,11 +80,15 @@ def test_what_the_panel_opens_runs_as_a_job_and_its_result_is_shown_whole(
     assert HeadlessPanel(dataset).state["finished"] == panel.state["finished"]  # the page loaded anew
     panel.event("on_show_result", **panel.state["finished"])
     (asked,) = panel.asked("prompt_user_for_operation")
-    assert asked["operator_uri"] == one.uri and asked["skip_prompt"]
-    whole = foo.execute_operator(one.uri, {"dataset": dataset}, params=asked["params"]).result
-    assert {"table_0", "plot_0", "verdict_text"} <= set(shown(one, dataset, whole))
-    gone = foo.execute_operator(one.uri, {"dataset": dataset}, params={"finished_job": "0"}).result
-    assert set(gone) == {"error"}
+    page = operator("show_result")
+    assert asked["operator_uri"] == page.uri
+
+    def opened(**changes):
+        params = {**asked["params"], **changes}
+        return foo.execute_operator(page.uri, {"dataset": dataset}, params=params).result
+
+    assert {"table_0", "plot_0", "verdict_text"} <= set(shown(page, dataset, opened()))
+    assert "not kept" in shown(page, dataset, opened(job="0"))["error"].view.description
 
 
 def test_a_second_one_is_refused_while_the_first_runs(run, dataset, plugin, monkeypatch):

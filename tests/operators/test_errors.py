@@ -52,7 +52,9 @@ def test_all_operators_are_here():
     from fiftyone.operators import list_operators
 
     ours = [one.name for one in list_operators(builtin=False) if "alcore" in one.uri]
-    assert sorted(ours) == sorted([*OPERATORS, "active_learning", "why_chosen", "open_active_learning"])
+    assert sorted(ours) == sorted(
+        [*OPERATORS, "active_learning", "why_chosen", "open_active_learning", "show_result"]
+    )
 
 
 @pytest.mark.parametrize("name", OPERATORS)

@@ -41,6 +41,7 @@ def test_every_operator_declares_its_risk(plugin):
     risks = {name: str(one.config.risk_level.value) for name, one in registered(False).items()}
     assert risks == {
         "open_active_learning": "low",
+        "show_result": "low",
         "select": "medium",
         "select_uncertain": "medium",
         "select_informative": "medium",
@@ -75,7 +76,7 @@ def test_every_operator_declares_its_risk(plugin):
 def test_what_the_panel_or_another_form_does_is_not_listed_twice(plugin):
     found = registered(False)
     hidden = {name for name, one in found.items() if one.config.unlisted}
-    assert hidden == {"select_uncertain", "list_selections", "undo_selection"}
+    assert hidden == {"select_uncertain", "list_selections", "show_result", "undo_selection"}
     listed = [one.config.label for name, one in found.items() if name not in hidden]
     assert len(set(listed)) == len(listed)
 
