@@ -34,5 +34,6 @@ class ShowResult(foo.Operator):
         return {"operator": ctx.params["operator"], "result": result or gone}
 
     def resolve_output(self, ctx: Any) -> Any:
-        operator = foo.get_operator(f"{self.plugin_name}/{ctx.results['operator']}")
-        return operator.output_of(ctx.results["result"])
+        shown = ctx.results or {"operator": "select", "result": {"error": "the result cannot be shown"}}
+        operator = foo.get_operator(f"{self.plugin_name}/{shown['operator']}")
+        return operator.output_of(shown["result"])

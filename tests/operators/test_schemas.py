@@ -8,7 +8,9 @@ import yaml
 from support.operators import form_of
 
 MANIFEST = yaml.safe_load((Path(__file__).resolve().parents[2] / "fiftyone.yml").read_text())
-OPERATORS = [name for name in MANIFEST["operators"] if name != "open_active_learning"]
+# The App's own, which have no form.
+WITHOUT_FORM = {"open_active_learning", "show_result"}
+OPERATORS = [name for name in MANIFEST["operators"] if name not in WITHOUT_FORM]
 SHOWN = ("Notice", "Error", "Warning", "Header", "MarkdownView", "PlotlyView")
 MOST_CHOICES = 20  # what FiftyOne's MCP server shows of them
 
