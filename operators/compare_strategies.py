@@ -207,7 +207,7 @@ class CompareStrategies(OptionsOperator):
             head, rows = table_rows(result, measure)
             outputs.md(f"{bold(measure)}\n\n{table(head, rows)}", name=f"table_{number}")
             plot = curve_plot(result, measure)
-            outputs.plot(f"plot_{number}", **plot, height=280, config={"displayModeBar": False})
+            outputs.plot(f"plot_{number}", **plot, height=320, config={"displayModeBar": False})
         failures = result.get("failures") or []
         for number, sentence in enumerate(failures[:MOST_SHOWN]):
             outputs.view(f"failure_{number}", types.Warning(label=sentence))

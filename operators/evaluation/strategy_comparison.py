@@ -457,7 +457,7 @@ def table_rows(result: dict[str, Any], measure: str) -> tuple[list[str], list[li
 
 
 def curve_plot(result: dict[str, Any], measure: str) -> dict[str, Any]:
-    """Plot the curves of the best recipes and of the random choice, with their 95% intervals."""
+    """Plot the curves of the best recipes and of random; of the best and random, the 95% intervals."""
     names = list(result["curves"][measure])
     shown = [name for name in names if name != "random"][: SHOWN - 1]
     shown += ["random"] * ("random" in names)
@@ -466,7 +466,7 @@ def curve_plot(result: dict[str, Any], measure: str) -> dict[str, Any]:
         color = COLORS[-1] if name == "random" else color
         curve = result["curves"][measure][name]
         line = {"type": "scatter", "x": x, "name": name, "legendgroup": name, "line": {"color": color}}
-        if None not in curve["low"]:
+        if name in (shown[0], "random") and None not in curve["low"]:
             band = {**line, "mode": "lines", "showlegend": False, "hoverinfo": "skip"}
             thin = {"color": color, "width": 0}
             traces.append({**band, "y": curve["high"], "line": thin})
@@ -475,6 +475,8 @@ def curve_plot(result: dict[str, Any], measure: str) -> dict[str, Any]:
         traces.append({**line, "mode": "lines+markers", "y": curve["mean"]})
     layout = {
         **LAYOUT,
+        "margin": {**LAYOUT["margin"], "t": 60},
+        "showlegend": True,
         "xaxis": {**AXIS, "title": {"text": result["unit"]}},
         "yaxis": {**AXIS, "title": {"text": measure}},
     }

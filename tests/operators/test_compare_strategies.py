@@ -193,3 +193,8 @@ def test_the_form_and_the_result_are_drawn(labeled, detected, compare):
     compare.draw_result(outputs, {**result, "failures": ["one", *"abcdef"]})
     shown = outputs.properties
     assert {"verdict_text", "table_0", "plot_0", "failure_0", "failures_more"} <= set(shown)
+    plot = shown["plot_0"].view
+    assert plot.layout["showlegend"] and all(
+        plot.layout[axis]["title"]["text"] for axis in ("xaxis", "yaxis")
+    )
+    assert {one["name"] for one in plot.data if one.get("showlegend", True)} == {"coverage", "random"}
