@@ -27,7 +27,7 @@ import alcore
 
 PICTURE = Path(__file__).resolve().parent / "pictures" / "growth.png"
 PICTURE_INCHES, DOTS_AN_INCH, FONT_SIZE = (14.4, 10), 100, 12
-CLASSES, MEMBERS = 10, 5
+CLASSES, MEMBERS, OBJECTS = 10, 5, 5
 DEFAULT = "default recipe"
 E, P, M = {"column": "embeddings"}, {"column": "predictions"}, {"column": "members"}
 # What each strategy is given; an empty list is the default recipe.
@@ -41,6 +41,7 @@ BY_EMBEDDINGS: dict[str, list[dict[str, Any]]] = {
     "determinantal": [{"strategy": "determinantal", **E}],
     "badge": [{"strategy": "badge", **P, "embeddings": "embeddings"}],
     "similarity": [{"strategy": "similarity", **E, "to": [0, 1, 2]}],
+    "like_failures": [{"strategy": "like_failures", **E, "to": [0, 1, 2]}],
 }
 BY_OTHERS: dict[str, list[dict[str, Any]]] = {
     "uncertainty": [{"strategy": "uncertainty", **P}],
@@ -50,6 +51,8 @@ BY_OTHERS: dict[str, list[dict[str, Any]]] = {
     "balance": [{"strategy": "balance", **P}],
     "class_balanced": [{"strategy": "class_balanced", **P}],
     "minority": [{"strategy": "minority", **P}],
+    "pal": [{"strategy": "pal", "column": "objects"}],
+    "clasp": [{"strategy": "clasp", "column": "maps"}],
     "representative_informative": [{"strategy": "representative_informative", **P}],
     "weight": [{"strategy": "weight", "column": "number"}],
     "random": [{"strategy": "random"}],
@@ -161,11 +164,19 @@ def make_pool(name: str, size: Size) -> alcore.Pool:
     """A pool with the columns that the strategy reads."""
     rng = np.random.default_rng(0)
     n = size.n
+    shown = rng.dirichlet(np.ones(CLASSES), (16, 16)).transpose(2, 0, 1)  # (C, 16, 16)
     makers = {
         "embeddings": lambda: make_data("clustered", n, size.d),
         "predictions": lambda: make_predictions(n, CLASSES),
         "members": lambda: np.stack([make_predictions(n, CLASSES, seed) for seed in range(MEMBERS)]),
         "number": lambda: rng.random(n),
+        "objects": lambda: alcore.Objects(
+            np.arange(n + 1) * OBJECTS,
+            confidences=rng.uniform(0.1, 1, n * OBJECTS),
+            labels=rng.integers(0, CLASSES, n * OBJECTS),
+            classes=list(map(str, range(CLASSES))),
+        ),
+        "maps": lambda: alcore.Maps(lambda row: shown, n),
     }
     entries = STRATEGIES[name] or [E, P]
     read = {one for entry in entries for one in entry.values() if isinstance(one, str)}
