@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import fiftyone as fo
@@ -44,6 +45,11 @@ def _usual_field(dataset: Any, run_key: str) -> str:
     """Return the field by which the selection knew what was labeled, else "ground_truth"."""
     record = record_of_selection(dataset, run_key) or {}
     return (record.get("labeled") or {}).get("field") or pieces.usual_labels(dataset)
+
+
+def _usual_folder(dataset: Any, run_key: str) -> str:
+    """Return the folder that a form proposes, where FiftyOne keeps datasets."""
+    return str(Path(fo.config.default_dataset_dir) / "annotation" / dataset.slug / run_key)
 
 
 def _annotatable(dataset: Any) -> list[Choice]:
@@ -112,7 +118,7 @@ class SendToAnnotation(OptionsOperator):
             default=options.get("label_field"),
         )
         if to == FILES:
-            self._files_inputs(inputs)
+            self._files_inputs(inputs, options.get("folder"))
         if to == FILES or to in PRELABELED:
             about = "Predictions to start from"
             if to == FILES:
@@ -141,13 +147,14 @@ class SendToAnnotation(OptionsOperator):
                 view=types.AutocompleteView(),
             )
 
-    def _files_inputs(self, inputs: Any) -> None:
+    def _files_inputs(self, inputs: Any, folder: str | None) -> None:
         view = types.DropdownView()
         for name, one in FORMATS.items():
             view.add_choice(name, label=name, description=one.about)
         about = "Of the files; csv lists the images"
         pieces.dropdown_input(inputs, "format", view, label="Format", description=about, default="csv")
-        inputs.str("folder", label="Folder", description="A new one, on the server", required=True)
+        about = "A new one, on the server"
+        inputs.str("folder", label="Folder", description=about, default=folder, required=True)
 
     def refuse(self, ctx: Any, inputs: Any, error: InvalidInput) -> None:
         named = str(error).partition(":")[0]
@@ -162,6 +169,9 @@ class SendToAnnotation(OptionsOperator):
         filled.setdefault("to", usual_place())
         if "label_field" not in filled and "run_key" in filled:
             filled["label_field"] = _usual_field(dataset, filled["run_key"])
+        # Only in a form, which shows it; an emptied one stays empty.
+        if pick is first and filled["to"] == FILES and "folder" not in options and "run_key" in filled:
+            filled["folder"] = _usual_folder(dataset, filled["run_key"])
         return filled
 
     def check(self, view: Any, options: dict[str, Any]) -> None:

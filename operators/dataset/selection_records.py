@@ -111,7 +111,7 @@ def strategies_of(recipe: dict[str, Any]) -> str:
     signs = {"sum": " + ", "product": " x "}
     return " then ".join(
         signs[stage.get("combine", "product")].join(
-            entry["strategy"] for entry in stage.get("strategies") or []
+            entry["strategy"].replace("_", " ") for entry in stage.get("strategies") or []
         )
         for stage in stages
     )

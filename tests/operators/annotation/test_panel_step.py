@@ -6,6 +6,7 @@ import pytest
 
 from support.datasets import CLASSES
 from support.headless_panel import HeadlessPanel
+from support.operators import form_of
 
 KEY = "next"  # as in conftest.py
 
@@ -38,7 +39,7 @@ def test_it_tells_where_the_latest_selection_stands(panel, dataset, ranked):
     assert stands(panel) == ["chosen 6, offered in the App, 2 of 6 labeled in ground_truth"]
 
 
-def test_its_buttons_open_filled_forms(panel):
+def test_its_buttons_open_filled_forms(panel, dataset, operator):
     panel.event("on_send")
     (sent,) = panel.asked("prompt_user_for_operation")
     assert sent["operator_uri"].endswith("/send_to_annotation")
@@ -46,6 +47,8 @@ def test_its_buttons_open_filled_forms(panel):
     panel.event("on_files")
     (files,) = panel.asked("prompt_user_for_operation")
     assert files["params"]["to"] == "files"
+    form = form_of(operator("send_to_annotation"), dataset, **files["params"])
+    assert "error" not in form and form["folder"].default.endswith(KEY)  # nothing is wrong yet
     panel.event("on_import")
     (back,) = panel.asked("prompt_user_for_operation")
     assert (back["operator_uri"].rpartition("/")[2], back["params"]) == (

@@ -243,7 +243,7 @@ def test_the_forms(chosen, send, bring):
         "ground_truth",
     ]
     assert "folder" not in form and "error" not in form
-    files = form_of(send, chosen, to="files")
+    files = form_of(send, chosen, to="files", folder="")
     assert files["folder"].invalid and not files["to"].invalid
     assert "none" in form_of(bring, chosen)
     send(chosen)
