@@ -25,7 +25,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -136,34 +136,22 @@ def sets_in(folder: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
             yield path.stem, data["X"].astype(np.float32), data["y"].astype(str)
 
 
-class Kept(MutableMapping[str, Any]):
-    """Runs that were done, a line of JSON each."""
+class Kept(dict[str, Any]):
+    """Runs that were done, a line of JSON each; a run is written as soon as it is done."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
         lines = path.read_text().splitlines() if path.is_file() else []
-        self._runs = dict(json.loads(line) for line in lines)
-
-    def __getitem__(self, key: str) -> Any:
-        return self._runs[key]
+        super().__init__(json.loads(line) for line in lines)
+        self._path = path
 
     def __setitem__(self, key: str, value: Any) -> None:
-        self._runs[key] = value
+        super().__setitem__(key, value)
         with self._path.open("a") as file:
             file.write(json.dumps([key, value]) + "\n")
 
-    def __delitem__(self, key: str) -> None:
-        raise NotImplementedError
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._runs)
-
-    def __len__(self) -> int:
-        return len(self._runs)
-
 
 def compared(
-    X: np.ndarray, y: np.ndarray, recipes: dict[str, Any], asked: argparse.Namespace
+    X: np.ndarray, y: np.ndarray, recipes: dict[str, Any], options: argparse.Namespace
 ) -> Comparison:
     rows = np.sort(np.random.default_rng(0).permutation(len(X))[: 2 * MOST])
     X, y = X[rows], y[rows]
@@ -185,11 +173,11 @@ def compared(
         first=FIRST,
         batch=BATCH,
         rounds=ROUNDS,
-        seeds=asked.seeds,
+        seeds=options.seeds,
         test=0.5 if len(X) > 1.5 * MOST else 0.3,
-        chosen_first=asked.cold,
-        processes=asked.processes,
-        kept=Kept(asked.kept),
+        chosen_first=options.cold,
+        processes=options.processes,
+        kept=Kept(options.kept),
         progress=tell,
     )
 
@@ -244,23 +232,23 @@ def main() -> None:
     parser.add_argument("--pictures", type=Path)
     parser.add_argument("--processes", type=int, default=os.cpu_count())
     parser.add_argument("--cold", action="store_true")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     folder = Path(os.environ.get("ALCORE_DATA", ""))
-    found_sets = [one for one in sets_in(folder) if not asked.sets or one[0] in asked.sets]
+    found_sets = [one for one in sets_in(folder) if not options.sets or one[0] in options.sets]
     if not found_sets:
         sys.exit("set ALCORE_DATA to a folder with trashnet/, mnist/, or .npz files of X and y")
     ways = {**ours(), **peers()}
-    if asked.only:
-        ways = {name: one for name, one in ways.items() if name.startswith(tuple(asked.only))}
-    print(f"{machine()}; {asked.seeds} seeds{', the first labels chosen' if asked.cold else ''}\n")
+    if options.only:
+        ways = {name: one for name, one in ways.items() if name.startswith(tuple(options.only))}
+    print(f"{machine()}; {options.seeds} seeds{', the first labels chosen' if options.cold else ''}\n")
     for name, X, y in found_sets:
-        found = compared(X, y, ways, asked)
+        found = compared(X, y, ways, options)
         print(f"### {name}\n\n{table(found)}\n", flush=True)
         for failure in found.failures[:5]:
             print(f"failed: {failure}\n")
-        if asked.pictures:
-            cold = "_cold" if asked.cold else ""
-            draw(found, name, asked.pictures / f"quality_{name}{cold}.png")
+        if options.pictures:
+            cold = "_cold" if options.cold else ""
+            draw(found, name, options.pictures / f"quality_{name}{cold}.png")
 
 
 if __name__ == "__main__":

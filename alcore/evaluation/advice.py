@@ -76,23 +76,19 @@ class Proposal:
 
     Attributes:
         strategies: the entries of the recipe.
-        filters: its filters.
-        first: the entry that the others are added to; None before a rule has chosen it.
         reasons: sentences, each with its source.
         unknown: what could not be known, and what would tell.
         next: what to do first, or beside.
     """
 
     strategies: list[dict[str, Any]] = field(default_factory=list)
-    filters: list[dict[str, Any]] = field(default_factory=list)
     reasons: list[tuple[str, str]] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
     next: list[str] = field(default_factory=list)
 
     def recipe(self, budget: int) -> dict[str, Any]:
         """The recipe with a budget."""
-        found: dict[str, Any] = {"budget": budget, "strategies": self.strategies}
-        return found | ({"filters": self.filters} if self.filters else {})
+        return {"budget": budget, "strategies": self.strategies}
 
     def entry(self, strategy: str) -> dict[str, Any] | None:
         """The entry of a strategy, also as the weights of another."""

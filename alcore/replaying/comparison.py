@@ -13,6 +13,7 @@ from scipy.optimize import isotonic_regression
 from scipy.stats import t as student
 from scipy.stats import ttest_1samp
 
+from ..data.errors import InvalidInput
 from .usual import RANDOM
 
 CONFIDENCE = 0.95
@@ -183,6 +184,18 @@ class Comparison:
             return Interval(value, -np.inf, np.inf)
         low, high = np.quantile(resampled, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2], method="lower")
         return Interval(value, float(low), float(high))
+
+
+def refuse_failed(scores: dict[str, np.ndarray], failures: list[str], user: str) -> None:
+    """Refuse a recipe of which every run failed.
+
+    Raises:
+        InvalidInput: it names the recipe and its first failure.
+    """
+    for name, values in scores.items():
+        if np.isnan(values).all():
+            first = next(one for one in failures if one.startswith(repr(name)))
+            raise InvalidInput(f"{user}: every run of {name!r} failed; the first: {first}")
 
 
 def _labels_saved(labels: np.ndarray, mine: np.ndarray, its: np.ndarray) -> float | None:

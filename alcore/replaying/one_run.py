@@ -134,7 +134,7 @@ def run(setting: Setting, recipe: Recipe | Choose, seed: int) -> Run:
 def _rows(recipe: Recipe | Choose, pool: Pool, count: int, seed: int) -> np.ndarray:
     """(k,) the rows that are chosen, at most ``count``."""
     if isinstance(recipe, Recipe):
-        return select(pool, _of_round(recipe, count, abs(seed)), device="cpu").indices
+        return select(pool, of_round(recipe, count, abs(seed)), device="cpu").indices
     rows = np.asarray(recipe(pool, count, abs(seed)), dtype=np.int64)
     if len(np.unique(rows)) < len(rows) or pool.labeled[rows].any() or len(rows) > count:
         raise InvalidInput(
@@ -185,6 +185,22 @@ def split(setting: Setting, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return np.sort(candidates[:MOST]), np.sort(test[:MOST])
 
 
+def named_recipe(given: Any, name: str, budget: int, user: str) -> Recipe:
+    """The recipe of a name; a list holds strategies, and a missing budget is filled in.
+
+    Raises:
+        InvalidInput: the recipe cannot be used; the message begins with ``user`` and the name.
+    """
+    if isinstance(given, list):
+        given = {"strategies": given}
+    if isinstance(given, dict) and "stages" not in given:
+        given = {"budget": budget, **given}
+    try:
+        return Recipe.of(given)
+    except InvalidInput as error:
+        raise InvalidInput(f"{user}: {name!r}: {error}") from None
+
+
 def prepared(recipe: Recipe, pool: Pool, name: str) -> Recipe:
     """The recipe, where strategies that count or fit by labels read those that a replay shows.
 
@@ -213,7 +229,7 @@ def prepared(recipe: Recipe, pool: Pool, name: str) -> Recipe:
     return recipe.mapped(changed)
 
 
-def _of_round(recipe: Recipe, batch: int, seed: int) -> Recipe:
+def of_round(recipe: Recipe, batch: int, seed: int) -> Recipe:
     """The recipe with the budget of a round; earlier stages keep their proportion to the last."""
     if recipe.stages is None:
         return recipe.model_copy(update={"budget": batch, "seed": seed})

@@ -12,8 +12,8 @@ from ..data.errors import InvalidInput
 from ..data.pool import Pool
 from ..recipe import Recipe
 from ..select import select
-from .comparison import Comparison
-from .one_run import SPLIT
+from .comparison import Comparison, refuse_failed
+from .one_run import SPLIT, named_recipe, of_round
 from .usual import RANDOM
 
 Progress = Callable[[int, int], None]
@@ -68,10 +68,9 @@ def replay_outcomes(
     points = np.unique(np.ceil(np.linspace(0, budget, STEPS + 1)[1:]).astype(np.int64))
     points = np.concatenate([[points[0]], points])  # the first is not counted in an area
     checked = {RANDOM: Recipe.of({"budget": budget, "strategies": [{"strategy": "random"}]})}
-    for name, given in recipes.items():
-        one = {"strategies": given} if isinstance(given, list) else given
-        one = {"budget": budget, **one} if isinstance(one, dict) and "stages" not in one else one
-        checked[name] = Recipe.of(one)
+    checked |= {
+        name: named_recipe(given, name, budget, "replay_outcomes") for name, given in recipes.items()
+    }
     per_box = [name for name in counts if name != BOXES] if BOXES in counts else []
     measures = [f"{name} an image" for name in counts] + [f"{name} a box" for name in per_box]
     scores = {name: np.full((seeds, len(points), len(measures)), np.nan) for name in checked}
@@ -84,9 +83,8 @@ def replay_outcomes(
             if progress is not None:
                 progress(seed * len(checked) + number, seeds * len(checked))
             started = time.perf_counter()
-            one = recipe.model_copy(update={"seed": seed})
             try:
-                picked = rows[select(taken, one, device="cpu").indices]
+                picked = rows[select(taken, of_round(recipe, budget, seed), device="cpu").indices]
             except InvalidInput as error:
                 failures.append(f"{name!r}, seed {seed}: {error}")
                 continue
@@ -95,10 +93,7 @@ def replay_outcomes(
                 failures.append(f"{name!r}, seed {seed}: chose {len(picked)} of {budget}")
                 continue
             scores[name][seed] = _counted(counts, per_box, picked, points)
-    for name in checked:
-        if np.isnan(scores[name]).all():
-            first = next(one for one in failures if one.startswith(repr(name)))
-            raise InvalidInput(f"replay_outcomes: every run of {name!r} failed; the first: {first}")
+    refuse_failed(scores, failures, "replay_outcomes")
     return Comparison(
         points, measures, scores, seconds, failures, [], "images", frozenset({f"{BOXES} an image"})
     )

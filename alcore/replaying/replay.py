@@ -16,9 +16,9 @@ from ..data.errors import InvalidInput, name_samples
 from ..data.pool import Pool
 from ..recipe import Recipe
 from ..scores.cost import cost_matrix
-from .comparison import Comparison
+from .comparison import Comparison, refuse_failed
 from .learners import Name, Own, learner_of, scaled
-from .one_run import Choose, Run, Setting, prepared, run
+from .one_run import Choose, Run, Setting, named_recipe, prepared, run
 from .usual import RANDOM
 
 Progress = Callable[[int, int], None]
@@ -127,21 +127,10 @@ def replay(
 
 
 def _recipe(given: Any, name: str, batch: int) -> Recipe | Choose:
-    """The recipe, or function; a list holds strategies.
-
-    Raises:
-        InvalidInput: the recipe cannot be used; the message begins with its name.
-    """
+    """The recipe, or the user's own function."""
     if callable(given) and not isinstance(given, Recipe):
         return given
-    if isinstance(given, list):
-        given = {"strategies": given}
-    if isinstance(given, dict) and "stages" not in given:
-        given = {"budget": batch, **given}
-    try:
-        return Recipe.of(given)
-    except InvalidInput as error:
-        raise InvalidInput(f"replay: {name!r}: {error}") from None
+    return named_recipe(given, name, batch, "replay")
 
 
 def _refuse_too_few(setting: Setting) -> None:
@@ -265,10 +254,8 @@ def _compared(
         scores[name][seed] = found.scores
         seconds[name][seed] = found.seconds
         filled[name] += found.filled
+    refuse_failed(scores, failures, "replay")
     for name in recipes:
-        if np.isnan(scores[name]).all():
-            first = next(one for one in failures if one.startswith(repr(name)))
-            raise InvalidInput(f"replay: every run of {name!r} failed; the first: {first}")
         if filled[name]:
             notes.append(
                 f"{name!r} chose fewer than its budget; {filled[name]} samples over all runs were "

@@ -88,7 +88,7 @@ def _of_booleans(dataset: Any, path: str) -> list[tuple[str, str]]:
         raise InvalidInput(
             f"failures: {path!r} is neither an evaluation nor a field of booleans; there are: {known}"
         )
-    ids = dataset.match(F(path) == True).values("id")  # noqa: E712, an expression of FiftyOne
+    ids = dataset.match(F(path).is_in([True])).values("id")
     return [(one, SAYS["slice"]) for one in ids]
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from ...alcore import InvalidInput, Pool, Recipe, replay, replay_outcomes
 from ...alcore.replaying import Comparison, usual_recipes
 from ...alcore.replaying.learners import learner_of
+from ...alcore.replaying.one_run import named_recipe
 from ...alcore.scores.cost import cost_matrix
 from ...alcore.strategies import Reads
 from ..dataset.fields import document_type, prediction_fields, truth_path
@@ -116,7 +117,7 @@ def compare_view(
         found, notes = _of_boxes(known, request, report)
     else:
         found, notes = _of_classes(known, request, report)
-    return _told(found, notes, request.price)
+    return _result(found, notes, request.price)
 
 
 def check_request(view: Any, request: ComparisonRequest) -> None:
@@ -191,16 +192,7 @@ def _parsed(recipes: dict[str, Any], budget: int) -> dict[str, Recipe]:
     Raises:
         InvalidInput: if one cannot be used; the message begins with its name.
     """
-    found = {}
-    for name, given in recipes.items():
-        one = {"strategies": given} if isinstance(given, list) else given
-        if isinstance(one, dict) and "stages" not in one:
-            one = {"budget": budget, **one}
-        try:
-            found[name] = Recipe.of(one)
-        except InvalidInput as error:
-            raise InvalidInput(f"recipes: {name!r}: {error}") from None
-    return found
+    return {name: named_recipe(given, name, budget, "recipes") for name, given in recipes.items()}
 
 
 # Classification: models are trained on the labels that are shown
@@ -383,10 +375,10 @@ def _rarest(classes: list[list[str] | None]) -> set[str]:
     return found
 
 
-# What is told
+# The result
 
 
-def _told(found: Comparison, notes: list[str], price: float | None) -> dict[str, Any]:
+def _result(found: Comparison, notes: list[str], price: float | None) -> dict[str, Any]:
     return {
         "verdict": found.verdict(found.measures[0]),
         "measures": found.measures,

@@ -41,8 +41,8 @@ class Advice(Step):
             ("predictions", predictions_beside(ctx.dataset, labels)),
         ):
             fields[name] = usual_field(ctx.dataset, name, found) or None
-        asked = ctx.panel.get_state("advice") or {}
-        aim, test_set = asked.get("aim") or "both", asked.get("test_set") or "have"
+        answers = ctx.panel.get_state("advice") or {}
+        aim, test_set = answers.get("aim") or "both", answers.get("test_set") or "have"
         budget = ctx.panel.get_state("wanted.budget") or 1
 
         def work(report: jobs.Progress) -> dict[str, Any]:
@@ -64,6 +64,10 @@ class Advice(Step):
             self.open_recipe(ctx, recipe)
             ctx.panel.set_state("advice.open", False)
 
+    def on_advise_with_costs(self, ctx: Any) -> None:
+        """Open the form that also asks what mistakes cost."""
+        self.prompt(ctx, "advise_strategy")
+
     def on_compare_strategies(self, ctx: Any) -> None:
         """Open the form that compares strategies on the user's labels."""
         self.prompt(ctx, "compare_strategies", {"label_field": self.labels(ctx)})
@@ -79,11 +83,11 @@ class Advice(Step):
         if not opened:
             return
         inside = box(panel, "advice")
-        asked = ctx.panel.get_state("advice") or {}
+        answers = ctx.panel.get_state("advice") or {}
         aims = [Choice(name, "") for name in AIMS]
-        dropdown(inside, "aim", "What matters", aims, asked.get("aim") or "both", labels=AIMS)
+        dropdown(inside, "aim", "What matters", aims, answers.get("aim") or "both", labels=AIMS)
         sets = [Choice(name, "") for name in TEST_SETS]
-        given = asked.get("test_set") or "have"
+        given = answers.get("test_set") or "have"
         dropdown(inside, "test_set", "The test set", sets, given, labels=TEST_SETS)
         inside.md(OTHER_QUESTION, name="other_question")
         buttons = row(inside, "buttons")
@@ -98,11 +102,10 @@ class Advice(Step):
             "costs",
             label="With costs",
             icon="payments",
-            on_click=self.on_make,
-            params={"make": "advise_strategy"},
+            on_click=self.on_advise_with_costs,
         )
-        if asked.get("text"):
-            inside.md(asked["text"], name="text")
+        if answers.get("text"):
+            inside.md(answers["text"], name="text")
             after = row(inside, "after")
             after.btn("take", label="Use this recipe", icon="check", on_click=self.on_take_advice)
             after.btn(
@@ -112,7 +115,3 @@ class Advice(Step):
                 on_click=self.on_compare_strategies,
                 disabled=not ctx.panel.get_state("facts.labeled"),
             )
-
-    def on_make(self, ctx: Any) -> None:
-        """Open the form of an operator; defined by the first step."""
-        raise NotImplementedError

@@ -48,3 +48,10 @@ def test_bad_input_is_told():
         replay_outcomes(
             pool, outcomes, {"x": [{"strategy": "weight", "column": "no"}]}, budget=5, seeds=2
         )
+
+
+def test_a_budget_of_its_own_is_replaced():
+    pool, outcomes = make()
+    recipes = {"plain": BY_ERRORS, "own": {"budget": 3, "strategies": BY_ERRORS}}
+    found = replay_outcomes(pool, outcomes, recipes, budget=20, seeds=2)
+    assert not found.failures and (found.scores["own"] == found.scores["plain"]).all()
