@@ -9,7 +9,7 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 
-from support.browser import form_field, screenshot, sdk
+from support.browser import close_sample, form_field, screenshot, sdk
 from support.panel import Panel
 
 OpenApp = Callable[[Any], Page]
@@ -56,8 +56,7 @@ def test_what_was_chosen_is_annotated_in_the_app_and_written_to_files(
     wait_until(page, is_labeled)
     screenshot(page, "annotated-in-the-app")
     page.get_by_test_id("annotate-edit-back").click()
-    page.keyboard.press("Escape")
-    expect(page.get_by_test_id("modal-content")).to_have_count(0)
+    close_sample(page)
 
     panel.click("Files")
     form = page.get_by_test_id("operators-prompt-modal")

@@ -7,7 +7,7 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 
-from support.browser import screenshot, sdk
+from support.browser import close_sample, screenshot, sdk
 from support.panel import Panel
 
 OpenApp = Callable[[Any], Page]
@@ -67,7 +67,7 @@ def test_from_cards_to_tags_and_back(
     expect(page.get_by_text("Number 1 of 6 in the order chosen.")).to_be_visible()
     expect(page.get_by_text("from the nearest labeled image")).to_be_visible()
     screenshot(page, "panel-why-this-image")
-    page.keyboard.press("Escape")
+    close_sample(page)
 
     panel.row_action("earlier", "Show")
     expect(page.get_by_test_id("entry-counts")).to_have_text("3 samples")

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from support import servers
-from support.browser import screenshot, sdk
+from support.browser import close_sample, screenshot, sdk
 from support.label_studio import TOKEN, Annotator
 from support.panel import Panel
 
@@ -103,9 +103,7 @@ def test_from_the_question_to_annotation_and_back(
         page.get_by_text("Why this image").first.click()
         expect(page.get_by_text("Number 1 of 5 in the order chosen.")).to_be_visible()
         expect(page.get_by_text("from the nearest labeled image")).to_be_visible()
-        panel.settle()  # before it has, the App does not heed the key
-        page.keyboard.press("Escape")
-        expect(page.get_by_test_id("modal-content")).to_have_count(0)
+        close_sample(page)
         execute(panel, "Send", "labelstudio")
         expect(panel.root.get_by_text("sent 5 to labelstudio, 0 of 5 labeled")).to_be_visible()
         page.close()

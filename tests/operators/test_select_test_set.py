@@ -176,7 +176,7 @@ def test_the_record_says_what_was_asked_for(dataset, select, operator):
     assert entry["strategy"] == "test_set" and entry["size"] == 0.25 and entry["strata"] == ["place"]
     assert config.recipe["budget"] == 10 and config.labeled["field"] == "ground_truth"
     row = operator("list_selections")(dataset).result["selections"][0]
-    assert row["strategies"] == "test_set" and row["chosen"] == 10
+    assert row["strategies"] == "test set" and row["chosen"] == 10
 
 
 def test_what_breaks_off_leaves_nothing(copies, select, state, break_at):

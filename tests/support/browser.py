@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # tests of the engine alone do not need Playwright
 Result = TypeVar("Result")
 Kind = Literal["text", "area", "dropdown", "slider", "checkbox"]
 
+PRESSES = 30  # of a key, two seconds apart
 PICTURES = os.environ.get("PICTURES") == "true"
 
 # From a label's text to its field: the App ties only checkboxes and switches to their labels.
@@ -69,6 +70,21 @@ def check(form: Locator, label: str) -> None:
     """Check a form's box, and wait until the form has been drawn anew."""
     with form_drawn_anew(form):
         form_field(form, label, "checkbox").check()
+
+
+def close_sample(page: Page) -> None:
+    """Close the sample that is open: the App does not heed the key while it draws something anew."""
+    from playwright.sync_api import expect
+
+    sample = page.get_by_test_id("modal-content")
+    for _ in range(PRESSES):
+        page.keyboard.press("Escape")
+        try:
+            expect(sample).to_have_count(0, timeout=2_000)
+            return
+        except AssertionError:
+            continue
+    expect(sample).to_have_count(0, timeout=1)
 
 
 @contextmanager

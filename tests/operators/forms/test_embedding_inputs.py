@@ -335,7 +335,7 @@ def test_near_duplicates_are_grouped_and_tagged(copied, operator, state):
     assert view.values("id")[:5] == [ids[0], ids[40], ids[41], ids[1], ids[42]]
     assert len(copied.exists("near_duplicate_group")) == 11
     rows = operator("list_selections")(copied).result["selections"]
-    assert rows[0]["strategies"] == "near_duplicates"
+    assert rows[0]["strategies"] == "near duplicates"
     # What was found is not taken for labeled.
     chosen = operator("select")(copied, budget=4, skip_chosen=True, tag="next").result
     assert chosen["labeled"] == 0
