@@ -17,6 +17,8 @@ from .dataset.selection_records import selections
 from .forms import pieces
 from .runs.run import Progress
 
+OF_FILES = ("folder", "format", "empty_is_done")
+
 
 class ImportAnnotations(OptionsOperator):
     """Brings labels back from annotation. Samples that have a label by now keep it.
@@ -25,9 +27,11 @@ class ImportAnnotations(OptionsOperator):
         run_key: the selection that was sent; default: the one sent last.
         anno_key: the key of the annotation run, in place of ``run_key``.
         folder: of a selection that was written to files, the folder of the labels; default: the one
-            that was written. Each label goes onto the sample whose file it names; an image without a
-            label counts as not labeled yet.
-        format: the format of these labels: "coco", "yolo", "voc" or "cvat"; default: the one written.
+            that was written. Each label goes onto the sample whose file it names.
+        format: the format of these labels: "coco", "yolo", "voc", "cvat", or "csv" for classes that
+            were filled into the column "label" of ranks.csv; default: the one written.
+        empty_is_done: whether there is nothing on an image without an object in these files, so that
+            it is labeled; default: False, it is not labeled yet.
 
     The result says how many labels were written, how many samples are labeled now, and how many are
     left. It may be called again as more labels are made.
@@ -39,7 +43,7 @@ class ImportAnnotations(OptionsOperator):
     result_label = "Imported"
     refused_at = "run_key"
     has_target = False
-    options = ("run_key", "anno_key", "folder", "format")
+    options = ("run_key", "anno_key", "folder", "format", "empty_is_done")
 
     def draw_form(self, ctx: Any, inputs: Any) -> None:
         view = types.DropdownView()
@@ -73,12 +77,14 @@ class ImportAnnotations(OptionsOperator):
         pieces.dropdown_input(
             inputs, "format", view, label="Format", description=about, default=default
         )
+        about = "An image without an object is labeled: there is nothing on it"
+        pieces.checkbox_input(inputs, "empty_is_done", "Empty is done", about)
 
     def form_options(self, ctx: Any) -> dict[str, Any]:
         options = super().form_options(ctx)
         if ctx.params.get(IN_APP) and _written(ctx.dataset, options.get("run_key")) is None:
             # The App still sends what was entered for another selection.
-            options = {name: one for name, one in options.items() if name not in ("folder", "format")}
+            options = {name: one for name, one in options.items() if name not in OF_FILES}
         return options
 
     def refuse(self, ctx: Any, inputs: Any, error: InvalidInput) -> None:
@@ -108,6 +114,7 @@ class ImportAnnotations(OptionsOperator):
             report,
             options.get("folder"),
             options.get("format"),
+            options.get("empty_is_done", False),
         )
 
     def draw_result(self, outputs: Any, result: dict[str, Any]) -> None:

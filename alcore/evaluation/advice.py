@@ -194,7 +194,7 @@ def _costly(facts: Facts, answers: Answers, proposal: Proposal) -> None:
 
 def _without_copies(facts: Facts, answers: Answers, proposal: Proposal) -> None:
     proposal.next.append(
-        "Run find_near_duplicates and leave out what it finds: whoever labels a copy labels it twice"
+        "Find the near-duplicates and leave them out: whoever labels a copy labels it twice"
     )
 
 
@@ -323,26 +323,24 @@ UNKNOWN: list[tuple[Callable[[Facts], bool], str]] = [
     ),
     (
         lambda facts: facts.holds == "boxes" and facts.evaluated is None,
-        "where the detector errs: run evaluate_detections on the labeled images",
+        "where the detector errs: evaluate its boxes on the labeled images",
     ),
 ]
 NEXT: list[tuple[Callable[[Facts, Answers], bool], str]] = [
     (
         lambda facts, answers: answers.test_set == "pool",
-        "Choose the test set first, with select_test_set: drawn so that it stands for the pool",
+        "Choose the test set first: drawn so that it stands for the pool",
     ),
     (
         lambda facts, answers: answers.test_set == "rare",
-        "Choose the test set first, with select_test_set: as many of each stratum, so that rare "
-        "classes are measured too",
+        "Choose the test set first: as many of each stratum, so that rare classes are measured too",
     ),
     (
         lambda facts, answers: (facts.outliers or 0) > OUTLIERS,
-        "Look at what find_outliers finds: broken or foreign images are chosen by doubt, and teach "
-        "nothing",
+        "Look at the outliers: broken or foreign images are chosen by doubt, and teach nothing",
     ),
     (
         lambda facts, answers: facts.labeled >= ENOUGH_TO_COMPARE and facts.embeddings is not None,
-        "There are labels enough to prove it on your own data: run compare_strategies",
+        "There are labels enough to compare strategies on your own data",
     ),
 ]

@@ -21,6 +21,7 @@ from ..dataset.selection_records import results_of
 from .kinds import every_class
 
 RANKS = "ranks"
+LABEL = "label"
 IMAGES = "images"
 
 
@@ -35,6 +36,7 @@ class Format:
         lists_classes: whether it lists the classes, also those without a label.
         by_stem: whether the labels of an image are in a file of their own, named as the image is but
             for its extension.
+        filled_in: the labels that a person fills in, into a list that is written without any.
     """
 
     about: str
@@ -42,10 +44,14 @@ class Format:
     holds: tuple[type, ...] = ()
     lists_classes: bool = False
     by_stem: bool = False
+    filled_in: tuple[type, ...] = ()
 
 
 FORMATS: dict[str, Format] = {
-    "csv": Format("the list alone, as CSV and JSON; images stay where they are"),
+    "csv": Format(
+        "the list alone, as CSV and JSON, with a column for classes; images stay where they are",
+        filled_in=(fo.Classification,),
+    ),
     IMAGES: Format("a folder of the images", fot.ImageDirectory),
     "coco": Format(
         "COCO, boxes and polygons", fot.COCODetectionDataset, (fo.Detections, fo.Polylines), True
@@ -107,7 +113,8 @@ def write_files(
     """Write the chosen samples into a new folder, and return its path. If it fails, nothing is left.
 
     Beside what FiftyOne's exporter writes are ``ranks.csv`` and ``ranks.json``: for each sample its
-    rank, id, name among the exported files, path, and the reasons for which it was chosen.
+    rank, id, name among the exported files, path, and the reasons for which it was chosen. In the CSV
+    is an empty column too, into which a person may write the class.
 
     Args:
         view: the samples, in the order of rank.
@@ -186,12 +193,12 @@ def _write_ranks(folder: Path, rows: list[dict[str, Any]]) -> None:
     text = json.dumps(rows, indent=1, ensure_ascii=False, default=str)
     (folder / f"{RANKS}.json").write_text(text, encoding="utf-8")
     reasons = list(dict.fromkeys(name for row in rows for name in row["reasons"]))
-    columns = ["rank", "id", "name", "filepath", *[f"reason_{one}" for one in reasons]]
+    columns = ["rank", "id", "name", "filepath", LABEL, *[f"reason_{one}" for one in reasons]]
     with open(folder / f"{RANKS}.csv", "w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
         writer.writerow(columns)
         for row in rows:
-            first = [row["rank"], row["id"], row["name"], row["filepath"]]
+            first = [row["rank"], row["id"], row["name"], row["filepath"], ""]
             writer.writerow(first + [row["reasons"].get(one, "") for one in reasons])
 
 

@@ -75,6 +75,7 @@ def import_labels(
     report: Progress,
     folder: str | None = None,
     form: str | None = None,
+    empty_is_done: bool = False,
 ) -> dict[str, Any]:
     """Write the labels that were made of a selection to its label field.
 
@@ -89,6 +90,8 @@ def import_labels(
         folder: of a selection that was written to files, the folder of the labels; None for the one
             that was written.
         form: their format; None for the one that was written.
+        empty_is_done: whether there is nothing on an image without an object in these files; if not,
+            it is not labeled yet.
 
     Returns:
         The result of ``import_annotations``, as plain values.
@@ -104,7 +107,7 @@ def import_labels(
         seconds: dict[str, float] = {}
         if sent["to"] == FILES:
             report(0.1, "Reading files")
-            labels = _from_files(dataset, key, sent, folder, form, notes)
+            labels = _from_files(dataset, key, sent, folder, form, empty_is_done, notes)
         else:
             report(0.1, f"Asking {sent['to']}")
             labels, seconds = _returned(dataset, sent)
@@ -160,14 +163,16 @@ def _from_files(
     sent: Mapping[str, Any],
     folder: str | None,
     form: str | None,
+    empty_is_done: bool,
     notes: list[str],
 ) -> dict[str, Any]:
     """Return the label of each sample of a selection that has one in the files."""
     form = form or sent["format"]
     fields = [dataset.get_field(one) for one in (sent["label_field"], sent.get("prelabels")) if one]
-    usual = FORMATS[form].holds[:1] if form in FORMATS else ()
+    usual = (FORMATS[form].holds or FORMATS[form].filled_in)[:1] if form in FORMATS else ()
     document = next(iter([*filter(None, map(document_type, fields)), *usual]), None)
-    labels = labels_in_files(folder or sent["folder"], sent["folder"], form, document, notes)
+    written = sent["folder"]
+    labels = labels_in_files(folder or written, written, form, document, empty_is_done, notes)
     chosen = set(chosen_samples(dataset, key).values("id"))
     return {one: label for one, label in labels.items() if one in chosen}
 

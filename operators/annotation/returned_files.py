@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -16,39 +17,40 @@ from fiftyone.utils.yolo import YOLOv5DatasetImporter
 
 from ...alcore import InvalidInput
 from ..dataset.stored_schema import LIST_OF
-from .files import FORMATS, RANKS, folder_path
+from .files import FORMATS, LABEL, RANKS, folder_path
 
 # The name of a file, as the format has it, and the labels on it; several kinds of them by their names.
 Labeled = Iterator[tuple[str, Any]]
 
 
 def labels_in_files(
-    folder: str, ranks: str, form: str, document: Any, notes: list[str]
+    folder: str, ranks: str, form: str, document: Any, empty_is_done: bool, notes: list[str]
 ) -> dict[str, Any]:
     """Return the labels in a folder by the ids of the samples that were sent.
-
-    A file without a label counts as not labeled yet, for files do not tell who has looked at it.
 
     Args:
         folder: the folder.
         ranks: the folder that was written when the samples were sent; it lists their files.
         form: the format; see ``FORMATS``.
         document: the class of the labels, such as ``fo.Detections``.
+        empty_is_done: whether there is nothing on an image without an object. If not, it is not
+            labeled yet: files do not tell who has looked at it.
         notes: gets a line on files that were not sent.
 
     Raises:
         InvalidInput: if the format holds no such labels, or if the files cannot be read.
     """
     check_format(form)
-    if document not in FORMATS[form].holds:
-        takes = ", ".join(one.__name__ for one in FORMATS[form].holds)
+    holds = FORMATS[form].holds or FORMATS[form].filled_in
+    if document not in holds:
+        takes = ", ".join(one.__name__ for one in holds)
         raise InvalidInput(f"format: {form!r} holds {takes}, and {document.__name__} are wanted")
     path, sent = folder_path(folder), _sent(folder_path(folder), folder_path(ranks), form)
     found: dict[str, Any] = {}
     unknown = []
     try:
         for name, labels in READERS[form](path, document):
-            label = _of_kind(labels, document, name)
+            label = _of_kind(labels, document, empty_is_done, name)
             if name not in sent:
                 unknown.append(name)
             elif label is not None:
@@ -96,12 +98,14 @@ def _sent(folder: Path, ranks: Path, form: str) -> dict[str, list[str]]:
     return found
 
 
-def _of_kind(labels: Any, document: Any, name: str) -> Any:
+def _of_kind(labels: Any, document: Any, empty_is_done: bool, name: str) -> Any:
     """Return the labels of a class among those of a file; None if there are none."""
     several = labels.values() if isinstance(labels, dict) else [labels]
     if document is not fo.Classification:
         label = next((one for one in several if isinstance(one, document)), None)
-        return label if label is not None and label[LIST_OF[document]] else None
+        if label is None or not label[LIST_OF[document]]:
+            return document() if empty_is_done else None
+        return label
     classes = next((one for one in several if isinstance(one, fo.Classifications)), None)
     if classes is None or not classes.classifications:
         return None
@@ -144,7 +148,24 @@ def _voc(folder: Path, document: Any) -> Labeled:
 def _yolo(folder: Path, document: Any) -> Labeled:
     images = folder / "images" / "val"
     for path, labels in _read(YOLOv5DatasetImporter(dataset_dir=str(folder))):
-        yield str(Path(path).relative_to(images).with_suffix("")), labels
+        if labels is not None:  # the image has a file of labels
+            yield str(Path(path).relative_to(images).with_suffix("")), labels
+
+
+def _csv(folder: Path, document: Any) -> Labeled:
+    """Read the list as a spreadsheet may have saved it: with a byte order mark, or semicolons."""
+    with open(folder / f"{RANKS}.csv", newline="", encoding="utf-8-sig") as stream:
+        header = stream.readline()
+        stream.seek(0)
+        delimiter = max(",;\t", key=header.count)
+        rows = csv.DictReader(stream, delimiter=delimiter)
+        lacks = [one for one in ("name", LABEL) if one not in (rows.fieldnames or ())]
+        if lacks:
+            raise InvalidInput(f"folder: {RANKS}.csv has no column {lacks[0]!r}")
+        for row in rows:
+            name = (row[LABEL] or "").strip()
+            made = [fo.Classification(label=name)] if name else []
+            yield row["name"], fo.Classifications(classifications=made)
 
 
 def _read(importer: Any) -> Labeled:
@@ -158,4 +179,5 @@ READERS: dict[str, Callable[[Path, Any], Labeled]] = {
     "yolo": _yolo,
     "voc": _voc,
     "cvat": _cvat,
+    "csv": _csv,
 }

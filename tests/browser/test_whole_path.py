@@ -31,15 +31,17 @@ def settings(label_studio_server: str) -> dict[str, str]:
     }
 
 
-def execute(panel: Panel, button: str, result: str) -> None:
-    """Press a button of the panel, execute the form that opens, and close its result."""
+def execute(panel: Panel, button: str) -> None:
+    """Press a button of the panel, execute the form that opens, and close it.
+
+    On a slow machine it says that the work goes on in the background; the panel shows the result.
+    """
     panel.click(button)
     form = panel.page.get_by_test_id("operators-prompt-modal")
     form.get_by_role("button", name="Execute").click()
     close = form.get_by_role("button", name="Close")
     expect(close).to_be_visible()
     screenshot(panel.page, f"form-{button.lower()}-result")
-    expect(form.get_by_text(result, exact=True)).to_be_visible()
     close.click()
     panel.settle()
 
@@ -104,7 +106,7 @@ def test_from_the_question_to_annotation_and_back(
         expect(page.get_by_text("Number 1 of 5 in the order chosen.")).to_be_visible()
         expect(page.get_by_text("from the nearest labeled image")).to_be_visible()
         close_sample(page)
-        execute(panel, "Send", "labelstudio")
+        execute(panel, "Send")
         expect(panel.root.get_by_text("sent 5 to labelstudio, 0 of 5 labeled")).to_be_visible()
         page.close()
 
@@ -114,7 +116,7 @@ def test_from_the_question_to_annotation_and_back(
         page = page_for(dataset)
         panel = Panel(page)
         expect(panel.root.get_by_text("sent 5 to labelstudio, 0 of 5 labeled")).to_be_visible()
-        execute(panel, "Import", "Labels written:")
+        execute(panel, "Import")
         expect(panel.root.get_by_text("5 of 5 labeled in ground_truth")).to_be_visible()
         sdk(expect_closed, dataset, "one", 5)
 

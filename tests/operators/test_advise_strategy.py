@@ -92,7 +92,7 @@ def test_rare_classes_copies_and_calibration_are_seen(make, advise):
     first = result["recipe"]["strategies"][0]
     assert first["weights"]["temperature"] == "fit"
     assert result["facts"]["copies"] > 0.2
-    assert any("find_near_duplicates" in one for one in result["next"])
+    assert any("near-duplicates" in one for one in result["next"])
 
 
 def test_answers_change_the_recipe(make, advise):
@@ -115,7 +115,7 @@ def test_boxes_are_aggregated_and_their_evaluation_is_asked_for(kinds, advise):
         "aggregate": "top_k",
     }
     assert result["facts"]["holds"] == "boxes"
-    assert any("evaluate_detections" in one for one in result["unknown"])
+    assert any("evaluate its boxes" in one for one in result["unknown"])
 
 
 def test_bad_input_is_told(make, advise, plugin):

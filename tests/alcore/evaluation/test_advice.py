@@ -88,7 +88,7 @@ def test_the_default_is_proposed_where_there_is_all():
             "weights": {"strategy": "uncertainty", "column": "predictions"},
         }
     ]
-    assert any("compare_strategies" in one for one in proposal.next)
+    assert any("compare strategies" in one for one in proposal.next)
 
 
 @pytest.mark.parametrize("regime, weighted", [("typical", False), ("random", True), ("atypical", True)])

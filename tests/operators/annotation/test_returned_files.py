@@ -1,5 +1,6 @@
 """Labels back from files: each is on the sample whose file it names, in whatever order they are."""
 
+import csv
 import json
 from pathlib import Path
 from xml.etree import ElementTree
@@ -51,6 +52,61 @@ def test_each_label_is_on_its_own_sample(kinds, written, bring, ranked, form):
     assert kinds.count("checked") == len(labeled)  # and on no other sample
     again = bring(kinds, run_key=KEY).result
     assert (again["imported"], again["kept"]) == (0, len(labeled))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_an_image_without_an_object_is_done_where_the_user_says_so(kinds, written, bring, ranked, form):
+    import fiftyone as fo
+
+    for sample in kinds.exists("boxes", False):
+        sample["boxes"] = fo.Detections()  # FiftyOne writes no file for one that is None
+        sample.save()
+    written(form)
+    result = bring(kinds, empty_is_done=True).result
+    assert (result["imported"], result["left"], result["closed"]) == (5, 0, True)
+    kinds.reload()
+    for sample in ranked(kinds):
+        assert len(sample.checked.detections) == len(boxes(sample, "boxes"))
+
+
+def filled_in(path, classes, encoding="utf-8", delimiter=","):
+    """Write classes into a list as a spreadsheet does; gives the classes by the ids of samples."""
+    with open(path, newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    for row, label in zip(rows, classes, strict=True):
+        row["label"] = label
+    with open(path, "w", newline="", encoding=encoding) as stream:
+        writer = csv.DictWriter(stream, rows[0], delimiter=delimiter)
+        writer.writeheader()
+        writer.writerows(rows[::-1])
+    return {row["id"]: row["label"].strip() for row in rows}
+
+
+@pytest.mark.parametrize(
+    ("encoding", "delimiter"), [("utf-8", ","), ("utf-8-sig", ";"), ("utf-8", "\t")]
+)
+def test_classes_are_filled_into_the_list(chosen, send, bring, tmp_path, encoding, delimiter):
+    folder = tmp_path / "list"
+    options = {"folder": str(folder), "format": "csv", "label_field": "ground_truth"}
+    send(chosen, run_key=KEY, to="files", **options)
+    made = filled_in(
+        folder / "ranks.csv", ["paper", " Späne, naß ", "", "metal", "", "glass"], encoding, delimiter
+    )
+    result = bring(chosen, run_key=KEY).result
+    assert (result["imported"], result["left"]) == (4, 2)
+    chosen.reload()
+    labels = chosen.select(list(made)).values(["id", "ground_truth.label"])
+    assert {one: label or "" for one, label in zip(*labels, strict=True)} == made
+
+
+def test_a_list_without_a_column_for_classes_is_a_sentence(chosen, send, bring, invalid, tmp_path):
+    folder = tmp_path / "list"
+    options = {"folder": str(folder), "format": "csv", "label_field": "ground_truth"}
+    send(chosen, run_key=KEY, to="files", **options)
+    path = folder / "ranks.csv"
+    path.write_text(path.read_text().replace(",label,", ",class,", 1))
+    with pytest.raises(invalid, match=r"folder: ranks.csv has no column 'label'"):
+        bring(chosen, run_key=KEY)
 
 
 def stray(folder, form):
@@ -122,7 +178,9 @@ def test_what_cannot_be_read_is_a_sentence(kinds, written, bring, invalid, every
     (folder / "labels.json").write_text("{")
     with pytest.raises(invalid, match="cannot be read as 'coco'"):
         bring(kinds)
-    with pytest.raises(invalid, match="format: no labels are read from 'csv'"):
+    with pytest.raises(invalid, match="format: no labels are read from 'images'"):
+        bring(kinds, format="images")
+    with pytest.raises(invalid, match="format: 'csv' holds Classification, and Detections are wanted"):
         bring(kinds, format="csv")
     with pytest.raises(invalid, match="cannot be read as 'coco'"):
         bring(kinds, folder=str(tmp_path / "nowhere"))
