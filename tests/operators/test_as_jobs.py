@@ -150,3 +150,31 @@ def test_what_it_declares_stays_while_the_app_reads_the_dataset_anew(run, datase
     dataset.reload()
     assert dataset.count_sample_tags() == {f"next {i}": 3 for i in range(6)}
     assert len([name for name in dataset.list_saved_views() if name.startswith("next")]) == 6
+
+
+def test_stop_in_the_panel_leaves_nothing(dataset, plugin, monkeypatch, everything):
+    """It ends at the next report of the work; afterwards the same click chooses."""
+    running, go_on = plugin("operators.runs.run"), threading.Event()
+    whole = running.select
+
+    def waiting(*args, **kwargs):
+        assert go_on.wait(20)
+        return whole(*args, **kwargs)
+
+    monkeypatch.setattr(running, "select", waiting)
+    panel = HeadlessPanel(dataset)
+    panel.enter("start", labels="ground_truth")
+    panel.event("on_start")
+    before = everything(dataset)
+    panel.event("on_select")
+    (job,) = plugin("operators.runs.jobs").jobs_of(dataset)
+    assert panel.shown["stop"]["view"]["params"] == {"job": job.id}
+    panel.event("on_stop_job", job=job.id)
+    assert "Stopping" in panel.texts()
+    go_on.set()
+    panel.finish()
+    assert not panel.error and "stop" not in panel.shown
+    assert everything(dataset) == before
+    panel.event("on_select")
+    panel.finish()
+    assert not panel.error and len(dataset.list_runs()) == 1
