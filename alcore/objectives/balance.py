@@ -48,6 +48,7 @@ class Balance(Divisible):
         codes: (n,) int64, the row of ``kinds`` of each candidate.
         target: (C,) target shares.
         counts: (C,) counts of the labeled samples, soft or hard.
+        weighed: (C,) what the values take for these counts; by default the counts themselves.
         names: the C classes' names.
         available: (C,) what all candidates together have; by default what these have.
     """
@@ -60,6 +61,7 @@ class Balance(Divisible):
         counts: torch.Tensor,
         names: Sequence[str],
         available: torch.Tensor | None = None,
+        weighed: torch.Tensor | None = None,
     ) -> None:
         self._names = names
         self._kinds = kinds
@@ -67,8 +69,10 @@ class Balance(Divisible):
         self._target = target.to(torch.float64)
         self._counts = counts.to(torch.float64).clone()
         self._labeled = self._counts.clone()
+        # What is added to the counts where they are weighed; reports tell the counts themselves.
+        self._moved = torch.zeros_like(self._counts) if weighed is None else weighed - self._counts
         self._available = self._sum(codes) if available is None else available
-        self.scale = float((self._target / (self._counts + PRIOR)).max())
+        self.scale = float(self._worth().max())
 
     @property
     def group_ids(self) -> torch.Tensor | None:
@@ -77,7 +81,7 @@ class Balance(Divisible):
 
     def values(self, rows: torch.Tensor | None) -> torch.Tensor:
         """(R,) float64, the present values of ``rows`` (all if None), higher = more worth labeling."""
-        worth = (self._target / (self._counts + PRIOR)).to(self._kinds.dtype)
+        worth = self._worth().to(self._kinds.dtype)
         codes = self._codes if rows is None else self._codes[rows]
         if len(codes) < len(self._kinds):
             return (self._kinds[codes] @ worth).to(torch.float64)
@@ -102,7 +106,7 @@ class Balance(Divisible):
             kinds.to(torch.float64).cpu().numpy(),
             codes.cpu().numpy(),
             self._target.cpu().numpy(),
-            self._counts.cpu().numpy(),
+            (self._counts + self._moved).cpu().numpy(),
         )
         block.values = values.cpu().numpy()
         return block
@@ -151,6 +155,10 @@ class Balance(Divisible):
                 "why": why,
             }
         return out
+
+    def _worth(self) -> torch.Tensor:
+        """(C,) float64, what one more sample of each class is worth."""
+        return self._target / (self._counts + self._moved + PRIOR)
 
     def _sum(self, codes: torch.Tensor) -> torch.Tensor:
         """(C,) float64, the summed class rows of candidates with these codes."""

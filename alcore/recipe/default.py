@@ -17,8 +17,8 @@ def default_strategies(pool: Pool) -> list[Strategy]:
     """The default strategies for the columns of a pool.
 
     With embeddings and predictions: coverage weighted by margin. With embeddings alone: coverage. With
-    predictions alone: margin. Balance is added where the predictions' classes are known. With neither:
-    random.
+    predictions alone: margin. Balance is added where the predictions' classes are known, and has a say
+    as far as the labeled classes are less even than by chance. With neither: random.
 
     Raises:
         InvalidInput: several columns could be the embeddings, or the predictions.
@@ -51,7 +51,7 @@ def strategies_for(
     elif margin is not None:
         chosen.append(margin)
     if margin is not None and balanced:
-        chosen.append(Balance(column=margin.column, given=margin.given))
+        chosen.append(Balance(column=margin.column, given=margin.given, beyond_chance=True))
     return chosen or [Random()]
 
 

@@ -22,7 +22,7 @@ def usual_recipes(
     counted = {} if labels is None else {"labels": labels}
     if predictions is not None:
         margin = {"strategy": "uncertainty", "column": predictions}
-        balance = {"strategy": "balance", "column": predictions, **counted}
+        balance = {"strategy": "balance", "column": predictions, "beyond_chance": True, **counted}
         found["margin"] = [margin]
         found["entropy"] = [{**margin, "measure": "entropy"}]
         found["margin and balance"] = [margin, balance]

@@ -14,7 +14,7 @@ from ..data.device import to_tensor
 from ..objectives import Accumulated, Objective, Shares
 from ..objectives import Balance as ClassBalance
 from .base import LabelsUse, Strategy
-from .common.class_counts import class_counts, labeled_counts, target_of
+from .common.class_counts import beyond_chance, class_counts, labeled_counts, target_of
 from .common.task import Task
 from .common.vocabulary import (
     About,
@@ -99,6 +99,11 @@ class Balance(Strategy):
         description="of objects: those that count; by default those of labels and target, or all",
     )
     min_confidence: Share = Field(0.05, description="objects below it do not count")
+    beyond_chance: bool = Field(
+        False,
+        description="of how uneven the labeled samples are, leave out what chance explains: where "
+        "classes are even, balance then has little say",
+    )
 
     def labels_use(self) -> LabelsUse | None:
         """Whether true classes are needed or helpful; see ``Strategy.labels_use``."""
@@ -108,15 +113,18 @@ class Balance(Strategy):
         """The objective that values the candidates of ``task``; see ``Strategy.objective``."""
         counted = class_counts(self, task)
         kinds, codes = counted.of(task.candidates, task.parts.total(len(task.candidates)))
+        target, known = target_of(self, counted, task), labeled_counts(self, counted, task)
+        several = task.parts.several
+        available = counted.total(task.candidates, task.parts) if several else None
+        weighed = beyond_chance(known, target) if self.beyond_chance else None
         return ClassBalance(
             to_tensor(kinds, torch.from_numpy(kinds).dtype, task.device),
             to_tensor(codes, torch.int64, task.device),
-            to_tensor(target_of(self, counted, task), torch.float64, task.device),
-            to_tensor(labeled_counts(self, counted, task), torch.float64, task.device),
+            to_tensor(target, torch.float64, task.device),
+            to_tensor(known, torch.float64, task.device),
             counted.names,
-            to_tensor(counted.total(task.candidates, task.parts), torch.float64, task.device)
-            if task.parts.several
-            else None,
+            None if available is None else to_tensor(available, torch.float64, task.device),
+            None if weighed is None else to_tensor(weighed, torch.float64, task.device),
         )
 
     def accumulated(self, task: Task) -> Accumulated:
@@ -124,4 +132,6 @@ class Balance(Strategy):
         counted = class_counts(self, task)
         kinds, codes = counted.of(task.candidates, task.parts.total(len(task.candidates)))
         known, target = labeled_counts(self, counted, task), target_of(self, counted, task)
+        if self.beyond_chance:
+            known = beyond_chance(known, target)
         return Shares(kinds.astype(np.float64), codes, known, target)

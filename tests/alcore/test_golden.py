@@ -26,6 +26,7 @@ DIVERSE = one("diversity", **V)
 COST = [[0, 1, 2, 3, 4], [2, 0, 1, 3, 1], [3, 1, 0, 2, 2], [1, 4, 1, 0, 3], [2, 2, 2, 2, 0]]
 RECIPES = {
     "default": {"budget": 9},
+    "coverage weighted, balance": recipe(one("coverage", **V, weights=MARGIN), one("balance", **P)),
     "uncertainty margin": recipe(MARGIN),
     "uncertainty entropy": recipe(one("uncertainty", **P, measure="entropy")),
     "uncertainty least_confidence": recipe(one("uncertainty", **P, measure="least_confidence")),
@@ -93,6 +94,7 @@ RECIPES = {
     "similarity ids": recipe(one("similarity", **V, to=[0, 1])),
     "similarity": recipe(one("similarity", **V, to=[2], strength=-1)),
     "balance": recipe(one("balance", **P)),
+    "balance beyond chance": recipe(one("balance", **P, beyond_chance=True)),
     "balance input": recipe(one("balance", **P, target="input", labels="truth")),
     "balance shares": recipe(one("balance", **P, target={"c0": 0.8}, count="predicted")),
     "balance objects": recipe(one("balance", column="boxes")),

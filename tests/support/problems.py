@@ -178,9 +178,11 @@ def coverages(draw):
 def balances(draw):
     target = draw(st.sampled_from(["uniform", "input", {"0": 0.7, "1": 0.3}, {"1": 0.5}]))
     count = draw(st.sampled_from(["soft", "predicted"]))
+    beyond_chance = draw(st.booleans())
 
     def make(X, P, number, M):
         entry = {"strategy": "balance", "column": "predictions", "target": target, "count": count}
+        entry["beyond_chance"] = beyond_chance
         if count == "predicted":
             P = np.eye(P.shape[1])[P.argmax(1)]
         C = P.shape[1]
@@ -196,7 +198,7 @@ def balances(draw):
             else:
                 left = (1 - sum(target.values())) / max(1, len(rest))
                 shares = np.array([target.get(str(c), left) for c in range(C)])
-        return entry, twins.Balance(P, shares)
+        return entry, twins.Balance(P, shares, beyond_chance)
 
     return make
 

@@ -201,11 +201,18 @@ class Representative:
 
 
 class Balance:
-    def __init__(self, P, target):
-        self.P, self.target = P, target
+    def __init__(self, P, target, beyond_chance=False):
+        self.P, self.target, self.beyond_chance = P, target, beyond_chance
 
     def values(self, candidates, labeled, chosen):
-        counts = self.P[list(labeled) + list(chosen)].sum(0)
+        known = self.P[list(labeled)].sum(0)
+        if self.beyond_chance and len(labeled):
+            wanted = known.sum() * self.target
+            aimed = self.target > 0
+            seen = ((known - wanted)[aimed] ** 2 / wanted[aimed]).sum()
+            kept = max(0.0, 1 - (aimed.sum() - 1) / seen) if seen > 0 else 0.0
+            known[aimed] = wanted[aimed] + kept * (known - wanted)[aimed]
+        counts = known + self.P[list(chosen)].sum(0)
         return self.P[candidates] @ (self.target / (counts + 0.5))
 
 

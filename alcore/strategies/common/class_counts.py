@@ -179,6 +179,28 @@ def target_of(options: HasClasses, counted: ClassCounts, task: Task) -> np.ndarr
     return np.array([target.get(name, left) for name in classes], dtype=np.float64)
 
 
+def beyond_chance(counts: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """(C,) float64 counts, as uneven as chance alone does not explain; their total stays.
+
+    Of labels that fall on C classes by chance, Pearson's chi-squared against the target is C - 1 on
+    average. So much of what is seen is taken for chance, and the counts are moved toward the target's
+    by the share (C - 1) / chi-squared, at most wholly: shrinkage by empirical Bayes, as Efron and
+    Morris, "Data analysis using Stein's estimator and its generalizations" (1975), with the prior's
+    variance by the method of moments.
+
+    Args:
+        counts: (C,) counts of the labeled samples, at least 0.
+        target: (C,) target shares, which sum to 1.
+    """
+    wanted = counts.sum() * target
+    possible = wanted > 0
+    apart = (counts - wanted)[possible]
+    chi_squared = float((apart * apart / wanted[possible]).sum())
+    by_chance = max(0, int(possible.sum()) - 1)
+    share = 1.0 if chi_squared <= by_chance else by_chance / chi_squared
+    return np.where(possible, counts + share * (wanted - counts), counts)
+
+
 def merged(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(U, C) distinct rows and (R,) the index of each row in them; all R rows where few are equal."""
     everyone = np.arange(len(rows))

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import alcore
 from alcore import InvalidInput, Objects, Pool
-from alcore.strategies.common.class_counts import merged
+from alcore.strategies.common.class_counts import beyond_chance, merged
 
 
 def choose(pool, budget=1, **entry):
@@ -211,3 +211,49 @@ def test_predictions_are_not_balanced_jointly():
     pool = Pool(2, columns={"c": np.full((2, 2), 0.5), "d": ["a", "b"]})
     with pytest.raises(InvalidInput, match="'c' must hold a single value a sample"):
         choose(pool, 1, column=["c", "d"])
+
+
+# What chance explains
+
+
+def known_classes(counts):
+    """A pool whose labeled samples have so many of each class, and one candidate of each class."""
+    classes = [f"c{number}" for number in range(len(counts))]
+    labeled = np.repeat(np.arange(len(counts)), counts)
+    P = np.eye(len(counts))[np.concatenate([labeled, np.arange(len(counts))])]
+    return Pool(
+        len(P), labeled=np.arange(len(P)) < len(labeled), columns={"c": P}, classes={"c": classes}
+    )
+
+
+def test_unevenness_of_chance_has_no_say():
+    counts = [3, 1, 2, 2, 4]  # chi-squared is 2.2, and 4 on average by chance
+    pool = known_classes(counts)
+    plain, even = choose(pool, 1), choose(pool, 1, beyond_chance=True)
+    assert plain.indices.tolist() == [sum(counts) + 1]
+    assert even.indices.tolist() == [sum(counts)]  # all equal: the first
+    assert reached(even)["counts"] == {"c0": 4, "c1": 1, "c2": 2, "c3": 2, "c4": 4}
+
+
+def test_unevenness_that_chance_does_not_explain_is_made_up_for():
+    counts = [40, 2, 18]  # chi-squared is 36.4: 34.4 / 36.4 of it is left
+    chosen = choose(known_classes(counts), 2, beyond_chance=True)
+    assert chosen.indices.tolist() == [61, 62]
+    kept = 1 - 2 / 36.4
+    assert chosen.gains[0] == pytest.approx(1 / 3 / (20 + kept * (2 - 20) + 0.5))
+
+
+@given(
+    st.lists(st.integers(0, 50), min_size=1, max_size=8),
+    st.lists(st.integers(0, 5), min_size=8, max_size=8),
+)
+def test_the_total_stays_and_all_move_toward_the_target(counts, shares):
+    counts = np.array(counts, dtype=float)
+    target = np.array(shares[: len(counts)], dtype=float)
+    target = target / target.sum() if target.sum() else np.full(len(counts), 1 / len(counts))
+    moved, wanted = beyond_chance(counts, target), counts.sum() * target
+    aimed = target > 0
+    assert np.all(moved >= 0) and np.array_equal(moved[~aimed], counts[~aimed])
+    assert np.all(np.abs(moved - wanted)[aimed] <= np.abs(counts - wanted)[aimed] + 1e-9)
+    if aimed.all():
+        assert moved.sum() == pytest.approx(counts.sum())

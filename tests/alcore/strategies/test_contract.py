@@ -57,6 +57,7 @@ class TestBalance(StrategyContract):
         {**CLASSES, "labels": "truth", "count": "predicted", "target": {"0": 0.6}},
         {"column": "number", "bins": 3, "target": "input"},
         {"column": ["place", "truth"]},
+        {**CLASSES, "beyond_chance": True, "target": {"0": 0.97}},
     )
     tied = (1, 2, 3)
     counts_labeled = True
