@@ -183,7 +183,9 @@ def _calibrated(facts: Facts, answers: Answers, proposal: Proposal) -> None:
 
 
 def _balanced(facts: Facts, answers: Answers, proposal: Proposal) -> None:
-    proposal.strategies.append({"strategy": "balance", "column": facts.predictions})
+    proposal.strategies.append(
+        {"strategy": "balance", "column": facts.predictions, "beyond_chance": True}
+    )
 
 
 def _costly(facts: Facts, answers: Answers, proposal: Proposal) -> None:
@@ -297,7 +299,7 @@ RULES = [
         _balanced,
         lambda facts, answers: (
             f"The commonest class has {unevenness(facts):.0f} times as many labels as the rarest; "
-            "where classes are even, balance would cost a little"
+            "balance makes up for what chance does not explain of that"
         ),
         "Bengar et al. 2022 (class-balanced active learning); measured in benchmarks/QUALITY.md",
     ),

@@ -20,7 +20,7 @@ def test_a_recipe_is_proposed_explained_and_taken(panel, dataset):
     panel.event("on_advise_strategy")
     panel.finish()
     assert not panel.error
-    assert "samples are labeled" in panel.texts() and "select\\_test\\_set" in panel.texts()
+    assert "samples are labeled" in panel.texts() and "Choose the test set first" in panel.texts()
     proposed = panel.state["advice"]["recipe"]
     panel.event("on_take_advice")
     text = panel.state["rare"]["json"]  # what cards cannot show is kept as JSON
