@@ -44,6 +44,7 @@ screenshots: install  ## take the pictures of the guide and the README anew
 quality: install  ## replay every strategy on the sets of ALCORE_DATA: [ARGS="--seeds 20"]
 	$(PYTHON) -m pip install -q -r benchmarks/requirements.txt
 	$(PYTHON) benchmarks/quality.py --pictures benchmarks/pictures $(ARGS)
+	$(PYTHON) benchmarks/quality_outcomes.py
 
 bench: install  ## measure speed, beside other libraries
 	$(PYTHON) -m pip install -q -r benchmarks/requirements.txt

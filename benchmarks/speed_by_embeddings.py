@@ -12,10 +12,10 @@ from measuring import Rows, Seconds, in_own_process, peer, status, table, timed
 
 import alcore
 
-TYPICALITY = (100_000, 512)
+TYPICALITY = [(20_000, 512), (100_000, 512)]
 BADGE = (50_000, 512, 100, 1000)
 IN_TURN = 3
-MUNDIG, PATIENCE = "lightly_mundig", 600  # seconds for it
+MUNDIG, PATIENCE = "lightly_mundig", 120  # seconds for it
 LARGE = [
     ("k-center", 1_000_000, 128, 1000, {"strategy": "diversity"}),
     ("coverage, cosine", 100_000, 128, 1000, {"strategy": "coverage", "kernel": "cosine"}),
@@ -63,19 +63,19 @@ def badge(shrink: int) -> None:
 
 
 def typicality(shrink: int) -> Rows:
-    n, d = TYPICALITY[0] // shrink, TYPICALITY[1]
-    X = make(n, d)
-    seconds, _ = timed(lambda: alcore.scores.typicality(X))
-    product, _ = timed(lambda: bare_product(X))
-    row = [f"{n} x {d}", seconds, product, seconds / product]
-    if peer(MUNDIG) is None:
-        yield [*row, "not installed", ""]
-        return
-    try:
-        theirs = float(in_own_process(__file__, [MUNDIG, n, d], PATIENCE)[0])
-        yield [*row, Seconds(theirs), theirs / seconds]
-    except subprocess.TimeoutExpired:
-        yield [*row, f"not done after {PATIENCE}", f"over {PATIENCE / seconds:.1f}"]
+    for n, d in [(n // shrink, d) for n, d in TYPICALITY]:
+        X = make(n, d)
+        seconds, _ = timed(lambda X=X: alcore.scores.typicality(X))
+        product, _ = timed(lambda X=X: bare_product(X))
+        row = [f"{n} x {d}", seconds, product, seconds / product]
+        if peer(MUNDIG) is None:
+            yield [*row, "not installed", ""]
+            continue
+        try:
+            theirs = float(in_own_process(__file__, [MUNDIG, n, d], PATIENCE)[0])
+            yield [*row, Seconds(theirs), theirs / seconds]
+        except subprocess.TimeoutExpired:
+            yield [*row, f"not done after {PATIENCE}", f"over {PATIENCE / seconds:.1f}"]
 
 
 def bare_product(X: np.ndarray) -> None:

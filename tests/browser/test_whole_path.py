@@ -10,11 +10,12 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from support import servers
-from support.browser import close_sample, screenshot, sdk
+from support.browser import screenshot, sdk
 from support.label_studio import TOKEN, Annotator
 from support.panel import Panel
 
 OpenApp = Callable[[Any], Page]
+RecipeOf = Callable[[Any, str], dict[str, Any]]
 
 
 @pytest.fixture
@@ -88,24 +89,29 @@ def test_from_the_question_to_annotation_and_back(
     configured: None,
     annotator: Annotator,
     dataset: Any,
+    recipe_of: RecipeOf,
 ) -> None:
     dataset.classes = {**dataset.classes, "ground_truth": dataset.classes["predictions"]}
     dataset.save()
     with servers.app(app_url, settings):
         page = page_for(dataset)
         panel = Panel(page)
-        panel.press(2, "Remove")
+        panel.click("Add what matters")
+        screenshot(page, "panel-kinds")
+        panel.click("Add: what the model gets wrong")
+        panel.press(1, "Remove")  # the first card too
+        panel.press(2, "More")
+        panel.choose(1, "Measure", "entropy")
+        panel.press(1, "Move up")  # the only one: the first card has none
         panel.fill("How many", "5")
         panel.fill("Tag and saved view", "one")
         panel.preview()
         expect(panel.root.get_by_text("5 of 32 would be chosen")).to_be_visible()
         panel.select()
         expect(panel.row("one")).to_be_visible()
-        page.get_by_test_id("looker").first.click()
-        page.get_by_text("Why this image").first.click()
-        expect(page.get_by_text("Number 1 of 5 in the order chosen.")).to_be_visible()
-        expect(page.get_by_text("from the nearest labeled image")).to_be_visible()
-        close_sample(page)
+        uncertainty, balance = sdk(recipe_of, dataset, "one")["strategies"]
+        assert (uncertainty["strategy"], uncertainty["measure"]) == ("uncertainty", "entropy")
+        assert (balance["strategy"], balance["column"]) == ("balance", "predictions")
         execute(panel, "Send")
         expect(panel.root.get_by_text("sent 5 to labelstudio, 0 of 5 labeled")).to_be_visible()
         page.close()
