@@ -27,7 +27,6 @@ from typing import Any
 
 import numpy as np
 from coco128 import VOC, make_dataset, objects_of
-from fiftyone import ViewField as F
 from in_fiftyone import own_database
 from machine import machine
 
@@ -87,6 +86,8 @@ def for_masks() -> dict[str, Any]:
 
 def boxes_of(dataset: Any) -> tuple[alcore.Pool, dict[str, np.ndarray]]:
     """The pool of photos with the detector's boxes, and what is in each of them."""
+    from fiftyone import ViewField as F  # not before the database is there
+
     shown = dataset.filter_labels("predictions", F("confidence") >= CONFIDENT, only_matches=False)
     shown.evaluate_detections("predictions", gt_field="ground_truth", eval_key="eval", progress=False)
     false, missed = dataset.values(["eval_fp", "eval_fn"])
@@ -123,7 +124,7 @@ def masks_of(dataset: Any) -> tuple[alcore.Pool, dict[str, np.ndarray]]:
 def share_of(number: int, box: list[float], scores: np.ndarray) -> float:
     """The share of a box, relative [x, y, w, h], on which a class is the most probable one."""
     size = np.array(scores.shape[:0:-1])  # width, height
-    start = np.floor(np.array(box[:2]) * size).astype(int)
+    start = np.clip(np.floor(np.array(box[:2]) * size).astype(int), 0, size - 1)
     end = np.maximum(start + 1, np.ceil((np.array(box[:2]) + box[2:]) * size).astype(int))
     found = scores[:, start[1] : end[1], start[0] : end[0]].argmax(0)
     return float((found == number).mean())
@@ -170,7 +171,7 @@ def main() -> None:
     folder = Path(os.environ.get("ALCORE_DATA", "")) / "coco128_val"
     if "ALCORE_DATA" not in os.environ or not folder.is_dir():
         sys.exit("skipped: set ALCORE_DATA to a folder that holds coco128_val")
-    print(f"{machine()}; {options.seeds} seeds\n")
+    print(f"{machine()}; {options.seeds} seeds\n", flush=True)
     with own_database(), tempfile.TemporaryDirectory() as scratch:
         dataset = make_dataset(folder, Path(scratch))
         sets = {"boxes": (boxes_of(dataset), for_boxes()), "masks": (masks_of(dataset), for_masks())}
