@@ -20,7 +20,6 @@ import argparse
 import os
 import sys
 import tempfile
-from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -31,11 +30,11 @@ from in_fiftyone import own_database
 from machine import machine
 
 import alcore
-from alcore.replaying import Comparison
+from alcore.replaying import Comparison, rarest
 
 BUDGET = 24
 CONFIDENT = 0.3  # a detector's boxes below it are not shown to anyone
-RARE, SEEN = 0.1, 0.1
+SEEN = 0.1
 P, V, M = "predictions", "class_vectors", "maps"
 # COCO's words for classes of VOC.
 OTHER_NAMES = {
@@ -132,13 +131,7 @@ def share_of(number: int, box: list[float], scores: np.ndarray) -> float:
 
 def rare_and_all(labels: list[list[str]]) -> dict[str, np.ndarray]:
     """(N,) how many rare objects each image has, and how many objects."""
-    counts = Counter(one for each in labels for one in each)
-    left, rare = RARE * counts.total(), set()
-    for name, count in sorted(counts.items(), key=lambda one: (one[1], one[0])):
-        left -= count
-        if left < 0:
-            break
-        rare.add(name)
+    rare = rarest(labels)
     return {
         "rare objects": np.array([sum(one in rare for one in each) for each in labels], dtype=float),
         "boxes": np.array([len(each) for each in labels], dtype=float),

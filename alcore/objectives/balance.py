@@ -48,9 +48,9 @@ class Balance(Divisible):
         codes: (n,) int64, the row of ``kinds`` of each candidate.
         target: (C,) target shares.
         counts: (C,) counts of the labeled samples, soft or hard.
-        weighed: (C,) what the values take for these counts; by default the counts themselves.
         names: the C classes' names.
         available: (C,) what all candidates together have; by default what these have.
+        weighed: (C,) what the values take for these counts; by default the counts themselves.
     """
 
     def __init__(

@@ -2,7 +2,7 @@
 
 from .comparison import Comparison
 from .learners import LEARNERS
-from .outcomes import replay_outcomes
+from .outcomes import rarest, replay_outcomes
 from .removal import Regime, regime_of
 from .replay import replay
 from .usual import usual_recipes
@@ -11,6 +11,7 @@ __all__ = [
     "LEARNERS",
     "Comparison",
     "Regime",
+    "rarest",
     "regime_of",
     "replay",
     "replay_outcomes",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ Progress = Callable[[int, int], None]
 BOXES = "boxes"
 DRAWN = 0.8  # of the images; each seed has other ones
 STEPS = 10
+RARE = 0.1  # of all objects
 
 
 def replay_outcomes(
@@ -97,6 +99,22 @@ def replay_outcomes(
     return Comparison(
         points, measures, scores, seconds, failures, [], "images", frozenset({f"{BOXES} an image"})
     )
+
+
+def rarest(classes: Iterable[Sequence[str] | None]) -> set[str]:
+    """The rarest classes that together have at most a tenth of the objects.
+
+    Args:
+        classes: of each image, the classes of its objects; None for none.
+    """
+    counts = Counter(one for each in classes for one in each or [])
+    left, found = RARE * counts.total(), set()
+    for name, count in sorted(counts.items(), key=lambda one: (one[1], one[0])):
+        left -= count
+        if left < 0:
+            break
+        found.add(name)
+    return found
 
 
 def _counted(

@@ -46,6 +46,11 @@ class Format:
     by_stem: bool = False
     filled_in: tuple[type, ...] = ()
 
+    @property
+    def returns(self) -> tuple[type, ...]:
+        """The labels that come back in it."""
+        return self.holds or self.filled_in
+
 
 FORMATS: dict[str, Format] = {
     "csv": Format(

@@ -169,7 +169,7 @@ def _from_files(
     """Return the label of each sample of a selection that has one in the files."""
     form = form or sent["format"]
     fields = [dataset.get_field(one) for one in (sent["label_field"], sent.get("prelabels")) if one]
-    usual = (FORMATS[form].holds or FORMATS[form].filled_in)[:1] if form in FORMATS else ()
+    usual = FORMATS[form].returns[:1] if form in FORMATS else ()
     document = next(iter([*filter(None, map(document_type, fields)), *usual]), None)
     written = sent["folder"]
     labels = labels_in_files(folder or written, written, form, document, empty_is_done, notes)

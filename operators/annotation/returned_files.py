@@ -41,7 +41,7 @@ def labels_in_files(
         InvalidInput: if the format holds no such labels, or if the files cannot be read.
     """
     check_format(form)
-    holds = FORMATS[form].holds or FORMATS[form].filled_in
+    holds = FORMATS[form].returns
     if document not in holds:
         takes = ", ".join(one.__name__ for one in holds)
         raise InvalidInput(f"format: {form!r} holds {takes}, and {document.__name__} are wanted")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Iterator, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +11,7 @@ import fiftyone as fo
 import numpy as np
 
 from ...alcore import InvalidInput, Pool, Recipe, replay, replay_outcomes
-from ...alcore.replaying import Comparison, usual_recipes
+from ...alcore.replaying import Comparison, rarest, usual_recipes
 from ...alcore.replaying.learners import learner_of
 from ...alcore.replaying.one_run import named_recipe
 from ...alcore.scores.cost import cost_matrix
@@ -30,7 +29,6 @@ STORE = "alcore.replays"
 SECONDS_KEPT = 30 * 24 * 60 * 60
 PREDICTIONS = "the predictions of each round"
 SHOWN = 7  # curves in a plot; more cannot be told apart
-RARE = 0.1  # the rarest classes are those that together have this share of the objects
 PREDICTED = (
     *(Reads.CLASS_PROBABILITIES, Reads.PREDICTIONS),
     *(Reads.MEMBERS, Reads.MEMBER, Reads.CLASS_MEMBER),
@@ -326,7 +324,7 @@ def _of_boxes(view: Any, request: ComparisonRequest, report: Progress) -> tuple[
     evaluated = np.array([one is not None for one in false], dtype=bool)
     if not evaluated.any():
         raise InvalidInput(f"eval_key: {key!r} has evaluated none of these samples")
-    rare = _rarest(classes)
+    rare = rarest(classes)
     rows = np.flatnonzero(evaluated)
     outcomes = {
         "errors": [(f or 0) + (m or 0) for f, m in zip(false, missed, strict=True)],
@@ -361,18 +359,6 @@ def _merged(pools: list[Pool]) -> Pool:
             state[name] = {**state[name], **other[name]}
         state["independent"] = state["independent"] | other["independent"]
     return Pool(**state)
-
-
-def _rarest(classes: list[list[str] | None]) -> set[str]:
-    """Return the rarest classes that together have at most a tenth of the objects."""
-    counts = Counter(one for each in classes for one in each or [])
-    left, found = RARE * counts.total(), set()
-    for name, count in sorted(counts.items(), key=lambda one: (one[1], one[0])):
-        left -= count
-        if left < 0:
-            break
-        found.add(name)
-    return found
 
 
 # The result

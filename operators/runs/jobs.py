@@ -160,6 +160,9 @@ def _watch(coordinator: TransientJobCoordinator, running: _Running, token: int) 
 def stop(dataset: Any, job_id: str) -> None:
     """Ask a job to stop; it does so at its next report of progress. Nothing happens if it has ended."""
     _coordinator(dataset).request_cancel(job_id)
+    for running in list(_running.values()):
+        if running.id == job_id:
+            running.stop.set()  # a job of this process need not wait until it reads of it
 
 
 def job_of(dataset: Any, job_id: str | None) -> Job | None:

@@ -24,6 +24,20 @@ def run(operator, dataset):
     return execute
 
 
+@pytest.fixture
+def go_on(plugin, monkeypatch):
+    """An event for which every selection waits."""
+    running, event = plugin("operators.runs.run"), threading.Event()
+    whole = running.select
+
+    def waiting(*args, **kwargs):
+        assert event.wait(20)
+        return whole(*args, **kwargs)
+
+    monkeypatch.setattr(running, "select", waiting)
+    return event
+
+
 def shown(one, dataset, results):
     from fiftyone.operators.executor import ExecutionContext, Executor
 
@@ -91,16 +105,8 @@ def test_what_the_panel_opens_runs_as_a_job_and_its_result_is_shown_whole(
     assert "not kept" in shown(page, dataset, opened(job="0"))["error"].view.description
 
 
-def test_a_second_one_is_refused_while_the_first_runs(run, dataset, plugin, monkeypatch):
+def test_a_second_one_is_refused_while_the_first_runs(run, dataset, plugin, monkeypatch, go_on):
     monkeypatch.setattr(plugin("operators.base"), "SECONDS_WAITED", 0.0)
-    running, go_on = plugin("operators.runs.run"), threading.Event()
-    whole = running.select
-
-    def waiting(*args, **kwargs):
-        assert go_on.wait(20)
-        return whole(*args, **kwargs)
-
-    monkeypatch.setattr(running, "select", waiting)
     _, first = run("select_uncertain", **OPTIONS)
     _, second = run("select_uncertain", **{**OPTIONS, "budget": 5, "tag": "another"})
     go_on.set()
@@ -152,16 +158,8 @@ def test_what_it_declares_stays_while_the_app_reads_the_dataset_anew(run, datase
     assert len([name for name in dataset.list_saved_views() if name.startswith("next")]) == 6
 
 
-def test_stop_in_the_panel_leaves_nothing(dataset, plugin, monkeypatch, everything):
+def test_stop_in_the_panel_leaves_nothing(dataset, plugin, everything, go_on):
     """It ends at the next report of the work; afterwards the same click chooses."""
-    running, go_on = plugin("operators.runs.run"), threading.Event()
-    whole = running.select
-
-    def waiting(*args, **kwargs):
-        assert go_on.wait(20)
-        return whole(*args, **kwargs)
-
-    monkeypatch.setattr(running, "select", waiting)
     panel = HeadlessPanel(dataset)
     panel.enter("start", labels="ground_truth")
     panel.event("on_start")
