@@ -278,6 +278,23 @@ def raw_rows(view: Any, paths: list[str]) -> Iterator[Any]:
     return ((value,) for value in rows) if len(paths) == 1 else iter(rows)
 
 
+def id_ranges(view: Any, parts: int) -> list[tuple[str, str]]:
+    """Return the first and last id of each of at most ``parts`` parts, nearly equal and in order."""
+    buckets = view._aggregate(
+        post_pipeline=[
+            {"$project": {"_id": True}},
+            {
+                "$bucketAuto": {
+                    "groupBy": "$_id",
+                    "buckets": parts,
+                    "output": {"last": {"$max": "$_id"}},
+                }
+            },
+        ]
+    )
+    return [(str(one["_id"]["min"]), str(one["last"])) for one in buckets]
+
+
 def set_label_attributes(
     dataset: Any, root: str, values: dict[str, dict[str, Any]], samples: dict[str, str], now: Any
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import fiftyone.operators.types as types
@@ -145,6 +146,12 @@ def result_inputs(ctx: Any, inputs: Any) -> None:
     pieces.overwrite_input(inputs)
     pieces.bad_input(inputs)
     inputs.int("seed", label="Seed", description="The same seed chooses the same", default=0, min=0)
+    if os.environ.get("RAY_ADDRESS"):
+        machines = {
+            "auto": "this machine, on its GPU where it has one",
+            "ray": "the machines of the Ray cluster, which choose the same together",
+        }
+        pieces.choice_input(inputs, "device", "Choose on", machines, "auto")
 
 
 def found_inputs(

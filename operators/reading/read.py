@@ -19,6 +19,7 @@ __all__ = [
     "Reading",
     "check",
     "check_columns",
+    "completed",
     "first",
     "only",
     "read",
@@ -88,6 +89,17 @@ def check(
         InvalidInput: if a field is unknown or of the wrong type.
     """
     _reader(view, labeled, "error", None, objects).check(recipe)
+
+
+def completed(view: Any, recipe: Recipe, labeled: Labeled | None = None) -> Recipe:
+    """Return a recipe with what it leaves open filled in, checked as ``check`` does.
+
+    Raises:
+        InvalidInput: if a field is unknown or of the wrong type.
+    """
+    reader = _reader(view, labeled, "error", None, None)
+    reader.check(recipe)
+    return reader.complete(recipe)
 
 
 def check_columns(view: Any, columns: dict[str, Reads], labeled: Labeled | None = None) -> None:

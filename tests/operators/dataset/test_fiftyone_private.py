@@ -182,3 +182,11 @@ def test_count_each(private, boxes):
     )
     broke = BROKE.format("_sample_collection")
     assert counts == {"all": 2, "both": 2, "none": 0, "missing": 0}, broke
+
+
+def test_id_ranges(private, boxes):
+    ids = boxes.values("id")
+    broke = BROKE.format("_aggregate")
+    assert private.id_ranges(boxes, 2) == [(ids[0], ids[0]), (ids[1], ids[1])], broke
+    assert private.id_ranges(boxes, 1) == [(ids[0], ids[1])], broke
+    assert private.id_ranges(boxes.limit(0), 2) == []
