@@ -15,7 +15,17 @@ from .base import Rule
 from .common.choice import Choice
 from .common.pixels import naming, over_pixels
 from .common.task import Task
-from .common.vocabulary import About, Basic, Family, Given, PredictedPixels, Reads, Several, Share
+from .common.vocabulary import (
+    About,
+    Asks,
+    Basic,
+    Family,
+    Given,
+    PredictedPixels,
+    Reads,
+    Several,
+    Share,
+)
 from .uncertainty import OverPixels
 
 # Tells these draws apart from the others of one seed.
@@ -53,7 +63,7 @@ class Clasp(Rule):
         PredictedPixels | Annotated[Several, Reads.MAPS],
         Basic("Predictions"),
     ] = Field(description="maps with a number for each class and pixel; of several the mean counts")
-    round: Annotated[int, Field(gt=0), Basic("Round")] = Field(
+    round: Annotated[int, Field(gt=0), Basic("Round"), Asks.ROUND] = Field(
         1, description="the number of this round, from 1"
     )
     rounds: Annotated[int, Field(gt=0), Basic("Rounds")] = Field(

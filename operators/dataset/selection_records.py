@@ -53,6 +53,23 @@ def earlier_ranks(dataset: Any, objects: str | None = None, but: str | None = No
     return [path for both in fields for path in both if path]
 
 
+def is_test_set(record: dict[str, Any]) -> bool:
+    """Return whether a selection chose a test set."""
+    entries = (record.get("recipe") or {}).get("strategies") or []
+    return any(one.get("strategy") == "test_set" for one in entries)
+
+
+def is_round(record: dict[str, Any]) -> bool:
+    """Return whether a selection was a round: complete, to be labeled, and no test set."""
+    return record.get("to_label", True) and state_of(record) in COMPLETE and not is_test_set(record)
+
+
+def next_round(dataset: Any, replaced: str | None = None) -> int:
+    """Return the number of the next round, from 1; that of a selection which is ``replaced`` stays."""
+    keys = [one["run_key"] for one in selections(dataset) if is_round(one)]
+    return 1 + (keys.index(replaced) if replaced in keys else len(keys))
+
+
 def state_of(record: dict[str, Any]) -> str:
     """Return the state of a selection; records of earlier versions have none and are whole."""
     return str(record.get("state") or WHOLE)

@@ -206,6 +206,8 @@ def _option(dataset: Any, name: str, info: Any, basic: Basic, labels: str | None
         return Option(name, "text", basic.label, WRITTEN[asks_for(info)])
     kind: Kind = "flag" if info.annotation is bool else "number"
     number = usual if isinstance(usual, (bool, int, float)) else None
+    if asks_for(info) is Asks.ROUND:
+        number, description = None, f"{description}, by default one more than the dataset has"
     return Option(name, kind, basic.label, description, default=number)
 
 

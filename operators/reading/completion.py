@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...alcore import Recipe
-from ...alcore.strategies import Reads, Strategy
+from ...alcore.strategies import Asks, Reads, Strategy, asks_for
 from ..dataset.fields import document_type, evaluation_of, is_vector
 from ..dataset.stored_schema import LIST_OF
 from .column import Declared
@@ -82,6 +82,26 @@ def with_default(recipe: Recipe, usual: Callable[[], list[Strategy]]) -> Recipe:
         for one in recipe.stages
     ]
     return recipe.model_copy(update={"stages": stages})
+
+
+def with_round(recipe: Recipe, number: Callable[[], int]) -> Recipe:
+    """Return the recipe with the number of this round given to each strategy that leaves it open.
+
+    Args:
+        recipe: the recipe to complete.
+        number: returns the number of this round, from 1; called only if it is needed.
+    """
+
+    def numbered(one: Strategy) -> Strategy:
+        one = one.with_nested(numbered)
+        asking = [
+            name
+            for name, info in type(one).model_fields.items()
+            if asks_for(info) is Asks.ROUND and name not in one.model_fields_set
+        ]
+        return one.model_copy(update=dict.fromkeys(asking, number())) if asking else one
+
+    return recipe.mapped(numbered)
 
 
 def with_labels(recipe: Recipe, label: str | None, flat: dict[str, Any]) -> Recipe:

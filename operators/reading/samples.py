@@ -25,11 +25,11 @@ from ..dataset.fields import (
     similarity_runs,
 )
 from ..dataset.fiftyone_private import dataset_of, in_parts, raw_rows, shows_parts
-from ..dataset.selection_records import earlier_ranks
+from ..dataset.selection_records import earlier_ranks, next_round
 from ..dataset.stored_schema import schema_of
 from ..dataset.views import all_slices
 from .column import Bad, BadValues, Column, Declared
-from .completion import DeclaredColumns, Labeled, with_columns, with_default, with_labels
+from .completion import DeclaredColumns, Labeled, with_columns, with_default, with_labels, with_round
 from .field_readers import Embeddings, FieldReader, Scalars, StoredEmbeddings, align
 from .kept import Kept, Rows, kept_of
 from .reads import FITTING, reader_of, reads_of
@@ -160,6 +160,7 @@ class SampleReader:
     def complete(self, recipe: Recipe) -> Recipe:
         """Return the recipe with default strategies, labels and the columns of members filled in."""
         recipe = with_default(recipe, self.default_strategies)
+        recipe = with_round(recipe, lambda: next_round(self.dataset, self.labeled.but))
         return with_columns(with_labels(recipe, self.labeled.field, self.flat), self.column_for)
 
     def default_strategies(self) -> list[Strategy]:

@@ -8,9 +8,9 @@ from typing import Any
 from ..dataset.fields import Choice, label_fields
 from ..dataset.fiftyone_private import count_each
 from ..dataset.fiftyone_private import state_of as state_of_samples
-from ..dataset.selection_records import COMPLETE, current_names, selections, state_of
+from ..dataset.selection_records import current_names, is_round, selections
 from ..dataset.views import all_slices
-from .test_set import chosen_test_sets, is_test_set
+from .test_set import chosen_test_sets
 
 # The last counts of each dataset by its name, with what they depend on.
 _counts: dict[str, tuple[Any, dict[str, int]]] = {}
@@ -65,7 +65,7 @@ def rounds_of(dataset: Any, labels: str) -> list[Round]:
         labels: the field of the labels, for rounds that were not sent to annotation with another one;
             "" for none.
     """
-    found = [one for one in selections(dataset) if _is_round(one)]
+    found = [one for one in selections(dataset) if is_round(one)]
     fields = [_label_field(dataset, one, labels) for one in found]
     ranks = [current_names(one)["rank_field"] for one in found]
     paths: dict[str, list[str]] = {}
@@ -148,10 +148,6 @@ def _counted(dataset: Any, paths: dict[str, list[str]]) -> dict[str, int]:
     if known is None or known[0] != key:
         known = _counts[dataset.name] = (key, count_each(dataset, paths))
     return known[1]
-
-
-def _is_round(record: dict[str, Any]) -> bool:
-    return record.get("to_label", True) and state_of(record) in COMPLETE and not is_test_set(record)
 
 
 def _label_field(dataset: Any, record: dict[str, Any], labels: str) -> str:

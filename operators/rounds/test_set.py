@@ -8,7 +8,14 @@ from typing import Any
 
 from ...alcore import InvalidInput
 from ..dataset.fiftyone_private import store_of
-from ..dataset.selection_records import COMPLETE, record_of_selection, results_of, selections, state_of
+from ..dataset.selection_records import (
+    COMPLETE,
+    is_test_set,
+    record_of_selection,
+    results_of,
+    selections,
+    state_of,
+)
 from ..dataset.views import all_slices
 
 REMEMBERED = "alcore.test_sets"
@@ -56,12 +63,6 @@ def find_test_set(dataset: Any, name: str | None) -> TestSet:
             f"chosen are: {known}"
         )
     return TestSet(name, view)
-
-
-def is_test_set(record: dict[str, Any]) -> bool:
-    """Return whether a selection chose a test set."""
-    entries = (record.get("recipe") or {}).get("strategies") or []
-    return any(one.get("strategy") == "test_set" for one in entries)
 
 
 def chosen_test_sets(dataset: Any) -> list[str]:

@@ -42,6 +42,7 @@ class Asks(Enum):
     MATRIX = "a matrix of costs"
     WEIGHTS = "a number for each class"
     EXAMPLES = "examples to compare with"
+    ROUND = "the number of this round, which a dataset can tell"
 
 
 class Family(Enum):

@@ -293,6 +293,15 @@ def test_maps_on_disk_and_in_the_database_are_chosen_by_class(column, kinds, ope
     assert set(kinds.match_tags("next").values("id")) == set(expected.ids)
 
 
+def test_the_rounds_of_the_dataset_are_counted_where_the_recipe_leaves_the_round_open(kinds, operator):
+    rounds = []
+    for key, entry in (("a", {}), ("b", {}), ("c", {"round": 5}), ("d", {}), ("b", {})):
+        recipe = {"budget": 1, "strategies": [{"strategy": "clasp", "column": "seg", **entry}]}
+        operator("select")(kinds, recipe=recipe, run_key=key, overwrite=key in kinds.list_runs())
+        rounds.append(kinds.get_run_info(key).config.recipe["strategies"][0]["round"])
+    assert rounds == [1, 2, 5, 4, 2]
+
+
 def test_clasp_takes_maps_alone(kinds, operator):
     recipe = {"budget": 3, "strategies": [{"strategy": "clasp", "column": "boxes"}]}
     with pytest.raises(Exception, match="field 'boxes' is a Detections; it takes a Heatmap, or arrays"):
