@@ -32,6 +32,8 @@ RECALL, LARGEST_SHARE, TRIED = 0.97, 0.45, 1_000
 # For short vectors the cost is that of finding the smallest distances, not of the products.
 LEAST_WORK = 100
 ROWS_A_TILE, COLUMNS_A_TILE = 512, 16_384
+# How many entries of lists are sorted by name at once.
+ENTRIES_AT_ONCE = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -77,20 +79,28 @@ def listing_of(lists: torch.Tensor, names: int) -> tuple[torch.Tensor, torch.Ten
         is named at ``positions[starts[i] : starts[i + 1]]``, ascending.
     """
     r, t = lists.shape
+    named = lists.cpu().numpy().reshape(-1)
+    starts = np.zeros(names + 1, dtype=np.int64)
+    rows = chunks(r, max(1, ENTRIES_AT_ONCE // max(1, t)))
+    parts = [slice(one.start * t, min(one.stop, r) * t) for one in rows]
+    for part in parts:
+        starts[1:] += np.bincount(named[part], minlength=names)
+    starts = starts.cumsum()
     number = np.int32 if r * t < 2**31 else np.int64
-    by_row = scipy.sparse.csr_array(
-        (
-            np.arange(r * t, dtype=number),
-            lists.cpu().numpy().reshape(-1),
-            np.arange(0, r * t + 1, t, dtype=number),
-        ),
-        shape=(r, names),
-    )
-    by_name = by_row.tocsc()
-    return (
-        torch.from_numpy(by_name.indptr.astype(np.int64)).to(lists.device),
-        torch.from_numpy(by_name.data).to(lists.device),
-    )
+    positions = np.empty(r * t, dtype=number)
+    # Part by part, for sorting all entries at once takes three times the memory of the positions.
+    filled = starts[:-1].copy()
+    for part in parts:
+        entries = np.arange(part.start, part.stop, dtype=number)
+        ends = np.arange(0, len(entries) + 1, t, dtype=np.int32)
+        by_row = scipy.sparse.csr_array((entries, named[part], ends), shape=(len(ends) - 1, names))
+        by_name = by_row.tocsc()
+        counts = np.diff(by_name.indptr)
+        places = np.repeat(filled - by_name.indptr[:-1], counts)
+        places += np.arange(len(entries))
+        positions[places] = by_name.data
+        filled += counts
+    return torch.from_numpy(starts).to(lists.device), torch.from_numpy(positions).to(lists.device)
 
 
 def how_found(recall: float) -> str:

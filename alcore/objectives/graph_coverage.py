@@ -69,11 +69,8 @@ class GraphCoverage(Objective):
 
     def _begin(self, kernel: Kernel) -> None:
         self._kernel = kernel
-        self._similar = torch.empty_like(self._graph.squared)
-        for part in chunks(len(self._similar), ROWS_A_TILE):
-            self._similar[part] = kernel.of_squared(self._graph.squared[part])
         # A vector outside the list is at most as similar as the last within.
-        self._outside = self._similar.amin(1)
+        self._outside = kernel.of_squared(self._graph.squared.amax(1))
         if self._graph.complete:
             self._outside.zero_()
         self._best = torch.zeros_like(self._outside)
@@ -115,7 +112,7 @@ class GraphCoverage(Objective):
         """A block of the candidates at ``rows``, whose present values are ``values`` up to rounding."""
         numbers = self._candidates[rows]
         positions, which = self.entries_of(numbers)
-        listing, row_of = (positions // self._similar.shape[1]).unique(return_inverse=True)
+        listing, row_of = (positions // self._graph.squared.shape[1]).unique(return_inverse=True)
         best = self._best[listing]
         # Rows that are not yet certain may be covered by picks that they do not list.
         uncertain = (best < self._outside[listing]).nonzero().flatten()
@@ -124,7 +121,7 @@ class GraphCoverage(Objective):
             len(numbers),
             which.cpu().numpy(),
             row_of.cpu().numpy(),
-            self._similar.view(-1)[positions].to(torch.float64).cpu().numpy(),
+            self._similar_at(positions).to(torch.float64).cpu().numpy(),
             best.to(torch.float64).cpu().numpy(),
             self._weights[listing].cpu().numpy(),
             uncertain.cpu().numpy(),
@@ -168,6 +165,10 @@ class GraphCoverage(Objective):
         within = torch.arange(len(which), device=counts.device)
         return positions[first[which] + within].to(torch.int64), which
 
+    def _similar_at(self, positions: torch.Tensor) -> torch.Tensor:
+        """(e,) the similarities at positions in the flattened lists; kept, they would be as large."""
+        return self._kernel.of_squared(self._graph.squared.view(-1)[positions])
+
     def _cover(self, numbers: torch.Tensor) -> None:
         """Raise ``best`` to the similarities of these vectors, and lower the gains accordingly."""
         if len(numbers) == 0:
@@ -175,8 +176,8 @@ class GraphCoverage(Objective):
         before = self._best
         best = before.clone()
         positions, _ = self.entries_of(numbers)
-        rows = positions // self._similar.shape[1]
-        best.scatter_reduce_(0, rows, self._similar.view(-1)[positions], "amax")
+        rows = positions // self._graph.squared.shape[1]
+        best.scatter_reduce_(0, rows, self._similar_at(positions), "amax")
         if len(self._open):
             open_rows, vectors = self._gathered
             centers = self._vectors[numbers]
@@ -194,9 +195,9 @@ class GraphCoverage(Objective):
     def _add_gains(self, rows: torch.Tensor, low: torch.Tensor, high: torch.Tensor, sign: int) -> None:
         """Add to the gains, or subtract, what these rows' entries have between ``low`` and ``high``."""
         assert self._gains is not None
-        for part in chunks(len(rows), max(1, ENTRIES_AT_ONCE // self._similar.shape[1])):
+        for part in chunks(len(rows), max(1, ENTRIES_AT_ONCE // self._graph.squared.shape[1])):
             some = rows[part]
-            similar = self._similar[some].to(torch.float64)
+            similar = self._kernel.of_squared(self._graph.squared[some]).to(torch.float64)
             more = torch.minimum(similar, high[part, None]).sub_(low[part, None]).clamp_(min=0)
             more.mul_(sign * self._weights[some, None])
             named = self._graph.neighbors[some].view(-1)

@@ -57,11 +57,8 @@ class PartCoverage(Summed):
         self._kernel = kernel
         # A gain is at most the sum of all weights.
         self._gains = torch.ones(len(candidates), dtype=torch.float64)
-        self._similar = torch.empty_like(graph.squared)
-        for part in chunks(len(self._similar), ROWS_A_TILE):
-            self._similar[part] = kernel.of_squared(graph.squared[part])
         # A vector outside the list is at most as similar as the last within.
-        self._outside = self._similar.amin(1)
+        self._outside = kernel.of_squared(graph.squared.amax(1))
         if graph.complete:
             self._outside.zero_()
         self._best = torch.zeros_like(self._outside)
@@ -119,13 +116,13 @@ class PartCoverage(Summed):
             ``uncertain``, which picks may cover that they do not list.
         """
         positions, which = self._entries_of(traits["numbers"])
-        rows, row_of = (positions // self._similar.shape[1]).unique(return_inverse=True)
+        rows, row_of = (positions // self._graph.squared.shape[1]).unique(return_inverse=True)
         best = self._best[rows]
         uncertain = (best < self._outside[rows]).nonzero().flatten()
         return {
             "which": which,
             "row": row_of,
-            "similar": self._similar.view(-1)[positions],
+            "similar": self._similar_at(positions),
             "best": best,
             "weights": self._weights[rows],
             "uncertain": uncertain,
@@ -197,6 +194,10 @@ class PartCoverage(Summed):
         within = torch.arange(len(entry))
         return self._positions[first[entry] + within].to(torch.int64), which[entry]
 
+    def _similar_at(self, positions: torch.Tensor) -> torch.Tensor:
+        """(e,) the similarities at positions in the flattened lists; kept, they would be as large."""
+        return self._kernel.of_squared(self._graph.squared.view(-1)[positions])
+
     def _cover(self, numbers: torch.Tensor, vectors: torch.Tensor) -> None:
         """Raise ``best`` to the similarities of these vectors, and lower the gains accordingly."""
         if len(numbers) == 0 or len(self._best) == 0:
@@ -204,8 +205,8 @@ class PartCoverage(Summed):
         before = self._best
         best = before.clone()
         positions, _ = self._entries_of(numbers)
-        rows = positions // self._similar.shape[1]
-        best.scatter_reduce_(0, rows, self._similar.view(-1)[positions], "amax")
+        rows = positions // self._graph.squared.shape[1]
+        best.scatter_reduce_(0, rows, self._similar_at(positions), "amax")
         uncertain = (before < self._outside).nonzero().flatten()
         for part in chunks(len(uncertain), ROWS_A_TILE):
             some = uncertain[part]
@@ -217,9 +218,9 @@ class PartCoverage(Summed):
 
     def _add(self, rows: torch.Tensor, low: torch.Tensor, high: torch.Tensor, sign: int) -> None:
         """Add to the summands, or subtract, what these rows' entries have between low and high."""
-        for part in chunks(len(rows), max(1, ENTRIES_AT_ONCE // self._similar.shape[1])):
+        for part in chunks(len(rows), max(1, ENTRIES_AT_ONCE // self._graph.squared.shape[1])):
             some = rows[part]
-            similar = self._similar[some].to(torch.float64)
+            similar = self._kernel.of_squared(self._graph.squared[some]).to(torch.float64)
             more = torch.minimum(similar, high[part, None]).sub_(low[part, None]).clamp_(min=0)
             more.mul_(sign * self._weights[some, None])
             self._parts.index_add_(0, self._codes[some].view(-1), more.view(-1))
