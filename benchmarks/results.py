@@ -70,7 +70,7 @@ PARTS = {
     "kcenter": Part("k-center", "speed.py --only kcenter"),
     "kcenter_ratio": Part("k-center beside its bare product", "speed.py --only kcenter_ratio"),
     "by_embeddings": Part("Typicality, BADGE and large pools", "speed.py --only by_embeddings"),
-    "growth": Part("How every strategy grows", "growth.py --limit 180"),
+    "growth": Part("How every strategy grows", "growth.py --limit 60"),
     "scores": Part("Scores", "speed.py --only scores"),
     "balance": Part("Balance", "speed.py --only balance"),
     "test_sets": Part("Test sets", "speed.py --only test_sets"),
