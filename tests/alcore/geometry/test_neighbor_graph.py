@@ -70,9 +70,11 @@ def test_where_most_are_copies_every_list_is_full(chunk):
     assert graph.neighbors[:, 0].tolist() == list(range(600))
 
 
-def test_the_listing_names_every_entry():
+@pytest.mark.parametrize("rows_a_part", [1, 16, 10**9])
+def test_the_listing_names_every_entry(rows_a_part):
     graph = made(clustered(70, 4), 9)
-    starts, positions = graph.listing
+    with changed(largest_chunk=rows_a_part):
+        starts, positions = graph.listing
     for number in range(70):
         at = positions[starts[number] : starts[number + 1]]
         assert at.tolist() == (graph.neighbors.flatten() == number).nonzero().flatten().tolist()
