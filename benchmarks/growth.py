@@ -27,6 +27,7 @@ import alcore
 
 PICTURE = Path(__file__).resolve().parent / "pictures" / "growth.png"
 PICTURE_INCHES, DOTS_AN_INCH, FONT_SIZE = (14.4, 10), 100, 12
+COLORS = 10  # of matplotlib, after which they begin anew
 CLASSES, MEMBERS, OBJECTS = 10, 5, 5
 DEFAULT = "default recipe"
 E, P, M = {"column": "embeddings"}, {"column": "predictions"}, {"column": "members"}
@@ -216,7 +217,8 @@ def draw(found: Measured, axes: list[Axis], path: Path) -> None:
                 continue
             for number, name in enumerate(names):
                 seconds = [found.get((name, size), Cost()).seconds for size in axis.sizes()]
-                panel.plot(axis.values, seconds, "o-", color=f"C{number}", label=name)
+                style = "o-" if number < COLORS else "s--"
+                panel.plot(axis.values, seconds, style, color=f"C{number}", label=name)
             panel.set(xscale="log", yscale="log", xlabel=axis.told)
             panel.set_xticks(axis.values, [f"{value:,}" for value in axis.values])
             panel.minorticks_off()
