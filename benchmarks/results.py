@@ -62,7 +62,7 @@ PARTS = {
     "default_recipe": Part("The default recipe", "speed.py --only default_recipe"),
     "default_recipe_before": Part(
         "The default recipe before the neighbor graph",
-        "compare.py 8377d37 --rounds 3 --only default_recipe",
+        "compare.py 8377d37 --rounds 2 --only default_recipe",
     ),
     "graph": Part("The neighbor graph", "speed.py --only graph"),
     "coverage_kept": Part("What coverage by the graph keeps", "coverage_kept.py", data=True),
