@@ -5,9 +5,12 @@ import torch
 
 from ..data.settings import chunks
 from ..geometry.distances import squared_distances
+from ..geometry.kernels import Kernel
 from .objective import Objective
 
 ROWS_A_CHUNK = 1 << 14
+# So that a tile stays in a core's cache.
+COLUMNS_A_TILE = 1 << 10
 
 
 class RepresentativeBlock:
@@ -66,6 +69,16 @@ class Representative(Objective):
             self._differences[chunk] -= similar(self._predictions[chunk], new, self._gamma).sum(1)
 
 
+def summed_similarities(a: torch.Tensor, b: torch.Tensor, gamma: float) -> torch.Tensor:
+    """(len(a),) float64, the sum of the similarities of each to all of ``b``."""
+    total = torch.zeros(len(a), dtype=torch.float64, device=a.device)
+    for tile in chunks(len(b), COLUMNS_A_TILE):
+        total += similar(a, b[tile], gamma).sum(1)
+    return total
+
+
 def similar(a: torch.Tensor, b: torch.Tensor, gamma: float) -> torch.Tensor:
-    """(len(a), len(b)) similarities ``exp(-gamma |a - b|^2)`` in (0, 1]."""
-    return squared_distances(a, b).mul_(-gamma).exp_()
+    """(len(a), len(b)) similarities ``exp(-gamma |a - b|^2)`` in (0, 1], in the precision of ``a``."""
+    if a.dtype == torch.float64:
+        return squared_distances(a, b).mul_(-gamma).exp_()
+    return Kernel("gaussian", gamma**-0.5, unit=False)(a, b)

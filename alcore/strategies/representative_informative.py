@@ -9,10 +9,10 @@ import torch
 from pydantic import Field
 
 from ..data.device import to_tensor
-from ..data.settings import chunks
+from ..data.settings import chunks, settings
 from ..geometry.distances import squared_distances
 from ..objectives import Objective, Representative
-from ..objectives.representative import similar
+from ..objectives.representative import summed_similarities
 from ..scores import margin
 from .base import Strategy
 from .common.predictions import all_probabilities
@@ -77,6 +77,9 @@ class RepresentativeInformative(Strategy):
         others = self._predictions(task, compared)
         stands_for = len(unlabeled) / max(1, len(compared))
         mine = self._predictions(task, task.candidates)
+        small = len(unlabeled) * mine.shape[1] <= settings.float64_up_to
+        dtype = torch.float64 if small else torch.float32
+        others, labels = others.to(dtype), known.to(dtype)
         n, side = len(labeled) + len(unlabeled), len(labeled) + task.picks
         if self.scaling == "published":
             to_known, to_others = side / (2 * n), (n - side) / (2 * n)
@@ -89,8 +92,8 @@ class RepresentativeInformative(Strategy):
             if len(known):
                 sure *= squared_distances(part, known).amin(1).exp_()
             fixed[chunk] = (
-                to_others * stands_for * similar(part, others, self.gamma).sum(1)
-                - to_known * similar(part, known, self.gamma).sum(1)
+                to_others * stands_for * summed_similarities(part.to(dtype), others, self.gamma)
+                - to_known * summed_similarities(part.to(dtype), labels, self.gamma)
                 - self.beta * sure
             )
             task.tick()

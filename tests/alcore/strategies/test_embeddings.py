@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import alcore
-from alcore.data.settings import settings
+from alcore.data.settings import changed, settings
 from alcore.geometry.vectors import Vectors
 from support import twins
 from support.problems import random_pool
@@ -108,6 +108,17 @@ def test_representative_informative_is_the_greedy_form_of_its_program(
     worth, best = worths(pool, [term], [1], picked)
     np.testing.assert_allclose(worth, best, rtol=1e-9)
     np.testing.assert_allclose(picked.gains, worth, rtol=1e-9)
+
+
+def test_representative_informative_sums_up_a_large_pool_in_float32():
+    pool = make_pool(2500, labeled=40)
+    entry = {"strategy": "representative_informative", "column": "predictions"}
+    exact = choose(pool, entry, budget=20)
+    with changed(float64_up_to=0):
+        rounded = choose(pool, entry, budget=20)
+    assert set(rounded.ids) == set(exact.ids)
+    np.testing.assert_allclose(rounded.gains, exact.gains, rtol=1e-5)
+    assert rounded.gains.tolist() != exact.gains.tolist()
 
 
 def test_representative_informative_by_a_drawn_part_of_the_pool_is_close():
