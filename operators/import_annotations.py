@@ -12,6 +12,7 @@ from .annotation.files import FORMATS
 from .annotation.importing import import_labels, sent_record
 from .annotation.returned_files import READERS, check_format
 from .base import IN_APP, OptionsOperator, Pick
+from .dataset.fields import document_type
 from .dataset.fiftyone_private import dataset_of
 from .dataset.selection_records import selections
 from .forms import pieces
@@ -60,9 +61,9 @@ class ImportAnnotations(OptionsOperator):
         )
         sent = _written(ctx.dataset, ctx.params.get("run_key") or first)
         if sent is not None:
-            self._files_inputs(inputs, sent)
+            self._files_inputs(ctx.dataset, inputs, sent)
 
-    def _files_inputs(self, inputs: Any, sent: dict[str, Any]) -> None:
+    def _files_inputs(self, dataset: Any, inputs: Any, sent: dict[str, Any]) -> None:
         inputs.str(
             "folder",
             label="Folder",
@@ -70,9 +71,11 @@ class ImportAnnotations(OptionsOperator):
             default=sent["folder"],
         )
         view = types.DropdownView()
-        for name in READERS:
+        kind = document_type(dataset.get_field(sent["label_field"])) if sent["label_field"] else None
+        fitting = [name for name in READERS if kind in FORMATS[name].returns] or list(READERS)
+        for name in fitting:
             view.add_choice(name, label=name, description=FORMATS[name].about)
-        default = sent["format"] if sent["format"] in READERS else next(iter(READERS))
+        default = sent["format"] if sent["format"] in fitting else fitting[0]
         about = "Of the files that hold the labels"
         pieces.dropdown_input(
             inputs, "format", view, label="Format", description=about, default=default

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from support.operators import form_of
+from support.operators import form_of, offered
 
 KEY = "next"  # as in conftest.py
 FORMS = ["coco", "yolo", "voc", "cvat"]
@@ -191,6 +191,11 @@ def test_what_cannot_be_read_is_a_sentence(kinds, written, bring, invalid, every
 
 
 def test_the_form_asks_for_the_folder(kinds, written, bring):
+    import fiftyone as fo
+
     folder = written("voc")
     form = form_of(bring, kinds)
     assert (form["folder"].default, form["format"].default) == (str(Path(folder)), "voc")
+    assert "csv" in offered(form["format"])
+    kinds.add_sample_field("checked", fo.EmbeddedDocumentField, embedded_doc_type=fo.Detections)
+    assert "csv" not in offered(form_of(bring, kinds)["format"])
