@@ -166,7 +166,7 @@ class GraphCoverage(Objective):
         return positions[first[which] + within].to(torch.int64), which
 
     def _similar_at(self, positions: torch.Tensor) -> torch.Tensor:
-        """(e,) the similarities at positions in the flattened lists; kept, they would be as large."""
+        """(e,) the similarities at positions in the flattened lists, computed anew to save memory."""
         return self._kernel.of_squared(self._graph.squared.view(-1)[positions])
 
     def _cover(self, numbers: torch.Tensor) -> None:

@@ -195,7 +195,7 @@ class PartCoverage(Summed):
         return self._positions[first[entry] + within].to(torch.int64), which[entry]
 
     def _similar_at(self, positions: torch.Tensor) -> torch.Tensor:
-        """(e,) the similarities at positions in the flattened lists; kept, they would be as large."""
+        """(e,) the similarities at positions in the flattened lists, computed anew to save memory."""
         return self._kernel.of_squared(self._graph.squared.view(-1)[positions])
 
     def _cover(self, numbers: torch.Tensor, vectors: torch.Tensor) -> None:
