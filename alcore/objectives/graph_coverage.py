@@ -22,6 +22,54 @@ ROUNDED = 1e-9
 SHRUNK = 0.6
 
 
+class Listed:
+    """The similarities of the entries of lists, computed when needed: kept, they take as much memory.
+
+    Args:
+        squared: (n, t) squared distances of each vector to those in its list.
+        kernel: the similarity of two vectors, in [0, 1].
+    """
+
+    def __init__(self, squared: torch.Tensor, kernel: Kernel) -> None:
+        self._squared = squared
+        self._kernel = kernel
+        self.length = squared.shape[1]
+
+    def least(self) -> torch.Tensor:
+        """(n,) the least similarity in each list."""
+        return self._kernel.of_squared(self._squared.amax(1))
+
+    def at(self, positions: torch.Tensor) -> torch.Tensor:
+        """(e,) the similarities at positions in the flattened lists."""
+        return self._kernel.of_squared(self._squared.view(-1)[positions])
+
+    def add_between(
+        self,
+        sums: torch.Tensor,
+        names: torch.Tensor,
+        weights: torch.Tensor,
+        rows: torch.Tensor,
+        low: torch.Tensor,
+        high: torch.Tensor,
+    ) -> None:
+        """Add to the sums of what some rows list how much of its similarity is between two bounds.
+
+        Args:
+            sums: float64, one for each name.
+            names: (n, t) the name of each entry.
+            weights: (n,) float64, how much each row counts.
+            rows: (R,) rows.
+            low: (R,) their lower bounds.
+            high: (R,) their upper bounds.
+        """
+        for part in chunks(len(rows), max(1, ENTRIES_AT_ONCE // self.length)):
+            some = rows[part]
+            similar = self._kernel.of_squared(self._squared[some]).to(torch.float64)
+            more = torch.minimum(similar, high[part, None]).sub_(low[part, None]).clamp_(min=0)
+            more.mul_(weights[some, None])
+            sums.index_add_(0, names[some].view(-1), more.view(-1))
+
+
 class GraphCoverage(Objective):
     """Weighted share of the pool that a candidate newly covers, in [0, 1]; higher = covers more.
 
@@ -70,7 +118,8 @@ class GraphCoverage(Objective):
     def _begin(self, kernel: Kernel) -> None:
         self._kernel = kernel
         # A vector outside the list is at most as similar as the last within.
-        self._outside = kernel.of_squared(self._graph.squared.amax(1))
+        self._listed = Listed(self._graph.squared, kernel)
+        self._outside = self._listed.least()
         if self._graph.complete:
             self._outside.zero_()
         self._best = torch.zeros_like(self._outside)
@@ -112,7 +161,7 @@ class GraphCoverage(Objective):
         """A block of the candidates at ``rows``, whose present values are ``values`` up to rounding."""
         numbers = self._candidates[rows]
         positions, which = self.entries_of(numbers)
-        listing, row_of = (positions // self._graph.squared.shape[1]).unique(return_inverse=True)
+        listing, row_of = (positions // self._listed.length).unique(return_inverse=True)
         best = self._best[listing]
         # Rows that are not yet certain may be covered by picks that they do not list.
         uncertain = (best < self._outside[listing]).nonzero().flatten()
@@ -121,7 +170,7 @@ class GraphCoverage(Objective):
             len(numbers),
             which.cpu().numpy(),
             row_of.cpu().numpy(),
-            self._similar_at(positions).to(torch.float64).cpu().numpy(),
+            self._listed.at(positions).to(torch.float64).cpu().numpy(),
             best.to(torch.float64).cpu().numpy(),
             self._weights[listing].cpu().numpy(),
             uncertain.cpu().numpy(),
@@ -165,10 +214,6 @@ class GraphCoverage(Objective):
         within = torch.arange(len(which), device=counts.device)
         return positions[first[which] + within].to(torch.int64), which
 
-    def _similar_at(self, positions: torch.Tensor) -> torch.Tensor:
-        """(e,) the similarities at positions in the flattened lists, computed anew to save memory."""
-        return self._kernel.of_squared(self._graph.squared.view(-1)[positions])
-
     def _cover(self, numbers: torch.Tensor) -> None:
         """Raise ``best`` to the similarities of these vectors, and lower the gains accordingly."""
         if len(numbers) == 0:
@@ -176,8 +221,8 @@ class GraphCoverage(Objective):
         before = self._best
         best = before.clone()
         positions, _ = self.entries_of(numbers)
-        rows = positions // self._graph.squared.shape[1]
-        best.scatter_reduce_(0, rows, self._similar_at(positions), "amax")
+        rows = positions // self._listed.length
+        best.scatter_reduce_(0, rows, self._listed.at(positions), "amax")
         if len(self._open):
             open_rows, vectors = self._gathered
             centers = self._vectors[numbers]
@@ -195,13 +240,8 @@ class GraphCoverage(Objective):
     def _add_gains(self, rows: torch.Tensor, low: torch.Tensor, high: torch.Tensor, sign: int) -> None:
         """Add to the gains, or subtract, what these rows' entries have between ``low`` and ``high``."""
         assert self._gains is not None
-        for part in chunks(len(rows), max(1, ENTRIES_AT_ONCE // self._graph.squared.shape[1])):
-            some = rows[part]
-            similar = self._kernel.of_squared(self._graph.squared[some]).to(torch.float64)
-            more = torch.minimum(similar, high[part, None]).sub_(low[part, None]).clamp_(min=0)
-            more.mul_(sign * self._weights[some, None])
-            named = self._graph.neighbors[some].view(-1)
-            self._gains.index_add_(0, named, more.view(-1))
+        weights = sign * self._weights
+        self._listed.add_between(self._gains, self._graph.neighbors, weights, rows, low, high)
 
 
 class GraphBlock:

@@ -16,11 +16,11 @@ from .coverage import settled
 from .divisible import Summed, Traits
 from .graph_coverage import (
     CENTERS_A_TILE,
-    ENTRIES_AT_ONCE,
     LEAST,
     ROUNDED,
     ROWS_A_TILE,
     GraphBlock,
+    Listed,
 )
 
 
@@ -58,7 +58,8 @@ class PartCoverage(Summed):
         # A gain is at most the sum of all weights.
         self._gains = torch.ones(len(candidates), dtype=torch.float64)
         # A vector outside the list is at most as similar as the last within.
-        self._outside = kernel.of_squared(graph.squared.amax(1))
+        self._listed = Listed(graph.squared, kernel)
+        self._outside = self._listed.least()
         if graph.complete:
             self._outside.zero_()
         self._best = torch.zeros_like(self._outside)
@@ -116,13 +117,13 @@ class PartCoverage(Summed):
             ``uncertain``, which picks may cover that they do not list.
         """
         positions, which = self._entries_of(traits["numbers"])
-        rows, row_of = (positions // self._graph.squared.shape[1]).unique(return_inverse=True)
+        rows, row_of = (positions // self._listed.length).unique(return_inverse=True)
         best = self._best[rows]
         uncertain = (best < self._outside[rows]).nonzero().flatten()
         return {
             "which": which,
             "row": row_of,
-            "similar": self._similar_at(positions),
+            "similar": self._listed.at(positions),
             "best": best,
             "weights": self._weights[rows],
             "uncertain": uncertain,
@@ -194,10 +195,6 @@ class PartCoverage(Summed):
         within = torch.arange(len(entry))
         return self._positions[first[entry] + within].to(torch.int64), which[entry]
 
-    def _similar_at(self, positions: torch.Tensor) -> torch.Tensor:
-        """(e,) the similarities at positions in the flattened lists, computed anew to save memory."""
-        return self._kernel.of_squared(self._graph.squared.view(-1)[positions])
-
     def _cover(self, numbers: torch.Tensor, vectors: torch.Tensor) -> None:
         """Raise ``best`` to the similarities of these vectors, and lower the gains accordingly."""
         if len(numbers) == 0 or len(self._best) == 0:
@@ -205,8 +202,8 @@ class PartCoverage(Summed):
         before = self._best
         best = before.clone()
         positions, _ = self._entries_of(numbers)
-        rows = positions // self._graph.squared.shape[1]
-        best.scatter_reduce_(0, rows, self._similar_at(positions), "amax")
+        rows = positions // self._listed.length
+        best.scatter_reduce_(0, rows, self._listed.at(positions), "amax")
         uncertain = (before < self._outside).nonzero().flatten()
         for part in chunks(len(uncertain), ROWS_A_TILE):
             some = uncertain[part]
@@ -218,12 +215,7 @@ class PartCoverage(Summed):
 
     def _add(self, rows: torch.Tensor, low: torch.Tensor, high: torch.Tensor, sign: int) -> None:
         """Add to the summands, or subtract, what these rows' entries have between low and high."""
-        for part in chunks(len(rows), max(1, ENTRIES_AT_ONCE // self._graph.squared.shape[1])):
-            some = rows[part]
-            similar = self._kernel.of_squared(self._graph.squared[some]).to(torch.float64)
-            more = torch.minimum(similar, high[part, None]).sub_(low[part, None]).clamp_(min=0)
-            more.mul_(sign * self._weights[some, None])
-            self._parts.index_add_(0, self._codes[some].view(-1), more.view(-1))
+        self._listed.add_between(self._parts, self._codes, sign * self._weights, rows, low, high)
 
 
 def _shifted(found: Sequence[dict[str, np.ndarray]], name: str, starts: np.ndarray) -> np.ndarray:

@@ -33,7 +33,7 @@ class RepresentativeInformative(Strategy):
     "published" scales the two similarities as the authors' code does, by (labeled + budget) / 2 n and
     (unlabeled - budget) / 2 n. "mean_discrepancy" scales them by (unlabeled - budget) / n and
     (labeled + budget) / n, as in the maximum mean discrepancy, so that both count the same in a large
-    pool.
+    pool. The similarities of a large pool are computed in float32, to about six digits.
     """
 
     about: ClassVar[About] = About(
@@ -79,7 +79,7 @@ class RepresentativeInformative(Strategy):
         mine = self._predictions(task, task.candidates)
         small = len(unlabeled) * mine.shape[1] <= settings.float64_up_to
         dtype = torch.float64 if small else torch.float32
-        others, labels = others.to(dtype), known.to(dtype)
+        others, labeled_ones = others.to(dtype), known.to(dtype)
         n, side = len(labeled) + len(unlabeled), len(labeled) + task.picks
         if self.scaling == "published":
             to_known, to_others = side / (2 * n), (n - side) / (2 * n)
@@ -93,7 +93,7 @@ class RepresentativeInformative(Strategy):
                 sure *= squared_distances(part, known).amin(1).exp_()
             fixed[chunk] = (
                 to_others * stands_for * summed_similarities(part.to(dtype), others, self.gamma)
-                - to_known * summed_similarities(part.to(dtype), labels, self.gamma)
+                - to_known * summed_similarities(part.to(dtype), labeled_ones, self.gamma)
                 - self.beta * sure
             )
             task.tick()

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ...alcore import Recipe
+from ...alcore import InvalidInput, Recipe
 from ...alcore.data.pool import Pool
 
 
@@ -21,6 +21,21 @@ def installed_engine() -> Any:
         return importlib.import_module("alcore")
     except ImportError:
         return None
+
+
+def needed_engine(what: str) -> Any:
+    """Return the package ``alcore``, for what cannot do without it.
+
+    Raises:
+        InvalidInput: it is not installed.
+    """
+    engine = installed_engine()
+    if engine is None:
+        raise InvalidInput(
+            f"{what} needs the package alcore on every machine of the cluster: pip install it from the "
+            "plugin's folder"
+        )
+    return engine
 
 
 def sendable(pool: Pool) -> dict[str, Any]:

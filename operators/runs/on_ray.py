@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ...alcore import InvalidInput, Recipe, Selection
 from ...alcore.data.pool import Pool
-from .installed import installed_engine, not_sendable, sendable, written
+from .installed import needed_engine, not_sendable, sendable, written
 
 
 def select_on_ray(pool: Pool, recipe: Recipe, progress: Callable[[int, int], None]) -> Selection:
@@ -15,12 +15,7 @@ def select_on_ray(pool: Pool, recipe: Recipe, progress: Callable[[int, int], Non
     Raises:
         InvalidInput: as ``select``; the package is not installed, or a column holds objects or maps.
     """
-    engine = installed_engine()
-    if engine is None:
-        raise InvalidInput(
-            "device: 'ray' needs the package alcore on every machine of the cluster: pip install it "
-            "from the plugin's folder"
-        )
+    engine = needed_engine("device: 'ray'")
     odd = not_sendable(pool)
     if odd:
         raise InvalidInput(

@@ -20,7 +20,7 @@ from ..dataset.fiftyone_private import (
     view_of_stages,
 )
 from ..reading.read import Labeled, completed, read
-from .installed import installed_engine, not_sendable, sendable, written
+from .installed import needed_engine, not_sendable, sendable, written
 
 
 @dataclass(frozen=True)
@@ -65,9 +65,7 @@ def sharded(
         InvalidInput: the view is empty or its fields do not fit, or the package ``alcore`` is not
             installed. Values that cannot be used are refused when a shard is read.
     """
-    engine = installed_engine()
-    if engine is None:
-        raise InvalidInput("shards need the package alcore: pip install it from the plugin's folder")
+    engine = needed_engine("a pool in shards")
     if shards < 1:
         raise InvalidInput(f"shards: {shards} hold nothing; give 1 or more")
     labeled = labeled or Labeled()
@@ -109,7 +107,7 @@ def read_shard(request: dict[str, Any]) -> Any:
         InvalidInput: that of the installed engine; the dataset is not in this machine's database, or
             the samples cannot be read.
     """
-    engine = installed_engine()
+    engine = needed_engine("a pool in shards")
     one = ShardRequest(**request)
     first, last = one.ids
     try:

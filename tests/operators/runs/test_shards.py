@@ -78,7 +78,7 @@ def test_classes_must_be_declared(chosen_in_shards, dataset):
         chosen_in_shards(dataset, {"budget": 3, "strategies": [BY_CLASSES]}, 2)
 
 
-def test_what_cannot_be_read_is_told_before_an_actor_starts(shards, invalid, dataset):
+def test_what_cannot_be_read_is_refused_before_an_actor_starts(shards, invalid, dataset):
     with pytest.raises(invalid, match="the view is empty"):
         shards.sharded(dataset.limit(0), RECIPE, 2)
     with pytest.raises(invalid, match="shards: 0 hold nothing"):
